@@ -1,0 +1,158 @@
+"""A shell command line as a value.
+
+A `Command` is words plus how commands are joined. `str(command)` is safe to log; `command.wire()` is what a shell gets
+and the only place where a secret is revealed. Quoting is the business of `pykamal.commands.words`, nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TypeAlias
+
+from pykamal.commands.words import Raw, Word, render
+from pykamal.core.sensitive import REDACTED, Sensitive
+
+
+class Effect(Enum):
+    """Whether a command only looks or also changes the host."""
+
+    READ = "read"
+    CHANGE = "change"
+
+
+class Operator(Enum):
+    PIPE = "|"
+    AND = "&&"
+    OR = "||"
+    THEN = ";"
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """One program and its arguments. `stdin` is fed from the value, so it never shows in a process list."""
+
+    words: tuple[Word, ...]
+    stdin: str | Sensitive | None = None
+    redirects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A line in braces, `{ a && b; }`, where an operator or a redirection is meant for all of it."""
+
+    line: Node
+    redirects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    left: Node
+    operator: Operator
+    right: Node
+
+
+Node: TypeAlias = Simple | Group | Line
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command line, whether it changes the host, and whether a non-zero exit status is acceptable.
+
+    `quiet` commands (audit, lock) are shown only with `--verbose`, as in Ruby Kamal (spec/cli.md 4.3).
+    """
+
+    node: Node
+    effect: Effect = Effect.CHANGE
+    may_fail: bool = False
+    quiet: bool = False
+
+    # -- building
+
+    def __or__(self, other: Command) -> Command:
+        return self._joined(Operator.PIPE, other)
+
+    def and_(self, other: Command) -> Command:
+        return self._joined(Operator.AND, other)
+
+    def or_(self, other: Command) -> Command:
+        return self._joined(Operator.OR, other)
+
+    def then(self, other: Command) -> Command:
+        return self._joined(Operator.THEN, other)
+
+    def grouped(self) -> Command:
+        """The same line as one unit, for use beside an operator that binds tighter."""
+        return replace(self, node=Group(self.node)) if isinstance(self.node, Line) else self
+
+    def redirected(self, *redirects: str) -> Command:
+        """With redirections after its last program, such as `2>&1` or `> /dev/null`."""
+        return replace(self, node=_redirected(self.node, redirects))
+
+    def fed(self, text: str | Sensitive) -> Command:
+        """With `text` on the standard input of its (only) program."""
+        if not isinstance(self.node, Simple):
+            raise TypeError("only a simple command can be fed")
+        return replace(self, node=replace(self.node, stdin=text))
+
+    def failing_allowed(self) -> Command:
+        return replace(self, may_fail=True)
+
+    def quietly(self) -> Command:
+        return replace(self, quiet=True)
+
+    # -- rendering
+
+    def __str__(self) -> str:
+        return _text(self.node, shown=True)
+
+    def wire(self) -> str:
+        """The line with secrets revealed. For the transport only."""
+        return _text(self.node, shown=False)
+
+    @property
+    def program(self) -> str:
+        """The first word, which names the command in messages."""
+        return str(self).split(" ", 1)[0]
+
+    def _joined(self, operator: Operator, other: Command) -> Command:
+        effect = Effect.CHANGE if Effect.CHANGE in (self.effect, other.effect) else Effect.READ
+        return Command(Line(self.node, operator, other.node), effect, self.may_fail, self.quiet)
+
+
+def command(*words: Word) -> Command:
+    """A command that changes the host."""
+    return Command(Simple(words))
+
+
+def query(*words: Word) -> Command:
+    """A command that only reads."""
+    return Command(Simple(words), Effect.READ)
+
+
+def shell_line(text: str) -> Command:
+    """A line that a user wrote, sent as it is."""
+    return command(Raw(text))
+
+
+def _text(node: Node, *, shown: bool) -> str:
+    match node:
+        case Simple(words, stdin, redirects):
+            line = " ".join([*(render(word, shown=shown) for word in words), *redirects])
+            if stdin is None:
+                return line
+            return f"printf '%s' {REDACTED if shown else render(stdin, shown=False)} | {line}"
+        case Group(inner, redirects):
+            return " ".join([f"{{ {_text(inner, shown=shown)}; }}", *redirects])
+        case Line(left, Operator.THEN, right):
+            return f"{_text(left, shown=shown)}; {_text(right, shown=shown)}"
+        case Line(left, operator, right):
+            return f"{_text(left, shown=shown)} {operator.value} {_text(right, shown=shown)}"
+
+
+def _redirected(node: Node, redirects: tuple[str, ...]) -> Node:
+    match node:
+        case Line(left, operator, right):
+            return Line(left, operator, _redirected(right, redirects))
+        case Simple() | Group():
+            return replace(node, redirects=(*node.redirects, *redirects))

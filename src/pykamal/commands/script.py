@@ -1,0 +1,83 @@
+"""Several commands for one host in one exchange, each still named, timed and reported.
+
+The text goes to `sh -s` on standard input, so nothing in it (a secret, say) shows in the host's process list. It is one
+function that is called on the last line: a text that was cut off on the way runs nothing. Between steps the shell
+writes markers on both streams, from which the transport tells what each step printed and how it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from pykamal.commands.command import Command, Effect
+
+MARK: Final = "\x1e"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A named command of a script. `name` is a short phrase for people: `pull image`, `start container`."""
+
+    name: str
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Steps that run one after another on one host until one fails that may not fail."""
+
+    steps: tuple[Step, ...]
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def effect(self) -> Effect:
+        changes = any(step.command.effect is Effect.CHANGE for step in self.steps)
+        return Effect.CHANGE if changes else Effect.READ
+
+    def wire(self, nonce: str) -> str:
+        """The shell text, secrets revealed. `nonce` keeps a command's own output from looking like a marker.
+
+        Markers, each followed by a newline: `\\x1eNONCE pid N`, then for each step `\\x1eNONCE begin I` and
+        `\\x1eNONCE end I STATUS`; `begin` and `end` on both streams.
+        """
+        lines = [
+            "pykamal_mark() {",
+            f"  printf '{_OCTAL_MARK}%s %s\\n' {nonce} \"$*\"",
+            f"  printf '{_OCTAL_MARK}%s %s\\n' {nonce} \"$*\" >&2",
+            "}",
+            "pykamal_script() {",
+            f"  printf '{_OCTAL_MARK}%s pid %s\\n' {nonce} $$",
+        ]
+        for index, step in enumerate(self.steps):
+            lines += [
+                f"  pykamal_mark begin {index}",
+                f"  ( {step.command.wire()}",
+                "  ) < /dev/null",
+                "  pykamal_status=$?",
+                f'  pykamal_mark end {index} "$pykamal_status"',
+            ]
+            if not step.command.may_fail:
+                lines.append('  [ "$pykamal_status" -eq 0 ] || return "$pykamal_status"')
+        lines += ["}", "pykamal_script", ""]
+        return "\n".join(lines)
+
+
+def script(*steps: Step | Iterable[Step]) -> Script:
+    """A script of steps and of groups of steps, in order."""
+    flat: list[Step] = []
+    for item in steps:
+        if isinstance(item, Step):
+            flat.append(item)
+        else:
+            flat.extend(item)
+    return Script(tuple(flat))
+
+
+_OCTAL_MARK: Final = "\\036"

@@ -1,0 +1,14 @@
+"""Log driver of containers (spec/config.md 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pykamal.config.models.values import OptionValue
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    driver: str | None = None
+    options: Mapping[str, OptionValue] = field(default_factory=dict)

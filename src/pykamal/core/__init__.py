@@ -1,0 +1,1 @@
+"""What every room stands on: errors, secret values, source positions, durations. Imports nothing of ours."""

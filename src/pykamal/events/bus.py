@@ -1,0 +1,31 @@
+"""From those who do things to those who show them. Synchronous and in order; a renderer must not block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pykamal.events.types import Event, Level, Log, Message, Tone
+
+Subscriber = Callable[[Event], None]
+
+
+class Bus:
+    """Hands each event to every subscriber, in the order of subscription."""
+
+    def __init__(self, *subscribers: Subscriber) -> None:
+        self._subscribers = list(subscribers)
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        self._subscribers.append(subscriber)
+
+    def emit(self, event: Event) -> None:
+        for subscriber in self._subscribers:
+            subscriber(event)
+
+    # -- the two events that flows emit themselves
+
+    def say(self, text: str, tone: Tone = Tone.PROGRESS) -> None:
+        self.emit(Message(text=text, tone=tone))
+
+    def log(self, text: str, level: Level = Level.INFO, host: str | None = None) -> None:
+        self.emit(Log(level=level, text=text, host=host))

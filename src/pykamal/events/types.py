@@ -1,0 +1,155 @@
+"""The events. Every text in them is already redacted; times are wall-clock seconds since the epoch.
+
+The JSON form of an event (`--output json`) is its fields plus `event`, the class name in kebab case, and `version`;
+`EVENT_FORMAT` grows by one when a field changes its meaning or goes away, not when one is added.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import Final
+
+EVENT_FORMAT: Final = 1
+
+
+class Level(IntEnum):
+    """How important a log line is; the numbers are syslog-like distances, not a contract."""
+
+    DEBUG = 10
+    INFO = 20
+    WARN = 30
+    ERROR = 40
+
+
+class Tone(Enum):
+    """What a progress message means, which a terminal shows as a colour."""
+
+    PROGRESS = "progress"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+class Stream(Enum):
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    at: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """A command of the command line begins. `operation` is its name (`deploy`, `app boot`)."""
+
+    operation: str
+    service: str | None = None
+    destination: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished(Event):
+    """`title` is set where people are told how long it took (deploy, redeploy, rollback, setup)."""
+
+    operation: str
+    seconds: float
+    announced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailed(Event):
+    """`identifier` is the stable name of the error (pykamal.core.errors)."""
+
+    operation: str
+    identifier: str
+    label: str
+    message: str
+    host: str | None = None
+    details: tuple[str, ...] = ()
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseStarted(Event):
+    """A phase of a plan begins on `hosts` (empty: on this machine)."""
+
+    phase: str
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseFinished(Event):
+    phase: str
+    seconds: float
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected(Event):
+    host: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandStarted(Event):
+    """`id` is 8 hex digits, unique in the run; `host` is None on this machine; `exchange` numbers the round trip
+    on the host that carries the command, so that the commands of one script share it."""
+
+    id: str
+    command: str
+    host: str | None
+    user: str | None = None
+    quiet: bool = False
+    step: str | None = None
+    exchange: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandOutput(Event):
+    """One piece of output, as it arrived."""
+
+    id: str
+    host: str | None
+    stream: Stream
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandFinished(Event):
+    id: str
+    host: str | None
+    exit_status: int
+    seconds: float
+    quiet: bool = False
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(Event):
+    """A progress message to people: `Ensure kamal-proxy is running...`."""
+
+    text: str
+    tone: Tone = Tone.PROGRESS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log(Event):
+    """A line of narration below the progress messages."""
+
+    level: Level
+    text: str
+    host: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostResult(Event):
+    """What the user asked to see of one host. `kind` heads it: `App`, `Proxy`, `Accessory db`; None for no heading."""
+
+    host: str
+    text: str
+    kind: str | None = "App"
+    raw: bool = False

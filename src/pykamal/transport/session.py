@@ -1,0 +1,101 @@
+"""What a place that runs commands looks like, whether a server behind SSH or this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from pykamal.commands.command import Command
+from pykamal.commands.script import Script, Step
+from pykamal.core.errors import CommandFailed
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """How one step of a script ended. `stdout` and `stderr` are complete and as the program wrote them."""
+
+    step: Step
+    exit_status: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_status == 0
+
+    @property
+    def captured(self) -> str:
+        """Standard output without the white space around it."""
+        return self.stdout.strip()
+
+    def failure(self, host: str | None) -> CommandFailed:
+        return CommandFailed(
+            str(self.step.command),
+            exit_status=self.exit_status,
+            stdout=self.stdout,
+            stderr=self.stderr,
+            host=host,
+        )
+
+
+class Session(Protocol):
+    """An open connection to one host, or this machine.
+
+    All methods raise members of `pykamal.core.errors.ConnectionFailed` when the host goes away. Cancelling a call ends
+    what it started on the host: its whole process group is sent SIGTERM.
+    """
+
+    @property
+    def host(self) -> str:
+        """The host as written in deploy.yml; `localhost` for this machine."""
+        ...
+
+    async def run_script(self, script: Script, *, check: bool = True) -> list[StepResult]:
+        """Run the steps in one exchange; results of the steps that ran, in order.
+
+        Raises `CommandFailed` for the step that failed and may not fail, unless `check` is false: then the list simply
+        ends with it.
+        """
+        ...
+
+    async def run(self, command: Command, *, name: str = "", check: bool = True) -> StepResult:
+        """Run one command; the same as a script of one step."""
+        ...
+
+    async def upload(self, content: bytes, path: str, *, mode: int = 0o640) -> None:
+        """Write a file atomically: under a temporary name beside `path`, with `mode` from its first byte, then renamed.
+
+        `path` is relative to the login directory unless absolute. The parent directory must exist.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class LocalRunner(Protocol):
+    """This machine: a session with an environment and a working directory."""
+
+    async def run(
+        self,
+        command: Command,
+        *,
+        name: str = "",
+        check: bool = True,
+        environment: Mapping[str, str] | None = None,
+        directory: str | None = None,
+        shown: bool = False,
+    ) -> StepResult:
+        """Run one command through `sh`. `environment` is added to the caller's; `shown` passes output on at once."""
+        ...
