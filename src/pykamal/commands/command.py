@@ -34,15 +34,19 @@ class Simple:
 
     words: tuple[Word, ...]
     stdin: str | Sensitive | None = None
-    redirects: tuple[str, ...] = ()
+    redirects: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A line in braces, `{ a && b; }`, where an operator or a redirection is meant for all of it."""
+    """A line as one unit, where an operator or a redirection is meant for all of it.
+
+    In braces, `{ a && b; }`, or in a subshell, `(a && b)`, which an `exit` inside ends alone.
+    """
 
     line: Node
-    redirects: tuple[str, ...] = ()
+    redirects: tuple[Word, ...] = ()
+    subshell: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,21 @@ class Command:
         """The same line as one unit, for use beside an operator that binds tighter."""
         return replace(self, node=Group(self.node)) if isinstance(self.node, Line) else self
 
+    def in_subshell(self) -> Command:
+        """The same line in a shell of its own, which its `exit`, `cd` and `umask` do not outlive."""
+        return replace(self, node=Group(self.node, subshell=True))
+
     def redirected(self, *redirects: str) -> Command:
         """With redirections after its last program, such as `2>&1` or `> /dev/null`."""
-        return replace(self, node=_redirected(self.node, redirects))
+        return replace(self, node=_redirected(self.node, tuple(map(Raw, redirects))))
+
+    def to_file(self, path: Word, *, append: bool = False) -> Command:
+        """With the output of its last program in a file."""
+        return replace(self, node=_redirected(self.node, (Raw(">>" if append else ">"), path)))
+
+    def from_file(self, path: Word) -> Command:
+        """With the input of its last program from a file."""
+        return replace(self, node=_redirected(self.node, (Raw("<"), path)))
 
     def fed(self, text: str | Sensitive) -> Command:
         """With `text` on the standard input of its (only) program."""
@@ -138,19 +154,23 @@ def shell_line(text: str) -> Command:
 def _text(node: Node, *, shown: bool) -> str:
     match node:
         case Simple(words, stdin, redirects):
-            line = " ".join([*(render(word, shown=shown) for word in words), *redirects])
+            line = _words(words + redirects, shown)
             if stdin is None:
                 return line
             return f"printf '%s' {REDACTED if shown else render(stdin, shown=False)} | {line}"
+        case Group(inner, redirects, subshell=True):
+            return _words((Raw(f"({_text(inner, shown=shown)})"), *redirects), shown)
         case Group(inner, redirects):
-            return " ".join([f"{{ {_text(inner, shown=shown)}; }}", *redirects])
-        case Line(left, Operator.THEN, right):
-            return f"{_text(left, shown=shown)}; {_text(right, shown=shown)}"
+            return _words((Raw(f"{{ {_text(inner, shown=shown)}; }}"), *redirects), shown)
         case Line(left, operator, right):
             return f"{_text(left, shown=shown)} {operator.value} {_text(right, shown=shown)}"
 
 
-def _redirected(node: Node, redirects: tuple[str, ...]) -> Node:
+def _words(words: tuple[Word, ...], shown: bool) -> str:
+    return " ".join(render(word, shown=shown) for word in words)
+
+
+def _redirected(node: Node, redirects: tuple[Word, ...]) -> Node:
     match node:
         case Line(left, operator, right):
             return Line(left, operator, _redirected(right, redirects))

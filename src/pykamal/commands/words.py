@@ -92,13 +92,28 @@ _DOLLAR_OUTSIDE_GROUP = re.compile(r"\$(?!\{[^}]*\})")
 
 def double_quoted(text: str) -> str:
     """`text` so that a POSIX shell reads it back, with `${NAME}` groups still expanded; empty text gives nothing."""
-    return "".join(f'"{_dumped(run)}"' if run[0].isascii() else run for run in _ASCII_RUNS.findall(text))
+    return "".join(f'"{_for_shell(run)}"' if run[0].isascii() else run for run in _ASCII_RUNS.findall(text))
+
+
+def dumped(text: str) -> str:
+    """ASCII `text` in Ruby's escaped form, without quotes around it; other text is left as it is (spec/cli.md 3.2)."""
+    runs = _ASCII_RUNS.findall(text)
+    return "".join(_dumped(run) if run[0].isascii() else run for run in runs)
+
+
+def single_quoted(text: str) -> Raw:
+    """`text` in single quotes whether it needs them or not, each quote inside as `'\\''`."""
+    escaped = text.replace("'", "'\\''")
+    return Raw(f"'{escaped}'")
 
 
 def _dumped(run: str) -> str:
     escaped = "".join(_ESCAPES.get(character) or _control(character) for character in run)
-    escaped = _INTERPOLATION.sub(r"\\#", escaped).replace("`", "\\`")
-    return _DOLLAR_OUTSIDE_GROUP.sub(r"\\$", escaped)
+    return _INTERPOLATION.sub(r"\\#", escaped)
+
+
+def _for_shell(run: str) -> str:
+    return _DOLLAR_OUTSIDE_GROUP.sub(r"\\$", _dumped(run).replace("`", "\\`"))
 
 
 def _control(character: str) -> str:
@@ -124,7 +139,7 @@ def _key_value(key: str, value: object) -> Word:
     if value is False:
         return Raw(f"{key}=false")
     if isinstance(value, Sensitive):
-        return joined(Raw(f"{key}="), Expanded(value))
+        return joined(Raw(f"{key}="), Expanded(value)) if value.reveal().strip() else Raw(key)
     if value is None or (isinstance(value, str) and not value.strip()) or value in ((), [], {}):
         return Raw(key)
     return joined(Raw(f"{key}="), Expanded(text_of(value)))
