@@ -1,0 +1,43 @@
+"""The engine on a host: its network, its images, its mirrors."""
+
+from __future__ import annotations
+
+from pykamal.commands.command import Command, command, query
+from pykamal.commands.words import Expanded
+from pykamal.config.models.service import Config
+
+
+def create_network(name: str = "kamal") -> Command:
+    """Make sure that the network is there; prints nothing and is no failure when it was.
+
+    It is looked for once more at the end, for somebody else may have made it between the first look and the attempt.
+    """
+    present = query("docker", "network", "inspect", name)
+    create = command("docker", "network", "create", name).redirected("> /dev/null")
+    return present.redirected("> /dev/null 2>&1").or_(create).or_(present.redirected("> /dev/null"))
+
+
+def pull(image: str) -> Command:
+    return command("docker", "pull", image)
+
+
+def remove_image(image: str, force: bool = True) -> Command:
+    """Remove an image or its tag; a missing one is no failure of the run (spec/cli.md 15.4)."""
+    return command("docker", "image", "rm", *(["--force"] if force else []), image).failing_allowed()
+
+
+def tag(image: str, new: str) -> Command:
+    return command("docker", "tag", image, new)
+
+
+def inspect_label(config: Config, image: str) -> Command:
+    """Fail unless the image says that it belongs to the service (spec/cli.md 15.4)."""
+    label = query("docker", "inspect", "-f", "{{ .Config.Labels.service }}", image)
+    matching = label | query("grep", "-x", config.service)
+    missing = query("echo", Expanded(f"Image {image} is missing the 'service' label")).and_(query("exit", "1"))
+    return matching.or_(missing.in_subshell())
+
+
+def mirrors() -> Command:
+    """The first registry mirror; "slice index out of range" on standard error when there is none (spec/cli.md 15.4)."""
+    return query("docker", "info", "--format", "{{index .RegistryConfig.Mirrors 0}}").failing_allowed()

@@ -1,0 +1,45 @@
+"""Directories and files on a host. A file is complete under its name or not there at all."""
+
+from __future__ import annotations
+
+from pykamal.commands.command import Command, command, query
+from pykamal.commands.words import Output, Raw, Word, joined
+from pykamal.core.sensitive import Sensitive
+
+
+def make_directory(*paths: Word) -> Command:
+    return command("mkdir", "-p", *paths)
+
+
+def write(path: str, content: str | Sensitive, mode: str) -> Command:
+    """Write `content`, byte for byte, under a name beside `path`, then rename it; `mode` is octal text as `0600`.
+
+    Nobody but the owner can read the file before it has its mode. The parent directory must exist. NUL cannot be
+    written this way; use `upload_target` for binary content.
+    """
+    return _replaced(path, command("cat").fed(content), mode)
+
+
+def upload_target(path: str, mode: str, *, size: int | None = None) -> Command:
+    """The same with the bytes from the channel's standard input.
+
+    `size` in bytes is checked before the rename: a connection that breaks looks like the end of the file to `cat`.
+    """
+    received = command("cat")
+    return _replaced(path, received, mode, size)
+
+
+def remove(path: Word, *, recursive: bool = False) -> Command:
+    """Remove a file or a tree; a missing one is no failure of the run (spec/cli.md 14.6, 14.7)."""
+    return command("rm", *(["-r"] if recursive else []), path).failing_allowed()
+
+
+def _replaced(path: str, content: Command, mode: str, size: int | None = None) -> Command:
+    temporary = joined(path, Raw(".new-$$"))  # the shell's own process id: two roles may write at once
+    steps = command("umask", "077").and_(content.to_file(temporary))
+    if size is not None:
+        counted = query("wc", "-c").from_file(temporary)
+        steps = steps.and_(query("test", Output(counted), "-eq", str(size)))
+    renamed = command("chmod", mode, temporary).and_(command("mv", "-fT", temporary, path))
+    undone = command("rm", "-f", temporary).then(command("false")).grouped()
+    return steps.and_(renamed).or_(undone).in_subshell()

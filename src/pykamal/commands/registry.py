@@ -1,0 +1,34 @@
+"""Logging in to registries, and the registry on the operator's machine (spec/cli.md 14.9)."""
+
+from __future__ import annotations
+
+from pykamal.commands.command import Command, command
+from pykamal.commands.words import Expanded, Word
+from pykamal.core.sensitive import Sensitive
+
+LOCAL_REGISTRY = "kamal-docker-registry"
+
+
+def login(server: str | None, username: str | Sensitive, password: str | Sensitive) -> Command:
+    """Log the engine's user in; no server is Docker Hub. The password goes on standard input, unseen by other users."""
+    line = command("docker", "login", *_argument(server), "-u", Expanded(username), "--password-stdin")
+    return line.fed(password)
+
+
+def logout(server: str | None) -> Command:
+    return command("docker", "logout", *_argument(server))
+
+
+def start_local(port: int) -> Command:
+    """Start the local registry, or make it. Only this machine can reach it."""
+    run = command("docker", "run", "--detach", "-p", f"127.0.0.1:{port}:5000", "--name", LOCAL_REGISTRY, "registry:3")
+    return command("docker", "start", LOCAL_REGISTRY).or_(run)
+
+
+def remove_local() -> Command:
+    stop = command("docker", "stop", LOCAL_REGISTRY)
+    return stop.and_(command("docker", "rm", LOCAL_REGISTRY)).failing_allowed()
+
+
+def _argument(server: str | None) -> list[Word]:
+    return [server] if server else []
