@@ -1,0 +1,179 @@
+"""Accessories: databases, caches and the like, each in one container on its hosts (spec/cli.md 14.8)."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from pykamal.commands.command import Command, command, query
+from pykamal.commands.flags import (
+    Interactive,
+    container_logs,
+    log_flags,
+    name_filter,
+    service_filter,
+    terminal_flags,
+)
+from pykamal.commands.words import Raw, Word, key_values, options
+from pykamal.config.models.accessory import Accessory, Directory, File
+from pykamal.config.models.service import Config
+
+# -- the container
+
+
+def run(config: Config, accessory: Accessory, host: str) -> Command:
+    """Start the container; prints its id. Log settings are the root's (spec/config.md 13)."""
+    published = accessory.published
+    return command(
+        *("docker", "run", "--name", accessory.service, "--detach", "--restart", accessory.restart),
+        *("--network", accessory.network),
+        *log_flags(config.logging),
+        *(["--publish", published] if published else []),
+        *key_values("--env", {"KAMAL_HOST": host}),
+        *_environment(config, accessory),
+        *_volumes(accessory),
+        *key_values("--label", {"service": accessory.service, **accessory.labels}),
+        *options(accessory.options),
+        accessory.image,
+        *([Raw(accessory.cmd)] if accessory.cmd else []),
+    )
+
+
+def start(accessory: Accessory) -> Command:
+    return command("docker", "container", "start", accessory.service)
+
+
+def stop(accessory: Accessory) -> Command:
+    return command("docker", "container", "stop", accessory.service).failing_allowed()
+
+
+def existing(accessory: Accessory) -> Command:
+    """Ids of its containers, running or not; prints nothing when there is none."""
+    return query("docker", "ps", "-a", "-q", *service_filter(accessory.service))
+
+
+def container_id(accessory: Accessory) -> Command:
+    """The id of the running container; prints nothing when there is none."""
+    return query("docker", "container", "ls", *name_filter(accessory.service), "--quiet")
+
+
+def details(accessory: Accessory) -> Command:
+    return query("docker", "ps", *service_filter(accessory.service))
+
+
+def logs(
+    accessory: Accessory,
+    *,
+    since: str | None = None,
+    lines: int | None = None,
+    grep: str | None = None,
+    grep_options: str | None = None,
+    timestamps: bool = True,
+    follow: bool = False,
+) -> Command:
+    """Its log, both streams in one. Following starts with the last 10 lines unless `lines` says otherwise."""
+    return container_logs(
+        accessory.service,
+        since=since,
+        lines=lines,
+        grep=grep,
+        grep_options=grep_options,
+        timestamps=timestamps,
+        follow=follow,
+    )
+
+
+def exec_new(config: Config, accessory: Accessory, cmd: str, *, interactive: Interactive | None = None) -> Command:
+    """Run `cmd`, a command line as the user wrote it, in a container of its own."""
+    return command(
+        *("docker", "run", *terminal_flags(interactive), "--rm", "--network", accessory.network),
+        *_environment(config, accessory),
+        *_volumes(accessory),
+        *options(accessory.options),
+        accessory.image,
+        Raw(cmd),
+    )
+
+
+def exec_existing(accessory: Accessory, cmd: str, *, interactive: Interactive | None = None) -> Command:
+    """Run `cmd`, a command line as the user wrote it, in the running container."""
+    return command("docker", "exec", *terminal_flags(interactive), accessory.service, Raw(cmd))
+
+
+def remove_containers(accessory: Accessory) -> Command:
+    return command("docker", "container", "prune", "--force", *service_filter(accessory.service))
+
+
+# -- the image
+
+
+def pull_image(accessory: Accessory) -> Command:
+    return command("docker", "image", "pull", accessory.image)
+
+
+def remove_image(accessory: Accessory) -> Command:
+    return command("docker", "image", "rm", "--force", accessory.image)
+
+
+# -- its directories and files on the host
+
+
+def make_directories(accessory: Accessory) -> list[Command]:
+    """Make what `directories` mounts, with mode and owner where they are given."""
+    return [step for directory in accessory.directories for step in _made(accessory, directory)]
+
+
+def file_path(accessory: Accessory, file: File) -> str:
+    """Where an uploaded file is on the host, relative to the login directory."""
+    return accessory.service + file.remote
+
+
+def make_file_directory(accessory: Accessory, file: File) -> Command:
+    return command("mkdir", "-p", posixpath.dirname(file_path(accessory, file)))
+
+
+def file_permissions(accessory: Accessory, file: File) -> list[Command]:
+    """What follows the upload of a file: its mode, and its owner where one is given."""
+    return list(_permissions(file_path(accessory, file), file.mode, file.owner))
+
+
+def make_env_directory(config: Config) -> Command:
+    return command("mkdir", "-p", f"{config.app_directory}/env/accessories")
+
+
+def remove_directory(accessory: Accessory) -> Command:
+    return command("rm", "-rf", accessory.service)
+
+
+# -- parts
+
+
+def _environment(config: Config, accessory: Accessory) -> list[Word]:
+    return [*key_values("--env", accessory.env.clear), "--env-file", config.accessory_env_file(accessory)]
+
+
+def _volumes(accessory: Accessory) -> list[Word]:
+    files = (f"$PWD/{file_path(accessory, file)}:{_mount(file)}" for file in accessory.files)
+    directories = (f"{_host_directory(accessory, each)}:{_mount(each)}" for each in accessory.directories)
+    return key_values("--volume", [*accessory.volumes, *files, *directories])
+
+
+def _mount(entry: File | Directory) -> str:
+    return f"{entry.remote}:{entry.options}" if entry.options else entry.remote
+
+
+def _host_directory(accessory: Accessory, directory: Directory) -> str:
+    return directory.local if directory.local.startswith("/") else f"$PWD/{accessory.service}/{directory.local}"
+
+
+def _made(accessory: Accessory, directory: Directory) -> Iterator[Command]:
+    path = Raw(_host_directory(accessory, directory))
+    yield command("mkdir", "-p", path)
+    yield from _permissions(path, directory.mode, directory.owner)
+
+
+def _permissions(path: Word, mode: str | None, owner: str | None) -> Iterator[Command]:
+    if mode:
+        yield command("chmod", mode, path)
+    if owner:
+        yield command("chown", owner, path)

@@ -1,0 +1,257 @@
+"""Containers of the application (spec/cli.md 14.2, 14.4 and 14.5)."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+from pykamal.commands import docker
+from pykamal.commands.command import Command, command, query
+from pykamal.commands.flags import (
+    Interactive,
+    label_filters,
+    log_flags,
+    matching_lines,
+    name_filter,
+    service_filter,
+    terminal_flags,
+)
+from pykamal.commands.words import Expanded, Raw, Word, key_values, options, single_quoted
+from pykamal.config.models.role import Role
+from pykamal.config.models.service import Config
+
+# -- the life of a container
+
+
+def run(config: Config, role: Role, host: str, version: str, *, hostname_suffix: str) -> Command:
+    """Start a new container; prints its id. `hostname_suffix` is 12 hex digits that make host names unique."""
+    name = role.container_name(version)
+    hostname = host[:51].removesuffix(".")  # Docker's limit is 64
+    return command(
+        *("docker", "run", "--detach", "--restart", role.restart, "--name", name, "--network", "kamal"),
+        *("--hostname", f"{hostname}-{hostname_suffix}"),
+        *key_values("--env", _own_environment(role, host, version)),
+        *_environment(config, role, host),
+        *log_flags(role.logging),
+        *key_values("--volume", config.volumes),
+        *_asset_volume(config, role, version),
+        *key_values("--label", _labels(role)),
+        *options(role.options),
+        config.absolute_image(version),
+        *([Raw(role.cmd)] if role.cmd else []),
+    )
+
+
+def start(role: Role, version: str) -> Command:
+    return command("docker", "start", role.container_name(version))
+
+
+def stop(role: Role, version: str) -> Command:
+    """Stop the container of a version if there is one."""
+    return (container_id(role, version) | _stop_ids(role)).failing_allowed()
+
+
+def stop_current(config: Config, role: Role) -> Command:
+    """Stop the running container, whichever version it is."""
+    return (_running(config, role, "--quiet") | _stop_ids(role)).failing_allowed()
+
+
+def rename(role: Role, version: str, new_version: str) -> Command:
+    return command("docker", "rename", role.container_name(version), role.container_name(new_version))
+
+
+def remove_container(role: Role, version: str) -> Command:
+    return container_id(role, version) | command("xargs", "docker", "container", "rm")
+
+
+def remove_containers(config: Config, role: Role) -> Command:
+    """Remove all stopped containers of the role."""
+    return command("docker", "container", "prune", "--force", *label_filters(config, role))
+
+
+# -- what is there
+
+
+def container_id(role: Role, version: str) -> Command:
+    """The id of a version's container, running or not; prints nothing when there is none."""
+    return query("docker", "container", "ls", "--all", *name_filter(role.container_name(version)), "--quiet")
+
+
+def current_version(config: Config, role: Role) -> Command:
+    """The version of the newest running container, of the latest image if possible; prints nothing without one."""
+    names = _running(config, role, "--format", single_quoted("{{.Names}}"))
+    return (names | _without_prefix(role)).failing_allowed()
+
+
+def running_versions(config: Config, role: Role) -> Command:
+    """The versions of all running containers, one a line."""
+    names = query("docker", "ps", *label_filters(config, role), "--format", Expanded("{{.Names}}"))
+    return (names | _without_prefix(role)).failing_allowed()
+
+
+def details(config: Config, role: Role) -> Command:
+    return query("docker", "ps", *label_filters(config, role))
+
+
+def list_containers(config: Config) -> Command:
+    return query("docker", "container", "ls", "--all", *label_filters(config))
+
+
+def health_status(role: Role, version: str) -> Command:
+    """One word: the health check's `starting`, `healthy`, `unhealthy`, or the container's `running`, `exited` ..."""
+    template = "{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}"
+    return container_id(role, version) | query("xargs", "docker", "inspect", "--format", template)
+
+
+def health_log(role: Role, version: str) -> Command:
+    """The last health checks as JSON; `null` for an image without one."""
+    return container_id(role, version) | query("xargs", "docker", "inspect", "--format", "{{json .State.Health}}")
+
+
+def container_logs(role: Role, version: str) -> Command:
+    return container_id(role, version) | query("xargs", "docker", "logs", "--timestamps").redirected("2>&1")
+
+
+def container_state(role: Role, version: str, *, lines: int = 50) -> Command:
+    """Why a container is not healthy: Docker's `.State` as JSON on the first line, then the last `lines` of its log.
+
+    The JSON has `Status`, `ExitCode`, `OOMKilled`, `Error` and, with a health check, `Health`.
+    """
+    name = role.container_name(version)
+    state = query("docker", "container", "inspect", "--format", "{{json .State}}", name)
+    log = query("docker", "logs", "--timestamps", "--tail", str(lines), name).redirected("2>&1")
+    return state.and_(log).failing_allowed()
+
+
+# -- images
+
+
+def list_images(config: Config) -> Command:
+    return query("docker", "image", "ls", config.repository)
+
+
+def remove_images(config: Config) -> Command:
+    """Remove all images of the service that no container uses."""
+    return command("docker", "image", "prune", "--all", "--force", *service_filter(config.service))
+
+
+def tag_latest(config: Config, version: str) -> Command:
+    return docker.tag(config.absolute_image(version), config.latest_image)
+
+
+# -- commands and logs
+
+
+def exec_new(
+    config: Config,
+    role: Role,
+    host: str,
+    version: str,
+    cmd: str,
+    *,
+    suffix: str,
+    env: Mapping[str, str] | None = None,
+    interactive: Interactive | None = None,
+    detach: bool = False,
+) -> Command:
+    """Run `cmd`, a command line as the user wrote it, in a container of its own. `suffix` is 6 hex digits."""
+    return command(
+        *("docker", "run", *terminal_flags(interactive), "--detach" if detach else "--rm"),
+        *("--name", f"{role.container_prefix}-exec-{version}-{suffix}", "--network", "kamal"),
+        *_environment(config, role, host),
+        *key_values("--env", env or {}),
+        *log_flags(role.logging),
+        *key_values("--volume", config.volumes),
+        *options(role.options),
+        config.absolute_image(version),
+        Raw(cmd),
+    )
+
+
+def exec_existing(
+    role: Role,
+    version: str,
+    cmd: str,
+    *,
+    env: Mapping[str, str] | None = None,
+    interactive: Interactive | None = None,
+) -> Command:
+    """Run `cmd`, a command line as the user wrote it, in the container of a version."""
+    return command(
+        *("docker", "exec", *terminal_flags(interactive)),
+        *key_values("--env", env or {}),
+        role.container_name(version),
+        Raw(cmd),
+    )
+
+
+def logs(
+    config: Config,
+    role: Role,
+    *,
+    container_id: str | None = None,
+    since: str | None = None,
+    lines: int | None = None,
+    grep: str | None = None,
+    grep_options: str | None = None,
+    timestamps: bool = True,
+    follow: bool = False,
+) -> Command:
+    """Log lines of the running container, or of `container_id`; both output streams in one."""
+    given = query("sh", "-c", single_quoted(f"echo {container_id}"))
+    source = given if container_id else _running(config, role, "--quiet")
+    words: list[Word] = ["xargs", "docker", "logs"]
+    words += ["--timestamps"] if timestamps else []
+    words += ["--since", since] if since else []
+    words += ["--tail", str(lines)] if lines is not None else []
+    words += ["--follow"] if follow else []
+    shown = source | query(*words).redirected("2>&1")
+    return shown | matching_lines(grep, grep_options, double_quotes=follow) if grep else shown
+
+
+# -- parts
+
+
+def _own_environment(role: Role, host: str, version: str) -> dict[str, str]:
+    values = {"KAMAL_CONTAINER_NAME": role.container_name(version), "KAMAL_VERSION": version, "KAMAL_HOST": host}
+    return values | ({"KAMAL_DESTINATION": role.destination} if role.destination else {})
+
+
+def _environment(config: Config, role: Role, host: str) -> list[Word]:
+    return [*key_values("--env", role.env_on(host).clear), "--env-file", config.role_env_file(role)]
+
+
+def _asset_volume(config: Config, role: Role, version: str) -> list[Word]:
+    if role.asset_path is None or not role.running_proxy:
+        return []
+    mount = ":".join(filter(None, (role.asset_path.path, role.asset_path.options)))
+    return ["--volume", Raw(f"$PWD/{config.app_directory}/assets/volumes/{role.name}-{version}:{mount}")]
+
+
+def _labels(role: Role) -> dict[str, object]:
+    return {"service": role.service, "role": role.name, "destination": role.destination, **role.labels}
+
+
+def _stop_ids(role: Role) -> Command:
+    timeout = [] if role.stop_timeout is None else ["-t", str(role.stop_timeout)]
+    return command("xargs", "docker", "stop", *timeout)
+
+
+def _running(config: Config, role: Role, *format_flags: Word) -> Command:
+    """Ids or names of the newest running container: of the image tagged latest first, else of any image."""
+    states = ["--filter", "status=running", "--filter", "status=restarting"]
+    newest = query("docker", "ps", "--latest", *format_flags, *label_filters(config, role), *states)
+    latest = query(
+        *("docker", "image", "ls", "--filter", f"reference={config.latest_image}"),
+        *("--format", single_quoted("{{.ID}}")),
+    )
+    of_latest = query(
+        *("docker", "ps", "--latest", *format_flags, *label_filters(config, role), *states),
+        *("--filter", Raw(f"ancestor=$({latest})")),
+    )
+    return query("sh", "-c", single_quoted(str(of_latest.then(newest)))) | query("head", "-1")
+
+
+def _without_prefix(role: Role) -> Command:
+    prefix = shlex.quote(f"{role.container_prefix}-")
+    return query("while", Raw(f"read line; do echo ${{line#{prefix}}}; done"))

@@ -1,0 +1,277 @@
+"""The proxy container on a host and what it is told (spec/cli.md 14.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pykamal.commands import accessory as accessories
+from pykamal.commands import app
+from pykamal.commands.command import Command, command, query
+from pykamal.commands.flags import container_logs, name_filter
+from pykamal.commands.words import Expanded, Output, Raw, Word, joined, options
+from pykamal.config.models.accessory import Accessory
+from pykamal.config.models.proxy import DEFAULT_PROXY_REPOSITORY, MINIMUM_PROXY_VERSION, Proxy, ProxyRun
+from pykamal.config.models.role import Role
+from pykamal.config.models.service import Config
+
+CONTAINER: Final = "kamal-proxy"
+DIRECTORY: Final = ".kamal/proxy"
+APPS_DIRECTORY: Final = f"{DIRECTORY}/apps-config"
+APPS_DIRECTORY_INSIDE: Final = "/home/kamal-proxy/.apps-config"
+
+ENDPOINT_MISSING_STATUS: Final = 69
+"""Exit status of `deploy_role` and `deploy_accessory` when there is no container (EX_UNAVAILABLE of sysexits.h)."""
+
+_OWN_IMAGES: Final = ("--filter", "label=org.opencontainers.image.title=kamal-proxy")
+_TRAEFIK_IMAGES: Final = ("--filter", "label=org.opencontainers.image.title=Traefik")
+
+
+# -- the container
+
+
+def start_or_run(config: Config, host: str) -> Command:
+    """Start the proxy's container, or make it; a running one is left as it is."""
+    return container_start().or_(run(config, host))
+
+
+def run(config: Config, host: str) -> Command:
+    """Make the container from `proxy/run` of the host, else from the files that `proxy boot_config` left there."""
+    settings = config.proxy_run_on(host)
+    if settings is None:
+        return legacy_settings() | command("xargs", *_RUN)
+    metrics = settings.metrics_port
+    words: list[Word] = [*_RUN, *_publish_flags(settings)]
+    words += ["--log-opt", f"max-size={settings.log_max_size}"] if (settings.log_max_size or "").strip() else []
+    words += [f"--expose={metrics}"] if metrics is not None else []
+    words += [*options(settings.options), settings.image, "kamal-proxy", "run"]
+    words += ["--debug"] if settings.debug else []
+    words += ["--metrics-port", Expanded(str(metrics))] if metrics is not None else []
+    return command(*words)
+
+
+def legacy_settings() -> Command:
+    """Print `OPTIONS IMAGE:VERSION RUN_COMMAND` from the files of `proxy boot_config`, or the defaults."""
+    ports = "--publish 80:80 --publish 443:443 --log-opt max-size=10m"
+    image = joined(_file_or("image", DEFAULT_PROXY_REPOSITORY), ":", _file_or("image_version", MINIMUM_PROXY_VERSION))
+    return query("echo", _file_or("options", ports), image, _file_or("run_command", ""))
+
+
+def container_start() -> Command:
+    return command("docker", "container", "start", CONTAINER)
+
+
+def container_stop() -> Command:
+    return command("docker", "container", "stop", CONTAINER).failing_allowed()
+
+
+def remove_container() -> Command:
+    return command("docker", "container", "prune", "--force", *_OWN_IMAGES)
+
+
+def remove_image() -> Command:
+    return command("docker", "image", "prune", "--all", "--force", *_OWN_IMAGES)
+
+
+def remove_traefik() -> Command:
+    """Remove the proxy of Kamal 1 (`proxy upgrade`)."""
+    stop_it = command("docker", "container", "stop", "traefik")
+    containers = command("docker", "container", "prune", "--force", *_TRAEFIK_IMAGES)
+    return stop_it.then(containers).and_(command("docker", "image", "prune", "--all", "--force", *_TRAEFIK_IMAGES))
+
+
+def make_apps_directory() -> Command:
+    return command("mkdir", "-p", APPS_DIRECTORY)
+
+
+def remove_directory() -> Command:
+    return command("rm", "-r", DIRECTORY).failing_allowed()
+
+
+def version() -> Command:
+    """Print the tag of the image that the container runs; nothing when there is no container."""
+    image = query("docker", "inspect", CONTAINER, "--format", "{{.Config.Image}}")
+    return image | query("awk", "-F:", "{print $NF}")
+
+
+def details() -> Command:
+    return query("docker", "ps", *name_filter(CONTAINER))
+
+
+def logs(
+    *,
+    since: str | None = None,
+    lines: int | None = None,
+    grep: str | None = None,
+    timestamps: bool = True,
+    follow: bool = False,
+) -> Command:
+    """The proxy's log, both streams in one. Following starts with the last 10 lines unless `lines` says otherwise."""
+    return container_logs(CONTAINER, since=since, lines=lines, grep=grep, timestamps=timestamps, follow=follow)
+
+
+# -- the services behind it
+
+
+def deploy_role(config: Config, role: Role, version: str) -> Command:
+    """Route to the container of a version once it is healthy; the proxy makes the health check."""
+    if role.proxy is None:
+        raise ValueError(f"role {role.name} does not run behind the proxy")
+    return _deploy_to(
+        app.container_id(role, version),
+        role.name,
+        deploy(
+            role.container_prefix,
+            target=_target(role.proxy),
+            proxy=role.proxy,
+            config=config,
+            tls_directory=_inside(certificates_directory(config, role)),
+            error_pages_version=version,
+        ),
+    )
+
+
+def deploy_accessory(config: Config, accessory: Accessory, version: str) -> Command:
+    """The same for an accessory. `version` of the app says which error pages it gets (spec/cli.md 22, quirk 19)."""
+    if accessory.proxy is None:
+        raise ValueError(f"accessory {accessory.name} does not run behind the proxy")
+    return _deploy_to(
+        accessories.container_id(accessory),
+        accessory.name,
+        deploy(
+            accessory.service,
+            target=_target(accessory.proxy),
+            proxy=accessory.proxy,
+            config=config,
+            tls_directory=f"{APPS_DIRECTORY_INSIDE}/{config.service_with_destination}/tls",
+            error_pages_version=version,
+        ),
+    )
+
+
+def deploy(
+    service: str,
+    *,
+    target: Word,
+    proxy: Proxy,
+    config: Config,
+    tls_directory: str,
+    error_pages_version: str | None = None,
+) -> Command:
+    """Tell the proxy of a service. `target` is `HOST:PORT` on the network `kamal`.
+
+    `tls_directory`, inside the proxy, is used for custom certificates only; `error_pages_version` for
+    `error_pages_path` only.
+    """
+    error_pages = config.error_pages_path and error_pages_version
+    flags = {
+        "host": proxy.hosts,
+        "tls": True if proxy.ssl else None,
+        "tls-certificate-path": f"{tls_directory}/cert.pem" if proxy.ssl and proxy.ssl.custom else None,
+        "tls-private-key-path": f"{tls_directory}/key.pem" if proxy.ssl and proxy.ssl.custom else None,
+        "deploy-timeout": _seconds(config.deploy_timeout),
+        "drain-timeout": _seconds(config.drain_timeout),
+        "health-check-interval": _seconds(proxy.healthcheck.interval),
+        "health-check-timeout": _seconds(proxy.healthcheck.timeout),
+        "health-check-path": proxy.healthcheck.path,
+        "target-timeout": _seconds(proxy.response_timeout),
+        "buffer-requests": proxy.buffering.requests,
+        "buffer-responses": proxy.buffering.responses,
+        "buffer-memory": proxy.buffering.memory,
+        "max-request-body": proxy.buffering.max_request_body,
+        "max-response-body": proxy.buffering.max_response_body,
+        "path-prefix": proxy.path_prefixes,
+        "strip-path-prefix": proxy.strip_path_prefix,
+        "forward-headers": proxy.forward_headers,
+        "tls-redirect": proxy.ssl_redirect,
+        "log-request-header": proxy.log_request_headers,
+        "log-response-header": proxy.log_response_headers,
+        "error-pages": _inside(f"{error_pages_directory(config)}/{error_pages_version}") if error_pages else None,
+    }
+    given = {name: value for name, value in flags.items() if value is not None}
+    return _kamal_proxy("deploy", service, joined(Raw("--target="), target), *options(given, separator="="))
+
+
+def remove(service: str) -> Command:
+    """Stop routing to a service; no failure when the proxy does not know it."""
+    return _kamal_proxy("remove", service).failing_allowed()
+
+
+def stop(service: str, *, drain_timeout: int, message: str | None = None) -> Command:
+    """Answer all requests of a service with the maintenance page; `drain_timeout` in seconds for those under way."""
+    flags = {"drain-timeout": _seconds(drain_timeout)} | ({"message": message} if message else {})
+    return _kamal_proxy("stop", service, *options(flags, separator="="))
+
+
+def resume(service: str) -> Command:
+    return _kamal_proxy("resume", service)
+
+
+def list_services() -> Command:
+    return query("docker", "exec", CONTAINER, "kamal-proxy", "list")
+
+
+# -- paths on the host, below the directory that is mounted into the proxy
+
+
+def app_directory(config: Config) -> str:
+    return f"{APPS_DIRECTORY}/{config.service_with_destination}"
+
+
+def certificates_directory(config: Config, role: Role) -> str:
+    """Where `cert.pem` and `key.pem` of a role are, both with mode 0644 (spec/cli.md 14.11)."""
+    return f"{app_directory(config)}/tls/{role.name}"
+
+
+def error_pages_directory(config: Config) -> str:
+    """Holds a directory of pages for each version."""
+    return f"{app_directory(config)}/error_pages"
+
+
+# -- parts
+
+_RUN: Final[tuple[Word, ...]] = (
+    *("docker", "run", "--name", CONTAINER, "--network", "kamal", "--detach", "--restart", "unless-stopped"),
+    *("--volume", "kamal-proxy-config:/home/kamal-proxy/.config/kamal-proxy"),
+    *("--volume", Raw(f"$PWD/{APPS_DIRECTORY}:{APPS_DIRECTORY_INSIDE}")),
+)
+
+
+def _kamal_proxy(*words: Word) -> Command:
+    return command("docker", "exec", CONTAINER, "kamal-proxy", *words)
+
+
+def _deploy_to(container_id: Command, name: str, told: Command) -> Command:
+    """`told`, which names the container `$id`, or status ENDPOINT_MISSING_STATUS when there is none."""
+    message = f"Failed to get endpoint for {name}, did the container boot?"
+    missing = query("echo", message).redirected(">&2").then(query("exit", str(ENDPOINT_MISSING_STATUS))).grouped()
+    found = query(joined(Raw("id="), Output(container_id))).and_(query("test", "-n", Raw('"$id"')))
+    return found.grouped().or_(missing).and_(told)
+
+
+def _target(proxy: Proxy) -> Word:
+    return Raw(f'"$id:{proxy.app_port}"')
+
+
+def _inside(path: str) -> str:
+    return path.replace(APPS_DIRECTORY, APPS_DIRECTORY_INSIDE, 1)
+
+
+def _seconds(value: int | None) -> str | None:
+    return None if value is None else f"{value}s"
+
+
+def _publish_flags(settings: ProxyRun) -> Iterator[Word]:
+    if not settings.publish:
+        return
+    for address in settings.bind_ips or ("",):
+        bracketed = f"[{address}]" if ":" in address and not address.startswith("[") else address
+        prefix = f"{bracketed}:" if address else ""
+        yield from ("--publish", Raw(f"{prefix}{settings.http_port}:80"))
+        yield from ("--publish", Raw(f"{prefix}{settings.https_port}:443"))
+
+
+def _file_or(name: str, default: str) -> Raw:
+    saved = query("cat", f"{DIRECTORY}/{name}").redirected("2> /dev/null")
+    fallback = query("echo", Raw(f'"{default}"'))
+    return Raw(f"$({saved.or_(fallback)})")

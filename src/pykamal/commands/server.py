@@ -1,0 +1,75 @@
+"""Preparing a host: its run directory and Docker itself (spec/cli.md 14.1)."""
+
+from __future__ import annotations
+
+from pykamal.commands.command import Command, command, query
+from pykamal.commands.words import Raw
+from pykamal.config.models.service import Config
+
+
+def make_run_directory() -> Command:
+    return command("mkdir", "-p", ".kamal")
+
+
+def count_apps() -> Command:
+    """Print how many apps are installed on the host."""
+    return query("ls", ".kamal/apps") | query("wc", "-l")
+
+
+def remove_app_directory(config: Config) -> Command:
+    return command("rm", "-r", config.app_directory).failing_allowed()
+
+
+# -- Docker
+
+
+def docker_version() -> Command:
+    return query("docker", "-v").failing_allowed()
+
+
+def can_administer() -> Command:
+    """Succeeds for root and for users who may run `usermod` through sudo without a password."""
+    may_sudo = query("sudo", "-nl", "usermod").redirected(">/dev/null")
+    return is_root().or_(may_sudo).failing_allowed()
+
+
+def is_root() -> Command:
+    return query(Raw("["), Raw('"${EUID:-$(id -u)}"'), "-eq", "0", Raw("]")).failing_allowed()
+
+
+def install_docker_packages() -> Command:
+    """Install the distribution's own Docker and start it. Fails without root or on an unknown distribution.
+
+    Reaches only the package mirrors that the host already uses, so it also works where the internet does not.
+    """
+    apt_get = command("export", "DEBIAN_FRONTEND=noninteractive").and_(
+        command("apt-get", "update", "-q").and_(command("apt-get", "install", "-y", "-q", "docker.io"))
+    )
+    apk = command("apk", "add", "docker").and_(
+        command("rc-update", "add", "docker", "default").and_(command("service", "docker", "start"))
+    )
+    dnf = command("dnf", "install", "-y", "moby-engine").and_(command("systemctl", "enable", "--now", "docker"))
+    by_any = _where("apt-get", apt_get).or_(_where("apk", apk)).or_(_where("dnf", dnf))
+    return is_root().and_(by_any.grouped()).failing_allowed()
+
+
+def install_docker_script() -> Command:
+    """Install Docker with its makers' script."""
+    url = "https://get.docker.com"
+    fetch = command("curl", "-fsSL", url).or_(command("wget", "-O", "-", url)).or_(command("echo", Raw('"exit 1"')))
+    return command("sh", "-c", str(fetch)) | command("sh")
+
+
+def in_docker_group() -> Command:
+    groups = query("id", "-nG", Raw('"${USER:-$(id -un)}"'))
+    return (groups | query("grep", "-qw", "docker")).failing_allowed()
+
+
+def add_to_docker_group() -> Command:
+    """Let the user use Docker; in force at the next login."""
+    return command("sudo", "-n", "usermod", "-aG", "docker", Raw('"${USER:-$(id -un)}"'))
+
+
+def _where(program: str, install: Command) -> Command:
+    present = query("command", "-v", program).redirected("> /dev/null")
+    return present.and_(install).grouped()
