@@ -1,0 +1,50 @@
+"""Events for machines: one JSON object a line (`--output json`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from enum import Enum
+from typing import Any, Final, TextIO
+
+from pykamal.events.types import EVENT_FORMAT, Event, Level
+
+_WORD_START: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+class JsonLines:
+    """A subscriber that writes every event, whatever the verbosity; see `pykamal.events.types` for the fields."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def __call__(self, event: Event) -> None:
+        self.stream.write(json.dumps(as_mapping(event), ensure_ascii=False) + "\n")
+        self.stream.flush()
+
+
+def as_mapping(event: Event) -> dict[str, Any]:
+    """`version` (of the format), `event` (its kind in kebab case), then the event's fields as JSON values."""
+    fields = {field.name: _plain(getattr(event, field.name)) for field in dataclasses.fields(event)}
+    return {"version": EVENT_FORMAT, "event": kind(type(event)), **_renamed(fields)}
+
+
+def kind(event_type: type[Event]) -> str:
+    """`CommandStarted` is `command-started`."""
+    return _WORD_START.sub("-", event_type.__name__).lower()
+
+
+def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
+    # The envelope's `version` is the format's; an event's own version is the application's.
+    return {("app_version" if name == "version" else name): value for name, value in fields.items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Level):
+        return value.name.lower()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""Secrets files: their grammar, the store that reads them once and late, and the adapters of password managers."""

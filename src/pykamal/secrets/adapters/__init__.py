@@ -1,0 +1,21 @@
+"""One module an adapter, each imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Final, cast
+
+from pykamal.core.errors import KamalError
+from pykamal.secrets.adapters.protocol import Adapter
+
+_MODULES: Final[Mapping[str, str]] = {"test": "test"}
+"""Names accepted by `--adapter`, in lower case, and the modules that hold an `ADAPTER` for them."""
+
+
+def adapter(name: str) -> Adapter:
+    """The adapter of that name. Raises `KamalError` for an unknown one."""
+    module = _MODULES.get(name.lower())
+    if module is None:
+        raise KamalError(f"Unknown secrets adapter: {name}", hint=f"this version knows: {', '.join(_MODULES)}")
+    return cast("Adapter", importlib.import_module(f"pykamal.secrets.adapters.{module}").ADAPTER)

@@ -1,0 +1,23 @@
+"""The adapter for trials: every secret is its own name, reversed (spec/cli.md 16.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final
+
+from pykamal.secrets.adapters.protocol import Adapter, with_source
+
+
+class ReversedNames:
+    names: ClassVar[Sequence[str]] = ("test",)
+    needs_account: ClassVar[bool] = True
+
+    def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Mapping[str, str]:  # noqa: ARG002 - nobody to log in to
+        return {name: _value(name) for name in with_source(secrets, source)}
+
+
+def _value(name: str) -> str:
+    return name.replace("LPAREN", "(").replace("RPAREN", ")")[::-1]
+
+
+ADAPTER: Final[Adapter] = ReversedNames()

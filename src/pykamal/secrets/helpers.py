@@ -1,0 +1,78 @@
+"""`kamal secrets fetch` and `extract`, on the command line and inside secrets files (spec/cli.md 16.2)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from pykamal.core.errors import KamalError
+from pykamal.secrets.adapters import adapter
+
+
+def fetch(secrets: Sequence[str], *, adapter_name: str, account: str | None, source: str | None) -> str:
+    """The secrets as one line of JSON, an object of strings. Raises `KamalError` for whatever the adapter refuses."""
+    manager = adapter(adapter_name)
+    if manager.needs_account and not account:
+        raise KamalError(f"The {adapter_name} adapter needs an account", hint="give --account NAME")
+    found = manager.fetch(secrets, account=account, source=source)
+    return json.dumps(dict(found), ensure_ascii=False, separators=(",", ":"))
+
+
+def extract(name: str, document: str) -> str:
+    """The value of a key of `fetch`'s JSON: the exact one, else the first that ends in `/NAME`."""
+    try:
+        values = json.loads(document)
+    except json.JSONDecodeError as error:
+        raise KamalError(
+            f"Cannot extract {name}: what was handed over is not JSON", hint="hand over what `secrets fetch` printed"
+        ) from error
+    keys = [name, *(key for key in values if key.endswith(f"/{name}"))] if isinstance(values, dict) else []
+    for key in keys:
+        if values.get(key) is not None:
+            return str(values[key])
+    raise KamalError(f"Could not find secret {name}")
+
+
+def run(command: str, arguments: Sequence[str]) -> str:
+    """A helper called from a secrets file. `fetch` answers shell-escaped JSON, so that it can be passed on unquoted."""
+    if command == "fetch":
+        options, names = _options(arguments)
+        if "adapter" not in options:
+            raise KamalError("`kamal secrets fetch` needs --adapter")
+        document = fetch(
+            names, adapter_name=options["adapter"], account=options.get("account"), source=options.get("from")
+        )
+        return _escaped(document)
+    if command == "extract":
+        _, words = _options(arguments)
+        if len(words) != 2:
+            raise KamalError(f"`kamal secrets extract` takes a name and JSON, got {len(words)} words")
+        return extract(*words)
+    raise KamalError(
+        f"`kamal secrets {command}` cannot be used inside a secrets file", hint="use `fetch` and `extract` there"
+    )
+
+
+def _escaped(text: str) -> str:
+    # Backslashes, not quotes: they also keep a `$` of a value from being taken for a variable (rule 5 of 16.1).
+    return re.sub(r"[^A-Za-z0-9_\-.,:+/@\n]", r"\\\g<0>", text).replace("\n", "'\n'")
+
+
+_VALUES = {"-a": "adapter", "--adapter": "adapter", "--account": "account", "--from": "from"}
+
+
+def _options(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    options: dict[str, str] = {}
+    words: list[str] = []
+    remaining = list(arguments)
+    while remaining:
+        word = remaining.pop(0)
+        name, equals, value = word.partition("=")
+        if name in _VALUES:
+            if not equals and not remaining:
+                raise KamalError(f"No value provided for option '{name}'")
+            options[_VALUES[name]] = value if equals else remaining.pop(0)
+        elif word != "--inline":
+            words.append(word)
+    return options, words

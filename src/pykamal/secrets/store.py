@@ -1,0 +1,90 @@
+"""The secrets of a run: read late, once, and handed out as `Sensitive` (spec/cli.md 16.1, config.md 1.6)."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pykamal.core.errors import ConfigurationError, SecretNotFound
+from pykamal.core.sensitive import Sensitive
+from pykamal.core.source import Position
+from pykamal.secrets import dotenv
+from pykamal.secrets.substitution import substitute
+
+DEFAULT_PATH = ".kamal/secrets"
+
+
+class Secrets:
+    """What the secrets files hold. Nothing is read before the first question, since a password manager may prompt.
+
+    `path` is `secrets_path` of deploy.yml; the files are `PATH-common`, then `PATH`, or `PATH.DEST` with a destination.
+    `asked_by` tells where the configuration mentions a name, for the hint of `SecretNotFound`.
+    """
+
+    def __init__(
+        self,
+        path: str = DEFAULT_PATH,
+        destination: str | None = None,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        run: dotenv.Substitute = substitute,
+        asked_by: Callable[[str], Position | None] | None = None,
+    ) -> None:
+        self.files = (f"{path}-common", f"{path}.{destination}" if destination else path)
+        self._environment = environment
+        self._run = run
+        self._asked_by = asked_by
+        self._lock = threading.Lock()
+        self._values: dict[str, Sensitive] | None = None
+
+    def __getitem__(self, name: str) -> Sensitive:
+        """The secret. Raises `SecretNotFound`, or `ConfigurationError` when a file cannot be understood."""
+        found = self._read().get(name)
+        if found is None:
+            raise self._not_found(name)
+        return found
+
+    def get(self, name: str) -> Sensitive | None:
+        """The secret, or None; an empty one counts as none (config.md 1.6)."""
+        return self._read().get(name) or None
+
+    def __contains__(self, name: str) -> bool:
+        return self.get(name) is not None
+
+    def all(self) -> dict[str, Sensitive]:
+        """Every entry, the common file's first."""
+        return dict(self._read())
+
+    @property
+    def existing_files(self) -> tuple[str, ...]:
+        return tuple(file for file in self.files if Path(file).is_file())
+
+    def _read(self) -> dict[str, Sensitive]:
+        with self._lock:
+            if self._values is None:
+                values: dict[str, Sensitive] = {}
+                for file in self.existing_files:
+                    entries = dotenv.parse(_text(file), substitute=self._run, environment=self._environment, file=file)
+                    values.update({key: Sensitive(value) for key, value in entries.items()})
+                self._values = values
+            return self._values
+
+    def _not_found(self, name: str) -> SecretNotFound:
+        if self.existing_files:
+            message = f"Secret '{name}' not found in {', '.join(self.existing_files)}"
+        else:
+            message = f"Secret '{name}' not found, no secret files ({', '.join(self.files)}) provided"
+        position = self._asked_by(name) if self._asked_by is not None else None
+        asked = f" ({position} asks for it)" if position is not None else ""
+        return SecretNotFound(message, hint=f"add {name}=... to {self.files[1]}{asked}")
+
+
+def _text(file: str) -> str:
+    try:
+        return Path(file).read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from error

@@ -1,0 +1,32 @@
+"""`$(...)` in secrets files: a shell command, except for `kamal secrets ...`, which runs inside this process."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from typing import Final
+
+from pykamal.core.errors import KamalError
+from pykamal.secrets import helpers
+
+_OWN: Final = "kamal secrets "
+
+
+def substitute(command: str) -> str:
+    """What the command printed, without its last line break.
+
+    Its standard input and error are ours, so that it can ask for a password; its exit status is ignored, as in Ruby
+    Kamal. Errors of `kamal secrets` end the run.
+    """
+    if command.startswith(_OWN):
+        return _own(command)
+    done = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, check=False)
+    return done.stdout.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
+
+
+def _own(command: str) -> str:
+    try:
+        name, *arguments = shlex.split(command)[2:]
+    except ValueError as error:
+        raise KamalError(f"Cannot read `{command.split(' ', 3)[2]}`: {error}", hint="check its quotes") from error
+    return helpers.run(name, arguments)

@@ -1,0 +1,152 @@
+"""The store of secrets and its helpers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pykamal.core.errors import ConfigurationError, KamalError, SecretNotFound
+from pykamal.core.sensitive import Sensitive
+from pykamal.core.source import Position
+from pykamal.secrets import helpers
+from pykamal.secrets.adapters import adapter
+from pykamal.secrets.store import Secrets
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / ".kamal").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / ".kamal"
+
+
+def test_the_destination_file_replaces_the_plain_one(folder: Path) -> None:
+    """Common file first, then PATH, or PATH.DEST instead of it; later entries replace (cli.md 16.1)."""
+    (folder / "secrets-common").write_text("A=common\nB=common\n")
+    (folder / "secrets").write_text("A=plain\nC=plain\n")
+    (folder / "secrets.staging").write_text("A=staging\n")
+
+    def shown(secrets: Secrets) -> dict[str, str]:
+        return {name: value.reveal() for name, value in secrets.all().items()}
+
+    assert shown(Secrets()) == {"A": "plain", "B": "common", "C": "plain"}
+    assert shown(Secrets(destination="staging")) == {"A": "staging", "B": "common"}
+
+
+def test_an_entry_refers_to_its_own_file_only(folder: Path) -> None:
+    """`REF=$C` with C only in the common file is empty (cli.md 16.1)."""
+    (folder / "secrets-common").write_text("C=common\n")
+    (folder / "secrets").write_text("REF=$C\n")
+    assert Secrets(environment={})["REF"] == Sensitive("")
+
+
+def test_nothing_is_read_before_the_first_question_and_once_after_it(folder: Path) -> None:
+    """Reading may ask for a password, so it happens late and once (cli.md 16.1)."""
+    ran: list[str] = []
+
+    def run(command: str) -> str:
+        ran.append(command)
+        return "value"
+
+    (folder / "secrets").write_text("A=$(tool)\n")
+    secrets = Secrets(run=run)
+    assert ran == []
+    assert secrets["A"].reveal() == "value"
+    assert secrets.all() == {"A": Sensitive("value")}
+    assert ran == ["tool"]
+
+
+def test_values_do_not_show(folder: Path) -> None:
+    """A secret renders as `[REDACTED]` (design.md, rule 1)."""
+    (folder / "secrets").write_text("A=hush\n")
+    assert "hush" not in f"{Secrets().all()} {Secrets()['A']}"
+
+
+def test_a_missing_key_names_the_files_that_exist(folder: Path) -> None:
+    """The literal text, the file to add the entry to, and who asks for it (config.md 1.6)."""
+    (folder / "secrets").write_text("A=1\n")
+    secrets = Secrets(asked_by=lambda name: Position("config/deploy.yml", 7, 5))
+    with pytest.raises(SecretNotFound) as caught:
+        secrets["B"]
+    assert caught.value.message == "Secret 'B' not found in .kamal/secrets"
+    assert caught.value.hint == "add B=... to .kamal/secrets (config/deploy.yml:7:5 asks for it)"
+
+
+def test_a_missing_key_without_files(folder: Path) -> None:
+    """The second file name carries the destination (config.md 1.6)."""
+    with pytest.raises(SecretNotFound) as caught:
+        Secrets(destination="staging")["B"]
+    expected = "Secret 'B' not found, no secret files (.kamal/secrets-common, .kamal/secrets.staging) provided"
+    assert caught.value.message == expected
+
+
+def test_an_empty_value_is_found_but_does_not_exist(folder: Path) -> None:
+    """Empty counts as found when looked up, as absent when asked for existence (config.md 1.6)."""
+    (folder / "secrets").write_text("A=\n")
+    secrets = Secrets()
+    assert secrets["A"] == Sensitive("")
+    assert "A" not in secrets
+    assert secrets.get("A") is None
+
+
+def test_the_environment_is_no_fallback(folder: Path) -> None:
+    """A key that is only in the environment is missing (cli.md 16.1)."""
+    with pytest.raises(SecretNotFound):
+        Secrets(environment={"A": "1"})["A"]
+
+
+def test_a_file_that_is_not_text(folder: Path) -> None:
+    """Bytes that are no UTF-8 are told with their place, without showing them."""
+    (folder / "secrets").write_bytes(b"A=\xff\n")
+    with pytest.raises(ConfigurationError, match=r"\.kamal/secrets is not UTF-8 text: .* at byte 2"):
+        Secrets()["A"]
+
+
+def test_fetch_with_the_test_adapter() -> None:
+    """Compact JSON in the order asked for, names with `--from` in front (cli.md 16.2 and 16.3)."""
+    found = helpers.fetch(["AB", "LPARENx"], adapter_name="TEST", account="me", source="v")
+    assert found == '{"v/AB":"BA/v","v/LPARENx":"x(/v"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "expected"),
+    [
+        ("A", '{"A":"1"}', "1"),
+        ("A", '{"x/A":"1","y/A":"2"}', "1"),
+        ("A", '{"x/A":"1","A":"2"}', "2"),
+        ("A", '{"A":""}', ""),
+        ("A", '{"A":5}', "5"),
+    ],
+)
+def test_extract(name: str, document: str, expected: str) -> None:
+    """The exact key, else the first that ends in `/NAME` (cli.md 16.2)."""
+    assert helpers.extract(name, document) == expected
+
+
+@pytest.mark.parametrize("document", ['{"AB":"1"}', "[1]", '"A"'])
+def test_extract_of_a_missing_name(document: str) -> None:
+    """The literal text of Ruby Kamal (cli.md 16.2)."""
+    with pytest.raises(KamalError, match=r"^Could not find secret A$"):
+        helpers.extract("A", document)
+
+
+def test_extract_never_shows_what_it_was_given() -> None:
+    """What is not JSON may still be a secret."""
+    with pytest.raises(KamalError) as caught:
+        helpers.extract("A", "hush")
+    assert "hush" not in caught.value.message
+
+
+def test_an_unknown_adapter() -> None:
+    """The literal text of Ruby Kamal (cli.md 16.2)."""
+    with pytest.raises(KamalError, match=r"^Unknown secrets adapter: nope$"):
+        adapter("nope")
+
+
+def test_other_helpers_are_refused_inside_a_file() -> None:
+    """`$(kamal secrets print)` would read the file that is being read."""
+    with pytest.raises(KamalError, match="cannot be used inside a secrets file"):
+        helpers.run("print", [])
