@@ -7,8 +7,9 @@ from pykamal.commands.words import Output, Raw, Word, joined
 from pykamal.core.sensitive import Sensitive
 
 
-def make_directory(*paths: Word) -> Command:
-    return command("mkdir", "-p", *paths)
+def make_directory(*paths: Word, mode: str | None = None) -> Command:
+    """Make directories and those above them; `mode`, octal text as `0700`, is for a new one at the end of each path."""
+    return command("mkdir", "-p", *(["-m", mode] if mode else []), *paths)
 
 
 def write(path: str, content: str | Sensitive, mode: str) -> Command:

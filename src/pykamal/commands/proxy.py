@@ -7,8 +7,16 @@ from typing import Final
 
 from pykamal.commands import accessory as accessories
 from pykamal.commands import app
+from pykamal.commands.assets import error_pages_path
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.flags import container_logs, name_filter
+from pykamal.commands.paths import (
+    APPS_DIRECTORY,
+    APPS_DIRECTORY_INSIDE,
+    PROXY_DIRECTORY,
+    inside_proxy,
+    proxied_app_directory,
+)
 from pykamal.commands.words import Expanded, Output, Raw, Word, joined, options
 from pykamal.config.models.accessory import Accessory
 from pykamal.config.models.proxy import DEFAULT_PROXY_REPOSITORY, MINIMUM_PROXY_VERSION, Proxy, ProxyRun
@@ -16,9 +24,6 @@ from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
 
 CONTAINER: Final = "kamal-proxy"
-DIRECTORY: Final = ".kamal/proxy"
-APPS_DIRECTORY: Final = f"{DIRECTORY}/apps-config"
-APPS_DIRECTORY_INSIDE: Final = "/home/kamal-proxy/.apps-config"
 
 ENDPOINT_MISSING_STATUS: Final = 69
 """Exit status of `deploy_role` and `deploy_accessory` when there is no container (EX_UNAVAILABLE of sysexits.h)."""
@@ -85,7 +90,12 @@ def make_apps_directory() -> Command:
 
 
 def remove_directory() -> Command:
-    return command("rm", "-r", DIRECTORY).failing_allowed()
+    return command("rm", "-r", PROXY_DIRECTORY).failing_allowed()
+
+
+def remove_app_directory(config: Config) -> Command:
+    """Remove the certificates and error pages of a service (spec/cli.md 14.6)."""
+    return command("rm", "-r", proxied_app_directory(config)).failing_allowed()
 
 
 def version() -> Command:
@@ -125,7 +135,7 @@ def deploy_role(config: Config, role: Role, version: str) -> Command:
             target=_target(role.proxy),
             proxy=role.proxy,
             config=config,
-            tls_directory=_inside(certificates_directory(config, role)),
+            tls_directory=inside_proxy(certificates_directory(config, role)),
             error_pages_version=version,
         ),
     )
@@ -143,7 +153,7 @@ def deploy_accessory(config: Config, accessory: Accessory, version: str) -> Comm
             target=_target(accessory.proxy),
             proxy=accessory.proxy,
             config=config,
-            tls_directory=f"{APPS_DIRECTORY_INSIDE}/{config.service_with_destination}/tls",
+            tls_directory=inside_proxy(f"{proxied_app_directory(config)}/tls"),
             error_pages_version=version,
         ),
     )
@@ -186,7 +196,7 @@ def deploy(
         "tls-redirect": proxy.ssl_redirect,
         "log-request-header": proxy.log_request_headers,
         "log-response-header": proxy.log_response_headers,
-        "error-pages": _inside(f"{error_pages_directory(config)}/{error_pages_version}") if error_pages else None,
+        "error-pages": inside_proxy(f"{error_pages_path(config)}/{error_pages_version}") if error_pages else None,
     }
     given = {name: value for name, value in flags.items() if value is not None}
     return _kamal_proxy("deploy", service, joined(Raw("--target="), target), *options(given, separator="="))
@@ -211,21 +221,9 @@ def list_services() -> Command:
     return query("docker", "exec", CONTAINER, "kamal-proxy", "list")
 
 
-# -- paths on the host, below the directory that is mounted into the proxy
-
-
-def app_directory(config: Config) -> str:
-    return f"{APPS_DIRECTORY}/{config.service_with_destination}"
-
-
 def certificates_directory(config: Config, role: Role) -> str:
     """Where `cert.pem` and `key.pem` of a role are, both with mode 0644 (spec/cli.md 14.11)."""
-    return f"{app_directory(config)}/tls/{role.name}"
-
-
-def error_pages_directory(config: Config) -> str:
-    """Holds a directory of pages for each version."""
-    return f"{app_directory(config)}/error_pages"
+    return f"{proxied_app_directory(config)}/tls/{role.name}"
 
 
 # -- parts
@@ -253,10 +251,6 @@ def _target(proxy: Proxy) -> Word:
     return Raw(f'"$id:{proxy.app_port}"')
 
 
-def _inside(path: str) -> str:
-    return path.replace(APPS_DIRECTORY, APPS_DIRECTORY_INSIDE, 1)
-
-
 def _seconds(value: int | None) -> str | None:
     return None if value is None else f"{value}s"
 
@@ -272,6 +266,6 @@ def _publish_flags(settings: ProxyRun) -> Iterator[Word]:
 
 
 def _file_or(name: str, default: str) -> Raw:
-    saved = query("cat", f"{DIRECTORY}/{name}").redirected("2> /dev/null")
+    saved = query("cat", f"{PROXY_DIRECTORY}/{name}").redirected("2> /dev/null")
     fallback = query("echo", Raw(f'"{default}"'))
     return Raw(f"$({saved.or_(fallback)})")
