@@ -73,3 +73,11 @@ def add_to_docker_group() -> Command:
 def _where(program: str, install: Command) -> Command:
     present = query("command", "-v", program).redirected("> /dev/null")
     return present.and_(install).grouped()
+
+
+def start_engine() -> Command:
+    """Start the engine unless it answers; waits up to 10 seconds for it."""
+    answers = "docker version > /dev/null 2>&1"
+    start = "systemctl start docker 2> /dev/null || service docker start"
+    waiting = "for attempt in 1 2 3 4 5 6 7 8 9 10; do docker version > /dev/null 2>&1 && exit 0; sleep 1; done; exit 1"
+    return command(Raw(f"{answers} || {{ {start}; {waiting}; }}"))

@@ -1,0 +1,23 @@
+"""Taking back a new container that did not get as far as serving."""
+
+from __future__ import annotations
+
+from pykamal.commands import app
+from pykamal.commands.command import Command, query
+from pykamal.commands.words import Output, joined
+from pykamal.config.models.role import Role
+
+
+def stop_unless_serving(role: Role, version: str) -> Command:
+    """Stop a version's container (kept for inspection), unless the proxy already sends it traffic.
+
+    The proxy is asked, because it finishes a switch that was begun even when the one who asked for it is gone
+    (spec/proxy.md 2).
+    """
+    stop = app.stop(role, version)
+    if role.proxy is None:
+        return stop
+    target = joined(Output(app.container_id(role, version)), f":{role.proxy.app_port}")
+    services = query("docker", "exec", "kamal-proxy", "kamal-proxy", "list")
+    serving = services | query("grep", "-qF", target)
+    return serving.or_(stop).failing_allowed()

@@ -1,0 +1,70 @@
+"""What every flow needs: the configuration, the selection, the way to the hosts, and somebody to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pykamal.config.models import Config
+from pykamal.events import Bus
+from pykamal.operations.targets import Targets, select
+
+if TYPE_CHECKING:
+    from pykamal.operations.workplace import Workplace
+    from pykamal.secrets.store import Secrets
+    from pykamal.transport.fleet import Fleet
+    from pykamal.transport.local import LocalSession
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The global options (spec/cli.md 1.4); times in seconds.
+
+    `plan_only` prints what would be done; `assume_yes` answers every question with yes.
+    """
+
+    version: str | None = None
+    hosts: str | None = None
+    roles: str | None = None
+    primary: bool = False
+    skip_hooks: bool = False
+    lock_wait: bool = False
+    lock_wait_timeout: int = 900
+    lock_wait_interval: int = 15
+    verbosity: str = "normal"
+    plan_only: bool = False
+    assume_yes: bool = False
+    config_file: str = "config/deploy.yml"
+    destination: str | None = None
+
+
+@dataclass
+class Context:
+    """One run of one command.
+
+    `operation` is what the user asked for (`deploy`, `app boot`). `lock_held` tells whether this run, or a parent that
+    started it (`KAMAL_LOCK=true`), holds the deploy lock.
+    """
+
+    config: Config
+    settings: Settings
+    bus: Bus
+    fleet: Fleet
+    local: LocalSession
+    secrets: Secrets
+    workplace: Workplace
+    operation: str
+    lock_held: bool = False
+    version_override: str | None = None
+    logged_in: set[tuple[str, str | None]] = field(default_factory=set)
+
+    @cached_property
+    def targets(self) -> Targets:
+        settings = self.settings
+        return select(self.config, hosts=settings.hosts, roles=settings.roles, primary=settings.primary)
+
+    @property
+    def version(self) -> str:
+        """The app version in effect: a flow's own, `--version`, `VERSION`, the Git commit (spec/cli.md 3.1)."""
+        return self.version_override or self.settings.version or self.workplace.version

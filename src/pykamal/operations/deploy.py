@@ -1,0 +1,101 @@
+"""The main flows: setup, deploy, redeploy (spec/cli.md 13.1 to 13.3)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pykamal.events import RunFinished
+from pykamal.operations import accessory, build, facts, hooks, lock, planning, proxy_plan, prune, server
+from pykamal.operations.boot_plan import boot_phases, stale_tasks, tag_tasks
+from pykamal.operations.context import Context
+from pykamal.operations.executor import execute
+from pykamal.operations.facts import HostFacts
+from pykamal.operations.plan import Phase, Plan
+from pykamal.operations.reading import read_facts
+
+
+async def setup(context: Context, *, skip_push: bool = False, no_cache: bool = False) -> None:
+    """Install Docker where it is missing, then deploy with all accessories, the whole run under the lock."""
+    async with announced(context):
+        if context.settings.plan_only:
+            await deploy(context, skip_push=skip_push, no_cache=no_cache, with_accessories=True)
+            return
+        async with lock.held(context):
+            context.bus.say("Ensure Docker is installed...")
+            await server.install_docker(context)
+            await deploy(context, skip_push=skip_push, no_cache=no_cache, with_accessories=True)
+
+
+async def deploy(
+    context: Context, *, skip_push: bool = False, no_cache: bool = False, with_accessories: bool = False
+) -> None:
+    """Build, deliver, make sure of the proxy, switch to the new version, prune."""
+    await _deploy(context, skip_push=skip_push, no_cache=no_cache, accessories=with_accessories, whole=True)
+
+
+async def redeploy(context: Context, *, skip_push: bool = False, no_cache: bool = False) -> None:
+    """Deploy without touching the proxy and accessories."""
+    await _deploy(context, skip_push=skip_push, no_cache=no_cache, accessories=False, whole=False)
+
+
+async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessories: bool, whole: bool) -> None:
+    if context.settings.plan_only:
+        known = await read_facts(context, context.targets.hosts)
+        delivery = Plan("deploy", ()) if skip_push else await build.push_plan(context, no_cache=no_cache)
+        delivery += build.pull_plan(context)
+        planning.show(context, delivery + release_plan(context, known, whole=whole))
+        return
+
+    started = time.monotonic()
+    async with announced(context):
+        await build.deliver(context, skip_push=skip_push, no_cache=no_cache)
+        async with lock.held(context, facts.reading(context.config)) as results:
+            first = context.targets.primary_host
+            known = {first: facts.parse(first, results)} if first is not None and results else {}
+            if await hooks.fire(context, "pre-deploy"):
+                known = {}
+            if accessories:
+                await execute(proxy_only_plan(context, await read_facts(context, context.targets.hosts)), context)
+                await accessory.boot_all(context)
+                known = {}
+            known = await read_facts(context, context.targets.hosts, known)
+            await execute(release_plan(context, known, whole=whole), context)
+    await hooks.fire(context, "post-deploy", extra={"KAMAL_RUNTIME": str(int(time.monotonic() - started))})
+
+
+def proxy_only_plan(context: Context, known: dict[str, HostFacts]) -> Plan:
+    """The first part of a release, for setup: accessories may stand behind the proxy."""
+    tasks = proxy_plan.boot_tasks(context, known, log_in=False)
+    return Plan(context.operation, (Phase("proxy", tasks, ("Ensure kamal-proxy is running...",)),))
+
+
+def release_plan(context: Context, known: dict[str, HostFacts], *, whole: bool = True) -> Plan:
+    """Everything that happens on the hosts under the lock. `whole` is false for a redeploy."""
+    version = context.version
+    phases: list[Phase] = []
+    if whole:
+        phases += proxy_only_plan(context, known).phases
+    phases.append(Phase("stale containers", stale_tasks(context, known), ("Detect stale containers...",)))
+    phases += boot_phases(context, known, version)
+    finish = tag_tasks(context, version)
+    if whole:
+        phases.append(Phase("tag and prune", (*finish, *prune.tasks(context)), (PRUNING,)))
+    else:
+        phases.append(Phase("tag", finish))
+    return Plan(context.operation, tuple(phases))
+
+
+PRUNING = "Prune old containers and images..."
+
+
+@asynccontextmanager
+async def announced(context: Context) -> AsyncIterator[None]:
+    """`Finished all in X.X seconds`, also after a failure (spec/cli.md 4.4)."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        seconds = time.monotonic() - started
+        context.bus.emit(RunFinished(operation=context.operation, seconds=seconds, announced=True))

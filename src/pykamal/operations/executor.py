@@ -1,0 +1,182 @@
+"""Carries out plans. The only part of the flows that changes anything."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pykamal.commands.script import Script, script
+from pykamal.core.errors import CommandFailed, HealthError, HookFailed, KamalError
+from pykamal.events import Level, PhaseFinished, PhaseStarted
+from pykamal.operations.context import Context
+from pykamal.operations.diagnosis import explained
+from pykamal.operations.fanout import on_each
+from pykamal.operations.plan import LOCAL, Phase, Plan, Task, batches
+from pykamal.transport.session import StepResult
+
+UNDO_SECONDS = 20.0
+"""How long what was begun may take to be taken back, after a failure or an interrupt."""
+
+
+async def execute(plan: Plan, context: Context) -> None:
+    """Run the phases in order. Raises the failures of a phase once all its hosts are done; later phases do not start.
+
+    A failed or interrupted task is undone before the error goes on.
+    """
+    for phase in plan.coalesced():
+        await _Run(phase, context).carry_out()
+
+
+@dataclass
+class _GateState:
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: bool = False
+
+    def settle(self, *, opened: bool) -> bool:
+        """Open or close, once; whether this call did it."""
+        if self.changed.is_set():
+            return False
+        self.opened = opened
+        self.changed.set()
+        return True
+
+
+class _Run:
+    """One phase under way."""
+
+    def __init__(self, phase: Phase, context: Context) -> None:
+        self.phase = phase
+        self.context = context
+        self.bus = context.bus
+        gates = {gate for task in phase.tasks for gate in (task.opens, task.waits_for) if gate is not None}
+        self.gates = {gate: _GateState() for gate in gates}
+        self.awaited = frozenset(task.waits_for for task in phase.tasks if task.waits_for is not None)
+
+    async def carry_out(self) -> None:
+        for announcement in self.phase.announcements:
+            self.bus.say(announcement)
+        started = time.monotonic()
+        self.bus.emit(PhaseStarted(phase=self.phase.name, hosts=self.phase.hosts))
+        failed = True
+        try:
+            lanes = self.phase.lanes()
+            await on_each(range(len(lanes)), lambda index: self._lane(lanes[index]))
+            failed = False
+        finally:
+            self.bus.emit(PhaseFinished(phase=self.phase.name, seconds=time.monotonic() - started, failed=failed))
+        if self.phase.pause:
+            await asyncio.sleep(self.phase.pause)
+
+    async def _lane(self, tasks: Sequence[Task]) -> None:
+        remaining = batches(tasks, self.awaited)
+        try:
+            while remaining:
+                await self._wait(remaining[0][0])
+                await self._batch(remaining[0])
+                self._settle(remaining.pop(0), opened=True)
+        finally:
+            self._settle((task for batch in remaining for task in batch), opened=False)
+
+    async def _wait(self, task: Task) -> None:
+        if task.waits_for is None:
+            return
+        state = self.gates[task.waits_for]
+        name = task.waits_for.name
+        if not state.changed.is_set():
+            waiting = f"Waiting for the first healthy {name} container before booting {task.role} on {task.host}..."
+            self.bus.log(waiting, host=task.host)
+        await state.changed.wait()
+        if not state.opened:
+            self.bus.log(
+                f"First {name} container is unhealthy, not booting {task.role} on {task.host}",
+                Level.ERROR,
+                host=task.host,
+            )
+            raise HealthError("Halted at barrier", host=task.host)
+        self.bus.log(f"First {name} container is healthy, booting {task.role} on {task.host}...", host=task.host)
+
+    def _settle(self, tasks: Iterable[Task], *, opened: bool) -> None:
+        for task in tasks:
+            if task.opens is None or not self.gates[task.opens].settle(opened=opened):
+                continue
+            if task.opens in self.awaited:
+                health, booting = ("healthy", "booting") if opened else ("unhealthy", "not booting")
+                text = f"First {task.opens.name} container is {health} on {task.host}, {booting} any other roles"
+                self.bus.log(text, Level.INFO if opened else Level.ERROR, host=task.host)
+
+    async def _batch(self, tasks: Sequence[Task]) -> None:
+        if tasks[0].host == LOCAL:
+            await self._on_this_machine(tasks[0])
+            return
+        host = tasks[0].host
+        combined = script(*(task.script.steps for task in tasks))
+        try:
+            session = await self.context.fleet.session(host)
+            results = await session.run_script(combined, check=False)
+        except (asyncio.CancelledError, KamalError):
+            await self._undo_all(tasks)
+            raise
+        failure = failed_step(results)
+        if failure is not None:
+            await self._fail(_task_of_step(tasks, len(results) - 1), failure)
+
+    async def _fail(self, task: Task, failure: StepResult) -> None:
+        """Explain, take back, raise."""
+        if task.role is not None:
+            self.bus.log(f"Failed to boot {task.role} on {task.host}", Level.ERROR, host=task.host)
+        error: KamalError = failure.failure(task.host)
+        evidence = await self._aside(task.host, task.evidence)
+        await self._aside(task.host, task.undo)
+        raise explained(error, failure, evidence)
+
+    async def _undo_all(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            await self._aside(task.host, task.undo)
+
+    async def _aside(self, host: str, steps: Script | None) -> list[StepResult]:
+        """Run what explains or takes back a failure; its own failure must not hide the first."""
+        if steps is None:
+            return []
+        try:
+            async with asyncio.timeout(UNDO_SECONDS):
+                session = await self.context.fleet.session(host)
+                return await session.run_script(steps, check=False)
+        except (KamalError, TimeoutError) as error:
+            self.bus.log(f"Could not finish `{steps.steps[0].name}` on {host}: {error}", Level.ERROR, host=host)
+            return []
+
+    async def _on_this_machine(self, task: Task) -> None:
+        for step in task.script:
+            try:
+                await self.context.local.run(
+                    step.command,
+                    name=step.name,
+                    environment=task.environment,
+                    directory=task.directory,
+                    shown=task.shown,
+                )
+            except CommandFailed as error:
+                if task.hook is None:
+                    raise
+                raise HookFailed(
+                    f"Hook `{task.hook}` failed:\n{error.message}",
+                    details=error.details,
+                    hint=f"fix {step.command}, or skip hooks with --skip-hooks",
+                ) from error
+
+
+def failed_step(results: Sequence[StepResult]) -> StepResult | None:
+    """The step that ended a script before its time, if any."""
+    if results and not results[-1].ok and not results[-1].step.command.may_fail:
+        return results[-1]
+    return None
+
+
+def _task_of_step(tasks: Sequence[Task], index: int) -> Task:
+    for task in tasks:
+        if index < len(task.script):
+            return task
+        index -= len(task.script)
+    raise IndexError(index)

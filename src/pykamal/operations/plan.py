@@ -1,0 +1,133 @@
+"""What an operation wants, as data. The executor alone acts on it; `--plan` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from pykamal.commands.script import Script
+from pykamal.core.sensitive import Sensitive
+
+LOCAL: Final = "localhost"
+"""The host name of tasks on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A door that the first healthy container opens for other roles (the barrier of spec/cli.md 13.5.1)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Steps that one host takes together.
+
+    `undo` takes back what the task did when it fails or is interrupted; `evidence` reads what explains a failure.
+    `opens` is opened when the task is done and closed when it fails; `waits_for` holds the task until then. Tasks of
+    one lane run one after another.
+
+    On this machine, `environment` is added to the operator's, `hook` names the hook that the task runs, and `shown`
+    passes output on to people as it comes.
+    """
+
+    host: str
+    title: str
+    script: Script
+    role: str | None = None
+    undo: Script | None = None
+    evidence: Script | None = None
+    opens: Gate | None = None
+    waits_for: Gate | None = None
+    own_lane: bool = False
+    hook: str | None = None
+    environment: Mapping[str, str | Sensitive] = field(default_factory=dict)
+    directory: str | None = None
+    shown: bool = False
+
+    @property
+    def lane(self) -> tuple[str, str | None]:
+        return (self.host, self.role if self.own_lane else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Tasks that may run at the same time on different hosts; the next phase starts when all are done.
+
+    `announcements` are told to people when the phase starts; `pause` is waited for after it, in seconds.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    announcements: tuple[str, ...] = ()
+    pause: float = 0
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(task.host for task in self.tasks))
+
+    def lanes(self) -> list[list[Task]]:
+        """The tasks by lane, in order."""
+        lanes: dict[tuple[str, str | None], list[Task]] = {}
+        for task in self.tasks:
+            lanes.setdefault(task.lane, []).append(task)
+        return list(lanes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An operation's phases, in order."""
+
+    operation: str
+    phases: tuple[Phase, ...]
+
+    def __iter__(self) -> Iterator[Phase]:
+        return iter(self.phases)
+
+    def __add__(self, other: Plan) -> Plan:
+        return Plan(self.operation, (*self.phases, *other.phases))
+
+    def coalesced(self) -> Plan:
+        """The same plan in fewer exchanges: neighbouring phases on the same single host become one.
+
+        With one host there is nobody to wait for between phases, so their barrier is only a round trip.
+        """
+        phases: list[Phase] = []
+        for phase in self.phases:
+            if phases and _one_exchange(phases[-1], phase):
+                before = phases[-1]
+                phases[-1] = replace(
+                    before,
+                    name=f"{before.name}, {phase.name}",
+                    tasks=(*before.tasks, *phase.tasks),
+                    announcements=(*before.announcements, *phase.announcements),
+                    pause=phase.pause,
+                )
+            elif phase.tasks or phase.announcements:
+                phases.append(phase)
+        return replace(self, phases=tuple(phases))
+
+
+def _one_exchange(before: Phase, after: Phase) -> bool:
+    if before.pause or not before.tasks or not after.tasks:
+        return False
+    hosts = {*before.hosts, *after.hosts}
+    return len(hosts) == 1 and LOCAL not in hosts
+
+
+def batches(lane: Sequence[Task], awaited: frozenset[Gate]) -> list[list[Task]]:
+    """Tasks of a lane in groups that can share an exchange.
+
+    A task that opens a gate somebody waits for ends its group, so that the others start at once; a task that waits
+    begins a new one; tasks on this machine keep their own environment and go alone.
+    """
+    groups: list[list[Task]] = []
+    for task in lane:
+        before = groups[-1][-1] if groups else None
+        alone = before is None or task.waits_for is not None or task.host == LOCAL or before.opens in awaited
+        if alone:
+            groups.append([task])
+        else:
+            groups[-1].append(task)
+    return groups

@@ -1,0 +1,63 @@
+"""What it takes to have the proxy running on a host (spec/cli.md 14.7)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from pykamal.commands import docker, proxy
+from pykamal.commands.script import Step, script
+from pykamal.config.models.proxy import MINIMUM_PROXY_VERSION
+from pykamal.core.errors import KamalError
+from pykamal.operations import registry
+from pykamal.operations.context import Context
+from pykamal.operations.facts import HostFacts
+from pykamal.operations.plan import Task
+
+
+def boot_tasks(context: Context, facts: Mapping[str, HostFacts], *, log_in: bool) -> tuple[Task, ...]:
+    """The network on every selected host, the proxy on those that need it.
+
+    Raises `KamalError` when a proxy is too old to be driven.
+    """
+    hosts = context.targets.proxy_hosts
+    for host in hosts:
+        check_version(host, facts[host])
+    return tuple(
+        Task(host, "ensure kamal-proxy is running" if host in hosts else "ensure network", script(steps))
+        for host in context.targets.hosts
+        for steps in [_steps(context, host, proxied=host in hosts, log_in=log_in)]
+    )
+
+
+def _steps(context: Context, host: str, *, proxied: bool, log_in: bool) -> Sequence[Step]:
+    network = Step("ensure network", docker.create_network())
+    if not proxied:
+        return (network,)
+    return (
+        network,
+        *(registry.login_steps(context) if log_in else ()),
+        Step("make proxy directory", proxy.make_apps_directory()),
+        Step("start proxy", proxy.start_or_run(context.config, host)),
+    )
+
+
+def check_version(host: str, facts: HostFacts) -> None:
+    """Refuse a proxy older than the protocol needs; a tag that is no version is taken on trust (spec/cli.md 22, 15)."""
+    version = facts.proxy_version
+    parsed = _parsed(version or "")
+    minimum = _parsed(MINIMUM_PROXY_VERSION)
+    if parsed is not None and minimum is not None and parsed < minimum:
+        raise KamalError(
+            f"kamal-proxy version {version} is too old, run `kamal proxy reboot` in order to update to at least "
+            f"{MINIMUM_PROXY_VERSION}",
+            host=host,
+        )
+
+
+def _parsed(version: str) -> tuple[tuple[int, ...], bool] | None:
+    """Numbers of a version and whether it is a release: a pre-release sorts before it."""
+    match = re.fullmatch(r"v?(\d+(?:\.\d+)*)((?:[.-][0-9A-Za-z]+)*)", version)
+    if match is None:
+        return None
+    return tuple(int(part) for part in match[1].split(".")), not match[2]

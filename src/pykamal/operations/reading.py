@@ -1,0 +1,96 @@
+"""Looking at hosts without changing them: facts for planners, outputs for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from pykamal.commands.command import Command
+from pykamal.commands.script import Script, Step, script
+from pykamal.events import HostResult
+from pykamal.operations import facts
+from pykamal.operations.context import Context
+from pykamal.operations.diagnosis import with_hint
+from pykamal.operations.executor import failed_step
+from pykamal.operations.facts import HostFacts
+from pykamal.operations.fanout import on_each
+from pykamal.transport.session import StepResult
+
+NOTHING_FOUND = "Nothing found"
+
+
+async def read_facts(
+    context: Context, hosts: Iterable[str], known: dict[str, HostFacts] | None = None
+) -> dict[str, HostFacts]:
+    """Facts of the hosts, in one exchange each; `known` ones are not read again."""
+    known = known or {}
+
+    async def read(host: str) -> HostFacts:
+        if host in known:
+            return known[host]
+        return facts.parse(host, await run_on(context, host, facts.reading(context.config)))
+
+    return await on_each(hosts, read)
+
+
+async def run_on(context: Context, host: str, steps: Script) -> list[StepResult]:
+    """Run a script on a host. Raises `CommandFailed` with the hint that its output suggests."""
+    session = await context.fleet.session(host)
+    results = await session.run_script(steps, check=False)
+    failure = failed_step(results)
+    if failure is not None:
+        raise with_hint(failure, host)
+    return results
+
+
+async def capture(
+    context: Context,
+    hosts: Iterable[str],
+    commands_for: Callable[[str], Sequence[tuple[str, Command]]],
+) -> dict[str, list[StepResult]]:
+    """The results of named commands on each host, one exchange a host."""
+
+    async def read(host: str) -> list[StepResult]:
+        steps = [Step(name, command) for name, command in commands_for(host)]
+        return await run_on(context, host, script(steps)) if steps else []
+
+    return await on_each(hosts, read)
+
+
+async def show_on_hosts(
+    context: Context,
+    hosts: Sequence[str],
+    command_for: Callable[[str], Command | Sequence[Command]],
+    *,
+    kind: str | None = "App",
+    raw: bool = False,
+    otherwise: str | None = None,
+) -> None:
+    """Print what the commands say, host by host in order. `otherwise` replaces the output of a failing command.
+
+    Hosts that answered are shown even when others failed; the failures are raised afterwards.
+    """
+
+    async def show(host: str) -> None:
+        chosen = command_for(host)
+        steps = [chosen] if isinstance(chosen, Command) else list(chosen)
+        for command in steps:
+            text = await _text(context, host, command, raw=raw, otherwise=otherwise)
+            shown[host] = [*shown.get(host, []), text]
+
+    shown: dict[str, list[str]] = {}
+    try:
+        await on_each(hosts, show)
+    finally:
+        for host in hosts:
+            for text in shown.get(host, []):
+                context.bus.emit(HostResult(host=host, text=text, kind=kind, raw=raw))
+
+
+async def _text(context: Context, host: str, command: Command, *, raw: bool, otherwise: str | None) -> str:
+    session = await context.fleet.session(host)
+    result = await session.run(command, check=False)
+    if result.ok or command.may_fail:
+        return result.stdout if raw else result.captured
+    if otherwise is not None:
+        return otherwise
+    raise with_hint(result, host)

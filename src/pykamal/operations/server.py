@@ -1,0 +1,97 @@
+"""The hosts themselves: Docker on them, a command on all of them (spec/cli.md 14.1)."""
+
+from __future__ import annotations
+
+from pykamal.commands import server as commands
+from pykamal.commands.command import Command, shell_line
+from pykamal.commands.script import Step, script
+from pykamal.core.errors import DependencyError, KamalError, UsageError
+from pykamal.operations import audit, hooks, lock
+from pykamal.operations.context import Context
+from pykamal.operations.executor import execute
+from pykamal.operations.fanout import on_each
+from pykamal.operations.plan import Phase, Plan, Task
+from pykamal.operations.reading import show_on_hosts
+
+MANUAL = "Install Docker manually: https://docs.docker.com/engine/install/"
+
+
+async def bootstrap(context: Context) -> None:
+    """`kamal server bootstrap`: Docker on every selected host, then the docker-setup hook."""
+    async with lock.held(context):
+        await install_docker(context)
+
+
+async def install_docker(context: Context) -> None:
+    """Install Docker where it is missing. Raises `DependencyError` naming the hosts where it could not be."""
+    outcomes = await on_each(context.targets.hosts, lambda host: _install_on(context, host))
+    missing = [host for host, installed in outcomes.items() if not installed]
+    if missing:
+        raise DependencyError(
+            f"Docker is not installed on {', '.join(missing)} and can't be automatically installed without having "
+            f"root access and either `wget` or `curl`. {MANUAL}",
+            host=missing[0],
+            hint="give the SSH user root or sudo rights, or install Docker on these hosts yourself",
+        )
+    await hooks.fire(context, "docker-setup")
+
+
+async def _install_on(context: Context, host: str) -> bool:
+    """Whether the host has a usable Docker in the end."""
+    session = await context.fleet.session(host)
+    checks = await session.run_script(
+        script(
+            Step("check Docker", commands.docker_version()),
+            Step("check rights", commands.can_administer()),
+        ),
+        check=False,
+    )
+    if checks[0].ok:
+        return True
+    if not checks[1].ok:
+        return False
+    context.bus.log(f"Missing Docker on {host}. Installing…", host=host)
+    packages = await session.run(commands.install_docker_packages(), name="install packages", check=False)
+    if not packages.ok:
+        await session.run(commands.install_docker_script(), name="install Docker")
+    await session.run(commands.start_engine(), name="start engine")
+    await _join_docker_group(context, host)
+    return True
+
+
+async def _join_docker_group(context: Context, host: str) -> None:
+    session = await context.fleet.session(host)
+    root = await session.run(commands.is_root(), check=False)
+    member = root.ok or (await session.run(commands.in_docker_group(), check=False)).ok
+    if member:
+        return
+    await session.run(commands.add_to_docker_group(), name="join docker group")
+    context.bus.log("Session refreshed due to group change.", host=host)
+    await context.fleet.reconnect(host)
+
+
+async def exec_(context: Context, *, command: str, raw: bool = False) -> None:
+    """`kamal server exec`: a command line on every selected host."""
+    line = _line(command)
+    hosts = context.targets.hosts
+    context.bus.say(f"Running '{command}' on {', '.join(hosts)}...")
+    notes = tuple(
+        Task(host, "audit", script(audit.step(context, f"Executed cmd '{command}' on {host}"))) for host in hosts
+    )
+    await execute(Plan("server exec", (Phase("audit", notes),)), context)
+    await show_on_hosts(context, hosts, lambda _: line, raw=raw)
+
+
+def interactive(context: Context, *, command: str) -> tuple[str, Command]:
+    """The host and the command to run in the operator's terminal."""
+    host = context.targets.primary_host
+    if host is None:
+        raise KamalError("No host to run on", hint="check --hosts")
+    context.bus.say(f"Running '{command}' on {host} interactively...")
+    return host, _line(command)
+
+
+def _line(command: str) -> Command:
+    if not command.strip():
+        raise UsageError("No command provided. You must specify a command to execute.")
+    return shell_line(command)

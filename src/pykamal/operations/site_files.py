@@ -1,0 +1,45 @@
+"""Files of the operator's machine that the proxy serves from: error pages and certificates (spec/cli.md 14.11)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pykamal.commands import assets, files, proxy
+from pykamal.commands.script import Step
+from pykamal.config.models import Config, Role
+from pykamal.operations.context import Context
+
+
+def error_page_steps(config: Config, version: str) -> Sequence[Step]:
+    """Upload `4??.html` and `5??.html`; nothing when there are none."""
+    if not config.error_pages_path:
+        return ()
+    folder = Path(config.error_pages_path)
+    pages = sorted([*folder.glob("4??.html"), *folder.glob("5??.html")])
+    if not pages:
+        return ()
+    target = f"{assets.error_pages_path(config)}/{version}"
+    return (
+        Step("make error pages directory", files.make_directory(target, mode="0700")),
+        *(
+            Step(
+                f"upload {page.name}",
+                files.write(f"{target}/{page.name}", page.read_text(), f"{page.stat().st_mode & 0o777:04o}"),
+            )
+            for page in pages
+        ),
+    )
+
+
+def certificate_steps(context: Context, role: Role) -> Sequence[Step]:
+    """Write a role's own certificate and key, read from secrets. Raises `SecretNotFound`."""
+    ssl = role.proxy.ssl if role.proxy is not None else None
+    if ssl is None or not ssl.certificate_pem or not ssl.private_key_pem:
+        return ()
+    directory = proxy.certificates_directory(context.config, role)
+    return (
+        Step("make certificate directory", files.make_directory(directory)),
+        Step("write certificate", files.write(f"{directory}/cert.pem", context.secrets[ssl.certificate_pem], "0644")),
+        Step("write private key", files.write(f"{directory}/key.pem", context.secrets[ssl.private_key_pem], "0644")),
+    )
