@@ -1,0 +1,54 @@
+# Two commands matter on a fresh machine: `make demo` and `make test`. Each sets up what it needs and asks nothing.
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-down test unit conformance e2e parity faults bench lint format lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing: packages, virtual environments
+	@scripts/setup
+
+demo: setup ## Deploy the example to two throwaway servers, update it under load, roll it back
+	@$(PYTHON) scripts/demo.py up
+
+demo-down: ## Remove everything the demo made
+	@scripts/setup --quiet && $(PYTHON) scripts/demo.py down
+
+test: setup lint unit conformance e2e ## Everything that must pass before a change lands
+
+lint: ## Style, formatting, types
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+unit: ## Fast tests of the pure rooms
+	$(PYTEST) -n 2 -m unit tests/unit
+
+conformance: ## The proxy against its contract
+	$(PYTEST) -n 2 -m conformance tests/conformance
+
+e2e: ## Sandbox servers: deploys under load, failures, takeover from Ruby Kamal, parity samples
+	$(PYTEST) -m "e2e or (parity and not long)" tests/e2e tests/parity
+
+parity: setup ## The long comparison with Ruby Kamal
+	$(PYTEST) -m parity tests/parity
+
+faults: setup ## Things killed, cut off, filled up and lied to
+	$(PYTEST) -m faults tests/faults
+
+bench: setup ## Ratios against Ruby Kamal in the same run
+	$(PYTHON) -m benchmarks
+
+format: ## Rewrite the code in the project's style
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+lock: ## Pin the dependencies anew
+	scripts/lock
+
+clean: ## Remove what tools left in the tree
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
