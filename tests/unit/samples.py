@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from pykamal.config.models import Builder, Config, Credential, Proxy, Registry, Role, RoleHost
+from pykamal.core.sensitive import Sensitive
+from pykamal.events import Bus
+from pykamal.operations.context import Context, Settings
+from pykamal.operations.workplace import Workplace
 
 
 def role(name: str, *hosts: str, primary: bool | None = None, proxied: bool | None = None, **more: Any) -> Role:
@@ -34,3 +39,30 @@ def config(*roles: Role, **more: Any) -> Config:
         roles=tuple(sorted(roles, key=lambda each: each.name)),
     )
     return replace(base, **more)
+
+
+def context(
+    configuration: Config, *, version: str = "1", secrets: Mapping[str, str] | None = None, **settings: Any
+) -> Context:
+    """A context for planners: they use no connection, so it has none."""
+    workplace = Workplace(
+        directory="/app",
+        git_root="/app",
+        revision=version,
+        changes="",
+        user_name="Ada",
+        performer="ada@example.com",
+        environment_version=None,
+        clones=True,
+    )
+    return Context(
+        config=configuration,
+        settings=Settings(version=version, **settings),
+        bus=Bus(),
+        fleet=None,  # type: ignore[arg-type]
+        local=None,  # type: ignore[arg-type]
+        secrets={"REGISTRY_PASSWORD": Sensitive("registry-pass")}  # type: ignore[arg-type]
+        | {name: Sensitive(value) for name, value in (secrets or {}).items()},
+        workplace=workplace,
+        operation="deploy",
+    )

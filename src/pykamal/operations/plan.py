@@ -94,18 +94,25 @@ class Plan:
         With one host there is nobody to wait for between phases, so their barrier is only a round trip.
         """
         phases: list[Phase] = []
+        unsaid: tuple[str, ...] = ()
         for phase in self.phases:
-            if phases and _one_exchange(phases[-1], phase):
+            said = (*unsaid, *phase.announcements)
+            unsaid = ()
+            if not phase.tasks:
+                unsaid = said
+            elif phases and _one_exchange(phases[-1], phase):
                 before = phases[-1]
                 phases[-1] = replace(
                     before,
                     name=f"{before.name}, {phase.name}",
                     tasks=(*before.tasks, *phase.tasks),
-                    announcements=(*before.announcements, *phase.announcements),
+                    announcements=(*before.announcements, *said),
                     pause=phase.pause,
                 )
-            elif phase.tasks or phase.announcements:
-                phases.append(phase)
+            else:
+                phases.append(replace(phase, announcements=said))
+        if unsaid:
+            phases.append(Phase("nothing to do", (), unsaid))
         return replace(self, phases=tuple(phases))
 
 

@@ -1,0 +1,163 @@
+"""What putting a version into service consists of, host by host (spec/cli.md 13.5)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.samples import config, context, role
+
+from pykamal.config.models import Boot, Config, Env
+from pykamal.core.sensitive import REDACTED
+from pykamal.operations.boot_plan import boot_phases, stale_tasks
+from pykamal.operations.deploy import release_plan
+from pykamal.operations.facts import Container, HostFacts
+from pykamal.operations.plan import LOCAL, Phase
+from pykamal.operations.planning import as_text
+
+pytestmark = pytest.mark.unit
+
+
+def nothing_on(*hosts: str) -> dict[str, HostFacts]:
+    return {host: HostFacts(host, (), None, None) for host in hosts}
+
+
+def running(host: str, *versions: str, role_name: str = "web") -> dict[str, HostFacts]:
+    labels = {"service": "app", "role": role_name, "destination": ""}
+    containers = tuple(
+        Container(
+            f"id{n}", f"app-{role_name}-{version}", f"2026-11-22T00:00:0{n}Z", "running", "", f"i{n}", "app", labels
+        )
+        for n, version in enumerate(versions)
+    )
+    return {host: HostFacts(host, containers, None, None)}
+
+
+def steps(phases: list[Phase]) -> list[str]:
+    return [step.name for phase in phases for task in phase.tasks for step in task.script]
+
+
+def booted(configuration: Config, known: dict[str, HostFacts], **more: Any) -> list[Phase]:
+    return boot_phases(context(configuration, version="2", **more), known, "2")
+
+
+def test_a_first_boot_has_nothing_to_stop() -> None:
+    """13.5.1: steps 4 to 8, and no step 10 without an old version."""
+    assert steps(booted(config(role("web", "h")), nothing_on("h"))) == [
+        "audit",
+        "make environment directory",
+        "write environment",
+        "start web",
+        "switch traffic to web",
+    ]
+
+
+def test_the_old_version_is_stopped_after_the_switch() -> None:
+    """13.5.1, step 10."""
+    assert steps(booted(config(role("web", "h")), running("h", "1")))[-2:] == ["switch traffic to web", "stop old web"]
+
+
+def test_a_version_that_already_runs_is_renamed_and_its_old_container_stopped() -> None:
+    """13.5.1, step 1: the container makes room for one of the same name."""
+    phases = booted(config(role("web", "h")), running("h", "2"))
+    assert steps(phases)[:2] == ["audit", "rename container"]
+    (stop,) = [step for phase in phases for task in phase.tasks for step in task.script if step.name == "stop old web"]
+    assert "app-web-2_replaced_" in str(stop.command)
+
+
+def test_roles_without_proxy_wait_for_the_first_healthy_primary() -> None:
+    """13.5.1: the barrier."""
+    shop = config(role("web", "h"), role("jobs", "i"))
+    tasks = [task for phase in booted(shop, nothing_on("h", "i")) for task in phase.tasks]
+    (web,) = [task for task in tasks if task.role == "web"]
+    (jobs,) = [task for task in tasks if task.role == "jobs"]
+    assert web.opens is not None
+    assert web.opens == jobs.waits_for
+    assert jobs.opens is None
+    assert [step.name for step in jobs.script][-1] == "wait for jobs"
+
+
+def test_a_filtered_role_leads_itself() -> None:
+    """13.5.1: `-r jobs` boots without waiting."""
+    shop = config(role("web", "h"), role("jobs", "i"))
+    phases = boot_phases(context(shop, version="2", roles="jobs"), nothing_on("h", "i"), "2")
+    assert [task.waits_for for phase in phases for task in phase.tasks] == [None]
+
+
+def test_boot_groups_follow_the_limit_and_wait() -> None:
+    """spec/config.md 12: groups of `limit` hosts, each followed by `wait`."""
+    shop = config(role("web", "a", "b", "c"), boot=Boot(limit="40%", wait=2))
+    phases = [phase for phase in booted(shop, nothing_on("a", "b", "c")) if phase.name.startswith("boot")]
+    assert [phase.hosts for phase in phases] == [("a",), ("b",), ("c",)]
+    assert [phase.pause for phase in phases] == [2, 2, 2]
+
+
+def test_a_failed_boot_is_explained_and_the_new_container_stopped() -> None:
+    """13.5.1: the new container is stopped and kept for inspection."""
+    (task,) = [task for phase in booted(config(role("web", "h")), nothing_on("h")) for task in phase.tasks]
+    assert task.undo is not None
+    assert "docker stop" in str(task.undo.steps[0].command)
+    assert task.evidence is not None
+    assert "docker logs" in str(task.evidence.steps[0].command)
+
+
+def test_secrets_are_in_the_plan_but_never_in_its_text() -> None:
+    """design.md, rule 1: what is shown of a command hides its secrets."""
+    shop = config(role("web", "h", env=Env(secrets=("DATABASE_URL",))))
+    secret = "postgres://user:pa$$@db"  # noqa: S105 -- a sample
+    plan = release_plan(context(shop, version="2", secrets={"DATABASE_URL": secret}), nothing_on("h"))
+    (write,) = [s for phase in plan for t in phase.tasks for s in t.script if s.name == "write environment"]
+    assert secret not in as_text(plan)
+    assert REDACTED in str(write.command)
+    assert f"DATABASE_URL={secret}" in write.command.wire()
+
+
+def test_hooks_stand_around_each_group(tmp_path: Path) -> None:
+    """9.2: pre-app-boot and post-app-boot get the hosts of the group."""
+    for name in ("pre-app-boot", "post-app-boot"):
+        (tmp_path / name).touch()
+    shop = config(role("web", "a", "b"), boot=Boot(limit=1), hooks_path=str(tmp_path))
+    phases = [phase for phase in booted(shop, nothing_on("a", "b")) if phase.tasks]
+    assert [phase.hosts for phase in phases] == [(LOCAL,), ("a",), (LOCAL,), (LOCAL,), ("b",), (LOCAL,)]
+    assert phases[0].tasks[0].environment["KAMAL_HOSTS"] == "a"
+    assert phases[3].tasks[0].environment["KAMAL_HOSTS"] == "b"
+
+
+def test_skip_hooks_skips_them(tmp_path: Path) -> None:
+    """9.5: `-H`, in groups too."""
+    (tmp_path / "pre-app-boot").touch()
+    shop = config(role("web", "a"), hooks_path=str(tmp_path))
+    assert all(LOCAL not in phase.hosts for phase in booted(shop, nothing_on("a"), skip_hooks=True))
+
+
+def test_stale_containers_are_all_running_ones_but_the_current() -> None:
+    """14.2: renamed containers count."""
+    known = running("h", "0", "1_replaced_ab", "1")
+    tasks = stale_tasks(context(config(role("web", "h")), version="2"), known)
+    assert [task.script.steps[0].name for task in tasks] == ["stop stale 1_replaced_ab", "stop stale 0"]
+
+
+def test_one_host_is_released_in_one_exchange() -> None:
+    """design.md, rule 2: a lone host has nobody to wait for."""
+    plan = release_plan(context(config(role("web", "h")), version="2"), running("h", "1")).coalesced()
+    assert len([phase for phase in plan if phase.tasks]) == 1
+
+
+def test_the_latest_tag_moves_only_after_all_groups() -> None:
+    """13.5, step 4."""
+    shop = config(role("web", "a", "b"))
+    known = {**running("a", "1"), **running("b", "1")}
+    names = [phase.name for phase in release_plan(context(shop, version="2"), known)]
+    assert names[-1] == "tag and prune"
+    assert names.index("boot") < names.index("tag and prune")
+
+
+def test_destinations_have_names_of_their_own() -> None:
+    """spec/config.md 18.2."""
+    web = replace(role("web", "h"), destination="staging")
+    (task,) = [t for phase in booted(config(web, destination="staging"), nothing_on("h")) for t in phase.tasks]
+    (run,) = [step for step in task.script if step.name == "start web"]
+    assert "--name app-web-staging-2" in str(run.command)
+    assert ".kamal/apps/app-staging/env/roles/web.env" in str(run.command)
