@@ -1,0 +1,40 @@
+"""Custom certificates: two PEM files that belong together, read once at deploy (spec/proxy.md 7.3)."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.options import ServiceOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """PEM texts."""
+
+    chain: str
+    key: str
+
+
+def load_certificate(options: ServiceOptions) -> Certificate | None:
+    """The service's own certificate, None without TLS. Raises ProxyError when it cannot be had."""
+    if not options.tls_enabled:
+        return None
+    if not options.has_certificate_files:
+        if any("*" in host for host in options.hosts):
+            raise ProxyError("automatic TLS does not support wildcards")
+        raise ProxyError(
+            "automatic TLS is not available in this proxy: give --tls-certificate-path and --tls-private-key-path"
+        )
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            options.tls_certificate_path, options.tls_private_key_path, password=""
+        )
+        return Certificate(
+            chain=Path(options.tls_certificate_path).read_text(),
+            key=Path(options.tls_private_key_path).read_text(),
+        )
+    except (OSError, ValueError) as problem:
+        raise ProxyError("unable to load certificate") from problem

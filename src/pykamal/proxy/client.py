@@ -1,0 +1,52 @@
+"""The short-lived side: sends one call to the server's unix socket and waits for its answer.
+
+Every deploy step starts one of these inside the container, so nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+
+from pykamal.proxy.arguments import Call
+from pykamal.proxy.commands import default_acme_cache_path
+from pykamal.proxy.environment import socket_path
+from pykamal.proxy.errors import ProxyError
+
+_CHUNK_BYTES = 65536
+
+
+def call_server(call: Call) -> str:
+    """What the server wants printed (empty for most commands). Raises ProxyError with its message."""
+    values = dict(call.values)
+    if call.command.words == "deploy" and "tls-acme-cache-path" not in call.given:
+        values["tls-acme-cache-path"] = default_acme_cache_path()
+    request = {
+        "command": call.command.words,
+        "service": call.arguments[0] if call.arguments else "",
+        "values": values,
+        "given": call.given,
+    }
+    answer = json.loads(exchange(socket_path(), json.dumps(request)))
+    if answer["error"]:
+        raise ProxyError(answer["error"])
+    return str(answer["output"])
+
+
+def exchange(path: str, request: str) -> bytes:
+    """Sends one line over the unix socket at `path`, returns the line that comes back. Raises ProxyError."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(path)
+        except OSError as problem:
+            reason = (os.strerror(problem.errno) if problem.errno else str(problem)).lower()
+            raise ProxyError(f"dial unix {path}: connect: {reason}") from None
+        connection.sendall(request.encode() + b"\n")
+        answer = b""
+        while not answer.endswith(b"\n"):
+            chunk = connection.recv(_CHUNK_BYTES)
+            if not chunk:
+                raise ProxyError("unexpected EOF")
+            answer += chunk
+        return answer

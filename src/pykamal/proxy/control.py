@@ -1,0 +1,153 @@
+"""The control plane's process: restores the services, answers the clients, keeps addresses and nginx up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from pykamal.proxy.dataplane import DataPlane
+from pykamal.proxy.environment import data_directory, socket_path, temporary_directory
+from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.logs import log
+from pykamal.proxy.operations import perform
+from pykamal.proxy.registry import Registry
+from pykamal.proxy.state import StateFile, service_of
+
+REFRESH_S = 5.0
+SUSPECTS_S = 0.5
+FIRST_LOOK_UP_S = 3.0
+LINE_LIMIT_BYTES = 16 * 1024 * 1024
+
+
+async def control(run_directory: Path, ready_descriptor: int) -> None:
+    """Runs until it is cancelled. Writes `r` to `ready_descriptor` once a snapshot lies in `run_directory` (at the
+    start, and again after each SIGUSR1), and `s` once clients are answered; reads nothing from it."""
+    data_plane = DataPlane(str(run_directory))
+    state_file = StateFile(_data_directory() / "kamal-proxy.state")
+    registry = Registry(data_plane, state_file)
+    await _restore(registry, state_file)
+
+    def prepare() -> None:
+        _write_snapshot(run_directory, registry)
+        os.write(ready_descriptor, b"r")
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, prepare)
+    prepare()
+    await registry.publish_all()
+    server = await _listen(registry)
+    os.write(ready_descriptor, b"s")
+    async with server, asyncio.TaskGroup() as tasks:
+        tasks.create_task(_keep_addresses(registry))
+        tasks.create_task(_heed_suspects(registry))
+
+
+def _data_directory() -> Path:
+    directory = Path(data_directory())
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return Path(temporary_directory())
+    return directory
+
+
+async def _restore(registry: Registry, state_file: StateFile) -> None:
+    try:
+        records = state_file.read()
+    except (OSError, ValueError) as problem:
+        log("ERROR", "Unable to restore saved state", error=str(problem))
+        return
+    if records is None:
+        log("INFO", "No previous state to restore")
+        return
+    known = await registry.data_plane.target_ids()
+    for record in records:
+        name = str(record.get("name"))
+        try:
+            service = service_of(record)
+        except (ProxyError, LookupError, TypeError, ValueError) as problem:
+            log("ERROR", "Unable to restore service", service=name, error=str(problem))
+            state_file.unusable[name] = record
+            continue
+        for targets in service.sets:
+            targets.adopt_ids(known.get(name) or {})
+        registry.services[name] = service
+    # Addresses are handed out anew after a reboot: a saved name is trusted only as far as it resolves now.
+    look_ups = [target.resolve() for _, target in registry.installed_targets()]
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FIRST_LOOK_UP_S):
+            await asyncio.gather(*look_ups)
+    for service in registry.services.values():
+        for targets in service.sets:
+            if len(targets.targets) > 1:
+                registry.start_checks(service.name, targets, of=service)
+    log("INFO", "Restored saved state", services=len(registry.services))
+
+
+def _write_snapshot(run_directory: Path, registry: Registry) -> None:
+    documents = [{"name": name, "document": text} for name, text in registry.documents().items()]
+    descriptor = os.open(run_directory / "snapshot.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(documents, file)
+
+
+async def _listen(registry: Registry) -> asyncio.Server:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A client that leaves does not end what it asked for.
+        work = asyncio.create_task(_answer(registry, await reader.readline()))
+        running.add(work)
+        work.add_done_callback(running.discard)
+        with contextlib.suppress(OSError):
+            writer.write(json.dumps(await work).encode() + b"\n")
+            await writer.drain()
+        writer.close()
+
+    running: set[asyncio.Task[dict[str, str]]] = set()
+    path = Path(socket_path())
+    path.unlink(missing_ok=True)
+    return await asyncio.start_unix_server(answer, path, limit=LINE_LIMIT_BYTES)
+
+
+async def _answer(registry: Registry, line: bytes) -> dict[str, str]:
+    try:
+        request: dict[str, Any] = json.loads(line)
+        output = await perform(registry, request["command"], request["service"], request["values"], request["given"])
+    except ProxyError as problem:
+        return {"error": str(problem), "output": ""}
+    except (LookupError, TypeError, ValueError) as problem:
+        return {"error": f"malformed request: {problem!r}", "output": ""}
+    return {"error": "", "output": output}
+
+
+async def _keep_addresses(registry: Registry) -> None:
+    while True:
+        await asyncio.sleep(REFRESH_S)
+        await _look_up_again(registry, None)
+
+
+async def _heed_suspects(registry: Registry) -> None:
+    while True:
+        await asyncio.sleep(SUSPECTS_S)
+        suspects = await registry.data_plane.suspects()
+        suspects |= {target.id for _, target in registry.installed_targets() if not target.address}
+        if suspects:
+            await _look_up_again(registry, suspects)
+
+
+async def _look_up_again(registry: Registry, ids: set[str] | None) -> None:
+    for service, target in list(registry.installed_targets()):
+        if not target.is_literal and (ids is None or target.id in ids) and await target.resolve():
+            log("INFO", "Target address changed", service=service.name, target=target.name, address=target.address)
+            async with registry.changing(service.name):
+                pass
+
+
+def main() -> None:
+    """The process as the supervisor starts it: its arguments are the run directory and the ready descriptor."""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(control(Path(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,99 @@
+"""The control plane's way to nginx: small JSON calls over the admin unix socket (lua/admin.lua)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.targets import Target
+
+_PATIENCE_S = 15.0
+_RETRY_S = 0.05
+_DRAINED_FLAG_S = 900
+
+
+class DataPlane:
+    """`run_directory` is the one that nginx was started with."""
+
+    def __init__(self, run_directory: str) -> None:
+        self._socket = f"{run_directory}/admin.sock"
+
+    async def publish(self, documents: dict[str, str], removed: Iterable[str], *, complete: bool = False) -> None:
+        """Installs service documents (name -> JSON text) and removals at once, in all workers.
+
+        `complete` also removes every service that is not among `documents`. Waits while nginx restarts; raises
+        ProxyError when it stays away.
+        """
+        changed = [{"name": name, "document": text} for name, text in documents.items()]
+        request = {"changed": changed, "removed": list(removed), "complete": complete}
+        deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+        while True:
+            try:
+                await self._call("/publish", request)
+                return
+            except (OSError, EOFError) as problem:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise ProxyError(f"the data plane does not answer: {problem}") from problem
+            await asyncio.sleep(_RETRY_S)
+
+    async def target_ids(self) -> dict[str, dict[str, str]]:
+        """Service name -> target name -> id, as a data plane that runs already counts them; empty without one."""
+        try:
+            found: dict[str, dict[str, str]] = await self._call("/targets", {})
+        except (OSError, EOFError):
+            return {}
+        return found
+
+    async def suspects(self) -> set[str]:
+        """Ids of targets that failed a request since the last call."""
+        try:
+            answer = await self._call("/suspects", {})
+        except (OSError, EOFError):
+            return set()
+        return set(answer["targets"])
+
+    async def in_flight(self, targets: Iterable[Target]) -> int:
+        """Requests that these targets have and have not finished; none when nginx is away."""
+        try:
+            answer = await self._call("/in-flight", {"targets": [target.id for target in targets]})
+        except (OSError, EOFError):
+            return 0
+        return int(answer["in_flight"])
+
+    async def close_upgraded(self, targets: Iterable[Target]) -> None:
+        """Closes the upgraded connections (WebSockets) of these targets."""
+        await self._cut(targets, "upgraded", [])
+
+    async def cancel(self, targets: Iterable[Target], *, shared_addresses: Iterable[str]) -> None:
+        """Cancels what these targets still have in flight, except over addresses that others use as well."""
+        await self._cut(targets, "all", list(shared_addresses))
+
+    async def _cut(self, targets: Iterable[Target], what: str, kept: list[str]) -> None:
+        chosen = [
+            {"id": target.id, "address": target.address, "port": target.port}
+            for target in targets
+            if target.address and f"{target.address}:{target.port}" not in kept
+        ]
+        request = {"targets": chosen, "what": what, "flag_seconds": _DRAINED_FLAG_S}
+        try:
+            await self._call("/cut", request)
+        except (OSError, EOFError):
+            return
+
+    async def _call(self, path: str, request: dict[str, Any]) -> Any:
+        reader, writer = await asyncio.open_unix_connection(self._socket)
+        try:
+            body = json.dumps(request).encode()
+            head = f"POST {path} HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write(head.encode() + body)
+            await writer.drain()
+            answer = await reader.read()
+        finally:
+            writer.close()
+        status, _, rest = answer.partition(b"\r\n")
+        if b" 200 " not in status + b" ":
+            raise EOFError(status.decode("latin-1") or "no answer")
+        return json.loads(rest.partition(b"\r\n\r\n")[2])

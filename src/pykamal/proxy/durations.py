@@ -1,0 +1,65 @@
+"""Durations in the form that the command line and the state file share: `1h2m3.5s` and nanoseconds."""
+
+from __future__ import annotations
+
+import re
+
+NANOSECOND = 1
+MILLISECOND = 1_000_000
+SECOND = 1_000_000_000
+
+_UNITS = {"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": MILLISECOND, "s": SECOND}
+_UNITS |= {"m": 60 * SECOND, "h": 3600 * SECOND}
+_PART = re.compile(r"(\d+\.?\d*|\.\d+)([a-zµμ]*)")
+
+
+def parse_duration(text: str) -> int:
+    """Nanoseconds of `300ms`, `1.5s`, `1h30m`, `0`.
+
+    Raises ValueError with the reason that follows `invalid argument ... flag:` (spec/proxy.md 3.1).
+    """
+    body = text[1:] if text[:1] in ("-", "+") else text
+    if body == "0":
+        return 0
+    if not body:
+        raise ValueError(f'time: invalid duration "{text}"')
+    total = 0.0
+    position = 0
+    while position < len(body):
+        part = _PART.match(body, position)
+        if part is None:
+            raise ValueError(f'time: invalid duration "{text}"')
+        number, unit = part.groups()
+        if not unit:
+            raise ValueError(f'time: missing unit in duration "{text}"')
+        if unit not in _UNITS:
+            raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
+        total += float(number) * _UNITS[unit]
+        position = part.end()
+    return int(-total if text[0] == "-" else total)
+
+
+def format_duration(nanoseconds: int) -> str:
+    """`30s`, `1.5s`, `2m0s`, `300ms`, `0s`."""
+    if nanoseconds < 0:
+        return "-" + format_duration(-nanoseconds)
+    if nanoseconds == 0:
+        return "0s"
+    if nanoseconds < SECOND:
+        for size, unit in ((MILLISECOND, "ms"), (1000, "µs"), (1, "ns")):
+            if nanoseconds >= size:
+                return _decimal(nanoseconds, size) + unit
+    minutes, rest = divmod(nanoseconds, 60 * SECOND)
+    seconds = _decimal(rest, SECOND) + "s"
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{seconds}"
+    return f"{minutes}m{seconds}" if minutes else seconds
+
+
+def _decimal(value: int, unit: int) -> str:
+    whole, fraction = divmod(value, unit)
+    if not fraction:
+        return str(whole)
+    digits = len(str(unit)) - 1
+    return f"{whole}.{fraction:0{digits}d}".rstrip("0")

@@ -1,0 +1,115 @@
+"""Health checks: one check, and the watch over a target set (spec/proxy.md 8)."""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+import ssl
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote, urljoin, urlsplit
+
+from pykamal.proxy.durations import SECOND
+from pykamal.proxy.logs import log
+from pykamal.proxy.options import HealthCheckOptions
+from pykamal.proxy.targets import Target, TargetSet
+
+MAXIMUM_REDIRECTS = 10
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+Changed = Callable[[Target], Awaitable[None]]
+
+
+def watch(targets: TargetSet, options: HealthCheckOptions, changed: Changed) -> None:
+    """Starts the checks of every target: until its first success when it is alone, else for the set's life.
+
+    `changed` is awaited after a target changed its state or its address.
+    """
+    for target in targets.targets:
+        targets.checks.append(asyncio.create_task(_watch_target(targets, target, options, changed)))
+
+
+def check_path(path: str) -> str:
+    """`web/up` is `/web/up`; dot segments and double slashes are folded."""
+    return posixpath.normpath("/" + path.lstrip("/"))
+
+
+async def _watch_target(targets: TargetSet, target: Target, options: HealthCheckOptions, changed: Changed) -> None:
+    loop = asyncio.get_running_loop()
+    alone = len(targets.targets) == 1
+    while True:
+        started = loop.time()
+        moved = await target.resolve()
+        problem = await check(target, options)
+        before = target.state
+        targets.set_state(target, "unhealthy" if problem else "healthy")
+        if problem:
+            log("INFO", "Healthcheck failed", url=_url(target, options), error=problem)
+        if before != target.state:
+            log("INFO", "Target health updated", target=target.name, state=target.state, was=before)
+        if moved or before != target.state:
+            await changed(target)
+        if alone and not problem:
+            return
+        pause_s = options.interval / SECOND
+        await asyncio.sleep(max(0.0, pause_s - (loop.time() - started)))
+
+
+async def check(target: Target, options: HealthCheckOptions) -> str:
+    """One check; empty when the target is healthy, else the reason."""
+    if not target.address:
+        return f"lookup {target.host}: no such host"
+    url = _url(target, options)
+    host = options.host or target.name
+    try:
+        async with asyncio.timeout(options.timeout / SECOND):
+            status = await _final_status(url, target.address, host)
+    except TimeoutError:
+        return "context deadline exceeded"
+    except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as problem:
+        return str(problem) or type(problem).__name__
+    return "" if 200 <= status <= 299 else f"unexpected status {status}"
+
+
+def _url(target: Target, options: HealthCheckOptions) -> str:
+    path = quote(check_path(options.path), safe="/%:@!$&'()*+,;=~")
+    return f"http://{target.host}:{options.port or target.port}{path}"
+
+
+async def _final_status(url: str, address: str, host: str) -> int:
+    for _ in range(MAXIMUM_REDIRECTS + 1):
+        status, location = await _get(url, address, host)
+        if status not in _REDIRECTS or not location:
+            return status
+        onwards = urljoin(url, location)
+        if urlsplit(onwards).netloc not in ("", urlsplit(url).netloc):
+            host = urlsplit(onwards).netloc
+            address = urlsplit(onwards).hostname or ""
+        url = onwards
+    raise ValueError(f"stopped after {MAXIMUM_REDIRECTS} redirects")
+
+
+async def _get(url: str, address: str, host: str) -> tuple[int, str]:
+    parts = urlsplit(url)
+    secure = ssl.create_default_context() if parts.scheme == "https" else None
+    port = parts.port or (443 if secure else 80)
+    name = parts.hostname if secure else None
+    reader, writer = await asyncio.open_connection(address, port, ssl=secure, server_hostname=name)
+    try:
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        head = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: kamal-proxy\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode())
+        return _status_and_location(await reader.readuntil(b"\r\n\r\n"))
+    finally:
+        writer.close()
+
+
+def _status_and_location(head: bytes) -> tuple[int, str]:
+    first, *lines = head.decode("latin-1").split("\r\n")
+    version, status, *_ = [*first.split(" ", 2), "", ""]
+    if not version.startswith("HTTP/1.") or not status.isdigit():
+        raise ValueError(f"malformed HTTP response {first[:40]!r}")
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.lower() == "location":
+            return int(status), value.strip()
+    return int(status), ""

@@ -1,0 +1,199 @@
+"""Builds the proxy's container image from Debian packages, without a container engine.
+
+    python -m pykamal.proxy.image OUTPUT_DIRECTORY
+
+Two layers: the base system, which changes only with the packages, and the proxy itself. The result is a tar for
+`docker load`, byte for byte the same for the same packages and sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from pykamal import __version__
+from pykamal.proxy.base_system import UID, architecture, base_files, fetch_packages, interpreter, unpack, wanted
+
+Log = Callable[[str], None]
+
+TAGS = ("basecamp/kamal-proxy:v0.9.2", f"pykamal/proxy:{__version__}")
+HOME = "home/kamal-proxy"
+PROGRAM_DIRECTORY = "usr/lib/kamal-proxy"
+CREATED = "1970-01-01T00:00:00Z"
+_PACKAGE = Path(__file__).parent
+_LEFT_OUT = {"image.py", "base_system.py"}
+
+LAUNCHER = f"""#!/usr/bin/python3.11 -IS
+import sys
+sys.path.insert(0, "/{PROGRAM_DIRECTORY}")
+from pykamal.proxy.__main__ import main
+sys.exit(main())
+"""
+
+
+def build_image(cache_dir: Path, log: Log) -> Path:
+    """The path of the image's tar in `cache_dir`, built if no build of the same content lies there.
+
+    Needs apt-get and dpkg-deb (Debian 12) and the distribution's package mirror, for the first build only.
+    Raises ProxyError when a package cannot be had.
+    """
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    base = _base_layer(cache_dir, log)
+    sources = _digest(_source_digests())
+    image = cache_dir / f"proxy-image-{base.stem[-16:]}-{sources}.tar"
+    if image.exists():
+        log(f"proxy image is up to date: {image}")
+        return image
+    with tempfile.TemporaryDirectory(dir=cache_dir) as workspace:
+        program = Path(workspace, "program")
+        _lay_out_program(program, base)
+        layer = Path(workspace, "program.tar")
+        _write_layer(layer, program)
+        unfinished = Path(workspace, "image.tar")
+        _write_image(unfinished, [base, layer])
+        unfinished.replace(image)
+    log(f"proxy image built: {image} ({image.stat().st_size >> 20} MB)")
+    return image
+
+
+def _base_layer(cache_dir: Path, log: Log) -> Path:
+    packages = wanted()
+    recipe = hashlib.sha256((_PACKAGE / "base_system.py").read_bytes()).hexdigest()
+    layer = cache_dir / f"proxy-base-{_digest([recipe, *packages])}.tar"
+    if layer.exists():
+        return layer
+    log(f"building the base system from {len(packages)} Debian packages")
+    with tempfile.TemporaryDirectory(dir=cache_dir) as workspace:
+        root = Path(workspace, "root")
+        unpack(fetch_packages(Path(workspace)), root)
+        unfinished = Path(workspace, "base.tar")
+        _write_layer(unfinished, root, base_files())
+        unfinished.replace(layer)
+    return layer
+
+
+def _lay_out_program(directory: Path, base: Path) -> None:
+    """The files of the top layer, compiled by the image's own interpreter."""
+    package = directory / PROGRAM_DIRECTORY / "pykamal"
+    for source in _sources():
+        copy = package / source.relative_to(_PACKAGE.parent)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, copy)
+    launcher = directory / "usr/bin/kamal-proxy"
+    launcher.parent.mkdir(parents=True)
+    launcher.write_text(LAUNCHER)
+    launcher.chmod(0o755)
+    with tempfile.TemporaryDirectory() as root, tarfile.open(base) as archive:
+        archive.extractall(root, filter="tar")
+        compile_tree(Path(root), directory, PROGRAM_DIRECTORY)
+
+
+def compile_tree(root: Path, directory: Path, below: str) -> None:
+    """Compiles `directory`/`below` for a read-only file system: unchecked, with the paths of the image."""
+    arguments = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(directory), "-p", "/"]
+    command = interpreter(root)
+    subprocess.run([*command.argv, *arguments, str(directory / below)], check=True, env=command.environment)
+
+
+def _sources() -> list[Path]:
+    files = [_PACKAGE.parent / "__init__.py", *_PACKAGE.rglob("*")]
+    kept = (file for file in files if file.is_file() and "__pycache__" not in file.parts)
+    return sorted(file for file in kept if file.name not in _LEFT_OUT)
+
+
+def _source_digests() -> Iterator[str]:
+    yield hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    for source in _sources():
+        yield f"{source.relative_to(_PACKAGE.parent)} {hashlib.sha256(source.read_bytes()).hexdigest()}"
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _write_layer(layer: Path, root: Path, extra: Iterable[tuple[tarfile.TarInfo, bytes]] = ()) -> None:
+    """A layer from a directory tree: sorted, owned by root (what lies below HOME by the proxy's user), dateless."""
+    with tarfile.open(layer, "w", format=tarfile.PAX_FORMAT) as archive:
+        for path in sorted(root.rglob("*")):
+            info = archive.gettarinfo(path, arcname=str(path.relative_to(root)))
+            info.uid = info.gid = 0
+            info.uname = info.gname = ""
+            info.mtime = 0
+            if info.islnk():
+                info.type, info.linkname, info.size = tarfile.REGTYPE, "", path.stat().st_size
+            if info.isreg():
+                with path.open("rb") as file:
+                    archive.addfile(info, file)
+            else:
+                archive.addfile(info)
+        for info, content in extra:
+            archive.addfile(info, io.BytesIO(content))
+
+
+def _write_image(image: Path, layers: list[Path]) -> None:
+    digests = [_file_digest(layer) for layer in layers]
+    config = {
+        "architecture": architecture(),
+        "os": "linux",
+        "created": CREATED,
+        "config": {
+            "User": f"{UID}:{UID}",
+            "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", f"HOME=/{HOME}", "LANG=C.UTF-8"],
+            "Cmd": ["kamal-proxy", "run"],
+            "ExposedPorts": {"80/tcp": {}, "443/tcp": {}},
+            "Labels": {
+                "org.opencontainers.image.title": "kamal-proxy",
+                "org.opencontainers.image.version": f"pykamal-{__version__}",
+                "org.opencontainers.image.licenses": "MIT",
+            },
+            "WorkingDir": f"/{HOME}",
+            "StopSignal": "SIGTERM",
+        },
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in digests]},
+        "history": [
+            {"created": CREATED, "comment": "Debian packages"},
+            {"created": CREATED, "comment": f"pykamal proxy {__version__}"},
+        ],
+    }
+    text = json.dumps(config, sort_keys=True).encode()
+    name = f"{hashlib.sha256(text).hexdigest()}.json"
+    paths = [f"{digest}/layer.tar" for digest in digests]
+    manifest = [{"Config": name, "RepoTags": list(TAGS), "Layers": paths}]
+    with tarfile.open(image, "w", format=tarfile.USTAR_FORMAT) as archive:
+        _add(archive, name, text)
+        _add(archive, "manifest.json", json.dumps(manifest).encode())
+        for layer, path in zip(layers, paths, strict=True):
+            info = tarfile.TarInfo(path)
+            info.size = layer.stat().st_size
+            with layer.open("rb") as file:
+                archive.addfile(info, file)
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    archive.addfile(info, io.BytesIO(content))
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def main() -> None:
+    """Builds into the directory given and prints the tar's path."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m pykamal.proxy.image OUTPUT_DIRECTORY")
+    print(build_image(Path(sys.argv[1]), lambda line: print(line, file=sys.stderr)))
+
+
+if __name__ == "__main__":
+    main()

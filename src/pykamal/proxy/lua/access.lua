@@ -1,0 +1,168 @@
+-- From a request to its target: routing, redirects, pause and stop, limits, choice, in-flight count.
+local requests = require("requests")
+local services = require("services")
+local paths = require("paths")
+local policy = require("policy")
+local choice = require("choice")
+local metrics = require("metrics")
+local boot = require("boot")
+
+local var = ngx.var
+local counters = ngx.shared.counters
+local get_method = ngx.req.get_method
+local exit, exec = ngx.exit, ngx.exec
+local lower, find = string.lower, string.find
+
+-- Every method that the proxy may send again when a pooled connection turns out to be closed.
+local REPLAYABLE = { GET = true, HEAD = true, OPTIONS = true, TRACE = true }
+
+local function enter_target(record, target, revision)
+  local counter = target.counter
+  counters:incr(counter, 1, 0)
+  -- A deploy may have been published between the look-up and the count; its drain did not see us.
+  if services.changed_since(revision) then
+    counters:incr(counter, -1)
+    return false
+  end
+  record.counted = counter
+  record.target = target
+  return true
+end
+
+local function find_binding(record)
+  local list = services.bindings(var.host)
+  if not list then
+    return nil
+  end
+  if list.only_root then
+    return list[1]
+  end
+  local path = record.path
+  if not path then
+    path = paths.decoded(var.request_uri)
+    record.path = path
+  end
+  return services.match(list, path)
+end
+
+local function location_for(service, upgrade)
+  if upgrade then
+    return "@upgrade"
+  end
+  local limited = service.buffer_responses and service.max_response_body > 0
+  return "@" .. (service.buffer_requests and "held" or "streamed")
+    .. (limited and "_limited" or service.buffer_responses and "_held" or "_streamed")
+end
+
+local function has_body()
+  return var.http_content_length or var.http_transfer_encoding
+end
+
+local function forward(record, binding, method, upgrade)
+  local service = record.service
+  local raw = var.request_uri
+  if service.strips and binding.length > 1 then
+    raw = paths.stripped(raw, binding.length)
+    record.prefix = binding.prefix
+  end
+  var.kamal_uri = raw
+  var.kamal_pool = (REPLAYABLE[method] and not upgrade and not has_body()) and "pooled" or "fresh"
+  if upgrade then
+    var.kamal_upgrading = "1"
+  end
+  return exec(location_for(service, upgrade))
+end
+
+local function accepts_events()
+  local accept = var.http_accept
+  return accept and find(accept, "text/event-stream", 1, true)
+end
+
+-- Fast way: one healthy writer, nothing to decide, the body (if any) is small or absent.
+local function forward_plain(record, revision)
+  local service = record.service
+  local target = service.active.writers[1]
+  if not enter_target(record, target, revision) then
+    return false
+  end
+  var.kamal_service = service.name
+  var.kamal_target = target.name
+  if service.adapts_headers then
+    policy.adapt_headers(record)
+  end
+  if accepts_events() then
+    record.timeout_ms = 0
+  end
+  return true
+end
+
+local function forward_chosen(record, binding, revision, method, upgrade)
+  local service = record.service
+  local target = choice.pick(record, method, upgrade)
+  var.kamal_service = service.name
+  if not target then
+    return exit(503)
+  end
+  var.kamal_target = target.name
+  if not target.address then
+    record.target = target
+    return exit(502)
+  end
+  if not enter_target(record, target, revision) then
+    return false
+  end
+  if service.adapts_headers then
+    policy.adapt_headers(record)
+  end
+  if upgrade or accepts_events() then
+    record.timeout_ms = 0
+  end
+  return forward(record, binding, method, upgrade)
+end
+
+local M = {}
+
+-- Routes a request whose record is open; returns when nginx shall go on in this location.
+function M.route(record)
+  local method = get_method()
+  local connection = var.http_connection
+  local upgrade = false
+  if connection and connection ~= "keep-alive" and connection ~= "close" then
+    upgrade = policy.connection_options(lower(connection))
+  end
+
+  while true do
+    local revision = services.sync()
+    local binding = find_binding(record)
+    if binding then
+      local service = binding.service
+      record.service = service
+      record.timeout_ms = service.timeout_ms
+      if boot.metrics then
+        metrics.enter(record, service, policy.target_path(record, binding))
+      end
+      local plain = record.secure and service.plain_secure or not record.secure and service.plain
+      if plain and not upgrade and (method == "GET" or method == "HEAD")
+        and (service.max_request_body == 0 or not has_body()) then
+        if forward_plain(record, revision) then
+          return
+        end
+      elseif policy.admitted(record, binding, method) then
+        forward_chosen(record, binding, revision, method, upgrade)
+      end
+    elseif not record.deadline or not policy.hold(record, 0) then
+      -- A request that was held when its service went stays held for its time (spec/proxy.md 9.1).
+      record.service = nil
+      return exit(record.deadline and 504 or 404)
+    end
+    -- Here the table changed while we looked or waited: look again.
+  end
+end
+
+function M.run(secure)
+  local record = requests.open()
+  record.secure = secure
+  return M.route(record)
+end
+
+return M

@@ -1,0 +1,96 @@
+-- The control plane's door, on a unix socket that nothing else can reach.
+local cjson = require("cjson.safe")
+local cutter = require("cutter")
+local services = require("services")
+
+local counters = ngx.shared.counters
+
+local function body()
+  ngx.req.read_body()
+  local text = ngx.req.get_body_data()
+  if not text then
+    local name = ngx.req.get_body_file()
+    if name then
+      local file = assert(io.open(name, "rb"))
+      text = file:read("*a")
+      file:close()
+    end
+  end
+  return assert(cjson.decode(text or "{}"))
+end
+
+local function keys_with(prefix)
+  local found = {}
+  for _, key in ipairs(counters:get_keys(0)) do
+    if string.sub(key, 1, #prefix) == prefix then
+      found[#found + 1] = string.sub(key, #prefix + 1)
+    end
+  end
+  return found
+end
+
+local answers = {}
+
+-- {changed: [document], removed: [name], complete: bool}; complete means that every other service goes.
+answers["/publish"] = function()
+  local request = body()
+  local removed = request.removed
+  if request.complete then
+    local kept = {}
+    for _, service in ipairs(request.changed) do
+      kept[service.name] = true
+    end
+    for _, name in ipairs(services.stored_names()) do
+      if not kept[name] then
+        removed[#removed + 1] = name
+      end
+    end
+  end
+  assert(services.publish(request.changed, removed))
+  return {}
+end
+
+-- {targets: [id]} -> {in_flight: n}
+answers["/in-flight"] = function()
+  local total = 0
+  for _, id in ipairs(body().targets) do
+    for worker = 0, ngx.worker.count() - 1 do
+      total = total + (counters:get(worker .. ":" .. id) or 0)
+    end
+  end
+  return { in_flight = total }
+end
+
+-- {targets: [{id, address, port}], what: "upgraded" or "all", flag_seconds: n}
+answers["/cut"] = function()
+  cutter.order(body())
+  return {}
+end
+
+-- Targets that failed since the last call.
+answers["/suspects"] = function()
+  local ids = keys_with("suspect:")
+  for _, id in ipairs(ids) do
+    counters:delete("suspect:" .. id)
+  end
+  return { targets = setmetatable(ids, cjson.array_mt) }
+end
+
+-- The target ids in use, for a control plane that starts again: {service: {target name: id}}
+answers["/targets"] = function()
+  services.sync()
+  local found = {}
+  for name, service in pairs(services.by_name) do
+    found[name] = service.target_ids
+  end
+  return found
+end
+
+return function()
+  local answer = answers[ngx.var.uri]
+  if not answer then
+    return ngx.exit(404)
+  end
+  ngx.header["Content-Type"] = "application/json"
+  ngx.print(cjson.encode(answer()))
+end

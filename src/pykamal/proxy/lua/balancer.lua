@@ -1,0 +1,23 @@
+-- Sends the request to the target that the access phase chose.
+local balancer = require("ngx.balancer")
+local requests = require("requests")
+
+local DAY_S = 86400
+local CONNECT_S = 60
+
+return function()
+  local record = requests.current()
+  local target = record and record.target
+  if not target or not target.address then
+    return ngx.exit(502)
+  end
+  local ok, problem = balancer.set_current_peer(target.address, target.port)
+  if not ok then
+    ngx.log(ngx.ERR, "cannot use target ", target.name, ": ", problem)
+    return ngx.exit(502)
+  end
+  local timeout_ms = record.timeout_ms
+  if timeout_ms ~= 30000 then
+    balancer.set_timeouts(CONNECT_S, DAY_S, timeout_ms == 0 and DAY_S or timeout_ms / 1000)
+  end
+end

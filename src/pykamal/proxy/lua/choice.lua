@@ -1,0 +1,71 @@
+-- Which target of which set serves a request (spec/proxy.md 10 and 12).
+local counters = ngx.shared.counters
+local var, now = ngx.var, ngx.now
+local byte, lower, match, tonumber = string.byte, string.lower, string.match, tonumber
+
+local M = {}
+
+local function fnv1a32(text)
+  local hash = 2166136261
+  for i = 1, #text do
+    local low = hash % 256
+    hash = hash - low + bit.bxor(low, byte(text, i))
+    -- The prime is 2^24 + 403; both products stay exact in a double.
+    hash = (hash * 403 + (hash % 256) * 16777216) % 4294967296
+  end
+  return hash
+end
+
+local function in_rollout(service)
+  local value = var["cookie_kamal-rollout"]
+  if not value then
+    return false
+  end
+  value = match(value, '^"(.*)"$') or value
+  if value == "" then
+    return false
+  end
+  return service.listed[value] or fnv1a32(value) <= service.split.point
+end
+
+local function is_websocket(method, upgrade)
+  return upgrade and method == "GET" and lower(var.http_upgrade) == "websocket"
+end
+
+local function stays_on_writers()
+  local until_ms = tonumber(match(var["cookie_kamal-writer"] or "", "^%-?%d+$"))
+  return until_ms and until_ms > now() * 1000
+end
+
+local function next_of(service, targets, kind)
+  local count = targets.count
+  if count < 2 then
+    return targets[1]
+  end
+  local turn = counters:incr("rr:" .. kind .. service.name, 1, 0)
+  return targets[turn % count + 1]
+end
+
+-- The target, or nil when no healthy one may serve this request.
+function M.pick(record, method, upgrade)
+  local service = record.service
+  local set = service.active
+  if service.split and service.rollout and in_rollout(service) then
+    set = service.rollout
+  end
+  record.affinity = false
+  if not set.has_readers then
+    return next_of(service, set.writers, "w")
+  end
+  local reads = (method == "GET" or method == "HEAD") and (service.read_websockets or not is_websocket(method, upgrade))
+  if not reads then
+    record.affinity = service.affinity_ms > 0
+    return next_of(service, set.writers, "w")
+  end
+  if set.readers.count == 0 or stays_on_writers() then
+    return next_of(service, set.writers, "w")
+  end
+  return next_of(service, set.readers, "r")
+end
+
+return M

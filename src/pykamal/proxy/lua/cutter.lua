@@ -1,0 +1,119 @@
+-- Ends connections to targets from outside their requests: nginx offers no way to cancel a request of somebody else,
+-- but all upstream sockets of a worker are its own descriptors, and one that is shut down ends its request at once.
+local ffi = require("ffi")
+local cjson = require("cjson.safe")
+
+ffi.cdef([[
+  typedef struct { unsigned short family; unsigned char port[2]; unsigned char address[124]; } kamal_address;
+  int getpeername(int descriptor, kamal_address *address, unsigned int *length);
+  int getsockopt(int descriptor, int level, int name, void *value, unsigned int *length);
+  int shutdown(int descriptor, int how);
+  int inet_pton(int family, const char *text, void *address);
+  struct kamal_dirent { unsigned long inode; long offset; unsigned short length; unsigned char kind; char name[256]; };
+  void *opendir(const char *path);
+  struct kamal_dirent *readdir(void *directory);
+  int closedir(void *directory);
+]])
+
+local AF_INET, AF_INET6 = 2, 10
+local SOL_SOCKET, SO_KEEPALIVE, SHUT_RDWR = 1, 9, 2
+local PERIOD_S = 0.05
+
+local counters = ngx.shared.counters
+local C = ffi.C
+local M = {}
+local seen = 0
+
+local function binary_address(text)
+  local raw = ffi.new("unsigned char[16]")
+  if C.inet_pton(AF_INET, text, raw) == 1 then
+    return ffi.string(raw, 4), AF_INET
+  end
+  C.inet_pton(AF_INET6, (text:gsub("[%[%]]", "")), raw)
+  return ffi.string(raw, 16), AF_INET6
+end
+
+local function descriptors()
+  local found = {}
+  local directory = C.opendir("/proc/self/fd")
+  if directory == nil then
+    return found
+  end
+  local entry = C.readdir(directory)
+  while entry ~= nil do
+    found[#found + 1] = tonumber(ffi.string(entry.name))
+    entry = C.readdir(directory)
+  end
+  C.closedir(directory)
+  return found
+end
+
+local address, length, flag = ffi.new("kamal_address"), ffi.new("unsigned int[1]"), ffi.new("int[1]")
+
+-- "<binary address>:<port>" of the other end, nil for what is no TCP connection.
+local function peer_of(descriptor)
+  length[0] = ffi.sizeof(address)
+  if C.getpeername(descriptor, address, length) ~= 0 then
+    return nil
+  end
+  local port = address.port[0] * 256 + address.port[1]
+  if address.family == AF_INET then
+    return ffi.string(address.address, 4) .. ":" .. port
+  end
+  if address.family == AF_INET6 then
+    return ffi.string(address.address + 4, 16) .. ":" .. port
+  end
+  return nil
+end
+
+-- Connections of the upgrade location alone have TCP keep-alive on (proxy_socket_keepalive).
+local function is_upgraded(descriptor)
+  length[0] = 4
+  return C.getsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, flag, length) == 0 and flag[0] ~= 0
+end
+
+local function cut(order)
+  local wanted = {}
+  for _, target in ipairs(order.targets) do
+    wanted[binary_address(target.address) .. ":" .. target.port] = true
+  end
+  for _, descriptor in ipairs(descriptors()) do
+    local peer = peer_of(descriptor)
+    if peer and wanted[peer] and (order.what == "all" or is_upgraded(descriptor)) then
+      C.shutdown(descriptor, SHUT_RDWR)
+    end
+  end
+end
+
+local function look(premature)
+  if premature then
+    return
+  end
+  local newest = counters:get("cuts") or 0
+  while seen < newest do
+    seen = seen + 1
+    local order = counters:get("cut:" .. seen)
+    if order then
+      cut(cjson.decode(order))
+    end
+  end
+end
+
+-- Every worker carries the order out within PERIOD_S.
+function M.order(request)
+  if request.what == "all" then
+    for _, target in ipairs(request.targets) do
+      counters:set("drained:" .. target.id, true, request.flag_seconds)
+    end
+  end
+  local number = (counters:get("cuts") or 0) + 1
+  counters:set("cut:" .. number, cjson.encode(request), 60)
+  counters:set("cuts", number)
+end
+
+function M.start_worker()
+  seen = counters:get("cuts") or 0
+  assert(ngx.timer.every(PERIOD_S, look))
+end
+
+return M

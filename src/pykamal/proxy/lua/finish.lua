@@ -1,0 +1,65 @@
+-- The end of a request: in-flight count, metrics, and the log attributes that are not static.
+local cjson = require("cjson.safe")
+local requests = require("requests")
+local metrics = require("metrics")
+
+local var = ngx.var
+local lower, gsub = string.lower, string.gsub
+
+local function joined(value)
+  if type(value) == "table" then
+    return table.concat(value, ",")
+  end
+  return value or ""
+end
+
+-- The log attributes of the listed headers, in order (spec/proxy.md 19).
+local function attributes(line, prefix, names, headers)
+  for _, name in ipairs(names) do
+    local key = prefix .. gsub(lower(name), "-", "_")
+    line[#line + 1] = cjson.encode(key) .. ":" .. cjson.encode(joined(headers[name]))
+  end
+end
+
+-- A number that is written as it is, or a string.
+local FIXED = {
+  { "time", "kamal_time" }, { "level", nil, "INFO" }, { "msg", nil, "Request" }, { "host", "http_host" },
+  { "port", "server_port", number = true }, { "path", "kamal_log_path" }, { "request_id", "kamal_request_id" },
+  { "status", "status", number = true }, { "service", "kamal_service" }, { "target", "kamal_target" },
+  { "duration", "kamal_duration_ns", number = true }, { "method", "request_method" },
+  { "req_content_length", "kamal_request_length", number = true }, { "req_content_type", "content_type" },
+  { "resp_content_length", "body_bytes_sent", number = true }, { "resp_content_type", "sent_http_content_type" },
+  { "client_addr", "remote_addr" }, { "client_port", "remote_port" }, { "remote_addr", "kamal_log_remote" },
+  { "user_agent", "http_user_agent" }, { "proto", "kamal_protocol" }, { "scheme", "scheme" }, { "query", "kamal_query" },
+}
+
+-- nginx's log format cannot name a field at run time, so a service's own choice of headers is written here.
+local function write_line(service)
+  local line = {}
+  for i, field in ipairs(FIXED) do
+    local value = field[3] or var[field[2]] or ""
+    line[i] = '"' .. field[1] .. '":' .. (field.number and value or cjson.encode(value))
+  end
+  attributes(line, "req_", service.log_request_headers, ngx.req.get_headers(0))
+  attributes(line, "resp_", service.log_response_headers, ngx.resp.get_headers(0))
+  io.stdout:write("{" .. table.concat(line, ",") .. "}\n")
+  io.stdout:flush()
+end
+
+return function()
+  local record = requests.close()
+  if not record then
+    return
+  end
+  metrics.count(record)
+  local service = record.service
+  if not service or service.log == "plain" then
+    return
+  end
+  if service.log == "headers" then
+    var.kamal_log = "headers"
+  else
+    var.kamal_log = "written"
+    write_line(service)
+  end
+end

@@ -1,0 +1,163 @@
+-- What a service asks of a request before a target is chosen: redirects, pause and stop, body limits, headers.
+local paths = require("paths")
+local boot = require("boot")
+local json_log = require("json_log")
+
+local var, req = ngx.var, ngx.req
+local exit, exec, now, sleep = ngx.exit, ngx.exec, ngx.now, ngx.sleep
+local sub, lower, gmatch = string.sub, string.lower, string.gmatch
+local max, min, tonumber, type = math.max, math.min, tonumber, type
+
+local HOLD_STEP_S = 0.01
+local WAKE_UPS_PER_SECOND = 50000
+local CHALLENGE = "/.well-known/acme-challenge/"
+local KEPT_OPTIONS = { ["keep-alive"] = true, close = true, upgrade = true, te = true }
+
+local M = {}
+local held = 0
+
+-- Reads a Connection header: removes the headers it names, and tells whether it asks for an upgrade.
+function M.connection_options(value)
+  local upgrade = false
+  for option in gmatch(value, "[^%s,]+") do
+    if option == "upgrade" then
+      upgrade = (var.http_upgrade or "") ~= ""
+    elseif not KEPT_OPTIONS[option] then
+      req.clear_header(option)
+    end
+  end
+  return upgrade
+end
+
+local function redirected(record, service)
+  local host = var.host
+  local wanted = service.canonical_host ~= "" and service.canonical_host or host
+  local secure = service.tls and service.tls_redirect or record.secure
+  if secure == record.secure and lower(wanted) == host then
+    return false
+  end
+  record.location = (secure and "https" or "http") .. "://" .. wanted .. var.request_uri
+  return true
+end
+
+-- The path as the target would see it.
+local function target_path(record, binding)
+  local path = record.path or paths.decoded(var.request_uri)
+  record.path = path
+  if record.service.strips and binding.length > 1 then
+    path = sub(path, binding.length + 1)
+    if path == "" then
+      path = "/"
+    end
+  end
+  return path
+end
+
+local function asks_for_health(record, binding, method)
+  return (method == "GET" or method == "HEAD") and target_path(record, binding) == record.service.health_check_path
+end
+
+-- Waits one step; false when the request has waited as long as it may.
+function M.hold(record, max_pause_ms)
+  if not record.deadline then
+    record.deadline = now() + max_pause_ms / 1000
+  end
+  local left = record.deadline - now()
+  if left <= 0 then
+    return false
+  end
+  held = held + 1
+  sleep(min(left, max(HOLD_STEP_S, held / WAKE_UPS_PER_SECOND)))
+  held = held - 1
+  return true
+end
+
+-- A body of unknown length is read to its end first, behind the smallest static limit that contains
+-- the service's own, so that no more than that limit reaches a disk.
+local function measured(record, limit)
+  local length = tonumber(var.http_content_length)
+  if length then
+    return length <= limit
+  end
+  if not record.measured and (var.http_transfer_encoding or req.http_version() >= 2) then
+    for _, rung in ipairs(boot.body_rungs) do
+      if limit <= rung then
+        return exec("@measure_" .. rung)
+      end
+    end
+  end
+  return true
+end
+
+-- True: choose a target now. False: look the service up again. Does not return for an answered request.
+function M.admitted(record, binding, method)
+  local service = record.service
+  if record.secure and not service.tls then
+    return exit(503)
+  end
+  if service.automatic_tls and not record.secure and sub(record.path or var.request_uri, 1, #CHALLENGE) == CHALLENGE then
+    record.text = "404 page not found\n"
+    return exit(404)
+  end
+  if service.scoped_checks and redirected(record, service) then
+    return exit(301)
+  end
+  local state = service.state
+  if state ~= "running" then
+    if asks_for_health(record, binding, method) then
+      var.kamal_service = service.name
+      var.kamal_path = record.path
+      return exec(boot.internal .. "/healthy")
+    end
+    if state == "stopped" then
+      return exit(503)
+    end
+    if M.hold(record, service.max_pause_ms) then
+      return false
+    end
+    json_log.write("WARN", "Rejecting request due to expired pause", { service = service.name, path = record.path })
+    return exit(504)
+  end
+  if service.buffer_requests and service.max_request_body > 0 and not measured(record, service.max_request_body) then
+    return exit(413)
+  end
+  return true
+end
+
+-- Headers that depend on the service; the common ones are static in the configuration.
+function M.adapt_headers(record)
+  local service = record.service
+  if not service.forward_headers then
+    local received = var.http_x_forwarded_for
+    if received then
+      var.kamal_remote = received
+      req.clear_header("X-Forwarded-For")
+    end
+    if var.http_x_forwarded_host then
+      req.clear_header("X-Forwarded-Host")
+    end
+    if var.http_x_forwarded_proto then
+      req.clear_header("X-Forwarded-Proto")
+    end
+    if var.http_x_kamal_target then
+      req.clear_header("X-Kamal-Target")
+    end
+  end
+  local header = service.client_ip_header
+  if header ~= "" then
+    local address = req.get_headers(0)[header]
+    if type(address) == "table" then
+      address = address[1]
+    end
+    if address and address ~= "" then
+      var.kamal_remote = address
+      if service.forward_headers then
+        req.set_header("X-Forwarded-For", address)
+      end
+    end
+  end
+end
+
+M.target_path = target_path
+
+return M

@@ -1,0 +1,68 @@
+-- One record for each request that is being served by this worker, found by the request's own address:
+-- unlike ngx.ctx it survives internal redirects, and unlike an nginx variable it costs no string.
+local ffi = require("ffi")
+local base = require("resty.core.base")
+
+local counters = ngx.shared.counters
+local cast, tonumber = ffi.cast, tonumber
+local get_request = base.get_request
+local uintptr = ffi.typeof("uintptr_t")
+
+local M = { active = 0 }
+local records = {}
+
+local function key()
+  return tonumber(cast(uintptr, get_request()))
+end
+
+function M.current()
+  return records[key()]
+end
+
+-- Takes the request out of its target's in-flight count; harmless when it is in none.
+function M.leave_target(record)
+  local counted = record.counted
+  if counted then
+    record.counted = nil
+    counters:incr(counted, -1)
+  end
+end
+
+function M.open()
+  local k = key()
+  local stale = records[k]
+  if stale then
+    M.leave_target(stale)
+  else
+    M.active = M.active + 1
+  end
+  local record = { service = nil, target = nil, counted = nil, upgraded = false }
+  records[k] = record
+  return record
+end
+
+-- An upgraded connection no longer delays a drain or the end of this worker.
+function M.upgrade(record)
+  if not record.upgraded then
+    record.upgraded = true
+    M.active = M.active - 1
+    M.leave_target(record)
+  end
+end
+
+-- Ends the record in the log phase; nil for requests that never were routed.
+function M.close()
+  local k = key()
+  local record = records[k]
+  if not record then
+    return nil
+  end
+  records[k] = nil
+  M.leave_target(record)
+  if not record.upgraded then
+    M.active = M.active - 1
+  end
+  return record
+end
+
+return M

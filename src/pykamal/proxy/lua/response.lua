@@ -1,0 +1,96 @@
+-- What a target's response head needs before it goes to the client.
+local requests = require("requests")
+
+local header, req = ngx.header, ngx.req
+local now, cookie_time = ngx.now, ngx.cookie_time
+local gsub, match, find, sub, lower = string.gsub, string.match, string.find, string.sub, string.lower
+
+local function set_affinity(service)
+  local suppressed = header["X-Writer-Affinity"]
+  header["X-Writer-Affinity"] = nil
+  if suppressed == "false" then
+    return
+  end
+  local until_ms = math.floor(now() * 1000) + service.affinity_ms
+  local cookie = string.format("kamal-writer=%d; Path=/; Expires=%s; HttpOnly",
+    until_ms, cookie_time(math.floor(until_ms / 1000) + 1))
+  local present = header["Set-Cookie"]
+  if type(present) == "table" then
+    present[#present + 1] = cookie
+    header["Set-Cookie"] = present
+  else
+    header["Set-Cookie"] = present and { present, cookie } or cookie
+  end
+end
+
+-- Puts the removed prefix in front of a cookie's path, unless the cookie is for another domain (14.3).
+local function scoped(cookie, prefix, host)
+  local pair = match(cookie, "^[^;]*")
+  if not find(pair, "^%s*[^%s=]+%s*=") then
+    return cookie
+  end
+  local domain = match(lower(cookie), ";%s*domain%s*=%s*([^;%s]*)")
+  if domain and domain ~= "" and domain ~= host then
+    return cookie
+  end
+  local rest = sub(cookie, #pair + 1)
+  local path
+  rest = gsub(rest, ";%s*([Pp][Aa][Tt][Hh])%s*=%s*([^;]*)", function(_, value)
+    path = path or value
+    return ""
+  end)
+  path = prefix .. gsub(gsub("/" .. (path or ""), "//+", "/"), "/+%s*$", "")
+  return pair .. "; Path=" .. path .. rest
+end
+
+local function scope_cookies(prefix)
+  local cookies = header["Set-Cookie"]
+  if not cookies then
+    return
+  end
+  if type(cookies) ~= "table" then
+    cookies = { cookies }
+  end
+  local host = ngx.var.host
+  for i, cookie in ipairs(cookies) do
+    cookies[i] = scoped(cookie, prefix, host)
+  end
+  header["Set-Cookie"] = cookies
+end
+
+return function()
+  local record = requests.current()
+  local status = ngx.status
+  if status < 200 then
+    if status == 101 and record then
+      requests.upgrade(record)
+      return
+    end
+    return ngx.exit(502)
+  end
+  -- nginx takes an answer without a status line for HTTP/0.9.
+  if req.http_version() == 0.9 then
+    return ngx.exit(502)
+  end
+  if header.Server == nil then
+    header.Server = nil
+  end
+  if not record then
+    return
+  end
+  if record.affinity then
+    set_affinity(record.service)
+  end
+  local service = record.service
+  if record.prefix and service.scope_cookie_paths then
+    scope_cookies(record.prefix)
+  end
+  if service.max_response_body > 0 and service.buffer_responses then
+    local length = tonumber(header["Content-Length"])
+    local streams = find(lower(header["Content-Type"] or ""), "^%s*text/event%-stream")
+    record.response_limit = not streams and service.max_response_body or nil
+    if record.response_limit and length and length > record.response_limit then
+      return ngx.exit(500)
+    end
+  end
+end

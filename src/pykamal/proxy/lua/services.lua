@@ -1,0 +1,237 @@
+-- The service table: documents in shared memory with a change log, decoded once in each worker.
+local cjson = require("cjson.safe")
+local documents = ngx.shared.services
+
+local sort, lower, sub, find, byte = table.sort, string.lower, string.sub, string.find, string.byte
+local LOG_LENGTH = 4096
+local KAMAL_LOGS = "cache-control,last-modified,user-agent|"
+
+local M = { by_name = {}, seen = 0 }
+local by_host = {} -- host ("" = any) -> list of bindings, longest prefix first
+local worker = "0:"
+
+local function unbind(service)
+  for _, host in ipairs(service.hosts) do
+    local list = by_host[host]
+    if list then
+      for i = #list, 1, -1 do
+        if list[i].service.name == service.name then
+          table.remove(list, i)
+        end
+      end
+      if #list == 0 then
+        by_host[host] = nil
+      end
+    end
+  end
+end
+
+local function bind(service)
+  for _, host in ipairs(service.hosts) do
+    local list = by_host[host]
+    if not list then
+      list = {}
+      by_host[host] = list
+    end
+    for _, prefix in ipairs(service.path_prefixes) do
+      list[#list + 1] = { service = service, prefix = prefix, length = #prefix }
+    end
+    sort(list, function(a, b) return a.length > b.length end)
+    list.only_root = #list == 1 and list[1].prefix == "/"
+  end
+end
+
+local function prepare_targets(targets)
+  for _, target in ipairs(targets) do
+    target.counter = worker .. target.id
+  end
+  targets.count = #targets
+end
+
+-- What can be answered once a change instead of once a request.
+local function prepare(service)
+  for _, set in ipairs({ service.active, service.rollout or nil }) do
+    prepare_targets(set.writers)
+    prepare_targets(set.readers)
+  end
+  local listed = {}
+  for _, value in ipairs(service.split and service.split.allowlist or {}) do
+    listed[value] = true
+  end
+  service.listed = listed
+  service.excluded = {}
+  for _, path in ipairs(service.exclude_metrics_paths) do
+    service.excluded[path] = true
+  end
+  service.scoped_checks = service.tls or service.canonical_host ~= "" or service.automatic_tls
+  service.adapts_headers = not service.forward_headers or service.client_ip_header ~= ""
+  local logged = table.concat(service.log_request_headers, ","):lower() .. "|" .. table.concat(service.log_response_headers, ",")
+  service.log = logged == "|" and "plain" or logged == KAMAL_LOGS and "headers" or "own"
+  local simple = service.state == "running"
+    and service.canonical_host == ""
+    and service.active.writers.count == 1
+    and not service.active.has_readers
+    and not service.split
+    and not service.strips
+    and service.buffer_requests
+    and service.buffer_responses
+    and service.max_response_body == 0
+  service.plain = simple and not service.scoped_checks
+  service.plain_secure = simple and service.tls
+end
+
+local function forget(name)
+  local old = M.by_name[name]
+  if old then
+    M.by_name[name] = nil
+    unbind(old)
+  end
+end
+
+local function learn(name)
+  forget(name)
+  local text = documents:get("s:" .. name)
+  if text then
+    local service, problem = cjson.decode(text)
+    if not service then
+      ngx.log(ngx.ERR, "service document ", name, " cannot be decoded: ", problem)
+      return
+    end
+    prepare(service)
+    M.by_name[name] = service
+    bind(service)
+  end
+end
+
+local function learn_all()
+  M.by_name, by_host = {}, {}
+  for _, key in ipairs(documents:get_keys(0)) do
+    if sub(key, 1, 2) == "s:" then
+      learn(sub(key, 3))
+    end
+  end
+end
+
+local function catch_up(revision)
+  if revision - M.seen > LOG_LENGTH then
+    M.seen = revision
+    return learn_all()
+  end
+  for number = M.seen + 1, revision do
+    local name = documents:get("l:" .. number)
+    if not name then
+      M.seen = revision
+      return learn_all()
+    end
+    learn(name)
+  end
+  M.seen = revision
+end
+
+-- Brings this worker up to the newest revision and returns it.
+function M.sync()
+  local revision = documents:get("revision") or 0
+  if revision ~= M.seen then
+    catch_up(revision)
+  end
+  return revision
+end
+
+function M.changed_since(revision)
+  return documents:get("revision") ~= revision
+end
+
+function M.start_worker(number)
+  worker = number .. ":"
+  M.seen = documents:get("revision") or 0
+  learn_all()
+end
+
+-- Stores documents ({name, document = JSON text}) and removals (names); other workers see all of it at once.
+function M.publish(changed, removed)
+  local names = {}
+  for _, service in ipairs(changed) do
+    local ok, problem = documents:safe_set("s:" .. service.name, service.document)
+    if not ok then
+      return nil, "the service table is full: " .. problem
+    end
+    names[#names + 1] = service.name
+  end
+  for _, name in ipairs(removed) do
+    documents:delete("s:" .. name)
+    names[#names + 1] = name
+  end
+  local revision = documents:get("revision") or 0
+  for i, name in ipairs(names) do
+    documents:set("l:" .. (revision + i), name)
+    documents:delete("l:" .. (revision + i - LOG_LENGTH))
+  end
+  documents:set("revision", revision + #names)
+  return true
+end
+
+function M.stored_names()
+  local names = {}
+  for _, key in ipairs(documents:get_keys(0)) do
+    if sub(key, 1, 2) == "s:" then
+      names[#names + 1] = sub(key, 3)
+    end
+  end
+  return names
+end
+
+-- `bindings` of the exact host, else of its wildcard, else of any host (spec/proxy.md 5).
+function M.bindings(host)
+  local list = by_host[host]
+  if list and host ~= "" then
+    return list
+  end
+  local dot = find(host, ".", 1, true)
+  if dot then
+    list = by_host["*" .. sub(host, dot)]
+    if list then
+      return list
+    end
+  end
+  return by_host[""]
+end
+
+-- The binding with the longest prefix that ends on a segment boundary of the decoded `path`.
+function M.match(list, path)
+  for i = 1, #list do
+    local binding = list[i]
+    local length = binding.length
+    if length == 1 then
+      return binding
+    end
+    if sub(path, 1, length) == binding.prefix then
+      local following = byte(path, length + 1)
+      if not following or following == 47 then
+        return binding
+      end
+    end
+  end
+  return nil
+end
+
+-- The service that answers a TLS handshake for `name`; nil `name` means that the client sent none.
+function M.for_handshake(name)
+  M.sync()
+  if not name then
+    for _, service in pairs(M.by_name) do
+      if service.tls and service.hosts[1] ~= "" then
+        return service
+      end
+    end
+    return nil
+  end
+  name = lower(name)
+  if sub(name, -1) == "." then
+    name = sub(name, 1, -2)
+  end
+  local list = M.bindings(name)
+  local binding = list and M.match(list, "/")
+  return binding and binding.service
+end
+
+return M

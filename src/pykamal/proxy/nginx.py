@@ -1,0 +1,171 @@
+"""The data plane's one static configuration and its process (spec/proxy.md 24)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import secrets
+import socket
+from pathlib import Path
+from string import Template
+
+from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.pages import BUILT_IN, built_in
+
+HERE = Path(__file__).parent
+BINARIES = (Path("/usr/sbin/nginx"), Path("/usr/local/nginx/sbin/nginx"), Path("/usr/local/openresty/nginx/sbin/nginx"))
+MODULE_DIRECTORIES = (Path("/usr/lib/nginx/modules"), Path("/usr/share/nginx/modules"))
+LUA_LIBRARY = Path("/usr/share/lua/5.1")
+MAXIMUM_WORKERS = 16
+MAXIMUM_CONNECTIONS = 16384
+
+_BODY_RUNGS = [4**power for power in range(5, 19)]
+"""Static limits on a request body, 1 KiB to 64 GiB: nginx's own limit cannot be set for each service."""
+
+
+class Placeholders(Template):
+    """`@NAME@`: the configuration is full of dollar signs of its own."""
+
+    delimiter = "@"
+    pattern = r"@(?:(?P<escaped>@)|(?P<named>[A-Z_]+)@|(?P<braced>(?!))|(?P<invalid>(?!)))"  # type: ignore[assignment]
+
+
+def find_nginx() -> str:
+    """The nginx binary. Raises ProxyError when there is none."""
+    for binary in BINARIES:
+        if binary.exists():
+            return str(binary)
+    raise ProxyError("nginx is not installed (Debian packages: nginx libnginx-mod-http-lua lua-cjson)")
+
+
+def write_configuration(directory: Path, *, http_port: int, https_port: int, metrics_port: int, debug: bool) -> Path:
+    """Writes nginx.conf and pages.json into `directory` and returns the path of the first."""
+    internal = f"/.{secrets.token_hex(12)}"
+    both = {"INTERNAL": internal, "LOCATIONS": _locations()}
+    servers = [
+        _render("server.conf.template", LISTEN=_listen(http_port), SECURE="false", **both),
+        _render("server.conf.template", LISTEN=_listen_tls(https_port), SECURE="true", **both),
+    ]
+    text = _render(
+        "nginx.conf.template",
+        MODULES=_modules(),
+        # Otherwise workers of a server that root starts become somebody else and cannot reach its directories.
+        USER="user root root;" if os.geteuid() == 0 else "",
+        WORKERS=str(min(len(os.sched_getaffinity(0)), MAXIMUM_WORKERS)),
+        CONNECTIONS=str(MAXIMUM_CONNECTIONS),
+        RUN=str(directory),
+        ERROR_LEVEL="info" if debug else "error",
+        LUA=str(HERE / "lua"),
+        LUA_LIBRARY=str(LUA_LIBRARY),
+        LUA_MODULES=_lua_modules(),
+        INTERNAL=internal,
+        BODY_RUNGS=", ".join(str(rung) for rung in _BODY_RUNGS),
+        METRICS="true" if metrics_port else "false",
+        METRICS_SERVER=_metrics_server(metrics_port) if metrics_port else "",
+        SERVERS="\n".join(servers),
+    )
+    configuration = directory / "nginx.conf"
+    configuration.write_text(text)
+    pages = {str(status): built_in(status) for status in BUILT_IN}
+    (directory / "pages.json").write_text(json.dumps(pages))
+    return configuration
+
+
+def has_ipv6() -> bool:
+    """Whether this machine (or container) can listen on IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _render(template: str, **values: str) -> str:
+    return Placeholders((HERE / template).read_text()).substitute(values)
+
+
+def _listen(port: int, extra: str = "") -> str:
+    lines = [f"        listen {port}{extra} backlog=4096;"]
+    if has_ipv6():
+        lines.append(f"        listen [::]:{port} ipv6only=on{extra} backlog=4096;")
+    return "\n".join(lines)
+
+
+def _listen_tls(port: int) -> str:
+    # The certificate comes from the service table; nginx only insists that some directive names one.
+    return "\n".join(
+        [
+            _listen(port, " ssl http2"),
+            '        ssl_certificate "data:$kamal_service";',
+            '        ssl_certificate_key "data:$kamal_service";',
+            '        ssl_certificate_by_lua_block { require("certificate")() }',
+            "        ssl_protocols TLSv1.2 TLSv1.3;",
+            "        ssl_session_cache shared:tls:10m;",
+        ]
+    )
+
+
+def _locations() -> str:
+    """One for each way of carrying a body up and down; lua/access.lua chooses by name."""
+    blocks = []
+    for (request, request_on), (response, response_on, limit) in itertools.product(
+        (("held", "on"), ("streamed", "off")),
+        (("held", "on", ""), ("streamed", "off", ""), ("limited", "on", "limited")),
+    ):
+        name = f"@{request}_{response}"
+        body_filter = '\n            body_filter_by_lua_block { return require("limit")() }' if limit else ""
+        blocks.append(
+            f"        location {name} {{\n"
+            '            header_filter_by_lua_block { require("response")() }'
+            f"{body_filter}\n"
+            f"            proxy_request_buffering {request_on};\n"
+            f"            proxy_buffering {response_on};\n"
+            "            proxy_pass http://$kamal_pool$kamal_uri;\n"
+            "        }"
+        )
+    blocks.append(
+        "        location @upgrade {\n"
+        '            header_filter_by_lua_block { require("response")() }\n'
+        "            proxy_request_buffering off;\n"
+        "            proxy_buffering off;\n"
+        "            proxy_socket_keepalive on; # tells lua/cutter.lua which connections are upgraded\n"
+        "            proxy_pass http://$kamal_pool$kamal_uri;\n"
+        "        }"
+    )
+    blocks += [
+        f"        location @measure_{rung} {{\n"
+        f"            client_max_body_size {rung};\n"
+        '            access_by_lua_block { return require("measure")() }\n'
+        "            proxy_pass http://fresh;\n"
+        "        }"
+        for rung in _BODY_RUNGS
+    ]
+    return "\n".join(blocks)
+
+
+def _metrics_server(port: int) -> str:
+    return (
+        "    server {\n"
+        f"{_listen(port)}\n"
+        "        location / {\n"
+        '            default_type "text/plain; version=0.0.4; charset=utf-8";\n'
+        '            content_by_lua_block { ngx.print(require("metrics").render()) }\n'
+        "        }\n"
+        "    }"
+    )
+
+
+def _modules() -> str:
+    for directory in MODULE_DIRECTORIES:
+        if (directory / "ngx_http_lua_module.so").exists():
+            names = ("ndk_http_module", "ngx_http_lua_module")
+            return "\n".join(f"load_module {directory}/{name}.so;" for name in names)
+    return ""
+
+
+def _lua_modules() -> str:
+    for found in sorted(Path("/usr/lib").glob("*/lua/5.1/cjson.so")):
+        return str(found.parent)
+    return str(LUA_LIBRARY)

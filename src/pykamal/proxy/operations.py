@@ -1,0 +1,189 @@
+"""What each command does (spec/proxy.md 9, 11 and 12). Every function raises ProxyError with the contract's message."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from pykamal.proxy.certificates import load_certificate
+from pykamal.proxy.durations import SECOND, format_duration
+from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.listing import table
+from pykamal.proxy.logs import log
+from pykamal.proxy.options import ServiceOptions, options_from_flags
+from pykamal.proxy.pages import load_pages
+from pykamal.proxy.registry import Registry
+from pykamal.proxy.services import Pause, Service, Split, conflicting
+from pykamal.proxy.targets import TargetSet
+
+_DRAIN_POLL_S = (0.0, 0.005, 0.01, 0.02)
+_DRAIN_POLL_SLOW_S = 0.05
+
+Values = dict[str, Any]
+
+
+async def perform(registry: Registry, command: str, service: str, values: Values, given: list[str]) -> str:
+    """Runs one command; returns what its client prints."""
+    if command == "list":
+        entries = [(found, registry.effective_tls(found)) for found in registry.services.values()]
+        return table(entries)
+    if command == "deploy":
+        await deploy(registry, service, values, given)
+    elif command == "rollout deploy":
+        await deploy_rollout(registry, service, values)
+    elif command == "rollout set":
+        await set_rollout(registry, service, values["percent"], values["list"])
+    elif command == "rollout stop":
+        await stop_rollout(registry, service)
+    elif command == "pause":
+        await pause(registry, service, Pause("paused", fail_after=values["max-pause"]), values["drain-timeout"])
+    elif command == "stop":
+        await pause(registry, service, Pause("stopped", stop_message=values["message"]), values["drain-timeout"])
+    elif command == "resume":
+        await resume(registry, service)
+    elif command == "remove":
+        await remove(registry, service)
+    else:
+        raise ProxyError(f"unknown command {command!r}")
+    return ""
+
+
+async def deploy(registry: Registry, name: str, values: Values, given: list[str]) -> None:
+    """Checks the new targets, swaps them in together with the options, drains the replaced ones."""
+    options, target_options = options_from_flags(values, given)
+    targets = TargetSet(values["target"], values["read-target"])
+    certificate, pages = load_certificate(options), load_pages(options.error_page_path)
+    _refuse_conflict(registry, name, options)
+    new = Service(name, options, target_options, targets, certificate=certificate, pages=pages)
+    log("INFO", "Deploying", service=name, targets=targets.names, hosts=options.hosts, paths=options.path_prefixes,
+        tls=options.tls_enabled)  # fmt: skip
+    old: TargetSet | None = None
+    try:
+        registry.start_checks(name, targets, of=new)
+        if not values["force"]:
+            await _until_healthy(targets, values["deploy-timeout"])
+        async with registry.changing(name):
+            _refuse_conflict(registry, name, options)
+            existing = registry.services.get(name)
+            if existing is not None:
+                old = existing.active
+                new.rollout, new.split, new.pause = existing.rollout, existing.split, existing.pause
+            registry.services[name] = new
+    except BaseException:
+        targets.stop_checks()
+        raise
+    registry.write_state()
+    if old is not None:
+        await _retire(registry, old, values["drain-timeout"])
+    log("INFO", "Deployed", service=name, targets=targets.names, hosts=options.hosts, paths=options.path_prefixes,
+        tls=options.tls_enabled)  # fmt: skip
+
+
+async def deploy_rollout(registry: Registry, name: str, values: Values) -> None:
+    """Installs a second set beside the active one, with the service's stored options."""
+    targets = TargetSet(values["target"], values["read-target"])
+    service = registry.get(name)
+    try:
+        registry.start_checks(name, targets, of=service)
+        await _until_healthy(targets, values["deploy-timeout"])
+        async with registry.changing(name):
+            service = registry.get(name)
+            old, service.rollout = service.rollout, targets
+    except BaseException:
+        targets.stop_checks()
+        raise
+    registry.write_state()
+    if old is not None:
+        await _retire(registry, old, values["drain-timeout"])
+
+
+async def set_rollout(registry: Registry, name: str, percentage: int, allowlist: list[str]) -> None:
+    """Replaces the whole split."""
+    if not 0 <= percentage <= 100:
+        raise ProxyError("percent must be between 0 and 100")
+    async with registry.changing(name):
+        service = registry.get(name)
+        if service.rollout is None:
+            raise ProxyError("rollout target not set")
+        service.split = Split(percentage, tuple(allowlist))
+    registry.write_state()
+    log("INFO", "Set rollout split", service=name, percentage=percentage, allowlist=allowlist)
+
+
+async def stop_rollout(registry: Registry, name: str) -> None:
+    """Removes the split; the rollout set stays."""
+    async with registry.changing(name):
+        registry.get(name).split = None
+    registry.write_state()
+    log("INFO", "Stopped rollout", service=name)
+
+
+async def pause(registry: Registry, name: str, state: Pause, drain_timeout: int) -> None:
+    """Pauses or stops a service, then drains what it has in flight."""
+    async with registry.changing(name):
+        service = registry.get(name)
+        service.pause = state
+        sets = service.sets
+    log("INFO", f"Service {state.state}", service=name)
+    await asyncio.gather(*(_drain(registry, targets, drain_timeout) for targets in sets))
+    registry.write_state()
+    log("INFO", "Service drained", service=name)
+
+
+async def resume(registry: Registry, name: str) -> None:
+    """Lets requests through again, those that were held included."""
+    async with registry.changing(name):
+        registry.get(name).pause = Pause()
+    registry.write_state()
+    log("INFO", "Service resumed", service=name)
+
+
+async def remove(registry: Registry, name: str) -> None:
+    """Takes a service out of the table; requests in flight end by themselves."""
+    async with registry.changing(name):
+        service = registry.get(name)
+        del registry.services[name]
+    for targets in service.sets:
+        targets.stop_checks()
+    registry.write_state()
+    log("INFO", "Service removed", service=name)
+
+
+def _refuse_conflict(registry: Registry, name: str, options: ServiceOptions) -> None:
+    other = conflicting(name, options, registry.services.values())
+    if other is not None:
+        log("ERROR", "Host settings conflict with another service", service=name, conflict=other.name)
+        raise ProxyError("host settings conflict with another service")
+
+
+async def _until_healthy(targets: TargetSet, timeout_ns: int) -> None:
+    try:
+        async with asyncio.timeout(timeout_ns / SECOND):
+            await targets.all_healthy.wait()
+    except TimeoutError:
+        limit = format_duration(timeout_ns)
+        raise ProxyError(f"target failed to become healthy within configured timeout ({limit})") from None
+
+
+async def _retire(registry: Registry, targets: TargetSet, timeout_ns: int) -> None:
+    targets.stop_checks()
+    for target in targets.targets:
+        log("INFO", "Target health updated", target=target.name, state="draining", was=target.state)
+        target.state = "draining"
+    await _drain(registry, targets, timeout_ns)
+
+
+async def _drain(registry: Registry, targets: TargetSet, timeout_ns: int) -> None:
+    """Closes upgraded connections at once, waits for the rest, cancels what is left at the end of the time."""
+    data_plane = registry.data_plane
+    await data_plane.close_upgraded(targets.targets)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_ns / SECOND
+    pauses = iter(_DRAIN_POLL_S)
+    while await data_plane.in_flight(targets.targets):
+        left = deadline - loop.time()
+        if left <= 0:
+            shared = registry.addresses_in_use(besides=targets.targets)
+            await data_plane.cancel(targets.targets, shared_addresses=shared)
+            return
+        await asyncio.sleep(min(left, next(pauses, _DRAIN_POLL_SLOW_S)))

@@ -1,0 +1,118 @@
+"""The service table of the control plane: what it holds, nginx and the state file follow (spec/proxy.md 4, 7.2, 9)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+
+from pykamal.proxy.dataplane import DataPlane
+from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.health import watch
+from pykamal.proxy.logs import log
+from pykamal.proxy.services import Service, document
+from pykamal.proxy.state import StateFile
+from pykamal.proxy.targets import Target, TargetSet
+
+
+class Registry:
+    """Services by name. Change them only inside `changing`, which publishes what changed before it returns."""
+
+    def __init__(self, data_plane: DataPlane, state_file: StateFile) -> None:
+        self.services: dict[str, Service] = {}
+        self.data_plane = data_plane
+        self._state_file = state_file
+        self._lock = asyncio.Lock()
+        self._published: dict[str, str] = {}
+
+    def get(self, name: str) -> Service:
+        """Raises ProxyError when there is no such service."""
+        service = self.services.get(name)
+        if service is None:
+            raise ProxyError("service not found")
+        return service
+
+    @asynccontextmanager
+    async def changing(self, *names: str) -> AsyncIterator[None]:
+        """Holds the table's lock; afterwards nginx knows the new state of these services."""
+        async with self._lock:
+            hosts_before = self._hosts_of(names)
+            yield
+            await self._publish(set(names), hosts_before | self._hosts_of(names))
+
+    async def publish_all(self) -> None:
+        """Makes nginx's table equal to this one, whatever it held before."""
+        async with self._lock:
+            self._published = self.documents()
+            await self.data_plane.publish(self._published, [], complete=True)
+
+    def documents(self) -> dict[str, str]:
+        """Every service's document by name."""
+        return {name: document(service, self.root_of(service)) for name, service in self.services.items()}
+
+    def write_state(self) -> None:
+        """Writes the state file; a full disk is logged, since the proxy itself still works."""
+        try:
+            self._state_file.write(self.services.values())
+        except OSError as problem:
+            log("ERROR", "Unable to save state", error=str(problem))
+
+    def root_of(self, service: Service) -> Service | None:
+        """The service at `/` of this one's first host."""
+        host = service.options.hosts[0]
+        for other in self.services.values():
+            if other.options.is_root and host in other.options.hosts:
+                return other
+        return None
+
+    def effective_tls(self, service: Service) -> bool:
+        owner = service if service.options.is_root else self.root_of(service)
+        return owner is not None and owner.options.tls_enabled
+
+    def start_checks(self, service_name: str, targets: TargetSet, *, of: Service) -> None:
+        """Starts checking a set; its changes reach nginx once the set is installed."""
+
+        async def changed(_target: Target) -> None:
+            service = self.services.get(service_name)
+            if service is not None and any(targets is installed for installed in service.sets):
+                async with self.changing(service_name):
+                    pass
+
+        watch(targets, of.target_options.health_check_config, changed)
+
+    def installed_targets(self) -> Iterator[tuple[Service, Target]]:
+        """Every target of every installed set."""
+        for service in self.services.values():
+            for chosen in service.sets:
+                for target in chosen.targets:
+                    yield service, target
+
+    def addresses_in_use(self, besides: Iterable[Target]) -> set[str]:
+        """`address:port` of all installed targets but these."""
+        left_out = set(besides)
+        return {f"{target.address}:{target.port}" for _, target in self.installed_targets() if target not in left_out}
+
+    def _hosts_of(self, names: Iterable[str]) -> set[str]:
+        found = (self.services.get(name) for name in names)
+        return {host for service in found if service for host in service.options.hosts}
+
+    async def _publish(self, names: set[str], hosts: set[str]) -> None:
+        # Path services take their TLS settings from the root service of their first host.
+        names |= {
+            service.name
+            for service in self.services.values()
+            if not service.options.is_root and service.options.hosts[0] in hosts
+        }
+        changed: dict[str, str] = {}
+        removed: list[str] = []
+        for name in names:
+            service = self.services.get(name)
+            if service is None:
+                removed.append(name)
+                self._published.pop(name, None)
+                continue
+            text = document(service, self.root_of(service))
+            if self._published.get(name) != text:
+                changed[name] = self._published[name] = text
+        if changed or removed:
+            await self.data_plane.publish(changed, removed)

@@ -1,0 +1,117 @@
+"""Services as the control plane holds them, and the documents that nginx works from (lua/services.lua)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pykamal.proxy.certificates import Certificate
+from pykamal.proxy.durations import MILLISECOND
+from pykamal.proxy.health import check_path
+from pykamal.proxy.options import ServiceOptions, TargetOptions
+from pykamal.proxy.pages import Page, built_in
+from pykamal.proxy.targets import TargetSet
+
+STATES = ("running", "paused", "stopped")
+"""By the numbers of the state file."""
+
+
+@dataclass(slots=True)
+class Pause:
+    """`state` is one of STATES; `fail_after` is the longest hold in nanoseconds."""
+
+    state: str = "running"
+    stop_message: str = ""
+    fail_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which requests use the rollout set (spec/proxy.md 12)."""
+
+    percentage: int
+    allowlist: tuple[str, ...]
+
+    @property
+    def point(self) -> float:
+        """Hashes up to this one are in."""
+        return 4294967295 * self.percentage / 100
+
+
+@dataclass(slots=True)
+class Service:
+    """One routed service. Mutable: a redeploy replaces options and active set together."""
+
+    name: str
+    options: ServiceOptions
+    target_options: TargetOptions
+    active: TargetSet
+    rollout: TargetSet | None = None
+    pause: Pause = field(default_factory=Pause)
+    split: Split | None = None
+    certificate: Certificate | None = None
+    pages: Mapping[int, Page] = field(default_factory=dict)
+
+    @property
+    def sets(self) -> list[TargetSet]:
+        return [self.active, self.rollout] if self.rollout else [self.active]
+
+    def bindings(self) -> set[tuple[str, str]]:
+        """Host and prefix pairs; no two services may share one."""
+        return {(host, prefix) for host in self.options.hosts for prefix in self.options.path_prefixes}
+
+
+def conflicting(service_name: str, options: ServiceOptions, others: Iterable[Service]) -> Service | None:
+    """The service of another name that owns one of these bindings."""
+    wanted = {(host, prefix) for host in options.hosts for prefix in options.path_prefixes}
+    for other in others:
+        if other.name != service_name and not wanted.isdisjoint(other.bindings()):
+            return other
+    return None
+
+
+def document(service: Service, root: Service | None) -> str:
+    """The JSON text that a worker decodes. `root` is the service at `/` of its first host: a path service takes
+    its TLS settings from there (spec/proxy.md 7.2)."""
+    options, targets = service.options, service.target_options
+    owner = service if options.is_root else root
+    tls = owner is not None and owner.options.tls_enabled
+    certificate = service.certificate if options.is_root else None
+    message = service.pause.stop_message if service.pause.state == "stopped" else ""
+    pages = {str(status): page(message) for status, page in service.pages.items()}
+    if service.pause.state == "stopped" and "503" not in pages:
+        pages["503"] = built_in(503, message)
+    fields = {
+        "name": service.name,
+        "hosts": options.hosts,
+        "path_prefixes": options.path_prefixes,
+        "strips": options.strip_prefix and options.path_prefixes != ("/",),
+        "tls": tls,
+        "tls_redirect": owner.options.tls_redirect if owner else True,
+        "automatic_tls": options.is_root and tls and certificate is None,
+        "certificate": {"chain": certificate.chain, "key": certificate.key} if certificate else False,
+        "canonical_host": options.canonical_host,
+        "state": service.pause.state,
+        "max_pause_ms": service.pause.fail_after / MILLISECOND,
+        "health_check_path": check_path(targets.health_check_config.path),
+        "pages": pages,
+        "active": service.active.for_nginx(),
+        "rollout": service.rollout.for_nginx() if service.rollout else False,
+        "split": {"point": service.split.point, "allowlist": service.split.allowlist} if service.split else False,
+        "affinity_ms": options.writer_affinity_timeout // MILLISECOND,
+        "read_websockets": options.read_targets_accept_websockets,
+        "timeout_ms": targets.response_timeout // MILLISECOND,
+        "buffer_requests": targets.buffer_requests,
+        "buffer_responses": targets.buffer_responses,
+        "max_request_body": targets.max_request_body_size,
+        "max_response_body": targets.max_response_body_size,
+        "forward_headers": targets.forward_headers,
+        "client_ip_header": options.client_ip_header.lower(),
+        "scope_cookie_paths": targets.scope_cookie_paths,
+        "log_request_headers": targets.log_request_headers,
+        "log_response_headers": targets.log_response_headers,
+        "exclude_metrics_paths": options.exclude_metrics_paths,
+        "target_ids": {target.name: target.id for chosen in service.sets for target in chosen.targets},
+    }
+    return json.dumps(fields)

@@ -1,0 +1,125 @@
+"""The state file, which this proxy and the one it replaces both read and write (spec/proxy.md 4)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pykamal.proxy.certificates import load_certificate
+from pykamal.proxy.options import options_from_state
+from pykamal.proxy.pages import load_pages
+from pykamal.proxy.services import STATES, Pause, Service, Split
+from pykamal.proxy.targets import TargetSet
+
+Record = dict[str, Any]
+_NULL_WHEN_EMPTY = ("exclude_metrics_paths", "log_request_headers", "log_response_headers")
+
+
+class StateFile:
+    """`kamal-proxy.state` in the data directory. Keeps the records of services that could not be rebuilt."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.unusable: dict[str, Record] = {}
+
+    def read(self) -> list[Record] | None:
+        """The records, None when there is no file.
+
+        A file that cannot be understood is set aside under another name; ValueError tells where it went.
+        """
+        try:
+            text = self._path.read_text()
+        except FileNotFoundError:
+            return None
+        try:
+            records = json.loads(text)
+            if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+                raise ValueError("it is not a list of services")
+        except ValueError as problem:
+            aside = self._path.with_name(f"{self._path.name}.corrupt")
+            self._path.replace(aside)
+            raise ValueError(f"{self._path} cannot be read ({problem}); moved to {aside}") from problem
+        return records
+
+    def write(self, services: Iterable[Service]) -> None:
+        """Replaces the file at once. Raises OSError."""
+        records = [record_of(service) for service in services]
+        known = {record["name"] for record in records}
+        records += [record for name, record in self.unusable.items() if name not in known]
+        temporary = self._path.with_name(f".{self._path.name}.new")
+        with temporary.open("w") as file:
+            file.write(json.dumps(records) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
+
+
+def record_of(service: Service) -> Record:
+    """The state file's object for one service; durations in nanoseconds."""
+    options = asdict(service.options)
+    targets = asdict(service.target_options)
+    for record in (options, targets):
+        for name, value in record.items():
+            if isinstance(value, tuple):
+                record[name] = list(value) if value or name not in _NULL_WHEN_EMPTY else None
+    split = service.split
+    return {
+        "name": service.name,
+        "options": options,
+        "target_options": targets,
+        "active_targets": [target.name for target in service.active.writers],
+        "active_readers": [target.name for target in service.active.readers],
+        "rollout_targets": [target.name for target in service.rollout.writers] if service.rollout else None,
+        "rollout_readers": [target.name for target in service.rollout.readers] if service.rollout else None,
+        "pause_controller": {
+            "state": STATES.index(service.pause.state),
+            "stop_message": service.pause.stop_message,
+            "fail_after": service.pause.fail_after,
+        },
+        "rollout_controller": {
+            "percentage": split.percentage,
+            "percentage_split_point": split.point,
+            "allowlist": list(split.allowlist),
+        }
+        if split
+        else None,
+    }
+
+
+def service_of(record: Mapping[str, Any]) -> Service:
+    """A service from its record, its targets counted as healthy. Raises ProxyError, KeyError, TypeError, ValueError."""
+    written = dict(record.get("options") or {})
+    for legacy in ("hosts", "path_prefixes"):
+        if not written.get(legacy) and record.get(legacy):
+            written[legacy] = record[legacy]
+    options, target_options = options_from_state(written, record.get("target_options") or {})
+    writers = record.get("active_targets") or [record["active_target"]]
+    active = TargetSet(writers, record.get("active_readers") or [])
+    rollout_writers = record.get("rollout_targets") or [record.get("rollout_target")]
+    rollout = None
+    if rollout_writers and rollout_writers[0]:
+        rollout = TargetSet(rollout_writers, record.get("rollout_readers") or [])
+    pause = record.get("pause_controller") or {}
+    split = record.get("rollout_controller")
+    service = Service(
+        name=record["name"],
+        options=options,
+        target_options=target_options,
+        active=active,
+        rollout=rollout,
+        pause=Pause(
+            state=STATES[pause.get("state", 0)],
+            stop_message=pause.get("stop_message") or "",
+            fail_after=pause.get("fail_after") or 0,
+        ),
+        split=Split(split["percentage"], tuple(split.get("allowlist") or ())) if split else None,
+        certificate=load_certificate(options) if options.is_root else None,
+        pages=load_pages(options.error_page_path),
+    )
+    for target in (target for chosen in service.sets for target in chosen.targets):
+        target.state = "healthy"
+    return service

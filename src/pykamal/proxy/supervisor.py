@@ -1,0 +1,244 @@
+"""Process 1 of the container: starts nginx and the control plane as siblings and keeps both alive.
+
+Either may end without the other noticing: nginx serves from shared memory while the control plane starts again, and a
+new nginx begins with the control plane's latest snapshot (spec/proxy.md 24.1).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pykamal.proxy.arguments import Call, parse_bool, parse_int
+from pykamal.proxy.environment import socket_path, temporary_directory
+from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.logs import log, show_debug
+from pykamal.proxy.nginx import find_nginx, write_configuration
+
+SHUTDOWN_S = 10.0
+RESTART_PAUSE_S = 0.2
+_POLL_S = 0.05
+_NGINX_LINES_PER_SECOND = 20
+_PACKAGES = Path(__file__).parents[2]
+_CONTROL = "import sys; sys.path.insert(0, sys.argv.pop(1)); from pykamal.proxy.control import main; main()"
+"""The control plane needs the standard library and this package, nothing else that a site may hold."""
+
+
+def run(call: Call) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit status. Raises ProxyError when a port is taken."""
+    settings = _settings(call)
+    if settings["debug"]:
+        show_debug()
+    if settings["http3"]:
+        log("WARN", "HTTP/3 is not available; serving HTTP/1.1 and HTTP/2")
+    for name in ("metrics-port", "http-port", "https-port"):
+        if settings[name]:
+            _require_free(settings[name])
+    directory = _run_directory()
+    supervisor = Supervisor(directory)
+    signal.signal(signal.SIGTERM, supervisor.stop)
+    signal.signal(signal.SIGINT, supervisor.stop)
+    _raise_descriptor_limit()
+    try:
+        supervisor.start(
+            write_configuration(
+                directory,
+                http_port=settings["http-port"],
+                https_port=settings["https-port"],
+                metrics_port=settings["metrics-port"],
+                debug=bool(settings["debug"]),
+            )
+        )
+        if settings["metrics-port"]:
+            log("INFO", "Metrics enabled", port=settings["metrics-port"])
+        log("INFO", "Server started", http=settings["http-port"], https=settings["https-port"])
+        supervisor.watch()
+        return 0
+    finally:
+        supervisor.finish()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class Supervisor:
+    """The two children. `stop` is a signal handler; everything else runs in `run`'s order."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._stopping = False
+        self._configuration = Path()
+        self._ready, self._ready_writer = os.pipe()
+        self._control: subprocess.Popen[bytes] | None = None
+        self._nginx: subprocess.Popen[bytes] | None = None
+        self._complaints = Complaints()
+
+    def stop(self, _signal: int, _frame: object) -> None:
+        self._stopping = True
+
+    def start(self, configuration: Path) -> None:
+        """Starts both; returns once nginx serves and clients are answered."""
+        self._configuration = configuration
+        self._start_control()
+        self._await(b"r")
+        self._start_nginx()
+        self._await(b"s")
+
+    def watch(self) -> None:
+        """Keeps both alive until a stop is asked for."""
+        while not self._stopping:
+            self._complaints.pass_on(_POLL_S)
+            if self._control is None or self._control.poll() is not None:
+                log("ERROR", "Control plane ended; starting it again")
+                time.sleep(RESTART_PAUSE_S)
+                self._start_control()
+            if self._nginx is None or self._nginx.poll() is not None:
+                log("ERROR", "Data plane ended; starting it again")
+                time.sleep(RESTART_PAUSE_S)
+                self._restart_nginx()
+            _reap({self._control.pid, self._nginx.pid} if self._control and self._nginx else set())
+
+    def finish(self) -> None:
+        """The orderly end of spec/proxy.md 20: no new connections, up to SHUTDOWN_S for requests in flight."""
+        if self._control is not None:
+            _end(self._control, signal.SIGKILL)
+        Path(socket_path()).unlink(missing_ok=True)
+        if self._nginx is None:
+            return
+        deadline = time.monotonic() + SHUTDOWN_S
+        if self._nginx.poll() is None:
+            self._nginx.send_signal(signal.SIGQUIT)
+        while self._nginx.poll() is None and time.monotonic() < deadline:
+            self._complaints.pass_on(_POLL_S)
+        if self._nginx.poll() is None:
+            log("WARN", "Closing active connections")
+            _end(self._nginx, signal.SIGTERM)
+        log("INFO", "Server stopped")
+
+    def _start_control(self) -> None:
+        command = [sys.executable, "-IS", "-c", _CONTROL, str(_PACKAGES), str(self._directory)]
+        self._control = subprocess.Popen([*command, str(self._ready_writer)], pass_fds=[self._ready_writer])
+
+    def _start_nginx(self) -> None:
+        command = [find_nginx(), "-p", str(self._directory), "-c", str(self._configuration)]
+        self._nginx = subprocess.Popen([*command, "-e", "stderr"], stderr=self._complaints.writer, process_group=0)
+
+    def _restart_nginx(self) -> None:
+        if self._nginx is not None:
+            # Workers outlive a killed master and would keep the ports.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._nginx.pid, signal.SIGKILL)
+        if self._control is not None and self._control.poll() is None:
+            while select.select([self._ready], [], [], 0)[0]:
+                os.read(self._ready, 4096)
+            self._control.send_signal(signal.SIGUSR1)
+            self._await(b"r")
+        self._start_nginx()
+
+    def _await(self, sign: bytes) -> None:
+        while not self._stopping:
+            if select.select([self._ready], [], [], _POLL_S)[0] and sign in os.read(self._ready, 1):
+                return
+            for child, name in ((self._control, "control plane"), (self._nginx, "nginx")):
+                if child is not None and child.poll() is not None:
+                    self._complaints.pass_on(_POLL_S)
+                    raise ProxyError(f"{name} ended with status {child.returncode}: {self._complaints.last}")
+            self._complaints.pass_on(0)
+
+
+class Complaints:
+    """nginx's own error log, passed on as JSON lines, a limited number a second."""
+
+    def __init__(self) -> None:
+        self._reader, self.writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        self._rest = b""
+        self._second = 0
+        self._count = 0
+        self.last = ""
+
+    def pass_on(self, timeout_s: float) -> None:
+        """Waits up to `timeout_s` for lines, and logs those that came."""
+        if not select.select([self._reader], [], [], timeout_s)[0]:
+            return
+        *lines, self._rest = (self._rest + os.read(self._reader, 65536)).split(b"\n")
+        for line in lines:
+            self.last = line.decode(errors="replace")
+            if int(time.monotonic()) != self._second:
+                self._second, self._count = int(time.monotonic()), 0
+            self._count += 1
+            # A failed target is already logged in full by lua/errors.lua.
+            if self._count <= _NGINX_LINES_PER_SECOND and " upstream" not in self.last:
+                log("ERROR", "nginx", line=self.last)
+
+
+def _settings(call: Call) -> dict[str, int]:
+    settings: dict[str, int] = {}
+    for name, value in call.values.items():
+        assert isinstance(value, int)
+        settings[name] = value
+        variable = name.upper().replace("-", "_")
+        if name in call.given or name == "http3":
+            continue
+        read = parse_bool if name == "debug" else parse_int
+        for key in (variable, f"KAMAL_PROXY_{variable}"):
+            try:
+                settings[name] = read(os.environ[key])
+            except (KeyError, ValueError):
+                continue
+    return settings
+
+
+def _run_directory() -> Path:
+    """Ours alone, the same for every start on one socket, so that a killed server leaves nothing behind."""
+    key = hashlib.sha256(socket_path().encode()).hexdigest()[:12]
+    directory = Path(temporary_directory(), f"kamal-proxy-{key}")
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700)
+    return directory
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+            probe.listen()
+        except OSError as problem:
+            reason = os.strerror(problem.errno or 0).lower()
+            raise ProxyError(f"listen tcp :{port}: bind: {reason}") from None
+
+
+def _raise_descriptor_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _end(child: subprocess.Popen[bytes], how: signal.Signals) -> None:
+    if child.poll() is None:
+        child.send_signal(how)
+    try:
+        child.wait(timeout=1)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _reap(own: set[int]) -> None:
+    """Collects orphans, which process 1 inherits; `own` children are left to whoever waits for them."""
+    while True:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if ended is None or ended.si_pid in own:
+            return
+        os.waitpid(ended.si_pid, os.WNOHANG)
