@@ -1,0 +1,156 @@
+"""Machines made of Linux namespaces: this machine's own packages, a network, processes and files of their own.
+
+Each has its own sshd and its own engine, starts in a fraction of a second and needs no image (spec/lab.md, way A).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pykamal.core.errors import SandboxError
+from pykamal.sandbox import init, network, processes
+from pykamal.sandbox.engine import Engine
+from pykamal.sandbox.manifest import Journal, Machine, Manifest, boot_identifier
+from pykamal.sandbox.paths import Paths, home
+
+NAMESPACES = ("--net", "--mount", "--uts", "--pid")
+PROGRAMS = (
+    "containerd", "docker", "docker-registry", "dockerd", "htpasswd", "ip", "iptables", "nsenter", "pivot_root",
+    "runc", "socat", "ssh-keygen", "sshd", "unshare",
+)  # fmt: skip
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+HINT = "The sandbox makes Linux namespaces: it needs root (sudo) and, in a container, --privileged or CAP_SYS_ADMIN."
+
+
+class NamespaceProvider:
+    name = "namespaces"
+
+    def require(self) -> None:
+        if sys.platform != "linux":
+            raise SandboxError("The sandbox needs Linux", hint="Run it in a Linux virtual machine.")
+        if os.geteuid() != 0:
+            raise SandboxError("The sandbox needs root", hint="Run it with sudo.")
+        missing = [program for program in PROGRAMS if shutil.which(program, path=SEARCH_PATH) is None]
+        if missing:
+            raise SandboxError(
+                f"The sandbox needs programs that are not installed: {', '.join(missing)}",
+                hint="Run scripts/setup, which installs what the sandbox needs.",
+            )
+        trial = subprocess.run(["unshare", *NAMESPACES, "--fork", "true"], capture_output=True, text=True, check=False)
+        if trial.returncode != 0:
+            raise SandboxError(
+                "This machine does not permit new namespaces", details=(trial.stderr.strip(),), hint=HINT
+            )
+
+    def make_network(self, journal: Journal) -> None:
+        network.make_bridge(journal.manifest)
+
+    def start(self, journal: Journal, machine: Machine) -> None:
+        manifest, paths = journal.manifest, journal.paths
+        folder = paths.host(machine.name)
+        for name in ("docker", "log", "stage"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        paths.shared.mkdir(exist_ok=True)
+        pid_file = folder / "pid"
+        pid_file.unlink(missing_ok=True)
+        (folder / "init.json").write_text(json.dumps(_specification(manifest, paths, machine), indent=2))
+        log = folder / "log" / "init.log"
+        program = [sys.executable, "-I", "-S", init.__file__, str(folder / "init.json")]
+        keeper = processes.spawn(["unshare", *NAMESPACES, "--fork", "--kill-child", *program], log=log)
+        journal.add(f"{machine.name} keeper", keeper)
+        pid = _wait_for_pid(pid_file, keeper, machine, log)
+        journal.add(machine.name, pid)
+        network.connect(manifest, machine, pid)
+
+    def remove(self, manifest: Manifest) -> None:
+        if manifest.boot == boot_identifier():
+            processes.end({process.pid: process.started_ticks for process in manifest.processes})
+        network.remove(manifest)
+        for machine in manifest.machines:
+            _remove_cgroups(_cgroup(manifest, machine))
+
+    def entrance(self, manifest: Manifest, machine: Machine) -> NamespaceEntrance:
+        process = manifest.process(machine.name)
+        if process is None or not process.alive:
+            raise SandboxError(f"{machine.name} of the sandbox {manifest.name} is not running")
+        return NamespaceEntrance(process.pid, machine.name)
+
+
+class NamespaceEntrance:
+    def __init__(self, pid: int, name: str) -> None:
+        self.pid = pid
+        self.name = name
+
+    def argv(self, argv: Sequence[str]) -> list[str]:
+        enter = ["nsenter", "--target", str(self.pid), "--net", "--mount", "--uts", "--pid"]
+        environment = ["env", "--ignore-environment", f"PATH={SEARCH_PATH}", "HOME=/root", "LANG=C.UTF-8"]
+        return [*enter, *environment, *argv]
+
+    def path(self, path: str) -> Path:
+        return Path(f"/proc/{self.pid}/root/{path.lstrip('/')}")
+
+    def engine(self) -> Engine:
+        return Engine(self.path("/run/docker.sock"), name=self.name)
+
+
+def _specification(manifest: Manifest, paths: Paths, machine: Machine) -> dict[str, object]:
+    """What init.py is told."""
+    folder = paths.host(machine.name)
+    is_host = machine in manifest.hosts
+    sockets = ["--host", "unix:///run/docker.sock"]
+    if not is_host:
+        paths.workstation_socket.unlink(missing_ok=True)
+        sockets += ["--host", "unix:///run/sandbox/docker.sock"]
+    return {
+        "pid_file": str(folder / "pid"),
+        "stage": str(folder / "stage"),
+        "hostname": f"{manifest.name}-{machine.name}",
+        "address": machine.address,
+        "hide": str(home()),
+        "binds": [
+            [str(folder / "docker"), "/var/lib/docker"],
+            [str(folder / "log"), "/var/log/sandbox"],
+            [str(paths.shared), "/run/sandbox"],
+        ],
+        "registry_port": manifest.registry_port,
+        "engine_arguments": [*sockets, "--cgroup-parent", f"/{_cgroup(manifest, machine)}"],
+        "ssh": {
+            "host_key": (folder / "ssh_host_ed25519_key").read_text(),
+            "authorized_key": paths.private_key.with_suffix(".pub").read_text(),
+        }
+        if is_host
+        else None,
+    }
+
+
+def _cgroup(manifest: Manifest, machine: Machine) -> str:
+    return f"pykamal-{manifest.token}-{machine.name}"
+
+
+def _remove_cgroups(name: str) -> None:
+    """The groups that an engine made for its containers, in every hierarchy; version 2 has a single one."""
+    root = Path("/sys/fs/cgroup")
+    for top in (root / name, *root.glob(f"*/{name}")):
+        for folder, _, _ in os.walk(top, topdown=False):
+            with contextlib.suppress(OSError):
+                Path(folder).rmdir()
+
+
+def _wait_for_pid(pid_file: Path, keeper: int, machine: Machine, log: Path) -> int:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if pid_file.exists() and (text := pid_file.read_text()):
+            return int(text)
+        if processes.start_time_ticks(keeper) is None:
+            break
+        time.sleep(0.002)
+    lines = log.read_text(errors="replace").splitlines()[-5:]
+    raise SandboxError(f"{machine.name} does not start", details=tuple(lines), hint=HINT)

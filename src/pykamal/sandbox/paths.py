@@ -1,0 +1,103 @@
+"""Where a sandbox keeps its files, and what its things are called."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pykamal.core.errors import SandboxError
+
+DEFAULT_HOME = Path("/var/lib/pykamal-sandbox")
+DEFAULT_NAME = "default"
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
+
+
+def home() -> Path:
+    """The folder that holds every sandbox of this machine; `PYKAMAL_SANDBOX_HOME` moves it."""
+    return Path(os.environ.get("PYKAMAL_SANDBOX_HOME") or DEFAULT_HOME)
+
+
+def cache() -> Path:
+    """What several sandboxes share: base images and prepared engine folders. Never holds anything alive."""
+    return home() / ".cache"
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The files of one sandbox. Socket paths stay far below the kernel's 108 bytes."""
+
+    name: str
+    root: Path
+
+    @classmethod
+    def of(cls, name: str) -> Paths:
+        if not NAME_PATTERN.fullmatch(name):
+            raise SandboxError(
+                f"{name!r} cannot name a sandbox",
+                hint="Use lower-case letters, digits and dashes, at most 31, beginning with a letter.",
+            )
+        return cls(name=name, root=home() / name)
+
+    @property
+    def manifest(self) -> Path:
+        return self.root / "manifest.json"
+
+    @property
+    def shared(self) -> Path:
+        """Seen by every host as /run/sandbox."""
+        return self.root / "run"
+
+    @property
+    def registry_socket(self) -> Path:
+        return self.shared / "registry.sock"
+
+    @property
+    def workstation_socket(self) -> Path:
+        return self.shared / "docker.sock"
+
+    @property
+    def registry(self) -> Path:
+        return self.root / "registry"
+
+    @property
+    def ssh(self) -> Path:
+        return self.root / "ssh"
+
+    @property
+    def private_key(self) -> Path:
+        return self.ssh / "id_ed25519"
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.ssh / "known_hosts"
+
+    @property
+    def ssh_config(self) -> Path:
+        return self.ssh / "config"
+
+    @property
+    def docker_config(self) -> Path:
+        return self.root / "docker-config"
+
+    @property
+    def project(self) -> Path:
+        """A ready `config/deploy.yml` and `.kamal/secrets`."""
+        return self.root / "project"
+
+    def host(self, host: str) -> Path:
+        return self.root / "hosts" / host
+
+    @property
+    def bridge(self) -> str:
+        return f"ks{self._digest}"
+
+    def link(self, index: int) -> str:
+        """The machine's end of a host's cable; at most 15 characters, the kernel's limit."""
+        return f"ks{self._digest}p{index}"
+
+    @property
+    def _digest(self) -> str:
+        return hashlib.sha256(str(self.root).encode()).hexdigest()[:8]

@@ -1,0 +1,166 @@
+"""The files that an operator needs for a sandbox: SSH keys and trust, Docker client settings, a ready Kamal project."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from pykamal.core.errors import SandboxError
+from pykamal.sandbox import processes
+from pykamal.sandbox.manifest import Machine, Manifest, owner
+from pykamal.sandbox.paths import Paths
+
+SERVICE = "hello"
+APP_PORT = 8000
+PASSWORD_VARIABLE = "REGISTRY_PASSWORD"  # noqa: S105 (the name, not the password)
+
+DEPLOY = """\
+# Deploys to the sandbox "{name}". Made by `kamal sandbox up`; change it as you like, it is not written again.
+service: {service}
+image: {service}/app
+
+servers:
+  web:
+    hosts:
+{hosts}
+
+proxy:
+  app_port: {app_port}
+  healthcheck:
+    path: /up
+    interval: 1
+    timeout: 5
+
+registry:
+  server: {registry}
+  username: {username}
+  password:
+    - {password_variable}
+
+builder:
+  arch: amd64
+  driver: docker
+  args:
+    REGISTRY: {registry}
+
+ssh:
+  user: root
+  keys_only: true
+  keys:
+    - {private_key}
+  config:
+    - {ssh_config}
+
+x-pykamal:
+  known_hosts: {known_hosts}
+"""
+
+SECRETS = """\
+# The sandbox's own registry; it guards nothing but this machine.
+{password_variable}={password}
+"""
+
+SSH_CONFIGURATION = """\
+Host {pattern}
+  User root
+  IdentityFile {private_key}
+  IdentitiesOnly yes
+  UserKnownHostsFile {known_hosts}
+  StrictHostKeyChecking yes
+"""
+
+
+def make_keys(manifest: Manifest, paths: Paths) -> None:
+    """The operator's key pair, a host key for each host, and the files that pin those."""
+    paths.ssh.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(4) as pool:
+        operator = pool.submit(_make_key, paths.private_key, f"pykamal-sandbox {manifest.name}")
+        lines = list(pool.map(lambda host: _host_line(paths, host), manifest.hosts))
+        operator.result()
+    paths.known_hosts.write_text("".join(lines))
+    pattern = manifest.gateway.rpartition(".")[0] + ".*"
+    paths.ssh_config.write_text(
+        SSH_CONFIGURATION.format(pattern=pattern, private_key=paths.private_key, known_hosts=paths.known_hosts)
+    )
+
+
+def write_project(manifest: Manifest, paths: Paths) -> None:
+    """`config/deploy.yml` and `.kamal/secrets` for the sandbox, in its own folder. Ruby Kamal reads them too."""
+    (paths.project / "config").mkdir(parents=True, exist_ok=True)
+    (paths.project / ".kamal").mkdir(exist_ok=True)
+    deploy = paths.project / "config" / "deploy.yml"
+    deploy.write_text(
+        DEPLOY.format(
+            name=manifest.name,
+            service=SERVICE,
+            hosts="\n".join(f"      - {host.address}" for host in manifest.hosts),
+            app_port=APP_PORT,
+            registry=manifest.registry_server,
+            username=manifest.registry_username,
+            password_variable=PASSWORD_VARIABLE,
+            private_key=paths.private_key,
+            ssh_config=paths.ssh_config,
+            known_hosts=paths.known_hosts,
+        )
+    )
+    secrets = paths.project / ".kamal" / "secrets"
+    secrets.touch(mode=0o600)
+    secrets.write_text(SECRETS.format(password_variable=PASSWORD_VARIABLE, password=manifest.registry_password))
+    paths.docker_config.mkdir(exist_ok=True)
+    _give_to_operator(paths)
+
+
+def copy_project(paths: Paths, target: Path) -> list[Path]:
+    """Copy the ready files to a project that lacks them; never over existing ones. The files that were written."""
+    written = []
+    for name in ("config/deploy.yml", ".kamal/secrets"):
+        file = target / name
+        if file.exists():
+            continue
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x") as content:
+            file.chmod(0o600 if name == ".kamal/secrets" else 0o644)
+            content.write((paths.project / name).read_text())
+        written.append(file)
+    return written
+
+
+def environment(manifest: Manifest, paths: Paths) -> dict[str, str]:
+    """Variables for a Kamal, Docker or SSH that works on the sandbox."""
+    return {
+        "DOCKER_HOST": f"unix://{paths.workstation_socket}",
+        "DOCKER_CONFIG": str(paths.docker_config),
+        "DOCKER_BUILDKIT": "1",
+        PASSWORD_VARIABLE: manifest.registry_password,
+    }
+
+
+def _host_line(paths: Paths, host: Machine) -> str:
+    folder = paths.host(host.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    public = _make_key(folder / "ssh_host_ed25519_key", host.name)
+    kind, key = public.split()[:2]
+    return f"{host.address} {kind} {key}\n"
+
+
+def _make_key(path: Path, comment: str) -> str:
+    """Make a key unless it exists; its public line."""
+    if not path.exists():
+        processes.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
+    return path.with_suffix(".pub").read_text()
+
+
+def _give_to_operator(paths: Paths) -> None:
+    """Called through sudo: let the user who called it use the keys, the project and the engine."""
+    who = owner()
+    if who is None:
+        return
+    given = [paths.workstation_socket, paths.root]
+    for folder in (paths.ssh, paths.project, paths.docker_config):
+        given += [folder, *folder.rglob("*")]
+    for path in given:
+        try:
+            os.chown(path, *who)
+        except OSError as error:
+            raise SandboxError(f"{path} cannot be given to user {who[0]}: {error}") from error

@@ -1,0 +1,75 @@
+"""The sandbox's image registry: Debian's docker-registry behind a password, on a unix socket.
+
+Every machine, and the operator's own, has a door to it on the same loopback port. Docker trusts 127.0.0.0/8 without
+TLS, so that no engine needs a daemon.json, and one reference names an image everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+from pykamal.core.errors import SandboxError
+from pykamal.sandbox import processes
+from pykamal.sandbox.engine import unix_request
+from pykamal.sandbox.manifest import Journal, Manifest, Process
+from pykamal.sandbox.paths import Paths
+
+ROLE = "registry"
+DOOR_ROLE = "registry door"
+
+
+def start(journal: Journal) -> None:
+    """Start the registry and the operator's door to it; both are written down."""
+    manifest, paths = journal.manifest, journal.paths
+    _write_settings(manifest, paths)
+    start_server(journal)
+    listen = f"TCP-LISTEN:{manifest.registry_port},bind=127.0.0.1,reuseaddr,fork"
+    door = ["socat", listen, f"UNIX-CONNECT:{paths.registry_socket}"]
+    journal.add(DOOR_ROLE, processes.spawn(door, log=paths.registry / "door.log"))
+
+
+def start_server(journal: Journal) -> None:
+    paths = journal.paths
+    paths.registry_socket.unlink(missing_ok=True)
+    argv = ["docker-registry", "serve", str(paths.registry / "config.yml")]
+    journal.add(ROLE, processes.spawn(argv, log=paths.registry / "registry.log"))
+
+
+def stop_server(process: Process) -> None:
+    processes.end({process.pid: process.started_ticks})
+
+
+def wait(paths: Paths, *, timeout_seconds: float = 10.0) -> None:
+    """Until the registry answers. Raises SandboxError after the time-out."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            unix_request(paths.registry_socket, "GET", "/v2/", timeout_seconds=timeout_seconds)
+        except OSError as error:
+            if time.monotonic() > deadline:
+                log = (paths.registry / "registry.log").read_text(errors="replace").splitlines()[-5:]
+                raise SandboxError(f"The registry does not answer: {error}", details=tuple(log)) from error
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _write_settings(manifest: Manifest, paths: Paths) -> None:
+    paths.registry.mkdir(parents=True, exist_ok=True)
+    (paths.registry / "storage").mkdir(exist_ok=True)
+    # A cost of 4 rounds: the registry checks the password at every request, and it guards nothing but this machine.
+    name, password = manifest.registry_username, manifest.registry_password
+    line = processes.run(["htpasswd", "-niB", "-C", "4", name], stdin=password)
+    (paths.registry / "htpasswd").write_text(line)
+    settings = {
+        "version": 0.1,
+        "log": {"level": "info", "accesslog": {"disabled": False}},
+        "storage": {
+            "filesystem": {"rootdirectory": str(paths.registry / "storage")},
+            "delete": {"enabled": True},
+        },
+        "http": {"addr": str(paths.registry_socket), "net": "unix", "secret": manifest.token},
+        "auth": {"htpasswd": {"realm": "sandbox", "path": str(paths.registry / "htpasswd")}},
+    }
+    (paths.registry / "config.yml").write_text(json.dumps(settings, indent=2))  # JSON is YAML
