@@ -29,8 +29,8 @@ class AssetPath:
 class Role:
     """One role with everything of the root already merged in.
 
-    `labels` are the custom ones (root, then role); `env` is root then role, without tags; `proxy` is None when the role does
-    not run behind the proxy; `stop_timeout` in seconds is the effective `docker stop -t`, None for Docker's own.
+    `labels` are the custom ones (root, then role); `env` is root then role, without tags; `proxy` is None when the role
+    does not run behind the proxy; `stop_timeout` in seconds is the effective `docker stop -t`, None for Docker's own.
     """
 
     name: str

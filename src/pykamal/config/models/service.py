@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pykamal.config.document import MapNode
 from pykamal.config.models.accessory import Accessory
 from pykamal.config.models.boot import Boot, Sshkit
 from pykamal.config.models.builder import Builder
@@ -22,7 +23,8 @@ from pykamal.config.models.values import Scalar
 class Config:
     """What deploy.yml says, with defaults filled in. Timeouts and delays are whole seconds.
 
-    `roles` are sorted by name; `raw` is the merged document as plain data, for `kamal config` and aliases.
+    `roles` are sorted by name; `raw` is the merged document as plain data; `document` is the same with types and
+    places, for `kamal config`. `loaded_environment` holds the variables that the template loaded from dotenv files.
     """
 
     service: str
@@ -51,6 +53,8 @@ class Config:
     extension: Extension = Extension()
     warnings: tuple[str, ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict)
+    document: MapNode | None = field(default=None, compare=False, repr=False)
+    loaded_environment: Mapping[str, str] = field(default_factory=dict)
 
     # -- names (spec/config.md 18.2, 18.3)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Ssh:
     """`config`: None or True reads the default client files, False none, a tuple exactly those.
 
-    `proxy` is a jump host `user@host[:port][,...]` (`root@` already added when no user was given); `key_data` entries are
-    names of secrets or, deprecated, keys themselves.
+    `proxy` is a jump host `user@host[:port][,...]` (`root@` already added when no user was given); `key_data` entries
+    are names of secrets or, deprecated, keys themselves.
     """
 
     user: str = "root"

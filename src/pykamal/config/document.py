@@ -1,0 +1,142 @@
+"""A YAML document as a tree of nodes that know where they were written."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from pykamal.core.source import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A Ruby symbol, written `:name` in YAML. Passes wherever a string does and prints without the colon in flags."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Value: TypeAlias = str | int | float | bool | bytes | Symbol | datetime.date | datetime.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherKey:
+    """A mapping key that is no string (`5`, `off`, `:name`, a date), kept apart from the string that looks alike."""
+
+    kind: str
+    value: Value
+
+    @classmethod
+    def of(cls, value: Value) -> OtherKey:
+        return cls(type(value).__name__, value)
+
+    def __str__(self) -> str:
+        return ruby_text(self.value)
+
+
+Key: TypeAlias = str | OtherKey
+
+
+@dataclass(slots=True)
+class ScalarNode:
+    """`text` is the scalar as written, before typing; `plain` tells an unquoted one."""
+
+    value: Value
+    position: Position
+    text: str = ""
+    plain: bool = True
+    size: int = 1
+
+
+@dataclass(slots=True)
+class ListNode:
+    items: list[Node]
+    position: Position
+    size: int = 1
+
+
+@dataclass(slots=True)
+class Entry:
+    """One `key: value` of a mapping."""
+
+    key_position: Position
+    node: Node
+
+
+@dataclass(slots=True)
+class MapNode:
+    """`size` of each node counts the nodes it holds after alias expansion."""
+
+    entries: dict[Key, Entry]
+    position: Position
+    size: int = 1
+
+    def get(self, key: Key) -> Node | None:
+        entry = self.entries.get(key)
+        return None if entry is None else entry.node
+
+    def items(self) -> Iterator[tuple[str, Node]]:
+        """Keys as text, with their nodes, in file order."""
+        return ((str(key), entry.node) for key, entry in self.entries.items())
+
+
+Node: TypeAlias = ScalarNode | ListNode | MapNode
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole file after templating: `root` is a mapping; `lines` are the source lines by file name, for quoting."""
+
+    root: MapNode
+    lines: dict[str, list[str]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    loaded_environment: dict[str, str] = field(default_factory=dict)
+
+
+def plain_value(node: Node) -> Any:
+    """The node as plain Python data: keys as text, symbols and dates as text."""
+    match node:
+        case MapNode():
+            return {key: plain_value(child) for key, child in node.items()}
+        case ListNode():
+            return [plain_value(child) for child in node.items]
+        case ScalarNode(value=Symbol() | datetime.date() as value):
+            return str(value)
+        case ScalarNode(value=bytes() as value):
+            return value.decode("utf-8", "replace")
+        case ScalarNode(value=value):
+            return value
+
+
+def ruby_text(value: Value) -> str:
+    """What Ruby's `to_s` makes of a value; that text ends up in flags and messages."""
+    match value:
+        case None:
+            return ""
+        case True:
+            return "true"
+        case False:
+            return "false"
+        case float():
+            return ruby_float(value)
+        case bytes():
+            return value.decode("utf-8", "replace")
+        case _:
+            return str(value)
+
+
+def ruby_float(value: float) -> str:
+    """Python's shortest form with Ruby's `.0` before an exponent: `1.0e+20`."""
+    if value != value:  # noqa: PLR0124 - the one value that differs from itself is NaN
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "Infinity" if value > 0 else "-Infinity"
+    text = repr(value)
+    mantissa, exponent_mark, exponent = text.partition("e")
+    if exponent_mark and "." not in mantissa:
+        return f"{mantissa}.0e{exponent}"
+    return text

@@ -1,0 +1,119 @@
+"""From the path of deploy.yml to a Config (spec/config.md 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pykamal.config.document import Document, MapNode, Node
+from pykamal.config.limits import MAXIMUM_FILE_BYTES, MAXIMUM_NODES
+from pykamal.config.merge import merged
+from pykamal.config.models.service import Config
+from pykamal.config.outside import Outside
+from pykamal.config.problems import refusal
+from pykamal.config.reading import entries, text
+from pykamal.config.rendered import Rendered
+from pykamal.core.errors import ConfigurationError
+from pykamal.core.source import Position
+
+DEFAULT_PATH: Final = Path("config/deploy.yml")
+
+
+def load(path: Path = DEFAULT_PATH, *, destination: str | None = None, outside: Outside) -> Config:
+    """The validated configuration of one destination.
+
+    Raises ConfigurationError with every problem found; `label` is the class that Ruby Kamal names for the first.
+    """
+    from pykamal.config.building import build_config  # noqa: PLC0415 - reading aliases must not pay for the schema
+    from pykamal.config.validation import validate  # noqa: PLC0415
+
+    document = load_document(path, destination=destination, outside=outside)
+    validate(document, destination, outside)
+    return build_config(document, destination)
+
+
+def load_aliases(path: Path = DEFAULT_PATH, *, destination: str | None = None, outside: Outside) -> Mapping[str, str]:
+    """Names and command lines of the aliases, from the merged files without validation (spec/config.md 15)."""
+    root = load_document(path, destination=destination, outside=outside).root
+    return {name: line for name, node in entries(root.get("aliases")) if (line := text(node)) is not None}
+
+
+def load_document(path: Path = DEFAULT_PATH, *, destination: str | None = None, outside: Outside) -> Document:
+    """The files rendered, parsed and merged, not yet validated."""
+    environment = {key: value for key, value in outside.environment.items() if key != "KAMAL_DESTINATION"}
+    if destination is not None:
+        environment["KAMAL_DESTINATION"] = destination
+    before = dict(environment)
+    base = outside.working_directory / path.expanduser()
+    document = _read(base, outside)
+    if destination is not None:
+        document = _merged(document, _read(destination_path(base, destination), outside))
+    loaded = {key: value for key, value in environment.items() if before.get(key) != value}
+    return Document(document.root, document.lines, document.warnings, loaded)
+
+
+def destination_path(base: Path, destination: str) -> Path:
+    """The base path with its last extension replaced: config/deploy.yml and staging give config/deploy.staging.yml."""
+    return base.with_name(f"{base.stem}.{destination}.yml")
+
+
+def _merged(base: Document, over: Document) -> Document:
+    root = merged(base.root, over.root)
+    if root.size > MAXIMUM_NODES:
+        raise refusal(f"more than {MAXIMUM_NODES} keys and values, aliases expanded", position=over.root.position)
+    return Document(root, {**base.lines, **over.lines}, (*base.warnings, *over.warnings))
+
+
+def _read(path: Path, outside: Outside) -> Document:
+    from pykamal.config.yaml_reader import read_yaml  # noqa: PLC0415 - keeps YAML out of what only needs the models
+
+    name = _shown(path, outside.working_directory)
+    rendered = _rendered(name, _source(path, name, outside))
+    root, warnings = read_yaml(rendered)
+    if not isinstance(root, MapNode):
+        raise _not_a_mapping(root, rendered)
+    return Document(_with_root_names(root), {name: rendered.source.split("\n")}, tuple(warnings))
+
+
+def _rendered(name: str, source: str) -> Rendered:
+    if "<%" not in source and "%%>" not in source:
+        return Rendered.untouched(name, source)
+    raise refusal(f"{name} has templating, which is not evaluated yet")
+
+
+def _source(path: Path, name: str, outside: Outside) -> str:
+    try:
+        content = outside.read_bytes(path, MAXIMUM_FILE_BYTES + 1)
+    except FileNotFoundError:
+        hint = "`kamal init` writes one; `-c FILE` names another."
+        raise refusal(f"Configuration file not found in {path}", label="RuntimeError", hint=hint) from None
+    except IsADirectoryError:
+        raise refusal(f"Is a directory @ io_fread - {path}", label="Errno::EISDIR") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise refusal(f"{path} cannot be read: {reason}", label="Errno::EACCES") from None
+    if len(content) > MAXIMUM_FILE_BYTES:
+        raise refusal(f"{name} is larger than {MAXIMUM_FILE_BYTES} bytes, which is no configuration")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        raise refusal(f"{name} is not valid UTF-8", position=Position(name, line, column)) from None
+
+
+def _shown(path: Path, working_directory: Path) -> str:
+    return str(path.relative_to(working_directory)) if path.is_relative_to(working_directory) else str(path)
+
+
+def _not_a_mapping(root: Node | None, rendered: Rendered) -> ConfigurationError:
+    position = root.position if root is not None else Position(rendered.file)
+    message = f"{rendered.file} must be a mapping of keys to values"
+    hint = "Write {} for a file that sets nothing." if root is None else None
+    return refusal(message, position=position, source=rendered.source, label="NoMethodError", hint=hint)
+
+
+def _with_root_names(root: MapNode) -> MapNode:
+    """Keys of the root are names however they are written: `service` and `:service` are one key."""
+    return MapNode({str(key): entry for key, entry in root.entries.items()}, root.position, root.size)

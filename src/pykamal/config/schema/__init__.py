@@ -1,0 +1,83 @@
+"""The JSON Schema of deploy.yml: one file a section, the single source for validation, `kamal docs` and editors.
+
+Besides the standard keywords the files use annotations of ours: `x-expected` (the type's name in messages),
+`x-message` and `x-pattern-message` (the message itself; `{value}` is replaced), `x-count-message` (too many or too few
+keys) and `x-at-parent` (how many levels up the key path the message is reported).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+SECTION_FILES: Final = (
+    "deploy",
+    "types",
+    "servers",
+    "env",
+    "registry",
+    "builder",
+    "proxy",
+    "accessories",
+    "ssh",
+    "sshkit",
+    "boot",
+    "logging",
+    "output",
+    "aliases",
+    "hooks",
+    "x-pykamal",
+)
+
+
+@cache
+def section(name: str) -> dict[str, Any]:
+    """The schema file of one section, as it is written."""
+    text = resources.files(__package__).joinpath(f"{name}.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+@cache
+def bundle() -> dict[str, Any]:
+    """One schema for the whole of deploy.yml, with every reference inside the document itself."""
+    sections = {name: _with_local_references(section(name), name) for name in SECTION_FILES if name != "deploy"}
+    for schema in sections.values():
+        schema.pop("$schema", None)
+    return {**_with_local_references(section("deploy"), ""), "$defs": sections}
+
+
+def schema_node(path: Sequence[str | int]) -> Any:
+    """The part of the bundle at a path, such as an error of the validator gives."""
+    node: Any = bundle()
+    for step in path:
+        node = node[int(step)] if isinstance(node, list) else node[step]
+    return node
+
+
+def resolved(node: dict[str, Any]) -> dict[str, Any]:
+    """A part of the bundle with its own reference followed; its own keywords win over the target's."""
+    while "$ref" in node:
+        target = schema_node(node["$ref"].removeprefix("#/").split("/"))
+        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+    return node
+
+
+def _with_local_references(node: Any, name: str) -> Any:
+    if isinstance(node, list):
+        return [_with_local_references(item, name) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: _local_reference(value, name) if key == "$ref" else _with_local_references(value, name)
+        for key, value in node.items()
+    }
+
+
+def _local_reference(reference: str, name: str) -> str:
+    file, _, pointer = reference.partition("#")
+    target = file.removesuffix(".json") or name
+    return f"#/$defs/{target}{pointer}"

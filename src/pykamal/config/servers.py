@@ -1,0 +1,99 @@
+"""Roles and their hosts as the document has them, for validating as well as for building (spec/config.md 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
+from pykamal.config.merge import merged
+from pykamal.config.models.role import RoleHost
+from pykamal.config.reading import blank, boolean, child, host_names, text, texts
+
+DEFAULT_ROLE = "web"
+
+
+@dataclass(frozen=True, slots=True)
+class RoleNode:
+    """One role of the document. `settings` is None for a role that is only a list of hosts."""
+
+    name: str
+    node: Node
+    settings: MapNode | None
+    hosts: tuple[RoleHost, ...]
+
+
+def primary_role_name(root: MapNode) -> str:
+    return text(root.get("primary_role")) or DEFAULT_ROLE
+
+
+def role_nodes(root: MapNode) -> list[RoleNode]:
+    """Roles in file order; a list of hosts is the role `web`."""
+    servers = root.get("servers")
+    if isinstance(servers, ListNode):
+        return [RoleNode(DEFAULT_ROLE, servers, None, _hosts(servers))]
+    if not isinstance(servers, MapNode):
+        return []
+    return [_role(name, node) for name, node in servers.items()]
+
+
+def by_name(roles: list[RoleNode]) -> list[RoleNode]:
+    """In byte order of their names: capitals before lower case."""
+    return sorted(roles, key=lambda role: role.name.encode())
+
+
+def role_proxy(root: MapNode, role: RoleNode, primary: str) -> MapNode | None:
+    """The proxy settings of a role over the root's, None when it is not behind the proxy (spec/config.md 4.4)."""
+    own = child(role.settings, "proxy")
+    root_proxy = root.get("proxy")
+    base = root_proxy if isinstance(root_proxy, MapNode) else MapNode({}, root.position)
+    if isinstance(own, MapNode):
+        return merged(base, own)
+    chosen = boolean(own)
+    return base if chosen or (chosen is None and role.name == primary) else None
+
+
+def proxy_host_names(proxy: MapNode) -> tuple[str, ...]:
+    """`hosts`, or `host` split at commas."""
+    if (hosts := proxy.get("hosts")) is not None:
+        return host_names(hosts)
+    host = text(proxy.get("host"))
+    return tuple(part for part in (host or "").split(",") if part) if host and host.strip() else ()
+
+
+def accessory_hosts(root: MapNode, accessory: MapNode) -> tuple[str, ...]:
+    """Hosts of an accessory: given, of roles, or with tags; unique, in order (spec/config.md 9.1 and 9.2)."""
+    names: list[str] = []
+    roles = {role.name: role for role in role_nodes(root)}
+    host = text(accessory.get("host"))
+    if host is not None:
+        names.append(host)
+    names.extend(host_names(accessory.get("hosts")))
+    wanted_roles = [text(accessory.get("role")), *texts(accessory.get("roles"))]
+    for wanted in wanted_roles:
+        if wanted in roles:
+            names.extend(host.name for host in roles[wanted].hosts)
+    for tag in (text(accessory.get("tag")), *texts(accessory.get("tags"))):
+        names.extend(host.name for role in roles.values() for host in role.hosts if tag in host.tags)
+    return tuple(dict.fromkeys(names))
+
+
+def _role(name: str, node: Node) -> RoleNode:
+    settings = node if isinstance(node, MapNode) else None
+    return RoleNode(name, node, settings, _hosts(child(settings, "hosts") if settings is not None else node))
+
+
+def _hosts(node: Node | None) -> tuple[RoleHost, ...]:
+    """Strings and one-key mappings. Other scalars pass validation and are no hosts; a repeated host keeps its place."""
+    hosts: dict[str, RoleHost] = {}
+    for item in node.items if isinstance(node, ListNode) else ():
+        if isinstance(item, ScalarNode) and isinstance(item.value, str):
+            hosts[item.value] = RoleHost(item.value)
+        elif isinstance(item, MapNode):
+            for name, tags in item.items():
+                hosts[name] = RoleHost(name, texts(tags) if isinstance(tags, ListNode) else _one_tag(tags))
+    return tuple(hosts.values())
+
+
+def _one_tag(node: Node) -> tuple[str, ...]:
+    tag = text(node)
+    return () if blank(node) or tag is None else (tag,)

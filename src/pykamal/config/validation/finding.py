@@ -1,0 +1,94 @@
+"""One thing wrong, before it is ordered and worded for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeAlias
+
+from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, Symbol
+from pykamal.config.problems import quoted
+from pykamal.core.errors import Problem
+from pykamal.core.source import Position
+
+KeyPath: TypeAlias = tuple[str | int, ...]
+
+_HIDDEN_KEYS = frozenset({"username", "password", "key_data", "env", "args", "clear"})
+
+
+class Phase(IntEnum):
+    """When the check runs, relative to the other checks of the same place."""
+
+    TYPE = 0
+    UNKNOWN_KEYS = 1
+    CHILDREN = 2
+    RULE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`path` is where the message applies, `text` the message without the path.
+
+    `stage` places the checks across sections after all others, in their own order. `ruby_message` is what Ruby Kamal
+    prints where one of its messages covers several findings.
+    """
+
+    path: KeyPath
+    text: str
+    position: Position
+    phase: Phase = Phase.RULE
+    stage: int = 0
+    label: str | None = None
+    ruby_message: str | None = None
+    expected: str | None = None
+    found: str | None = None
+    suggestion: str | None = None
+
+    @property
+    def message(self) -> str:
+        return f"{path_text(self.path)}: {self.text}" if self.path else self.text
+
+    def problem(self, lines: Mapping[str, Sequence[str]]) -> Problem:
+        """For people. Values that may be secret are neither quoted nor named."""
+        hidden = bool(_HIDDEN_KEYS.intersection(str(step) for step in self.path))
+        line = None if hidden else quoted(lines.get(self.position.file, ()), self.position)
+        return Problem(
+            self.message,
+            path=path_text(self.path),
+            position=self.position,
+            expected=self.expected,
+            found=None if hidden else self.found,
+            suggestion=self.suggestion,
+            quoted_line=line,
+        )
+
+
+def path_text(path: KeyPath) -> str:
+    return "/".join(str(step) for step in path)
+
+
+def described(node: Node) -> str:
+    """What stands there, for `found`: the kind and, for short values, the value."""
+    match node:
+        case MapNode(entries=entries):
+            return "a map" if entries else "an empty map"
+        case ListNode(items=items):
+            return "a list" if items else "an empty list"
+        case ScalarNode(value=None):
+            return "nothing (null)"
+        case ScalarNode(value=bool(), text=text):
+            return f"the boolean {text}"
+        case ScalarNode(value=int(), text=text):
+            return f"the integer {_short(text)}"
+        case ScalarNode(value=float(), text=text):
+            return f"the number {_short(text)}"
+        case ScalarNode(value=str() | Symbol(), text=text):
+            return f'the string "{_short(text)}"'
+        case ScalarNode(text=text):
+            return f"the date {_short(text)}"
+
+
+def _short(text: str) -> str:
+    line = text.replace("\n", "\\n")
+    return line if len(line) <= 40 else f"{line[:37]}..."

@@ -1,0 +1,103 @@
+"""Which problem comes first: by line for people, and in Ruby Kamal's order for the one message that it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from pykamal.config.document import ListNode, MapNode, Node
+from pykamal.config.validation.finding import Finding, KeyPath, Phase
+from pykamal.config.validation.structure import json_key
+
+_ROOT_STAGE: Final = 1
+_SECTION_STAGES: Final = {
+    "servers": 2,
+    "registry": 3,
+    "accessories": 4,
+    "aliases": 5,
+    "boot": 6,
+    "builder": 7,
+    "env": 8,
+    "logging": 9,
+    "output": 10,
+    "proxy": 11,
+    "ssh": 12,
+    "sshkit": 13,
+}
+CROSS_STAGE: Final = 14
+RUNTIME_STAGE: Final = 100
+"""Settings that are checked when they are applied, after everything else."""
+
+_ROLE_STEPS: Final = {"env": 3, "logging": 4, "proxy": 5}
+_ACCESSORY_STEPS: Final = {"env": 4, "proxy": 5, "registry": 6}
+_SELECTOR_STEP, _LABELS_STEP, _RESTART_STEP, _ROLES_STEP = 1, 1, 2, 3
+
+
+def in_file_order(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: (finding.position.file, finding.position.line, finding.position.column))
+
+
+def ruby_first(findings: Iterable[Finding], root: MapNode) -> Finding:
+    """The finding at which Ruby Kamal stops (spec/config.md 2.4)."""
+    return min(findings, key=lambda finding: _rank(finding, root))
+
+
+def _rank(finding: Finding, root: MapNode) -> tuple[object, ...]:
+    if finding.stage:
+        return (finding.stage,)
+    path = finding.path
+    section = str(path[0]) if path else ""
+    stage = _SECTION_STAGES.get(section, _ROOT_STAGE)
+    if (
+        len(path) <= 1
+        and finding.phase != Phase.RULE
+        and not (section == "env" and finding.phase == Phase.UNKNOWN_KEYS)
+    ):
+        # The root map checks its own keys and the outer type of every section; unknown keys inside a section do not
+        # count among those.
+        stage = _ROOT_STAGE if not path or finding.phase == Phase.TYPE else stage
+    return (stage, *_steps(path, finding.phase, section, root), *_tree_rank(path, finding.phase, root))
+
+
+def _steps(path: KeyPath, phase: Phase, section: str, root: MapNode) -> tuple[object, ...]:
+    """Where inside a role or an accessory the check is made: their own schema first, then the parts."""
+    if section == "servers" and isinstance(root.get("servers"), MapNode):
+        return (str(path[1]).encode(), _part_step(path, phase, _ROLE_STEPS)) if len(path) >= 2 else (b"", 0)
+    if section == "accessories":
+        return (_index(root, path[:2]), _part_step(path, phase, _ACCESSORY_STEPS)) if len(path) >= 2 else (-1, 0)
+    return ()
+
+
+def _part_step(path: KeyPath, phase: Phase, steps: dict[str, int]) -> int:
+    part = str(path[2]) if len(path) > 2 else ""
+    if part == "labels" and phase == Phase.RULE:
+        return _LABELS_STEP
+    if part == "options" and phase == Phase.RULE:
+        return _RESTART_STEP
+    if len(path) == 2 and phase == Phase.RULE:
+        return _ROLES_STEP
+    inside = len(path) > 3 or phase != Phase.TYPE
+    return steps.get(part, 0) if inside else 0
+
+
+def _tree_rank(path: KeyPath, phase: Phase, root: MapNode) -> tuple[object, ...]:
+    """Depth first in file order: a value's own type, then its unknown keys, then its children, then its rules."""
+    rank: list[object] = []
+    for depth in range(1, len(path) + 1):
+        rank += [int(Phase.CHILDREN), _index(root, path[:depth])]
+    return (*rank, int(phase))
+
+
+def _index(root: MapNode, path: KeyPath) -> int:
+    node: Node | None = root
+    index = 0
+    for depth, step in enumerate(path):
+        if isinstance(node, ListNode) and int(step) < len(node.items):
+            index, node = int(step), node.items[int(step)]
+        elif isinstance(node, MapNode):
+            keys = list(node.entries)
+            index = next((i for i, key in enumerate(keys) if json_key(key, path[:depth]) == str(step)), len(keys))
+            node = node.entries[keys[index]].node if index < len(keys) else None
+        else:
+            return index
+    return index

@@ -1,0 +1,190 @@
+"""Rules inside one section that its schema does not say (spec/config.md 5 to 16)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from pykamal.config.document import MapNode, Node, ScalarNode
+from pykamal.config.reading import blank, child, entries, string, text, texts, truthy
+from pykamal.config.servers import by_name, primary_role_name, role_nodes, role_proxy
+from pykamal.config.validation.finding import Finding, KeyPath, Phase
+from pykamal.config.validation.order import RUNTIME_STAGE
+from pykamal.config.validation.structure import node_at
+from pykamal.core.source import Position
+
+BUILT_IN_COMMANDS: Final = frozenset(
+    name
+    for group in (
+        "setup deploy redeploy rollback details audit config docs init remove upgrade",
+        "version accessory app build lock proxy prune registry secrets server",
+    )
+    for name in group.split()
+)
+_SELECTORS: Final = ("host", "hosts", "role", "roles", "tag", "tags")
+_LOG_LEVELS: Final = frozenset(("debug", "info", "warn", "error", "fatal", "unknown"))
+
+
+def section_findings(root: MapNode, so_far: list[Finding]) -> list[Finding]:
+    """What the rules find in those parts that the schema found no fault with."""
+    broken = {finding.path for finding in so_far}
+    found = [
+        *_registry(root, ("registry",), root.get("registry"), root.position),
+        *_roles(root),
+        *_accessories(root),
+        *_aliases(root),
+        *_builder(root),
+        *_proxy(("proxy",), root.get("proxy")),
+        *_output(root),
+        *_ssh(root),
+    ]
+    return [finding for finding in found if not any(finding.path[: len(path)] == path for path in broken if path)]
+
+
+def is_local_registry(node: Node | None) -> bool:
+    server = string(child(node, "server")) or ""
+    return server.startswith(("localhost:", "localhost$"))
+
+
+def _registry(root: MapNode, path: KeyPath, node: Node | None, otherwise: Position) -> Iterator[Finding]:
+    if is_local_registry(node):
+        return
+    position = node_at(root, path)[1] if node is not None else otherwise
+    for key in ("username", "password"):
+        given = child(node, key)
+        if blank(given):
+            at = given.position if given is not None else position
+            yield Finding((*path, key), "is required", at, expected="a text, or a list with the name of a secret")
+
+
+def _roles(root: MapNode) -> Iterator[Finding]:
+    primary = primary_role_name(root)
+    own: list[Finding] = []
+    for role in by_name(role_nodes(root)):
+        settings = child(role.settings, "proxy")
+        own += _proxy(("servers", role.name, "proxy"), settings)
+    yield from own
+    if own or list(_proxy(("proxy",), root.get("proxy"))):
+        return
+    for role in by_name(role_nodes(root)):
+        settings = child(role.settings, "proxy")
+        if isinstance(settings, MapNode):
+            # What only the merged settings show is reported under the root's name, at the role's place.
+            for finding in _proxy(("proxy",), role_proxy(root, role, primary)):
+                yield Finding(finding.path, finding.text, settings.position)
+
+
+def _proxy(path: KeyPath, node: Node | None) -> Iterator[Finding]:
+    if not isinstance(node, MapNode):
+        return
+    host, hosts, ssl = node.get("host"), node.get("hosts"), node.get("ssl")
+    if truthy(ssl) and blank(host) and blank(hosts):
+        yield Finding(path, "Must set a host to enable automatic SSL", ssl.position if ssl else node.position)
+    if host is not None and hosts is not None:
+        yield Finding(path, "Specify one of 'host' or 'hosts', not both", hosts.position)
+    yield from _certificate(path, ssl)
+    run = node.get("run")
+    publish = child(run, "publish")
+    published = (child(run, key) for key in ("http_port", "https_port", "bind_ips"))
+    if publish is not None and not truthy(publish) and not all(blank(setting) for setting in published):
+        message = "Cannot set http_port, https_port or bind_ips when publish is false"
+        yield Finding(path, message, publish.position)
+
+
+def _certificate(path: KeyPath, ssl: Node | None) -> Iterator[Finding]:
+    certificate, key = child(ssl, "certificate_pem"), child(ssl, "private_key_pem")
+    for present, absent, name, other in (
+        (certificate, key, "private_key_pem", "certificate_pem"),
+        (key, certificate, "certificate_pem", "private_key_pem"),
+    ):
+        if present is not None and not blank(present) and blank(absent):
+            message = f"Missing {name} setting (required when {other} is present)"
+            yield Finding(path, message, present.position)
+
+
+def _accessories(root: MapNode) -> Iterator[Finding]:
+    role_names = {role.name for role in role_nodes(root)}
+    for name, node in entries(root.get("accessories")):
+        if not isinstance(node, MapNode):
+            continue
+        path: KeyPath = ("accessories", name)
+        position = node_at(root, path)[1]
+        if sum(1 for key in _SELECTORS if node.get(key) is not None) != 1:
+            message = "specify one of `host`, `hosts`, `role`, `roles`, `tag` or `tags`"
+            yield Finding(path, message, position, Phase.RULE)
+        yield from _role_references(path, node, role_names)
+        yield from _proxy((*path, "proxy"), node.get("proxy"))
+        registry = node.get("registry")
+        if isinstance(registry, MapNode) and registry.entries:
+            yield from _registry(root, (*path, "registry"), registry, position)
+
+
+def _role_references(path: KeyPath, node: MapNode, role_names: set[str]) -> Iterator[Finding]:
+    wanted = [text(node.get("role")), *texts(node.get("roles"))]
+    unknown = [name for name in wanted if name is not None and name not in role_names]
+    if unknown:
+        at = node.get("roles") or node.get("role")
+        position = at.position if at is not None else node.position
+        plural = "s" if node.get("role") is None and len(unknown) > 1 else ""
+        known = f"one of {', '.join(sorted(role_names))}" if role_names else None
+        yield Finding(path, f"unknown role{plural} {', '.join(unknown)}", position, expected=known)
+
+
+def _aliases(root: MapNode) -> Iterator[Finding]:
+    section = root.get("aliases")
+    if not isinstance(section, MapNode):
+        return
+    for key, entry in section.entries.items():
+        name = str(key)
+        path: KeyPath = ("aliases", name)
+        if not re.fullmatch(r"[a-z0-9_-]+", name):
+            allowed = "lowercase letters, alphanumeric, hyphens and underscores"
+            message = f"Invalid alias name: '{name}'. Must only contain {allowed}."
+            yield Finding(path, message, entry.key_position)
+        elif name in BUILT_IN_COMMANDS:
+            yield Finding(path, f"Alias '{name}' conflicts with a built-in command.", entry.key_position)
+
+
+def _builder(root: MapNode) -> Iterator[Finding]:
+    node = root.get("builder")
+    path: KeyPath = ("builder",)
+    if node is not None and not isinstance(node, MapNode):
+        return
+    position = node_at(root, path)[1] if node is not None else root.position
+    arch = child(node, "arch")
+    if blank(arch) and not (isinstance(arch, ScalarNode) and arch.value is None):
+        yield Finding(path, "Builder arch not set", position, expected="arch: amd64, arch: arm64 or a list of both")
+    if not blank(pack := child(node, "pack")) and len(texts(arch)) > 1:
+        yield Finding(path, "buildpacks only support building for one arch", pack.position if pack else position)
+    local = child(node, "local")
+    if local is not None and not truthy(local) and blank(child(node, "remote")):
+        yield Finding(path, "Cannot disable local builds, no remote is set", local.position)
+
+
+def _output(root: MapNode) -> Iterator[Finding]:
+    for name, key, message in (
+        ("file", "path", "file path is required"),
+        ("otel", "endpoint", "OTel endpoint is required"),
+    ):
+        node = child(root, "output", name)
+        if isinstance(node, MapNode) and blank(node.get(key)):
+            position = node_at(root, ("output", name))[1]
+            yield Finding((), message, position, stage=RUNTIME_STAGE, label="ArgumentError")
+
+
+def _ssh(root: MapNode) -> Iterator[Finding]:
+    level = child(root, "ssh", "log_level")
+    name = string(level)
+    if level is not None and name is not None and name not in _LOG_LEVELS:
+        yield Finding(
+            (),
+            f"invalid log level: {name}",
+            level.position,
+            stage=RUNTIME_STAGE,
+            label="ArgumentError",
+            expected="debug, info, warn, error or fatal",
+        )
+    jump = child(root, "ssh", "proxy")
+    if jump is not None and text(jump) is not None and string(jump) is None and truthy(jump):
+        yield Finding(("ssh", "proxy"), "should be a string", jump.position, stage=RUNTIME_STAGE, label="NoMethodError")

@@ -1,0 +1,172 @@
+"""The schema's errors turned into findings with this tool's wording (spec/config.md 2.1 to 2.3)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from functools import cache
+from itertools import islice
+from typing import Any, Final
+
+import jsonschema_rs
+
+from pykamal.config.document import Key, ListNode, MapNode, Node, OtherKey, ScalarNode, Symbol
+from pykamal.config.schema import bundle, resolved, schema_node
+from pykamal.config.validation.finding import Finding, KeyPath, Phase, described
+from pykamal.core.source import Position
+
+_TYPE_WORDS: Final = {
+    "array": "an array",
+    "boolean": "a boolean",
+    "integer": "an integer",
+    "object": "a hash",
+    "string": "a string",
+}
+_KEYWORD_ORDER: Final = ("type", "not", "const", "enum", "pattern", "minProperties", "maxProperties", "maxItems")
+_MOST_ERRORS: Final = 5000
+_FORMER_KEYS: Final = {"traefik": "proxy", "healthcheck": "proxy/healthcheck"}
+"""Keys of Kamal 1, and where their settings went."""
+
+
+def structural_findings(root: MapNode) -> list[Finding]:
+    """Everything that the schema finds wrong, at most one finding for a value."""
+    findings: list[Finding] = []
+    by_value: dict[KeyPath, tuple[int, Finding]] = {}
+    for error in islice(_validator().iter_errors(_json_value(root)), _MOST_ERRORS):
+        path: KeyPath = tuple(error.instance_path)
+        schema_path = list(error.schema_path)
+        keyword = _keyword(schema_path)
+        if keyword in ("additionalProperties", "falseSchema"):
+            findings += _unknown_keys(root, path, error.kind.as_dict().get("unexpected", ()), schema_path)
+        elif keyword in _KEYWORD_ORDER:
+            rank = _KEYWORD_ORDER.index(keyword)
+            if path not in by_value or rank < by_value[path][0]:
+                by_value[path] = (rank, _value_finding(root, path, keyword, schema_path))
+    reported: set[tuple[KeyPath, str]] = set()
+    for _, finding in by_value.values():
+        if (finding.path, finding.text) not in reported:
+            reported.add((finding.path, finding.text))
+            findings.append(finding)
+    return findings
+
+
+@cache
+def _validator() -> Any:
+    return jsonschema_rs.Draft202012Validator(bundle())
+
+
+def _keyword(schema_path: list[Any]) -> str:
+    return str(schema_path[-1])
+
+
+def _value_finding(root: MapNode, path: KeyPath, keyword: str, schema_path: list[Any]) -> Finding:
+    schema = schema_node(schema_path[:-1])
+    node, key_position = node_at(root, path)
+    expected, text = _wording(schema, keyword, node)
+    levels = schema.get("x-at-parent", 0)
+    return Finding(
+        path[: len(path) - levels],
+        text,
+        key_position if isinstance(node, ScalarNode) and node.value is None else node.position,
+        Phase.TYPE if keyword == "type" and not levels else Phase.RULE,
+        expected=expected,
+        found=described(node),
+    )
+
+
+def _wording(schema: dict[str, Any], keyword: str, node: Node) -> tuple[str | None, str]:
+    """What was expected, if it can be said shortly, and the message."""
+    if keyword == "pattern":
+        text = schema["x-pattern-message"]
+        return text.removeprefix("should be "), text
+    if keyword in ("minProperties", "maxProperties"):
+        return "one host with its tags", schema["x-count-message"]
+    if keyword == "enum":
+        value = node.text if isinstance(node, ScalarNode) else ""
+        return " or ".join(schema["enum"]), schema["x-message"].format(value=value)
+    if "x-message" in schema:
+        message: str = schema["x-message"]
+        return (message.removeprefix("should be ") if message.startswith("should be ") else None), message
+    expected = schema.get("x-expected") or _expected(schema["type"])
+    return expected, f"should be {expected}"
+
+
+def _expected(types: str | list[str]) -> str:
+    names = [types] if isinstance(types, str) else types
+    return " or ".join(_TYPE_WORDS[name] for name in sorted(names) if name in _TYPE_WORDS)
+
+
+def _unknown_keys(root: MapNode, path: KeyPath, unknown: Iterable[str], schema_path: list[Any]) -> list[Finding]:
+    """One finding a key; the first carries Ruby Kamal's message, which names all."""
+    schema = resolved(schema_node(schema_path[:-1]))
+    node, _ = node_at(root, path)
+    if not isinstance(node, MapNode):
+        return []
+    names = set(unknown)
+    found = [(str(key), entry.key_position) for key, entry in node.entries.items() if json_key(key, path) in names]
+    if not found:
+        return []
+    prefix = f"{'/'.join(str(step) for step in path)}: " if path else ""
+    listed = ", ".join(name for name, _ in found)
+    together = f"{prefix}unknown key{'s' if len(found) > 1 else ''}: {listed}"
+    return [
+        Finding(
+            path,
+            f"unknown key: {name}",
+            position,
+            Phase.UNKNOWN_KEYS,
+            ruby_message=together,
+            suggestion=_nearest(name, schema.get("properties", {}), root_level=not path),
+        )
+        for name, position in found
+    ]
+
+
+def _nearest(name: str, known: Iterable[str], *, root_level: bool) -> str | None:
+    if root_level and name in _FORMER_KEYS:
+        return _FORMER_KEYS[name]
+    candidates = list(known)
+    nearest = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
+    if not nearest:
+        folded = {candidate.replace("_", ""): candidate for candidate in candidates}
+        nearest = [folded[key] for key in [name.replace("-", "").replace("_", "").lower()] if key in folded]
+    return nearest[0] if nearest else None
+
+
+def node_at(root: Node, path: KeyPath) -> tuple[Node, Position]:
+    """The node at a path of the validator and the position of its key (its own in a list)."""
+    node, key_position = root, root.position
+    for depth, step in enumerate(path):
+        if isinstance(node, ListNode):
+            node = node.items[int(step)]
+            key_position = node.position
+        elif isinstance(node, MapNode):
+            entry = node.entries.get(str(step)) or next(
+                entry for key, entry in node.entries.items() if json_key(key, path[:depth]) == step
+            )
+            node, key_position = entry.node, entry.key_position
+    return node, key_position
+
+
+def json_key(key: Key, path: KeyPath) -> str:
+    """A key as the validator sees it: a symbol is its name at the root and something unknown below."""
+    if isinstance(key, OtherKey) and isinstance(key.value, Symbol) and path:
+        return f":{key.value.name}"
+    return str(key)
+
+
+def _json_value(node: Node, path: KeyPath = ()) -> Any:
+    """The node as the validator's plain data: dates become null and floats fractions, which no type of ours means."""
+    match node:
+        case MapNode(entries=entries):
+            return {json_key(key, path): _json_value(entry.node, (*path, str(key))) for key, entry in entries.items()}
+        case ListNode(items=items):
+            return [_json_value(item, (*path, index)) for index, item in enumerate(items)]
+        case ScalarNode(value=Symbol(name=name)):
+            return name
+        case ScalarNode(value=float()):
+            return 0.5
+        case ScalarNode(value=bool() | int() | str() as value):
+            return value
+        case _:
+            return None

@@ -1,0 +1,235 @@
+"""YAML text into nodes as Ruby's Psych reads it, never making an object from a tag (spec/config.md 1.4)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from yaml.error import MarkedYAMLError, YAMLError
+from yaml.events import (
+    AliasEvent,
+    DocumentEndEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from yaml.parser import ParserError
+
+from pykamal.config.document import Entry, Key, ListNode, MapNode, Node, OtherKey, ScalarNode, Value, ruby_text
+from pykamal.config.limits import MAXIMUM_DEPTH, MAXIMUM_NODES
+from pykamal.config.problems import refusal
+from pykamal.config.rendered import Rendered
+from pykamal.config.scalars import typed
+from pykamal.core.errors import ConfigurationError
+from pykamal.core.source import Position
+
+_YAML_TAG = "tag:yaml.org,2002:"
+
+
+def read_yaml(rendered: Rendered) -> tuple[Node | None, list[str]]:
+    """The first document's root, None when there is none, and warnings about what was read in an unexpected way.
+
+    Raises ConfigurationError for text that is no YAML, that goes beyond a limit, or that asks for objects by tag.
+    """
+    composer = _Composer(rendered)
+    try:
+        return composer.document(), composer.warnings
+    except YAMLError as error:
+        raise _syntax_error(error, rendered) from None
+
+
+class _Composer:
+    def __init__(self, rendered: Rendered) -> None:
+        self.warnings: list[str] = []
+        self._rendered = rendered
+        self._parser = _parser(rendered.text)
+        self._anchors: dict[str, Node | None] = {}
+        self._count = 0
+
+    def document(self) -> Node | None:
+        while True:
+            event = self._next()
+            if event is None or isinstance(event, DocumentEndEvent):
+                return None
+            if isinstance(event, (ScalarEvent, SequenceStartEvent, MappingStartEvent, AliasEvent)):
+                return self._node(event, 1)
+
+    def _next(self) -> Any:
+        return self._parser.get_event()
+
+    def _position(self, event: Any) -> Position:
+        return self._rendered.position(event.start_mark.line, event.start_mark.column)
+
+    def _node(self, event: Any, depth: int) -> Node:
+        self._count += 1
+        position = self._position(event)
+        if depth > MAXIMUM_DEPTH:
+            raise self._refused(f"mappings and lists are nested deeper than {MAXIMUM_DEPTH} levels", position)
+        self._check_count(self._count, position)
+        if isinstance(event, AliasEvent):
+            return self._aliased(str(event.anchor), position)
+        anchor = event.anchor
+        if anchor is not None:
+            self._anchors[anchor] = None
+        node: Node
+        if isinstance(event, ScalarEvent):
+            node = self._scalar(event, position)
+        elif isinstance(event, SequenceStartEvent):
+            self._check_container_tag(event.tag, position)
+            node = self._list(position, depth)
+        else:
+            self._check_container_tag(event.tag, position)
+            node = self._map(position, depth)
+        self._check_count(node.size, position)
+        if anchor is not None:
+            self._anchors[anchor] = node
+        return node
+
+    def _check_count(self, count: int, position: Position) -> None:
+        if count > MAXIMUM_NODES:
+            raise self._refused(f"more than {MAXIMUM_NODES} keys and values, aliases expanded", position)
+
+    def _aliased(self, anchor: str, position: Position) -> Node:
+        if anchor not in self._anchors:
+            raise refusal(
+                f"An alias referenced an unknown anchor: {anchor}",
+                position=position,
+                source=self._rendered.source,
+                label="Psych::AnchorNotDefined",
+                hint="Anchors must stand before their aliases, in the same file.",
+            )
+        node = self._anchors[anchor]
+        if node is None:
+            raise self._refused(f"the anchor {anchor} contains itself", position)
+        return node
+
+    def _list(self, position: Position, depth: int) -> ListNode:
+        items: list[Node] = []
+        size = 1
+        while not isinstance(event := self._next(), SequenceEndEvent):
+            item = self._node(event, depth + 1)
+            size += item.size
+            self._check_count(size, position)
+            items.append(item)
+        return ListNode(items, position, size)
+
+    def _map(self, position: Position, depth: int) -> MapNode:
+        entries: dict[Key, Entry] = {}
+        written: set[Key] = set()
+        size = 1
+        while not isinstance(event := self._next(), MappingEndEvent):
+            key_node = self._node(event, depth + 1)
+            key = self._key(key_node)
+            value_event = self._next()
+            node = self._node(value_event, depth + 1)
+            entry = Entry(key_node.position, node)
+            to_merge = _mappings_to_merge(node, isinstance(value_event, AliasEvent)) if key == "<<" else None
+            if to_merge is not None:
+                for mapping in to_merge:
+                    size += mapping.size
+                    entries.update(mapping.entries)
+            else:
+                if key in written:
+                    self.warnings.append(f"{key_node.position}: {key} is written twice; the last one counts")
+                written.add(key)
+                size += 1 + node.size
+                entries[key] = entry
+            self._check_count(size, position)
+        return MapNode(entries, position, size)
+
+    def _key(self, node: Node) -> Key:
+        if not isinstance(node, ScalarNode):
+            raise self._refused("a key must be a plain value, not a list or a mapping", node.position)
+        return node.value if isinstance(node.value, str) else OtherKey.of(node.value)
+
+    def _scalar(self, event: Any, position: Position) -> ScalarNode:
+        plain = not event.style
+        tag = event.tag
+        if tag is not None and tag.startswith(("!ruby/", f"{_YAML_TAG}ruby/", f"{_YAML_TAG}python/", "!python/")):
+            raise self._object_tag(tag, position)
+        value = _tagged(event.value, tag, plain)
+        if plain and isinstance(value, (int, float)) and not isinstance(value, bool):
+            self._warn_of_surprise(event.value, value, position)
+        return ScalarNode(value, position, event.value, plain)
+
+    def _warn_of_surprise(self, text: str, value: int | float, position: Position) -> None:
+        if ":" in text or "," in text:
+            number = ruby_text(value)
+            self.warnings.append(
+                f"{position}: YAML reads {text} as the number {number}; write '{text}' to keep the text"
+            )
+
+    def _check_container_tag(self, tag: str | None, position: Position) -> None:
+        if tag is not None and "/" in tag.removeprefix(_YAML_TAG):
+            raise self._object_tag(tag, position)
+
+    def _object_tag(self, tag: str, position: Position) -> ConfigurationError:
+        return self._refused(f"the tag {tag} asks for an object, which is never made from YAML", position)
+
+    def _refused(self, message: str, position: Position) -> ConfigurationError:
+        return refusal(message, position=position, source=self._rendered.source)
+
+
+def _mappings_to_merge(node: Node, aliased: bool) -> list[MapNode] | None:
+    """The mappings of a `<<`, in the order to lay them down; None when it is an ordinary key."""
+    if isinstance(node, MapNode):
+        return [node]
+    if isinstance(node, ListNode) and not aliased:
+        mappings = [item for item in reversed(node.items) if isinstance(item, MapNode)]
+        if len(mappings) == len(node.items):
+            return [_united(mappings)]
+    return None
+
+
+def _united(mappings: list[MapNode]) -> MapNode:
+    entries: dict[Key, Entry] = {}
+    for mapping in mappings:
+        entries.update(mapping.entries)
+    size = 1 + sum(1 + entry.node.size for entry in entries.values())
+    return MapNode(entries, mappings[0].position if mappings else Position(""), size)
+
+
+def _tagged(text: str, tag: str | None, plain: bool) -> Value:
+    match tag and tag.removeprefix(_YAML_TAG):
+        case "str" | "!" | "!str":
+            return text
+        case "binary" | "!binary":
+            try:
+                return base64.b64decode(text, validate=False).decode("utf-8", "replace")
+            except (binascii.Error, ValueError):
+                return text
+        case "int" | "float" | "bool" | "null":
+            return typed(text)
+        case _:
+            return typed(text) if plain else text
+
+
+def _parser(text: str) -> Any:
+    try:
+        from yaml import _yaml as libyaml  # noqa: PLC0415 - absent without libyaml
+    except ImportError:
+        from pykamal.config.yaml_pure import PureParser  # noqa: PLC0415
+
+        return PureParser(text)
+    return libyaml.CParser(text)
+
+
+def _syntax_error(error: YAMLError, rendered: Rendered) -> ConfigurationError:
+    """The message has Psych's form, whose line and column are those of the construct that was being read."""
+    if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
+        problem = str(error).split(": ")[-1].split("\n")[0]
+        return refusal(f"(<unknown>): {problem} at line 1 column 1", label="Psych::SyntaxError")
+    mark = error.context_mark or error.problem_mark
+    line, column = mark.line + 1, mark.column + 1
+    if error.context_mark is None and isinstance(error, ParserError):
+        line = column = 1
+    problem = " ".join(filter(None, (error.problem, error.context)))
+    return refusal(
+        f"(<unknown>): {problem} at line {line} column {column}",
+        position=rendered.position(error.problem_mark.line, error.problem_mark.column),
+        source=rendered.source,
+        label="Psych::SyntaxError",
+    )
