@@ -1,0 +1,197 @@
+"""Lines about the engine, registries, pruning and servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pykamal.commands import docker, prune, registry, server
+from pykamal.commands.command import Command, Effect
+from pykamal.config.models import Registry
+from pykamal.core.sensitive import Sensitive
+from tests.unit.commands_shell import SHELLS, run
+from tests.unit.samples import config, role
+
+pytestmark = pytest.mark.unit
+
+CONFIG = config(role("web", "10.0.0.1"), registry=Registry("ghcr.io"))
+IMAGE = "ghcr.io/acme/app:v1"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected", "may_fail"),
+    [
+        (docker.pull(IMAGE), f"docker pull {IMAGE}", False),
+        (docker.remove_image(IMAGE, True), f"docker image rm --force {IMAGE}", True),
+        (docker.remove_image(IMAGE, False), f"docker image rm {IMAGE}", True),
+        (docker.tag(IMAGE, "x:latest"), f"docker tag {IMAGE} x:latest", False),
+        (
+            docker.inspect_label(CONFIG, IMAGE),
+            (
+                f"docker inspect -f '{{{{ .Config.Labels.service }}}}' {IMAGE} | grep -x app "
+                f"|| (echo \"Image {IMAGE} is missing the 'service' label\" && exit 1)"
+            ),
+            False,
+        ),
+        (docker.mirrors(), "docker info --format '{{index .RegistryConfig.Mirrors 0}}'", True),
+        (registry.logout("ghcr.io"), "docker logout ghcr.io", False),
+        (registry.logout(None), "docker logout", False),
+        (
+            registry.start_local(5555),
+            (
+                "docker start kamal-docker-registry || docker run --detach -p 127.0.0.1:5555:5000 "
+                "--name kamal-docker-registry registry:3"
+            ),
+            False,
+        ),
+        (registry.remove_local(), "docker stop kamal-docker-registry && docker rm kamal-docker-registry", True),
+        (
+            prune.containers(CONFIG, 5),
+            (
+                "docker ps -q -a --filter label=service=app --filter status=created --filter status=exited "
+                "--filter status=dead | tail -n +6 | while read container_id; do docker rm $container_id; done"
+            ),
+            False,
+        ),
+        (prune.dangling_images(CONFIG), "docker image prune --force --filter label=service=app", False),
+        (
+            prune.tagged_images(CONFIG),
+            (
+                "docker image ls --filter label=service=app --format '{{.ID}} {{.Repository}}:{{.Tag}}' "
+                "| grep -v -w \"$(docker container ls -a --format '{{.Image}}\\|' --filter label=service=app "
+                "| tr -d '\\n')ghcr.io/acme/app:latest\\|ghcr.io/acme/app:<none>\" "
+                "| while read image tag; do docker rmi $tag; done"
+            ),
+            False,
+        ),
+        (server.make_run_directory(), "mkdir -p .kamal", False),
+        (server.count_apps(), "ls .kamal/apps | wc -l", False),
+        (server.remove_app_directory(CONFIG), "rm -r .kamal/apps/app", True),
+        (server.docker_version(), "docker -v", True),
+        (
+            server.can_administer(),
+            '[ "${EUID:-$(id -u)}" -eq 0 ] || sudo -nl usermod >/dev/null',
+            True,
+        ),
+        (server.is_root(), '[ "${EUID:-$(id -u)}" -eq 0 ]', True),
+        (
+            server.install_docker_script(),
+            "sh -c 'curl -fsSL https://get.docker.com || wget -O - https://get.docker.com || echo \"exit 1\"' | sh",
+            False,
+        ),
+        (server.in_docker_group(), 'id -nG "${USER:-$(id -un)}" | grep -qw docker', True),
+        (server.add_to_docker_group(), 'sudo -n usermod -aG docker "${USER:-$(id -un)}"', False),
+    ],
+)
+def test_lines(line: Command, expected: str, may_fail: bool) -> None:
+    """spec/cli.md 14.1, 14.9, 14.10 and 15.4: lines and marks F."""
+    assert (str(line), line.may_fail) == (expected, may_fail)
+
+
+def test_what_only_reads() -> None:
+    """design.md, rule 2: reads are known from changes."""
+    reads = [docker.inspect_label(CONFIG, IMAGE), docker.mirrors(), server.count_apps(), server.can_administer()]
+    changes = [docker.create_network(), docker.pull(IMAGE), prune.containers(CONFIG, 5), prune.tagged_images(CONFIG)]
+    assert all(line.effect is Effect.READ for line in reads)
+    assert all(line.effect is Effect.CHANGE for line in changes)
+
+
+ENGINE = """
+docker() {
+  case "$1 $2" in
+    "network inspect") test -e "$3" && echo "[]" || { echo "network $3 not found" >&2; return 1; } ;;
+    "network create") CREATE ;;
+  esac
+}
+"""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("create", "there", "status"),
+    [
+        ('touch "$3"; echo id', False, 0),
+        ("echo unreachable; return 1", True, 0),
+        ('touch "$3"; return 1', False, 0),
+        ('echo "no space" >&2; return 1', False, 1),
+    ],
+)
+def test_network(shell: str, create: str, there: bool, status: int, tmp_path: Path) -> None:
+    """spec/cli.md 14.7, 20.2: one command makes the network, silent when it is there, also when somebody was faster."""
+    if there:
+        (tmp_path / "kamal").touch()
+    line = ENGINE.replace("CREATE", create) + docker.create_network().wire()
+    result = run(line, directory=tmp_path, shell=shell)
+    assert (result.returncode, result.stdout) == (status, b"")
+    assert (b"no space" in result.stderr) is (status == 1)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(("label", "status"), [("app", 0), ("apple", 1), ("", 1)])
+def test_label(shell: str, label: str, status: int) -> None:
+    """spec/cli.md 15.4: the image's label is the service exactly."""
+    result = run(f"docker() {{ echo {label}; }}\n{docker.inspect_label(CONFIG, IMAGE).wire()}", shell=shell)
+    assert result.returncode == status
+    assert (b"is missing the 'service' label" in result.stdout) is (status == 1)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_login_keeps_the_password_off_the_command_line(shell: str) -> None:
+    """spec/cli.md 22, quirk 24: `--password-stdin`; user and password are redacted."""
+    line = registry.login("ghcr.io", Sensitive("jane"), Sensitive("pa$$ 'word`"))
+    assert str(line) == "printf '%s' [REDACTED] | docker login ghcr.io -u [REDACTED] --password-stdin"
+    result = run('docker() { echo "$*"; cat; }\n' + line.wire(), shell=shell)
+    assert result.stdout == b"login ghcr.io -u jane --password-stdin\npa$$ 'word`"
+
+
+def test_login_to_docker_hub() -> None:
+    """spec/config.md 6.2: without a server the argument is omitted."""
+    line = registry.login(None, "jane", "x")
+    assert str(line) == "printf '%s' [REDACTED] | docker login -u \"jane\" --password-stdin"
+
+
+def test_prune_keeps_the_newest(tmp_path: Path) -> None:
+    """spec/cli.md 14.10: N = retain + 1, counted from the newest; nothing to prune is no error."""
+    docker_program = 'docker() { [ "$1" = ps ] && cat ids || echo "$*"; }\n'
+    (tmp_path / "ids").write_text("c5\nc4\nc3\nc2\nc1\n")
+    result = run(docker_program + prune.containers(CONFIG, 3).wire(), directory=tmp_path)
+    assert result.stdout == b"rm c2\nrm c1\n"
+    assert run(docker_program + prune.containers(CONFIG, 9).wire(), directory=tmp_path).returncode == 0
+
+
+def test_prune_spares_images_in_use(tmp_path: Path) -> None:
+    """spec/cli.md 14.10: images of containers, the latest tag and dangling images stay."""
+    docker_program = """docker() {
+      case "$1" in
+        image) printf '%s\\n' "i1 ghcr.io/acme/app:v1" "i2 ghcr.io/acme/app:v2" "i3 ghcr.io/acme/app:latest" \\
+                 "i4 ghcr.io/acme/app:<none>" ;;
+        container) echo 'ghcr.io/acme/app:v2\\|' ;;
+        rmi) echo "$*" ;;
+      esac
+    }
+    """
+    result = run(docker_program + prune.tagged_images(CONFIG).wire(), directory=tmp_path)
+    assert result.stdout == b"rmi ghcr.io/acme/app:v1\n"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("manager", "called"),
+    [
+        ("apt-get", "apt-get install -y -q docker.io"),
+        ("apk", "apk add docker"),
+        ("dnf", "dnf install -y moby-engine"),
+        ("none", ""),
+    ],
+)
+def test_packages(shell: str, manager: str, called: str, tmp_path: Path) -> None:
+    """server.install_docker_packages: the host's own package manager, or a failure that leads to the next way."""
+    tools = ("apt-get", "apk", "dnf", "service", "rc-update", "systemctl")
+    for tool in (name for name in tools if name == manager or name in tools[3:]):
+        (tmp_path / tool).write_text(f'#!/bin/sh\necho "{tool} $*"\n')
+        (tmp_path / tool).chmod(0o755)
+    line = f"PATH={tmp_path}; EUID=0; id() {{ echo 0; }}\n" if shell == "dash" else f"PATH={tmp_path}\n"
+    result = run(line + server.install_docker_packages().wire(), shell=shell)
+    assert called in result.stdout.decode()
+    assert (result.returncode == 0) is (manager != "none")
