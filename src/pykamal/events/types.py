@@ -97,7 +97,8 @@ class Connected(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandStarted(Event):
     """`id` is 8 hex digits, unique in the run; `host` is None on this machine; `exchange` numbers the round trip
-    on the host that carries the command, so that the commands of one script share it."""
+    on the host that carries the command, so that the commands of one script share it. `shown` commands are for the
+    user to follow as they run, whatever the verbosity."""
 
     id: str
     command: str
@@ -106,6 +107,7 @@ class CommandStarted(Event):
     quiet: bool = False
     step: str | None = None
     exchange: int = 0
+    shown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,7 @@ class CommandOutput(Event):
     host: str | None
     stream: Stream
     text: str
+    shown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,3 +156,10 @@ class HostResult(Event):
     text: str
     kind: str | None = "App"
     raw: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result(Event):
+    """What the user asked to see and that is not one host's: a plan, the configuration."""
+
+    text: str

@@ -10,6 +10,7 @@ from typing import Protocol, Self
 from pykamal.commands.command import Command
 from pykamal.commands.script import Script, Step
 from pykamal.core.errors import CommandFailed
+from pykamal.core.sensitive import Sensitive
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,13 @@ class LocalRunner(Protocol):
         *,
         name: str = "",
         check: bool = True,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str | Sensitive] | None = None,
         directory: str | None = None,
         shown: bool = False,
+        inherit_stdin: bool = False,
     ) -> StepResult:
-        """Run one command through `sh`. `environment` is added to the caller's; `shown` passes output on at once."""
+        """Run one command. `environment` is added to the caller's.
+
+        `shown` output is for the user to follow, whatever the verbosity; `inherit_stdin` lets the command ask the user.
+        """
         ...

@@ -1,0 +1,95 @@
+"""The OpenSSH client configuration files, as far as they count for a host (spec/cli.md 7)."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from asyncssh import ConfigParseError
+from asyncssh.config import SSHClientConfig
+
+from pykamal.core.errors import ConfigurationError
+from pykamal.transport.hosts import HostAddress
+
+DEFAULT_FILES: Final = ("~/.ssh/config", "/etc/ssh_config", "/etc/ssh/ssh_config", "./.ssh/config")
+
+_USER_KNOWN_HOSTS: Final = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+_GLOBAL_KNOWN_HOSTS: Final = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """What the files say of one host; None and empty where they are silent. Paths are expanded."""
+
+    address: str
+    user: str | None
+    port: int | None
+    host_key_alias: str | None
+    jumps: str | None
+    proxy_command: str | None
+    identity_files: tuple[str, ...]
+    identities_only: bool
+    identity_agent: str | None
+    connect_timeout: float | None
+    user_known_hosts: tuple[str, ...]
+    global_known_hosts: tuple[str, ...]
+
+
+def config_files(setting: bool | Sequence[str] | None) -> tuple[str, ...]:
+    """The files that exist, for the value of `ssh.config`: None and True the default ones, False none."""
+    if setting is False:
+        return ()
+    names = DEFAULT_FILES if setting is None or setting is True else setting
+    paths = [str(Path(name).expanduser()) for name in names]
+    return tuple(path for path in paths if os.access(path, os.R_OK))
+
+
+def settings_for(host: HostAddress, files: Sequence[str]) -> HostSettings:
+    """Read the files for a host. Raises `ConfigurationError` for a file that cannot be understood."""
+    try:
+        loaded = SSHClientConfig.load(
+            None,
+            [Path(file) for file in files],
+            False,
+            False,
+            False,
+            getpass.getuser(),
+            host.user or (),
+            host.name,
+            host.port or (),
+        )
+    except (ConfigParseError, OSError) as error:
+        raise ConfigurationError(
+            f"ssh configuration: {error}",
+            hint="correct the file, or name other files (or none: false) with ssh/config in deploy.yml",
+        ) from error
+    return HostSettings(
+        address=str(loaded.get("Hostname") or host.name),
+        user=_text(loaded.get("User")),
+        port=cast("int | None", loaded.get("Port")),
+        host_key_alias=_text(loaded.get("HostKeyAlias")),
+        jumps=_text(loaded.get("ProxyJump")),
+        proxy_command=_text(loaded.get("ProxyCommand")),
+        identity_files=_paths(loaded.get("IdentityFile") or ()),
+        identities_only=bool(loaded.get("IdentitiesOnly")),
+        identity_agent=_text(loaded.get("IdentityAgent")),
+        connect_timeout=cast("float | None", loaded.get("ConnectTimeout")),
+        user_known_hosts=_paths(_files(loaded.get("UserKnownHostsFile"), _USER_KNOWN_HOSTS)),
+        global_known_hosts=_paths(_files(loaded.get("GlobalKnownHostsFile"), _GLOBAL_KNOWN_HOSTS)),
+    )
+
+
+def _files(value: Any, default: Sequence[str]) -> Sequence[str]:
+    return default if value is None else cast(Sequence[str], value)
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if value else None
+
+
+def _paths(values: Any) -> tuple[str, ...]:
+    return tuple(str(Path(value).expanduser()) for value in values)

@@ -1,0 +1,209 @@
+"""Opens SSH connections: the way that the configuration describes, to a host that is trusted, with a key it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import asyncssh
+
+from pykamal.commands.ssh_client import proxy_arguments
+from pykamal.config.models import Extension, Ssh
+from pykamal.core.errors import AuthenticationRefused, ConnectionFailed, HostUnreachable
+from pykamal.core.sensitive import Sensitive
+from pykamal.events import Bus, Connected
+from pykamal.transport.client_config import HostSettings, config_files, settings_for
+from pykamal.transport.dialing import Dialer
+from pykamal.transport.host_keys import HostKeyCheck, known_hosts_files
+from pykamal.transport.hosts import HostAddress, parse_host, parse_jumps
+from pykamal.transport.identities import Identities, Keyring, agent_socket
+from pykamal.transport.ssh import SshSession
+
+LOGIN_SECONDS: Final = 30.0
+"""How long key exchange and authentication may take, and a jump host or ProxyCommand before them."""
+
+KEEPALIVE_COUNT: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """One end of a connection: the host or a jump host on the way to it. `label` is what people call it."""
+
+    label: str
+    address: HostAddress
+    settings: HostSettings
+
+    @property
+    def port(self) -> int:
+        return self.address.port or self.settings.port or asyncssh.DEFAULT_PORT
+
+    @property
+    def user(self) -> str | None:
+        return self.address.user or self.settings.user
+
+
+class Connector:
+    """Opens connections with the settings of one configuration. Hosts behind one jump host share its connection."""
+
+    def __init__(
+        self,
+        ssh: Ssh,
+        bus: Bus,
+        *,
+        extension: Extension,
+        dns_retries: int = 3,
+        key_data: Sequence[str | Sensitive] = (),
+    ) -> None:
+        self._ssh = ssh
+        self._bus = bus
+        self._extension = extension
+        self._dns_retries = dns_retries
+        self._files = config_files(ssh.config)
+        self._keyring = Keyring(key_data)
+        self._jumps: dict[tuple[HostAddress, ...], asyncio.Task[asyncssh.SSHClientConnection]] = {}
+
+    async def open(self, host: str) -> SshSession:
+        """Connect to a host of deploy.yml. Raises the members of `ConnectionFailed`."""
+        started = time.monotonic()
+        written = parse_host(host)
+        address = HostAddress(written.name, written.user or self._ssh.user, written.port or self._ssh.port)
+        target = _Target(host, address, settings_for(address, self._files))
+        jumps = parse_jumps(self._ssh.proxy or self._jumps_of(target))
+        command = None if jumps else self._ssh.proxy_command or target.settings.proxy_command
+        if command:
+            way: dict[str, Any] = {
+                "tunnel": None,
+                "proxy_command": proxy_arguments(
+                    command, host=target.settings.address, port=target.port, user=target.user or "", name=address.name
+                ),
+            }
+        else:
+            way = {"tunnel": await self._jump(jumps) if jumps else self._dialer(target)}
+        connection = await self._connect(target, way)
+        self._bus.emit(Connected(host=host, seconds=time.monotonic() - started))
+        return SshSession(connection, host=host, user=address.user or "", bus=self._bus)
+
+    async def close(self) -> None:
+        """Close the connections to jump hosts and the agent."""
+        for opening in self._jumps.values():
+            opening.cancel()
+            if opening.done() and not opening.cancelled() and opening.exception() is None:
+                opening.result().close()
+        self._jumps.clear()
+        self._keyring.close()
+
+    # -- the way
+
+    def _jumps_of(self, target: _Target) -> str:
+        if self._ssh.proxy_command:
+            return ""
+        jumps = target.settings.jumps
+        return "" if jumps is None or jumps.lower() == "none" else jumps
+
+    def _dialer(self, target: _Target) -> Dialer:
+        return Dialer(
+            target.label,
+            self._bus,
+            dns_retries=self._dns_retries,
+            connect_seconds=target.settings.connect_timeout,
+        )
+
+    async def _jump(self, jumps: tuple[HostAddress, ...]) -> asyncssh.SSHClientConnection:
+        """The connection to the last of the jump hosts, opened once for all hosts behind it."""
+        opening = self._jumps.get(jumps)
+        if opening is None or (opening.done() and (opening.exception() or opening.result().is_closed())):
+            opening = self._jumps[jumps] = asyncio.ensure_future(self._open_jump(jumps))
+        return await asyncio.shield(opening)
+
+    async def _open_jump(self, jumps: tuple[HostAddress, ...]) -> asyncssh.SSHClientConnection:
+        address = jumps[-1]
+        target = _Target(f"jump host {address.name}", address, settings_for(address, self._files))
+        tunnel = await self._jump(jumps[:-1]) if len(jumps) > 1 else self._dialer(target)
+        return await self._connect(target, {"tunnel": tunnel})
+
+    # -- one connection
+
+    async def _connect(self, target: _Target, way: dict[str, Any]) -> asyncssh.SSHClientConnection:
+        settings = target.settings
+        check = HostKeyCheck(
+            target.label,
+            settings.host_key_alias or settings.address,
+            target.port if settings.host_key_alias is None else asyncssh.DEFAULT_PORT,
+            policy=self._extension.host_key_policy,
+            files=known_hosts_files(self._extension, settings),
+            user=target.user or "",
+        )
+        agent_path = agent_socket(settings.identity_agent)
+        identities = await self._keyring.identities(
+            files=self._ssh.keys or settings.identity_files,
+            default_files=not (self._ssh.keys or settings.identity_files or self._ssh.key_data),
+            only_these=self._ssh.keys_only or settings.identities_only,
+            agent_path=agent_path,
+        )
+        options: dict[str, Any] = {
+            **way,
+            "config": list(self._files) or None,
+            "port": target.port,
+            "client_factory": lambda: check,
+            "known_hosts": _nothing_known,
+            "server_host_key_algs": check.algorithms,
+            "client_keys": list(identities.pairs) or None,
+            "agent_path": None,
+            "agent_forwarding": agent_path if self._ssh.forward_agent and agent_path else False,
+            "preferred_auth": ["publickey"],
+            "gss_host": None,
+            "gss_kex": False,
+            "gss_auth": False,
+            "x509_trusted_certs": None,
+            "compression_algs": None,
+            "keepalive_interval": self._ssh.keepalive_interval,
+            "keepalive_count_max": KEEPALIVE_COUNT,
+            "connect_timeout": None,
+            "login_timeout": 0,
+        }
+        if target.user:
+            options["username"] = target.user
+        try:
+            async with asyncio.timeout(LOGIN_SECONDS):
+                connection = await asyncssh.connect(settings.address, **options)
+        except asyncssh.PermissionDenied as error:
+            check.remember()
+            raise self._refused(target, identities, error) from error
+        except (asyncssh.Error, OSError, TimeoutError) as error:
+            raise check.refusal or _unreachable(target, error) from error
+        check.remember()
+        return connection
+
+    def _refused(self, target: _Target, identities: Identities, error: asyncssh.Error) -> AuthenticationRefused:
+        tried = [f"tried {name}" for name in identities.tried] or ["no key to try"]
+        return AuthenticationRefused(
+            f"{target.label} refuses to let {target.user or 'this user'} in: {error.reason}",
+            host=target.label,
+            details=(*tried, *(f"not usable: {problem}" for problem in identities.problems)),
+            hint="add one of these public keys to ~/.ssh/authorized_keys of that user on the host, "
+            "or name the right key with ssh/keys in deploy.yml, or the right user with ssh/user",
+        )
+
+
+def _nothing_known(_host: str, _address: str, _port: int | None) -> tuple[list[Any], ...]:
+    """Leaves every decision about host keys to `HostKeyCheck`."""
+    return [], [], [], [], [], [], []
+
+
+def _unreachable(target: _Target, error: Exception) -> ConnectionFailed:
+    where = f"{target.settings.address} port {target.port}"
+    if isinstance(error, TimeoutError):
+        return HostUnreachable(
+            f"No SSH connection to {target.label} ({where}) within {LOGIN_SECONDS:g} seconds",
+            host=target.label,
+            hint="the port is open, but sshd does not finish the login: see the load and the sshd log of the host",
+        )
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return HostUnreachable(
+        f"No SSH connection to {target.label} ({where}): {reason}",
+        host=target.label,
+        hint=f"see what `ssh -v -p {target.port} {target.user or 'USER'}@{target.settings.address} true` says",
+    )

@@ -1,0 +1,88 @@
+"""A TCP connection to a host: name look-up with retries, all its addresses, a time limit."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from pykamal.core.errors import HostUnreachable
+from pykamal.events import Bus, Level
+
+CONNECT_SECONDS: Final = 15.0
+NEXT_ADDRESS_SECONDS: Final = 0.25  # RFC 8305 section 8: the connection attempt delay
+
+Protocol = TypeVar("Protocol", bound=asyncio.BaseProtocol)
+
+
+class Dialer:
+    """Opens the TCP connection for asyncssh, in the role of its `tunnel`.
+
+    Raises `HostUnreachable`, with the reason and what to do, named after `host`, the text of deploy.yml.
+    """
+
+    def __init__(self, host: str, bus: Bus, *, dns_retries: int, connect_seconds: float | None = None) -> None:
+        self._host = host
+        self._bus = bus
+        self._dns_retries = dns_retries
+        self._connect_seconds = connect_seconds or CONNECT_SECONDS
+
+    async def create_connection(
+        self, session_factory: Callable[[], Protocol], remote_host: str, remote_port: int
+    ) -> tuple[asyncio.BaseTransport, Protocol]:
+        """Connect to one of the addresses of a host; the next is tried when one does not answer at once."""
+        await self._resolve(remote_host, remote_port)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                return await loop.create_connection(
+                    session_factory, remote_host, remote_port, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS
+                )
+        except TimeoutError as error:
+            raise HostUnreachable(
+                f"No answer from {self._host} (port {remote_port}) within {self._connect_seconds:g} seconds",
+                host=self._host,
+                hint="see whether the host is up and a firewall lets this machine reach that port",
+            ) from error
+        except ConnectionRefusedError as error:
+            raise HostUnreachable(
+                f"{self._host} refuses connections on port {remote_port}",
+                host=self._host,
+                hint="see whether sshd runs there, and on that port (ssh/port in deploy.yml)",
+            ) from error
+        except OSError as error:
+            raise HostUnreachable(
+                f"Cannot connect to {self._host} (port {remote_port}): {error.strerror or error}",
+                host=self._host,
+                hint="see whether this machine has a network route to the host",
+            ) from error
+
+    async def _resolve(self, name: str, port: int) -> None:
+        """Look the name up, as often as the configuration says; the resolver's cache answers when it is used."""
+        loop = asyncio.get_running_loop()
+        for attempt in range(1, self._dns_retries + 2):
+            try:
+                await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+            except socket.gaierror as error:
+                if attempt > self._dns_retries:
+                    raise HostUnreachable(
+                        f"Cannot find the address of {self._host}: {error.strerror}",
+                        host=self._host,
+                        hint="correct the name in deploy.yml, or see whether this machine's name look-up works",
+                    ) from error
+                delay = retry_delay(attempt)
+                self._bus.log(
+                    f"Retrying DNS for {self._host} (attempt {attempt}/{self._dns_retries}) in {delay:.2f}s: {error}",
+                    Level.WARN,
+                    host=self._host,
+                )
+                await asyncio.sleep(delay)
+            else:
+                return
+
+
+def retry_delay(attempt: int) -> float:
+    """Seconds before a look-up is tried again: 0.1, 0.2, 0.4 ... 2.0, and up to 0.1 more (spec/config.md 11)."""
+    return float(min(0.1 * 2 ** (attempt - 1), 2.0)) + random.uniform(0, 0.1)  # noqa: S311 (spreads load, no secret)

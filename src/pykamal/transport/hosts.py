@@ -1,0 +1,33 @@
+"""Host strings of deploy.yml."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HostAddress:
+    """Where to connect; `user` and `port` are None where the string says nothing."""
+
+    name: str
+    user: str | None = None
+    port: int | None = None
+
+
+_HOST = re.compile(r"(?:(?P<user>[^@]+)@)?(?:\[(?P<bracketed>[^\]]+)\]|(?P<plain>[^:\[\]]+))(?::(?P<port>\d+))?")
+
+
+def parse_host(text: str) -> HostAddress:
+    """`HOST`, `USER@HOST`, `HOST:PORT`, `[IPV6]:PORT` or a bare IPv6 address (spec/cli.md 7)."""
+    match = _HOST.fullmatch(text)
+    if match is None:
+        user, at, name = text.rpartition("@")
+        return HostAddress(name, user if at else None)
+    port = match["port"]
+    return HostAddress(match["bracketed"] or match["plain"], match["user"], int(port) if port else None)
+
+
+def parse_jumps(text: str) -> tuple[HostAddress, ...]:
+    """The jump hosts of `ssh.proxy` or ProxyJump, in the order of the way: `USER@HOST[:PORT][,...]`."""
+    return tuple(parse_host(part.strip().removeprefix("ssh://")) for part in text.split(",") if part.strip())

@@ -1,0 +1,71 @@
+"""Tells the bus what the steps of an exchange do."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from pykamal.commands.script import Script, Step
+from pykamal.events import Bus, CommandFinished, CommandOutput, CommandStarted, Stream
+from pykamal.transport.session import StepResult
+
+
+class StepReporter:
+    """A `StepListener` that emits the events of one exchange. `host` and `user` are None on this machine."""
+
+    def __init__(
+        self, bus: Bus, script: Script, *, host: str | None, user: str | None, exchange: int, shown: bool = False
+    ) -> None:
+        self._bus = bus
+        self._script = script
+        self._host = host
+        self._user = user
+        self._exchange = exchange
+        self._shown = shown
+        self._id = ""
+        self._running: Step | None = None
+        self._started = 0.0
+
+    def began(self, index: int) -> None:
+        step = self._script.steps[index]
+        self._id = secrets.token_hex(4)
+        self._running = step
+        self._started = time.monotonic()
+        self._bus.emit(
+            CommandStarted(
+                id=self._id,
+                command=str(step.command),
+                host=self._host,
+                user=self._user,
+                quiet=step.command.quiet,
+                step=step.name or None,
+                exchange=self._exchange,
+                shown=self._shown,
+            )
+        )
+
+    def printed(self, stream: Stream, text: str) -> None:
+        self._bus.emit(CommandOutput(id=self._id, host=self._host, stream=stream, text=text, shown=self._shown))
+
+    def ended(self, result: StepResult) -> None:
+        self._finish(result.exit_status, failed=not result.ok and not result.step.command.may_fail)
+
+    def broken_off(self, exit_status: int) -> None:
+        """The running step was cut off: its host went away or it was cancelled."""
+        self._finish(exit_status, failed=True)
+
+    def _finish(self, exit_status: int, *, failed: bool) -> None:
+        if self._running is None:
+            return
+        quiet = self._running.command.quiet
+        self._running = None
+        self._bus.emit(
+            CommandFinished(
+                id=self._id,
+                host=self._host,
+                exit_status=exit_status,
+                seconds=time.monotonic() - self._started,
+                quiet=quiet,
+                failed=failed,
+            )
+        )

@@ -1,0 +1,122 @@
+"""How a run is stopped: Ctrl-C, SIGTERM, a closed terminal, a reader of our output that went away.
+
+The first request cancels the main task, so that what was begun is taken back and the deploy lock is released in
+`finally` blocks (spec/cli.md 8.3 tells what happens otherwise); the second ends the process on the spot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final, TypeVar
+
+from pykamal.core.errors import Interrupted
+from pykamal.events import Event
+
+Result = TypeVar("Result")
+
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run_until_done(main: Coroutine[Any, Any, Result], *, on_stop: Callable[[int], None] | None = None) -> Result:
+    """Run the main coroutine in an event loop of its own; its result.
+
+    Raises `Interrupted` with the signal's number once the coroutine has ended after a request to stop (13, SIGPIPE,
+    stands for closed output); what it raised itself is the cause. `on_stop` is told of the first request. A second
+    signal ends the process at once with status 128 + N.
+    """
+    with asyncio.Runner() as runner:
+        run = _Run(runner.get_loop(), main, on_stop)
+        with run.listening():
+            return run.to_its_end()
+
+
+def output_closed() -> None:
+    """Nobody reads our output any more: stop the run as a signal would. Without a run this does nothing."""
+    if _Run.current is not None:
+        _Run.current.stop(signal.SIGPIPE)
+
+
+def surviving(subscriber: Callable[[Event], None]) -> Callable[[Event], None]:
+    """The same subscriber of a bus, for one that writes to a terminal or a pipe.
+
+    When nobody reads that any more it falls silent and the run is stopped, but in order: a flow that is releasing its
+    lock must be able to say so without failing.
+    """
+    silent = False
+
+    def guarded(event: Event) -> None:
+        nonlocal silent
+        if silent:
+            return
+        try:
+            subscriber(event)
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO, errno.EBADF):
+                raise
+            silent = True
+            output_closed()
+
+    return guarded
+
+
+class _Run:
+    current: _Run | None = None
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        main: Coroutine[Any, Any, Any],
+        on_stop: Callable[[int], None] | None,
+    ) -> None:
+        self._loop = loop
+        self._task = loop.create_task(main)
+        self._on_stop = on_stop
+        self._reason: int | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        _Run.current = self
+        # A signal that was ignored when we were started (nohup) stays ignored.
+        heard = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+        for number in heard:
+            self._loop.add_signal_handler(number, self._signalled, number)
+        try:
+            yield
+        finally:
+            _Run.current = None
+            for number in heard:
+                self._loop.remove_signal_handler(number)
+
+    def to_its_end(self) -> Any:
+        try:
+            result = self._loop.run_until_complete(self._task)
+        except asyncio.CancelledError:
+            if self._reason is None:
+                raise
+            raise Interrupted(self._reason) from None
+        except Exception as error:
+            if self._reason is None:
+                raise
+            raise Interrupted(self._reason) from error
+        return result
+
+    def stop(self, reason: int) -> None:
+        """The first request counts; later ones change nothing."""
+        if self._reason is not None:
+            return
+        self._reason = int(reason)
+        self._task.cancel()
+        if self._on_stop is not None:
+            with suppress(OSError):
+                self._on_stop(self._reason)
+
+    def _signalled(self, number: int) -> None:
+        if self._reason is None:
+            self.stop(number)
+            return
+        os._exit(128 + number)  # the loop may be stuck in what it is cleaning up

@@ -1,0 +1,135 @@
+"""A real OpenSSH server of the test's own on a free port of 127.0.0.1."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+
+@dataclass
+class Sshd:
+    """A running server. `log` is its own log; `key` opens it for `user`."""
+
+    port: int
+    directory: Path
+    key: Path
+    process: subprocess.Popen[bytes]
+    user: str
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return (self.directory / "log").read_text()
+
+    def host_key(self, kind: str = "ed25519") -> str:
+        """The public key as known_hosts has it: type and base64."""
+        return " ".join((self.directory / f"host_{kind}.pub").read_text().split()[:2])
+
+    def known_hosts_line(self, kind: str = "ed25519") -> str:
+        return f"[127.0.0.1]:{self.port} {self.host_key(kind)}\n"
+
+    def stop(self) -> None:
+        """Stop listening and end every connection."""
+        for child in _children(self.process.pid):
+            _end_tree(child)
+        self.process.terminate()
+        self.process.wait(10)
+
+    def drop_connections(self) -> None:
+        """Cut every open connection, as a host that loses power would; the server goes on listening."""
+        for child in _children(self.process.pid):
+            _end_tree(child)
+
+
+def start_sshd(
+    directory: Path,
+    *,
+    settings: Sequence[str] = (),
+    host_keys: Sequence[str] = ("ed25519",),
+    environment: Sequence[str] = (),
+) -> Sshd:
+    """Start a server with keys and an authorized_keys file of its own. `settings` are lines of sshd_config(5)."""
+    assert SSHD is not None, "openssh-server is not installed"
+    directory.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    key = directory / "id_ed25519"
+    if not key.exists():
+        new_key(key)
+    for kind in host_keys:
+        if not (directory / f"host_{kind}").exists():
+            new_key(directory / f"host_{kind}", kind)
+    authorized = directory / "authorized_keys"
+    authorized.write_bytes(key.with_suffix(".pub").read_bytes())
+    port = free_port()
+    lines = [
+        *settings,
+        f"Port {port}",
+        "ListenAddress 127.0.0.1",
+        *(f"HostKey {directory}/host_{kind}" for kind in host_keys),
+        f"AuthorizedKeysFile {authorized}",
+        f"PidFile {directory}/pid",
+        "StrictModes no",
+        "UsePAM no",
+        "PasswordAuthentication no",
+        "PermitRootLogin yes",
+        "LogLevel VERBOSE",
+        *(f"SetEnv {variable}" for variable in environment),
+    ]
+    (directory / "sshd_config").write_text("\n".join(lines) + "\n")
+    process = subprocess.Popen([SSHD, "-D", "-f", str(directory / "sshd_config"), "-E", str(directory / "log")])
+    server = Sshd(port, directory, key, process, getpass.getuser())
+    _await_port(port, process)
+    return server
+
+
+def new_key(path: Path, kind: str = "ed25519", *, passphrase: str = "") -> None:
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", path.name, "-f", str(path)], check=True, timeout=60
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "sshd did not start"
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise AssertionError("sshd does not listen")
+
+
+def _children(process_id: int) -> list[int]:
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process_id)], capture_output=True, text=True, check=False)
+    return [int(word) for word in found.stdout.split()]
+
+
+def _end_tree(process_id: int) -> None:
+    for child in _children(process_id):
+        _end_tree(child)
+    try:
+        os.kill(process_id, 9)
+    except ProcessLookupError:
+        return
