@@ -27,10 +27,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _perform(call: Call) -> int:
     if call.command.words == "run":
-        from pykamal.proxy.supervisor import run  # noqa: PLC0415 - a client needs none of the server
+        from pykamal.proxy.supervisor import run
 
         return run(call)
-    from pykamal.proxy.client import call_server  # noqa: PLC0415 - the server needs none of the client
+    from pykamal.proxy.client import call_server
 
     output = call_server(call)
     if output:

@@ -135,7 +135,7 @@ def parse_int(text: str) -> int:
 def _split(text: str) -> list[str]:
     if '"' not in text:
         return text.split(",") if text else []
-    import csv  # noqa: PLC0415 - quoted lists are rare and a client's start-up is not
+    import csv
 
     return next(csv.reader([text], strict=True), [])
 

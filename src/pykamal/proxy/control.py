@@ -26,8 +26,8 @@ LINE_LIMIT_BYTES = 16 * 1024 * 1024
 
 
 async def control(run_directory: Path, ready_descriptor: int) -> None:
-    """Runs until it is cancelled. Writes `r` to `ready_descriptor` once a snapshot lies in `run_directory` (at the
-    start, and again after each SIGUSR1), and `s` once clients are answered; reads nothing from it."""
+    """Runs until its process is killed or the supervisor is gone. Writes `r` to `ready_descriptor` once a snapshot lies in `run_directory` (at the
+    start, and again after each SIGUSR1), and `s` once clients are answered."""
     data_plane = DataPlane(str(run_directory))
     state_file = StateFile(_data_directory() / "kamal-proxy.state")
     registry = Registry(data_plane, state_file)
@@ -45,6 +45,9 @@ async def control(run_directory: Path, ready_descriptor: int) -> None:
     async with server, asyncio.TaskGroup() as tasks:
         tasks.create_task(_keep_addresses(registry))
         tasks.create_task(_heed_suspects(registry))
+        await _until_alone()
+        _kill_nginx(run_directory)
+        os._exit(1)
 
 
 def _data_directory() -> Path:
@@ -145,6 +148,18 @@ async def _look_up_again(registry: Registry, ids: set[str] | None) -> None:
             log("INFO", "Target address changed", service=service.name, target=target.name, address=target.address)
             async with registry.changing(service.name):
                 pass
+
+
+async def _until_alone() -> None:
+    """Returns when the supervisor is gone: it alone holds the other end of our standard input."""
+    alone = asyncio.Event()
+    asyncio.get_running_loop().add_reader(0, alone.set)
+    await alone.wait()
+
+
+def _kill_nginx(run_directory: Path) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        os.killpg(int((run_directory / "nginx.pid").read_text()), signal.SIGKILL)
 
 
 def main() -> None:

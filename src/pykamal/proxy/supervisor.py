@@ -79,6 +79,7 @@ class Supervisor:
         self._ready, self._ready_writer = os.pipe()
         self._control: subprocess.Popen[bytes] | None = None
         self._nginx: subprocess.Popen[bytes] | None = None
+        self._life, self._life_writer = os.pipe()
         self._complaints = Complaints()
 
     def stop(self, _signal: int, _frame: object) -> None:
@@ -125,11 +126,14 @@ class Supervisor:
 
     def _start_control(self) -> None:
         command = [sys.executable, "-IS", "-c", _CONTROL, str(_PACKAGES), str(self._directory)]
-        self._control = subprocess.Popen([*command, str(self._ready_writer)], pass_fds=[self._ready_writer])
+        # Its standard input stays open for as long as we live; where we are killed, it ends nginx and itself.
+        self._control = subprocess.Popen(
+            [*command, str(self._ready_writer)], pass_fds=[self._ready_writer], stdin=self._life
+        )
 
     def _start_nginx(self) -> None:
         command = [find_nginx(), "-p", str(self._directory), "-c", str(self._configuration)]
-        self._nginx = subprocess.Popen([*command, "-e", "stderr"], stderr=self._complaints.writer, process_group=0)
+        self._nginx = subprocess.Popen([*command, "-e", "stderr"], stdin=subprocess.DEVNULL, stderr=self._complaints.writer, process_group=0)
 
     def _restart_nginx(self) -> None:
         if self._nginx is not None:

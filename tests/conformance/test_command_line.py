@@ -1,0 +1,222 @@
+"""Command line and process: spec/proxy.md 23.1 (cases 1 to 29) and section 3."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+
+import pytest
+
+from tests.conformance.proxy_process import Proxy, wait_until
+from tests.conformance.scripted_target import Target
+
+
+def test_case_001_no_server_is_named_in_the_error(own_proxy: Proxy) -> None:
+    """A client without a server exits 1 and names the socket (3.1)."""
+    message = own_proxy.refuse("list")
+    assert message == f"dial unix {own_proxy.socket}: connect: no such file or directory"
+
+
+def test_case_002_list_without_services_is_one_line_of_titles(proxy: Proxy) -> None:
+    """The header line is printed alone, each title wrapped in colour codes (3.5)."""
+    output = proxy.succeed("list")
+    assert output.count("\n") == 1
+    titles = ("Service", "Host", "Path", "Target", "State", "TLS")
+    assert output == "".join(f"\x1b[3;94m{title}\x1b[0m  " for title in titles) + "\n"
+
+
+def test_case_003_list_takes_no_argument(proxy: Proxy) -> None:
+    """An argument to `list` is an unknown command (3.1)."""
+    assert proxy.refuse("list", "x") == 'unknown command "x" for "kamal-proxy list"'
+
+
+@pytest.mark.parametrize("command", [("deploy", "s"), ("rollout", "deploy", "s")])
+def test_case_004_target_is_required(proxy: Proxy, command: tuple[str, ...]) -> None:
+    """A deploy without a target is refused by its client (3.1)."""
+    assert proxy.refuse(*command) == 'required flag(s) "target" not set'
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("pause", "x"),
+        ("resume", "x"),
+        ("stop", "x"),
+        ("remove", "x"),
+        ("rm", "x"),
+        ("rollout", "set", "x", "--percent", "5"),
+        ("rollout", "stop", "x"),
+        ("rollout", "deploy", "x", "--target", "127.0.0.1:1"),
+    ],
+    ids=" ".join,
+)
+def test_case_005_unknown_service(proxy: Proxy, command: tuple[str, ...]) -> None:
+    """Every command that needs a service says when there is none (3.4)."""
+    assert proxy.refuse(*command) == "service not found"
+
+
+@pytest.mark.parametrize("target", ["http://web:80", "a:80", "web:x", "[::1]:80"])
+def test_case_007_008_malformed_targets(proxy: Proxy, target: str) -> None:
+    """A target is `name[:digits]`, without scheme and with at least two letters (3.3)."""
+    assert proxy.refuse("deploy", "s", "--target", target) == f"{target} :invalid host pattern"
+
+
+def test_case_009_an_empty_target_is_refused_at_once(proxy: Proxy) -> None:
+    """Deviation D8: `--target ''` does not wait for a target that cannot exist."""
+    started = time.monotonic()
+    proxy.refuse("deploy", "s", "--target", "")
+    assert time.monotonic() - started < 2
+
+
+def test_case_010_tls_belongs_to_the_root_path(proxy: Proxy, t1: Target) -> None:
+    """TLS on a path service is refused (3.3)."""
+    flags = ("--tls", "--host", "a.com", "--path-prefix", "/api")
+    message = proxy.refuse("deploy", "s", "--target", t1.address, *flags)
+    assert message == "service options invalid: TLS settings must be specified on the root path service"
+
+
+def test_case_011_canonical_host_must_be_served(proxy: Proxy, t1: Target) -> None:
+    """The canonical host is one of the hosts (3.3)."""
+    message = proxy.refuse("deploy", "s", "--target", t1.address, "--host", "a.com", "--canonical-host", "z.com")
+    assert message.endswith("canonical-host 'z.com' must be present in the hosts list: [a.com]")
+
+
+def test_case_012_tls_needs_a_host(proxy: Proxy, t1: Target) -> None:
+    """TLS without a host is refused (3.3)."""
+    message = proxy.refuse("deploy", "s", "--target", t1.address, "--tls")
+    assert message == "service options invalid: host must be set when using TLS"
+
+
+def test_case_013_limit_needs_buffering(proxy: Proxy, t1: Target) -> None:
+    """A body limit without its buffer flag is refused, requests and responses alike (3.3)."""
+    deploy = ("deploy", "s", "--target", t1.address)
+    for kind in ("request", "response"):
+        message = proxy.refuse(*deploy, f"--max-{kind}-body", "1")
+        assert message == f"max-{kind}-body can only be set when {kind} buffering is enabled"
+
+
+def test_case_014_the_flag_being_present_is_enough(proxy: Proxy, t1: Target) -> None:
+    """`--buffer-requests=false` satisfies the check, which only looks at the flag's presence (3.3)."""
+    proxy.deploy("s", t1, "--buffer-requests=false", "--max-request-body", "1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("deploy", "s", "--bogus"), "unknown flag: --bogus"),
+        (("explode",), 'unknown command "explode" for "kamal-proxy"'),
+        (("deploy",), "accepts 1 arg(s), received 0"),
+        (("deploy", "s", "--target", "web", "--force", "false"), "accepts 1 arg(s), received 2"),
+        (
+            ("rollout", "set", "s"),
+            "at least one of the flags in the group [percent list] is required",
+        ),
+        (
+            ("deploy", "s", "--target", "web", "--tls-certificate-path", "/c"),
+            "if any flags in the group [tls-certificate-path tls-private-key-path] are set they must all be set;"
+            " missing [tls-private-key-path]",
+        ),
+    ],
+)
+def test_case_016_wrong_command_lines(proxy: Proxy, arguments: tuple[str, ...], message: str) -> None:
+    """The messages of the table in 3.1."""
+    assert proxy.refuse(*arguments) == message
+
+
+@pytest.mark.parametrize("value", ["10", "x", "5 s", "1q"])
+def test_case_015_durations_need_a_unit(proxy: Proxy, value: str) -> None:
+    """A bad value is named together with its flag (3.1)."""
+    message = proxy.refuse("deploy", "s", "--target", "web", "--deploy-timeout", value)
+    assert message.startswith(f'invalid argument "{value}" for "--deploy-timeout" flag:')
+
+
+@pytest.mark.parametrize("arguments", [(), ("rollout",), ("rollout", "explode"), ("--help",)])
+def test_case_017_help_is_no_error(proxy: Proxy, arguments: tuple[str, ...]) -> None:
+    """No command means help on stdout and success (3.1)."""
+    done = proxy.call(*arguments)
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+def test_case_019_list_is_sorted_by_name(proxy: Proxy, t1: Target) -> None:
+    """One row a service, in the order of their names (3.5)."""
+    proxy.deploy("b", t1, "--host", "b.com")
+    proxy.deploy("a", t1, "--host", "a.com")
+    assert proxy.listing() == [
+        ["a", "a.com", "/", t1.address, "running", "no"],
+        ["b", "b.com", "/", t1.address, "running", "no"],
+    ]
+
+
+def test_case_020_lists_repeat_and_split_at_commas(proxy: Proxy, t1: Target) -> None:
+    """`--host a,b --host c` are three hosts, in order (3.1)."""
+    proxy.deploy("s", t1, "--host", "a.com,b.com", "--host", "c.com")
+    assert proxy.listing()[0][1] == "a.com,b.com,c.com"
+
+
+def test_case_021_any_host_is_a_star(proxy: Proxy, t1: Target) -> None:
+    """A service without hosts shows `*` (3.5)."""
+    proxy.deploy("s", t1)
+    assert proxy.listing()[0][1] == "*"
+
+
+def test_case_022_readers_follow_writers(proxy: Proxy, t1: Target, t2: Target) -> None:
+    """The target cell holds the writers, then the readers (3.5)."""
+    proxy.deploy("s", t1, "--read-target", t2.address)
+    assert proxy.listing()[0][3] == f"{t1.address},{t2.address}"
+
+
+def test_case_023_a_port_in_use_ends_the_start(own_proxy: Proxy) -> None:
+    """The reason is on stderr and the status is 1 (2)."""
+    with socket.create_server(("", own_proxy.http_port)):
+        ports = ("--http-port", str(own_proxy.http_port), "--https-port", str(own_proxy.https_port))
+        done = own_proxy.call("run", *ports)
+    assert done.returncode == 1
+    assert f"Error: listen tcp :{own_proxy.http_port}: bind: address already in use" in done.stderr
+
+
+def test_case_024_ports_from_the_environment(own_proxy: Proxy, t1: Target) -> None:
+    """The prefixed variable beats the plain one (3.2)."""
+    environment = {"KAMAL_PROXY_METRICS_PORT": str(own_proxy.metrics_port), "METRICS_PORT": "1"}
+    own_proxy.start(environment=environment)
+    with socket.create_connection(("127.0.0.1", own_proxy.metrics_port), timeout=5):
+        pass
+
+
+def test_case_025_an_unreadable_variable_is_ignored(own_proxy: Proxy) -> None:
+    """`HTTP_PORT=abc` changes nothing, and a flag beats the environment (3.2)."""
+    own_proxy.start(environment={"HTTP_PORT": "abc"})
+    assert own_proxy.ask().status == 404
+
+
+def test_case_026_a_stale_socket_is_replaced(own_proxy: Proxy, t1: Target) -> None:
+    """After SIGKILL the file stays; clients are refused, the next start recovers (2)."""
+    own_proxy.start()
+    own_proxy.deploy("s", t1)
+    own_proxy.stop(signal.SIGKILL)
+    wait_until(lambda: "refused" in own_proxy.call("list").stderr, 10)
+    own_proxy.start()
+    assert len(own_proxy.listing()) == 1
+
+
+def test_case_028_a_waiting_deploy_blocks_nobody(proxy: Proxy, nobody: str) -> None:
+    """Calls are served at the same time (2)."""
+    waiting = proxy.begin("deploy", "slow", "--target", nobody, "--deploy-timeout", "2s")
+    time.sleep(0.3)
+    started = time.monotonic()
+    proxy.succeed("list")
+    assert time.monotonic() - started < 1
+    _, stderr = waiting.communicate(timeout=10)
+    assert stderr == "Error: target failed to become healthy within configured timeout (2s)\n"
+
+
+def test_case_029_a_killed_client_cancels_nothing(proxy: Proxy, t1: Target) -> None:
+    """The operation goes on in the server (2)."""
+    t1.up = 500
+    waiting = proxy.begin("deploy", "s", "--target", t1.address, "--deploy-timeout", "10s")
+    wait_until(lambda: t1.checks)
+    waiting.kill()
+    waiting.communicate()
+    t1.up = 200
+    wait_until(lambda: proxy.ask().status == 200)
