@@ -25,8 +25,8 @@ def load(path: Path = DEFAULT_PATH, *, destination: str | None = None, outside: 
 
     Raises ConfigurationError with every problem found; `label` is the class that Ruby Kamal names for the first.
     """
-    from pykamal.config.building import build_config  # noqa: PLC0415 - reading aliases must not pay for the schema
-    from pykamal.config.validation import validate  # noqa: PLC0415
+    from pykamal.config.building import build_config
+    from pykamal.config.validation import validate
 
     document = load_document(path, destination=destination, outside=outside)
     validate(document, destination, outside)
@@ -66,7 +66,7 @@ def _merged(base: Document, over: Document) -> Document:
 
 
 def _read(path: Path, outside: Outside) -> Document:
-    from pykamal.config.yaml_reader import read_yaml  # noqa: PLC0415 - keeps YAML out of what only needs the models
+    from pykamal.config.yaml_reader import read_yaml
 
     name = _shown(path, outside.working_directory)
     rendered = _rendered(name, _source(path, name, outside))

@@ -21,9 +21,9 @@ _WORDS: Final[dict[str, Value]] = {
 }
 _LONGEST_WORD: Final = max(map(len, _WORDS))
 _DECIMAL: Final = re.compile(r"[-+]?(?:0|[1-9](?:[0-9]|,[0-9]|_[0-9])*)")
-_OCTAL: Final = re.compile(r"[-+]?0[0-7_,]+")
-_HEXADECIMAL: Final = re.compile(r"[-+]?0x[0-9a-fA-F_,]+")
-_BINARY: Final = re.compile(r"[-+]?0b[01_]+")
+_OCTAL: Final = re.compile(r"[-+]?0[_,]*[0-7][0-7_,]*")
+_HEXADECIMAL: Final = re.compile(r"[-+]?0x[_,]*[0-9a-fA-F][0-9a-fA-F_,]*")
+_BINARY: Final = re.compile(r"[-+]?0b_*[01][01_]*")
 _FLOAT: Final = re.compile(r"[-+]?(?:[0-9][0-9_,]*)?\.[0-9]*(?:[eE][+-][0-9]+)?")
 _SEXAGESIMAL: Final = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9]){1,2}(\.[0-9_]*)?")
 _DATE: Final = re.compile(r"(\d{4})-(1[012]|0\d|\d)-([12]\d|3[01]|0\d|\d)")
@@ -112,7 +112,9 @@ def _moment(text: str) -> Value:
 
 
 def _zone(text: str | None) -> datetime.tzinfo | None:
-    if text is None or text == "Z":
+    if text is None:
+        return None
+    if text == "Z":
         return datetime.UTC
     sign = -1 if text.startswith("-") else 1
     digits = text[1:].replace(":", "")

@@ -194,14 +194,17 @@ def _united(mappings: list[MapNode]) -> MapNode:
 
 def _tagged(text: str, tag: str | None, plain: bool) -> Value:
     match tag and tag.removeprefix(_YAML_TAG):
-        case "str" | "!" | "!str":
+        case "str" | "!str":
             return text
         case "binary" | "!binary":
             try:
                 return base64.b64decode(text, validate=False).decode("utf-8", "replace")
             except (binascii.Error, ValueError):
                 return text
-        case "int" | "float" | "bool" | "null":
+        case "float":
+            number = typed(text)
+            return float(number) if isinstance(number, int) else number
+        case "int" | "bool" | "null":
             return typed(text)
         case _:
             return typed(text) if plain else text
@@ -209,9 +212,9 @@ def _tagged(text: str, tag: str | None, plain: bool) -> Value:
 
 def _parser(text: str) -> Any:
     try:
-        from yaml import _yaml as libyaml  # noqa: PLC0415 - absent without libyaml
+        from yaml import _yaml as libyaml
     except ImportError:
-        from pykamal.config.yaml_pure import PureParser  # noqa: PLC0415
+        from pykamal.config.yaml_pure import PureParser
 
         return PureParser(text)
     return libyaml.CParser(text)

@@ -1,0 +1,92 @@
+"""What `kamal config` prints (spec/config.md 19)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pykamal.config.building.connections import jump_host
+from pykamal.config.document import Entry, ListNode, MapNode, Node, ScalarNode, Symbol
+from pykamal.config.models.service import Config
+from pykamal.config.psych_emitter import RubyObject, dumped
+from pykamal.config.reading import child, text
+from pykamal.core.sensitive import REDACTED
+
+_AFTER_KEEPALIVE: Final = ("keys_only", "keys", "key_data", "config", "forward_agent")
+
+
+def config_document(config: Config, version: str, log_flags: Sequence[str]) -> str:
+    """One YAML document, byte for byte as Ruby Kamal writes it, but with literal secrets redacted.
+
+    `log_flags` are the words of docker's log options as they are shown, one word an item.
+    """
+    fields = config_fields(config, version, log_flags)
+    return dumped({Symbol(key): value for key, value in fields.items() if value is not None})
+
+
+def config_fields(config: Config, version: str, log_flags: Sequence[str]) -> dict[str, Any]:
+    """The fields of spec/config.md 19.1 in their order; None where one is omitted."""
+    root = config.document
+    assert root is not None, "only a loaded configuration can be shown"
+    return {
+        "roles": [role.name for role in config.roles],
+        "hosts": config.all_hosts,
+        "primary_host": config.primary_host,
+        "version": version,
+        "repository": config.repository,
+        "absolute_image": config.absolute_image(version),
+        "service_with_version": f"{config.service}-{version}",
+        "volume_args": [word for volume in config.volumes for word in ("--volume", volume)],
+        "ssh_options": _ssh_options(root.get("ssh")),
+        "sshkit": root.get("sshkit") or {},
+        "builder": root.get("builder"),
+        "accessories": _without_secrets(root.get("accessories")),
+        "logging": list(log_flags),
+    }
+
+
+def _ssh_options(node: Node | None) -> Mapping[Symbol, Any]:
+    options: dict[str, Any] = {
+        "user": child(node, "user") or "root",
+        "port": child(node, "port") or 22,
+        "proxy": _proxy(node),
+        "keepalive": True,
+        "keepalive_interval": 30,
+    }
+    for key in _AFTER_KEEPALIVE:
+        options[key] = child(node, key)
+    if isinstance(keys := options["key_data"], ListNode):
+        options["key_data"] = [REDACTED for _ in keys.items]
+    options["log_level"] = child(node, "log_level") or Symbol("fatal")
+    return {Symbol(key): value for key, value in options.items() if value is not None}
+
+
+def _proxy(node: Node | None) -> RubyObject | None:
+    if jump := jump_host(text(child(node, "proxy"))):
+        return RubyObject("Net::SSH::Proxy::Jump", {"jump_proxies": jump})
+    if command := text(child(node, "proxy_command")):
+        fields = {"command_line_template": command, "command_line": None, "timeout": 60}
+        return RubyObject("Net::SSH::Proxy::Command", fields)
+    return None
+
+
+def _without_secrets(accessories: Node | None) -> Node | None:
+    """The section with the literal passwords of its registries redacted."""
+    if not isinstance(accessories, MapNode):
+        return None
+    return _changed(accessories, lambda accessory: _redacted(accessory, "registry", "password"))
+
+
+def _redacted(node: Node, *path: str) -> Node:
+    if not path:
+        return ScalarNode(REDACTED, node.position, REDACTED) if isinstance(node, ScalarNode) else node
+    if not isinstance(node, MapNode) or path[0] not in node.entries:
+        return node
+    entry = node.entries[path[0]]
+    changed = Entry(entry.key_position, _redacted(entry.node, *path[1:]))
+    return MapNode({**node.entries, path[0]: changed}, node.position, node.size)
+
+
+def _changed(node: MapNode, change: Any) -> MapNode:
+    entries = {key: Entry(entry.key_position, change(entry.node)) for key, entry in node.entries.items()}
+    return MapNode(entries, node.position, node.size)
