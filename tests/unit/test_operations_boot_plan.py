@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.samples import config, context, role
 
 from pykamal.config.models import Boot, Config, Env
 from pykamal.core.sensitive import REDACTED
@@ -16,6 +15,7 @@ from pykamal.operations.deploy import release_plan
 from pykamal.operations.facts import Container, HostFacts
 from pykamal.operations.plan import LOCAL, Phase
 from pykamal.operations.planning import as_text
+from tests.unit.samples import config, context, role
 
 pytestmark = pytest.mark.unit
 
@@ -28,7 +28,7 @@ def running(host: str, *versions: str, role_name: str = "web") -> dict[str, Host
     labels = {"service": "app", "role": role_name, "destination": ""}
     containers = tuple(
         Container(
-            f"id{n}", f"app-{role_name}-{version}", f"2026-11-22T00:00:0{n}Z", "running", "", f"i{n}", "app", labels
+            f"id{n}", f"app-{role_name}-{version}", f"2026-11-22T00:00:0{n}Z", "running", f"i{n}", "app", labels
         )
         for n, version in enumerate(versions)
     )
@@ -106,7 +106,7 @@ def test_a_failed_boot_is_explained_and_the_new_container_stopped() -> None:
 def test_secrets_are_in_the_plan_but_never_in_its_text() -> None:
     """design.md, rule 1: what is shown of a command hides its secrets."""
     shop = config(role("web", "h", env=Env(secrets=("DATABASE_URL",))))
-    secret = "postgres://user:pa$$@db"  # noqa: S105 -- a sample
+    secret = "postgres://user:pa$$@db"
     plan = release_plan(context(shop, version="2", secrets={"DATABASE_URL": secret}), nothing_on("h"))
     (write,) = [s for phase in plan for t in phase.tasks for s in t.script if s.name == "write environment"]
     assert secret not in as_text(plan)

@@ -17,7 +17,7 @@ def container(
     version: str, *, state: str = "running", created: str = "2026-11-22T00:00:00Z", image: str = "i"
 ) -> Container:
     labels = {"service": "app", "role": "web", "destination": ""}
-    return Container(f"id-{version}", f"app-web-{version}", created, state, "", image, f"app:{version}", labels)
+    return Container(f"id-{version}", f"app-web-{version}", created, state, image, f"app:{version}", labels)
 
 
 def facts(*containers: Container, latest: str | None = None, proxy: Container | None = None) -> HostFacts:
@@ -49,7 +49,7 @@ def test_stopped_containers_are_not_current_but_can_be_rolled_back_to() -> None:
 
 def test_another_destination_is_somebody_elses() -> None:
     """spec/config.md 18.4: the destination filter is always there."""
-    other = Container("id", "app-web-eu-1", "2026", "running", "", "i", "app:1", {"role": "web", "destination": "eu"})
+    other = Container("id", "app-web-eu-1", "2026", "running", "i", "app:1", {"role": "web", "destination": "eu"})
     assert facts(other).running_versions(WEB) == ()
 
 
@@ -58,7 +58,7 @@ def test_another_destination_is_somebody_elses() -> None:
 )
 def test_a_proxy_that_is_too_old_is_refused(tag: str, refused: bool) -> None:
     """14.7 and quirk 15: older versions and pre-releases are refused, tags that are no version are trusted."""
-    proxy = Container("p", "kamal-proxy", "2026", "running", "", "i", f"basecamp/kamal-proxy:{tag}")
+    proxy = Container("p", "kamal-proxy", "2026", "running", "i", f"basecamp/kamal-proxy:{tag}")
     known = facts(proxy=proxy)
     if refused:
         with pytest.raises(Exception, match="is too old, run `kamal proxy reboot`"):

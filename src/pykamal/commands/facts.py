@@ -9,11 +9,10 @@ from pykamal.commands.words import Raw
 from pykamal.config.models import Config
 
 CONTAINER_FIELDS: Final = (
-    "{{.Id}}",
+    "{{.ID}}",
     "{{.Name}}",
     "{{.Created}}",
     "{{.State.Status}}",
-    "{{if .State.Health}}{{.State.Health.Status}}{{end}}",
     "{{.Image}}",
     "{{.Config.Image}}",
     "{{json .Config.Labels}}",
@@ -28,13 +27,12 @@ def containers(config: Config) -> Command:
     listing = f"$(docker container ls --all --quiet --filter label=service={config.service})"
     template = "\t".join(CONTAINER_FIELDS)
     inspection = query("docker", "container", "inspect", "--format", template, "kamal-proxy", Raw(listing))
-    return inspection.redirected("2>/dev/null").failing_allowed()
+    return inspection.failing_allowed()
 
 
 def latest_image(config: Config) -> Command:
     """The identifier of the image tagged latest, or nothing."""
-    inspection = query("docker", "image", "inspect", "--format", "{{.Id}}", config.latest_image)
-    return inspection.redirected("2>/dev/null").failing_allowed()
+    return query("docker", "image", "inspect", "--format", "{{.ID}}", config.latest_image).failing_allowed()
 
 
 def engine_version() -> Command:

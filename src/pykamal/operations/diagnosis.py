@@ -28,14 +28,14 @@ def explained(error: KamalError, failure: StepResult, evidence: Sequence[StepRes
     if logs:
         details += ["last log lines:", *(f"  {line}" for line in logs[-LOG_LINES:])]
     error.details = tuple(details)
-    error.hint = error.hint or _container_hint(state) or _hint(failure)
+    error.hint = error.hint or _container_hint(state) or hint_of(failure.stdout, failure.stderr)
     return error
 
 
 def with_hint(failure: StepResult, host: str) -> CommandFailed:
     """A failed command as an error with the hint that its output suggests."""
     error = failure.failure(host)
-    error.hint = _hint(failure)
+    error.hint = hint_of(failure.stdout, failure.stderr)
     return error
 
 
@@ -86,6 +86,7 @@ _HINTS = {
 """What a failed command's output (in lower case) suggests to do next; the first match counts."""
 
 
-def _hint(failure: StepResult) -> str | None:
-    output = (failure.stderr + failure.stdout).lower()
+def hint_of(stdout: str, stderr: str) -> str | None:
+    """What to do next, as far as the output of a failed command tells."""
+    output = (stderr + stdout).lower()
     return next((hint for text, hint in _HINTS.items() if text in output), None)

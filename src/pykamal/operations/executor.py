@@ -11,7 +11,7 @@ from pykamal.commands.script import Script, script
 from pykamal.core.errors import CommandFailed, HealthError, HookFailed, KamalError
 from pykamal.events import Level, PhaseFinished, PhaseStarted
 from pykamal.operations.context import Context
-from pykamal.operations.diagnosis import explained
+from pykamal.operations.diagnosis import explained, hint_of
 from pykamal.operations.fanout import on_each
 from pykamal.operations.plan import LOCAL, Phase, Plan, Task, batches
 from pykamal.transport.session import StepResult
@@ -159,6 +159,7 @@ class _Run:
                 )
             except CommandFailed as error:
                 if task.hook is None:
+                    error.hint = hint_of(error.stdout, error.stderr)
                     raise
                 raise HookFailed(
                     f"Hook `{task.hook}` failed:\n{error.message}",

@@ -16,13 +16,12 @@ RUNNING_STATES = frozenset({"running", "restarting"})
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container. `created` sorts by time; `health` is empty without a health check; `image_id` is a digest."""
+    """One container. `created` is RFC 3339 in UTC; `image_id` is a digest."""
 
     id: str
     name: str
     created: str
     state: str
-    health: str
     image_id: str
     image: str
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -84,8 +83,14 @@ def reading(config: Config) -> Script:
 
 
 def parse(host: str, results: Sequence[StepResult]) -> HostFacts:
-    """Facts from the results of `reading`, which are the last ones of a longer script or all."""
+    """Facts from the results of `reading`, which are the last ones of a longer script or all.
+
+    Raises `CommandFailed` when Docker complains of anything but a container or image that is not there.
+    """
     _, containers, latest = results[-3:]
+    for result in (containers, latest):
+        if any("no such " not in line.lower() for line in result.stderr.splitlines() if line.strip()):
+            raise result.failure(host)
     found = list(_containers(containers.stdout.splitlines()))
     return HostFacts(
         host=host,
@@ -100,13 +105,12 @@ def _containers(lines: Iterable[str]) -> Iterable[Container]:
         fields = line.split("\t")
         if len(fields) != len(commands.CONTAINER_FIELDS):
             continue
-        identifier, name, created, state, health, image_id, image, labels = fields
+        identifier, name, created, state, image_id, image, labels = fields
         yield Container(
             id=identifier,
             name=name.removeprefix("/"),
             created=created,
             state=state,
-            health=health,
             image_id=image_id,
             image=image,
             labels=json.loads(labels) or {},

@@ -39,8 +39,9 @@ async def on_each(keys: Iterable[Key], call: Callable[[Key], Awaitable[Result]])
 
 
 def raise_collected(errors: list[KamalError]) -> None:
-    """Raise what was collected of several hosts, if anything."""
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise HostErrors(errors)
+    """Raise what was collected of several hosts, if anything; one cause that met them all is raised once."""
+    causes = list({id(error): error for error in errors}.values())
+    if len(causes) == 1:
+        raise causes[0]
+    if causes:
+        raise HostErrors(causes)

@@ -1,0 +1,89 @@
+"""One run from start to end: connections, secrets, the operator's side, all closed when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from pykamal.config.models import Config
+from pykamal.core.errors import KamalError
+from pykamal.core.sensitive import Sensitive
+from pykamal.events import Bus
+from pykamal.operations import hooks
+from pykamal.operations.context import Context, Settings
+from pykamal.operations.workplace import read_workplace
+from pykamal.secrets.store import Secrets
+from pykamal.transport.fleet import Fleet
+from pykamal.transport.local import LocalSession
+
+
+@asynccontextmanager
+async def opened(
+    config: Config,
+    settings: Settings,
+    bus: Bus,
+    secrets: Secrets,
+    *,
+    operation: str,
+    connects: bool = True,
+) -> AsyncIterator[Context]:
+    """The context of a run. With `connects`, all selected hosts are being connected to while the flow begins.
+
+    A host that cannot be reached is reported by the first step that needs it.
+    """
+    local = LocalSession(bus)
+    reading = asyncio.create_task(read_workplace(local, config))
+
+    async def pre_connect() -> None:
+        await hooks.fire(context, "pre-connect")
+
+    fleet = Fleet(
+        config.ssh,
+        bus,
+        extension=config.extension,
+        sshkit=config.sshkit,
+        key_data=[_key(secrets, entry) for entry in config.ssh.key_data],
+        on_first_connection=pre_connect,
+    )
+    try:
+        await asyncio.sleep(0)  # lets Git start before the SSH library is imported
+        context = Context(
+            config=config,
+            settings=settings,
+            bus=bus,
+            fleet=fleet,
+            local=local,
+            secrets=secrets,
+            workplace=await reading,
+            operation=operation,
+            lock_held=hooks.held_by_parent(),
+        )
+        async with _connecting(context, connects):
+            yield context
+    finally:
+        reading.cancel()
+        await fleet.close()
+
+
+@asynccontextmanager
+async def _connecting(context: Context, connects: bool) -> AsyncIterator[None]:
+    async def connect() -> None:
+        with suppress(KamalError):
+            await context.fleet.connect_all(context.targets.hosts)
+
+    if not connects:
+        yield
+        return
+    ahead = asyncio.create_task(connect())
+    try:
+        yield
+    finally:
+        ahead.cancel()
+        with suppress(asyncio.CancelledError):
+            await ahead
+
+
+def _key(secrets: Secrets, entry: str) -> Sensitive:
+    """A private key: the secret of that name, else the text itself (deprecated; spec/config.md 10)."""
+    return secrets.get(entry) or Sensitive(entry)
