@@ -1,0 +1,115 @@
+"""`make bench`: start-up, reading and deploying, against Ruby Kamal on the same sandbox hosts.
+
+Each measurement alternates the two tools and takes the median, so that whatever else the machine does hits both.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+
+from benchmarks.measure import Cost, medians, run
+from benchmarks.project import KAMAL, RUBY_KAMAL, make_project, push_versions, with_hosts
+from benchmarks.table import Row, render
+from pykamal.proxy.image import build_image
+from pykamal.sandbox.sandbox import Sandbox
+
+HOSTS = 4
+ROUNDS = 5
+DEPLOY_ROUNDS = 4
+CACHE = Path(__file__).parent.parent / ".cache"
+
+
+def main() -> int:
+    sandbox = Sandbox("bench")
+    print(f"Bringing up {HOSTS} sandbox hosts ...", flush=True)
+    sandbox.up(hosts=HOSTS, images=[build_image(CACHE, print)], say=print)
+    try:
+        with tempfile.TemporaryDirectory(prefix="pykamal-bench-") as folder:
+            rows, notes = Benchmark(sandbox, Path(folder) / "hello").measure()
+    finally:
+        sandbox.down()
+    print(render(rows, peer="Ruby Kamal"))
+    print("\n".join(notes))
+    return 0 if all(row.kept for row in rows) else 1
+
+
+class Benchmark:
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        self.sandbox = sandbox
+        self.folder = folder
+        self.environment: Mapping[str, str] = make_project(sandbox, folder)
+        self.versions = (f"v{number}" for number in count(1))
+        self.rows: list[Row] = []
+        self.notes: list[str] = []
+
+    def measure(self) -> tuple[list[Row], list[str]]:
+        self.compare("kamal version", ["version"], limit=0.15)
+        self.compare("kamal --help", ["--help"])
+        self.compare("kamal config", ["config", "--version", "v1"])
+        for size in (1, 2, 4):
+            self.deploys(size)
+        return self.rows, self.notes
+
+    def compare(self, what: str, arguments: list[str], *, limit: float | None = None) -> None:
+        ours, peer = [], []
+        for _ in range(ROUNDS):
+            ours.append(self.run(KAMAL, arguments))
+            peer.append(self.run(RUBY_KAMAL, arguments))
+        self.row(what, medians(ours), medians(peer), limit)
+
+    def deploys(self, size: int) -> None:
+        """`app details` and `deploy --skip-push` of ever new versions on the first `size` hosts."""
+        print(f"Deploying to {size} hosts ...", flush=True)
+        hosts = [host.address for host in self.sandbox.hosts[:size]]
+        config = ["-c", str(with_hosts(self.folder, hosts))]
+        versions = [next(self.versions) for _ in range(2 * DEPLOY_ROUNDS + 3)]
+        push_versions(self.sandbox, self.folder, versions)
+        self.run(RUBY_KAMAL, ["setup", "--skip-push", "--version", versions.pop(), *config])
+        self.run(KAMAL, ["deploy", "--skip-push", "--version", versions.pop(), *config])
+        ours, peer = [], []
+        for _ in range(DEPLOY_ROUNDS):
+            ours.append(self.run(KAMAL, ["deploy", "--skip-push", "--version", versions.pop(), *config]))
+            peer.append(self.run(RUBY_KAMAL, ["deploy", "--skip-push", "--version", versions.pop(), *config]))
+        noun = "host" if size == 1 else "hosts"
+        self.row(f"deploy --skip-push, {size} {noun}", medians(ours), medians(peer), 0.5)
+        self.rows.append(Row(f"peak memory of it, {size} {noun}", "MiB", medians(ours).peak, medians(peer).peak, 0.5))
+        self.compare(f"app details, {size} {noun}", ["app", "details", *config])
+        self.count_commands(size, versions.pop(), config)
+
+    def count_commands(self, size: int, version: str, config: list[str]) -> None:
+        """SSH commands of one deploy, by our own events and by the hosts' sshd logs."""
+        for host in self.sandbox.hosts:
+            host.clear_sshd_log()
+        arguments = [str(KAMAL), "deploy", "--skip-push", "--version", version, "--output", "json", *config]
+        done = subprocess.run(
+            arguments, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=True
+        )
+        exchanges: dict[str, int] = {}
+        for line in done.stdout.splitlines():
+            event = json.loads(line)
+            if event["event"] == "command-started" and event["host"]:
+                exchanges[event["host"]] = max(exchanges.get(event["host"], 0), event["exchange"])
+        logged = [host.sshd_log().count("Starting session: command") for host in self.sandbox.hosts[:size]]
+        counted = list(exchanges.values())
+        self.notes.append(
+            f"SSH commands awaited per host, deploy on {size}: {max(counted)} by our events {counted}, "
+            f"{max(logged)} by the hosts' sshd logs {logged}; at most 12 promised"
+        )
+        if max([*counted, *logged]) > 12:
+            raise SystemExit(self.notes[-1])
+
+    def run(self, program: Path, arguments: list[str]) -> Cost:
+        return run([str(program), *arguments], directory=self.folder, environment=self.environment)
+
+    def row(self, what: str, ours: Cost, peer: Cost, limit: float | None) -> None:
+        self.rows.append(Row(what, "s", ours.seconds, peer.seconds, limit))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
