@@ -18,7 +18,6 @@ def main(arguments: list[str]) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     up = verbs.add_parser("up")
     up.add_argument("--hosts", type=int, default=2)
-    up.add_argument("--image", type=Path, action="append", default=[], help="a docker-archive for every host")
     verbs.add_parser("status")
     verbs.add_parser("down")
     ssh = verbs.add_parser("ssh")
@@ -35,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
 def _run(sandbox: Sandbox, options: argparse.Namespace) -> int:
     if options.verb == "up":
-        made = sandbox.up(hosts=options.hosts, images=options.image, say=print)
+        made = sandbox.up(hosts=options.hosts, say=print)
         print("up" if made else f"The sandbox {sandbox.name} is up already")
         for file in sandbox.copy_project(Path.cwd()):
             print(f"wrote {file}")

@@ -53,7 +53,9 @@ ssh:
     - {ssh_config}
 
 x-pykamal:
-  known_hosts: {known_hosts}
+  ssh:
+    host_key_policy: strict
+    known_hosts: {known_hosts}
 """
 
 SECRETS = """\

@@ -89,7 +89,14 @@ class PythonImage:
     def _layer(self) -> bytes:
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as layer:
-            for folder, mode in (("tmp", 0o1777), ("run", 0o755), ("root", 0o700), ("etc", 0o755), ("proc", 0o755), ("sys", 0o755)):
+            for folder, mode in (
+                ("tmp", 0o1777),
+                ("run", 0o755),
+                ("root", 0o700),
+                ("etc", 0o755),
+                ("proc", 0o755),
+                ("sys", 0o755),
+            ):
                 entry = tarfile.TarInfo(folder)
                 entry.type, entry.mode = tarfile.DIRTYPE, mode
                 layer.addfile(entry)

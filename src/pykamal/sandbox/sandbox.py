@@ -20,7 +20,7 @@ from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.host import Host
 from pykamal.sandbox.manifest import Journal, Machine, Manifest, boot_identifier, load
 from pykamal.sandbox.namespaces import NamespaceProvider
-from pykamal.sandbox.paths import DEFAULT_NAME, Paths, home
+from pykamal.sandbox.paths import DEFAULT_NAME, Paths, cache, home
 from pykamal.sandbox.provider import Provider
 from pykamal.sandbox.python_image import REPOSITORY
 
@@ -41,6 +41,17 @@ class Status:
     project: Path
 
 
+def default_images(say: Callable[[str], None] = lambda _: None) -> list[Path]:
+    """What hosts have before anything is deployed: the proxy's image, built from Debian packages the first time."""
+    from pykamal.proxy.errors import ProxyError
+    from pykamal.proxy.image import build_image
+
+    try:
+        return [build_image(cache() / "proxy", say)]
+    except ProxyError as error:
+        raise SandboxError(f"The proxy's image cannot be built: {error}") from error
+
+
 class Sandbox:
     """The sandbox of one name on this machine, whether it is up or not. Methods block; they may run in threads."""
 
@@ -50,8 +61,10 @@ class Sandbox:
         self._provider = provider or NamespaceProvider()
         self._journal: Journal | None = None
 
-    def up(self, *, hosts: int = 2, images: Sequence[Path] = (), say: Callable[[str], None] = lambda _: None) -> bool:
-        """Bring it up with docker-archives `images` on every host; False when it was up already.
+    def up(
+        self, *, hosts: int = 2, images: Sequence[Path] | None = None, say: Callable[[str], None] = lambda _: None
+    ) -> bool:
+        """Bring it up with these docker-archives on every host (None: the proxy's); False when it was up already.
 
         Remains of a sandbox that died are cleaned away first. Raises SandboxError, and then nothing is left behind.
         """
@@ -70,10 +83,11 @@ class Sandbox:
             if found is not None:
                 say("removing what is left of an earlier one")
                 self._remove(found)
+            archives = default_images(say) if images is None else images
             with _machine_wide_lock():
                 journal = Journal(self._plan(hosts), self.paths)
             try:
-                self._make(journal, images, say)
+                self._make(journal, archives, say)
             except BaseException:
                 with contextlib.suppress(SandboxError, OSError):
                     self._remove(journal.manifest)

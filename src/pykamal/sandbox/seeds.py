@@ -37,6 +37,7 @@ class Seed:
         return self.folder.exists()
 
     def plant_engine(self, data_root: Path) -> None:
+        os.utime(self.folder)  # the ones that are not used any more are deleted first
         data_root.mkdir(parents=True, exist_ok=True)
         for part in ENGINE_PARTS:
             _link_tree(self.folder / "engine" / part, data_root / part)

@@ -1,0 +1,70 @@
+"""The servers that end-to-end tests deploy to: brought up once a run, put back to their beginning before each test.
+
+`PYKAMAL_TEST_SANDBOX=NAME` uses a sandbox of that name and leaves it up afterwards, which saves the start while writing
+tests. Without it each run has its own, and what a run that was killed left behind is taken down by the next one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pykamal.sandbox.host import Host
+from pykamal.sandbox.paths import home
+from pykamal.sandbox.sandbox import Sandbox
+
+PREFIX = "test-"
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """Two hosts, a registry and a build engine."""
+    yield from _bring_up("", hosts=2)
+
+
+@pytest.fixture(scope="session")
+def large_sandbox() -> Iterator[Sandbox]:
+    """Four hosts, for what needs more than two."""
+    yield from _bring_up("-large", hosts=4)
+
+
+@pytest.fixture
+def fresh_hosts(sandbox: Sandbox) -> list[Host]:
+    """The hosts of `sandbox`, as new."""
+    return reset(sandbox)
+
+
+@pytest.fixture
+def fresh_large_hosts(large_sandbox: Sandbox) -> list[Host]:
+    """The hosts of `large_sandbox`, as new."""
+    return reset(large_sandbox)
+
+
+def reset(sandbox: Sandbox) -> list[Host]:
+    hosts = sandbox.hosts
+    sandbox.start_registry()
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        list(pool.map(Host.reset, hosts))
+    return hosts
+
+
+def _bring_up(suffix: str, *, hosts: int) -> Iterator[Sandbox]:
+    kept = os.environ.get("PYKAMAL_TEST_SANDBOX")
+    sandbox = Sandbox((kept or f"{PREFIX}{os.getpid()}") + suffix)
+    _sweep()
+    sandbox.up(hosts=hosts)
+    yield sandbox
+    if kept is None:
+        sandbox.down()
+
+
+def _sweep() -> None:
+    """Take down the sandboxes of runs whose process is gone."""
+    for folder in home().glob(f"{PREFIX}*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            Sandbox(folder.name).down()
