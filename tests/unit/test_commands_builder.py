@@ -262,3 +262,16 @@ def test_empty_server_keeps_its_slash() -> None:
     """spec/config.md 18.3: a server of `""` still adds the slash."""
     service = replace(LOCAL, registry=Registry(""))
     assert " -t /acme/app:v1 " in str(builder.push(service, "v1"))
+
+
+def test_files_of_a_build() -> None:
+    """spec/cli.md 15.5: `build dev` asks Docker which files it would get, the ignore rules applied."""
+    line = builder.list_context()
+    assert str(line) == (
+        "printf '%s' [REDACTED] | docker buildx build --quiet --load -t kamal-local-build-check -f - . > /dev/null "
+        "&& docker run --rm kamal-local-build-check"
+    )
+    docker = 'docker() { [ "$1" = run ] && echo listed || cat >&2; }\n'
+    result = run(docker + line.wire())
+    assert result.stdout == b"listed\n"
+    assert result.stderr.startswith(b"FROM busybox\nCOPY . /context\n")

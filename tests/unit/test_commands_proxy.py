@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pykamal.commands import proxy
+from pykamal.commands import proxy, proxy_boot_config
 from pykamal.commands.command import Command, Effect
 from pykamal.commands.words import Raw
 from pykamal.config.models import Accessory, Buffering, Healthcheck, Proxy, ProxyRun, Registry, Ssl
@@ -257,3 +257,27 @@ def test_roles_without_proxy_are_refused() -> None:
 def test_paths() -> None:
     """spec/cli.md 0.3: certificates of a role."""
     assert proxy.certificates_directory(CONFIG, WEB) == ".kamal/proxy/apps-config/app/tls/web"
+
+
+def stored(home: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in (home / ".kamal/proxy").iterdir()}
+
+
+def test_boot_config(tmp_path: Path) -> None:
+    """spec/cli.md 14.7: `boot_config set` writes what differs from the defaults, `reset` removes it."""
+    settings = ProxyRun(
+        http_port=8080, bind_ips=("::1",), metrics_port=9, debug=True, registry="ghcr.io", repository="me/kamal-proxy"
+    )
+    for step in proxy_boot_config.store(settings, ["cpus=1"]):
+        assert run(step, directory=tmp_path).returncode == 0 or step.may_fail
+    assert stored(tmp_path) == {
+        "options": ("--publish [::1]:8080:80 --publish [::1]:443:443 --log-opt max-size=10m --expose=9 --cpus=1"),
+        "image": "ghcr.io/me/kamal-proxy",
+        "run_command": 'kamal-proxy run --debug --metrics-port "9"',
+    }
+    for step in proxy_boot_config.store(ProxyRun(version="v1.0.0", log_max_size="")):
+        assert run(step, directory=tmp_path).returncode == 0 or step.may_fail
+    assert stored(tmp_path) == {"options": "--publish 80:80 --publish 443:443", "image_version": "v1.0.0"}
+    for step in proxy_boot_config.reset():
+        run(step, directory=tmp_path)
+    assert stored(tmp_path) == {}

@@ -129,6 +129,19 @@ def push_environment(config: Config, local_arch: str | None = None) -> dict[str,
     return {"BUILDKIT_NO_CLIENT_TOKEN": "1"} if remote else {}
 
 
+def list_context() -> Command:
+    """Print the files that a build of the working directory would send to Docker, one a line (`build dev`).
+
+    Docker itself applies the ignore rules: the files are copied into a throw-away image and listed in it.
+    """
+    dockerfile = "FROM busybox\nCOPY . /context\nWORKDIR /context\nCMD find . -type f | sed 's|^./||'\n"
+    build = command("docker", "buildx", "build", "--quiet", "--load", "-t", _CHECK_IMAGE, "-f", "-", ".")
+    return build.fed(dockerfile).redirected("> /dev/null").and_(command("docker", "run", "--rm", _CHECK_IMAGE))
+
+
+_CHECK_IMAGE: Final = "kamal-local-build-check"
+
+
 # -- builders; None where a kind has nothing to do
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from pykamal.commands import accessory as accessories
@@ -46,13 +45,23 @@ def run(config: Config, host: str) -> Command:
     if settings is None:
         return legacy_settings() | command("xargs", *_RUN)
     metrics = settings.metrics_port
-    words: list[Word] = [*_RUN, *_publish_flags(settings)]
+    words: list[Word] = [*_RUN, *map(Raw, publish_flags(settings))]
     words += ["--log-opt", f"max-size={settings.log_max_size}"] if (settings.log_max_size or "").strip() else []
     words += [f"--expose={metrics}"] if metrics is not None else []
     words += [*options(settings.options), settings.image, "kamal-proxy", "run"]
     words += ["--debug"] if settings.debug else []
     words += ["--metrics-port", Expanded(str(metrics))] if metrics is not None else []
     return command(*words)
+
+
+def publish_flags(settings: ProxyRun) -> list[str]:
+    """Both ports on each address, or on all; IPv6 addresses in brackets."""
+    if not settings.publish:
+        return []
+    bracketed = (f"[{each}]" if ":" in each and not each.startswith("[") else each for each in settings.bind_ips)
+    prefixes = [f"{address}:" for address in bracketed] or [""]
+    ports = (f"{settings.http_port}:80", f"{settings.https_port}:443")
+    return [word for prefix in prefixes for port in ports for word in ("--publish", f"{prefix}{port}")]
 
 
 def legacy_settings() -> Command:
@@ -253,16 +262,6 @@ def _target(proxy: Proxy) -> Word:
 
 def _seconds(value: int | None) -> str | None:
     return None if value is None else f"{value}s"
-
-
-def _publish_flags(settings: ProxyRun) -> Iterator[Word]:
-    if not settings.publish:
-        return
-    for address in settings.bind_ips or ("",):
-        bracketed = f"[{address}]" if ":" in address and not address.startswith("[") else address
-        prefix = f"{bracketed}:" if address else ""
-        yield from ("--publish", Raw(f"{prefix}{settings.http_port}:80"))
-        yield from ("--publish", Raw(f"{prefix}{settings.https_port}:443"))
 
 
 def _file_or(name: str, default: str) -> Raw:
