@@ -9,7 +9,8 @@ import socket
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
@@ -24,6 +25,7 @@ class Sshd:
     key: Path
     process: subprocess.Popen[bytes]
     user: str
+    _started: list[int] = field(default_factory=list)
 
     @property
     def host(self) -> str:
@@ -41,16 +43,20 @@ class Sshd:
         return f"[127.0.0.1]:{self.port} {self.host_key(kind)}\n"
 
     def stop(self) -> None:
-        """Stop listening and end every connection."""
-        for child in _children(self.process.pid):
-            _end_tree(child)
+        """Stop listening, end every connection and what was started over any of them."""
+        self.drop_connections()
+        for process_id in self._started:
+            _kill(process_id)
         self.process.terminate()
         self.process.wait(10)
 
     def drop_connections(self) -> None:
-        """Cut every open connection, as a host that loses power would; the server goes on listening."""
-        for child in _children(self.process.pid):
-            _end_tree(child)
+        """Cut every open connection; the server goes on listening, and what runs there is left to itself."""
+        for process_id, name in _descendants(self.process.pid):
+            if name.startswith("sshd"):
+                _kill(process_id)
+            else:
+                self._started.append(process_id)
 
 
 def start_sshd(
@@ -121,15 +127,18 @@ def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("sshd does not listen")
 
 
-def _children(process_id: int) -> list[int]:
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process_id)], capture_output=True, text=True, check=False)
-    return [int(word) for word in found.stdout.split()]
+def _descendants(process_id: int) -> list[tuple[int, str]]:
+    found = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,comm="], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 2) for line in found.stdout.splitlines()]
+    family = {process_id}
+    names = []
+    for row in rows:  # sorted by time of birth: parents come first
+        if int(row[1]) in family:
+            family.add(int(row[0]))
+            names.append((int(row[0]), row[2]))
+    return names
 
 
-def _end_tree(process_id: int) -> None:
-    for child in _children(process_id):
-        _end_tree(child)
-    try:
+def _kill(process_id: int) -> None:
+    with suppress(ProcessLookupError):
         os.kill(process_id, 9)
-    except ProcessLookupError:
-        return

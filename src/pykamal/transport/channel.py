@@ -12,6 +12,8 @@ from pykamal.events import Stream
 
 STDERR_DATATYPE = 1  # SSH_EXTENDED_DATA_STDERR, RFC 4254 section 5.2
 
+WRITE_BYTES = 65536
+
 _SIGNAL_NUMBERS = {"HUP": 1, "INT": 2, "QUIT": 3, "ABRT": 6, "KILL": 9, "SEGV": 11, "PIPE": 13, "ALRM": 14, "TERM": 15}
 
 
@@ -33,7 +35,8 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
     def __init__(self, stdin: bytes, received: Callable[[Stream, bytes], None]) -> None:
         self.ended: asyncio.Future[ChannelEnd] = asyncio.get_running_loop().create_future()
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._stdin = stdin
+        self._unsent: memoryview | None = memoryview(stdin)
+        self._paused = False
         self._received = received
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
         self._exit_status: int | None = None
@@ -52,13 +55,15 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
     def close(self) -> None:
         if self._channel is not None:
             self._channel.close()
+        elif not self.closed.done():
+            self.closed.set_result(None)
 
     # -- called by asyncssh
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self._channel = chan
         # The request to run the command leaves in this very turn of the loop, so this data follows right behind it.
-        asyncio.get_running_loop().call_soon(self._send)
+        asyncio.get_running_loop().call_soon(self._begin_sending)
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if self.ended.done():
@@ -80,18 +85,35 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
         if not self.closed.done():
             self.closed.set_result(None)
 
-    def _send(self) -> None:
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._send()
+
+    def _begin_sending(self) -> None:
         if self._channel is None or self._channel.is_closing():
             return
         if self._withdrawn:
             self._channel.close()
             return
         self._sent = True
-        try:
-            self._channel.write(self._stdin)
-            self._channel.write_eof()
-        except OSError:  # closed in between; connection_lost tells the rest
+        self._send()
+
+    def _send(self) -> None:
+        """As much as the host takes at present; `resume_writing` continues."""
+        if self._channel is None or self._unsent is None:
             return
+        try:
+            while self._unsent and not self._paused:
+                self._channel.write(bytes(self._unsent[:WRITE_BYTES]))
+                self._unsent = self._unsent[WRITE_BYTES:]
+            if not self._unsent:
+                self._unsent = None
+                self._channel.write_eof()
+        except OSError:  # closed in between; connection_lost tells the rest
+            self._unsent = None
 
     def _settle(self, end: ChannelEnd) -> None:
         if not self.ended.done():

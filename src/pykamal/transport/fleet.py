@@ -137,6 +137,11 @@ class Fleet:
         return self._connector
 
 
+def load_ssh_library() -> None:
+    """Import what connections need ahead of time, in a thread, while something else is waited for."""
+    import pykamal.transport.connecting  # noqa: F401
+
+
 async def _awaited(hook: Callable[[], Awaitable[None]]) -> None:
     await hook()
 

@@ -12,7 +12,7 @@ import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from pykamal.core.errors import Interrupted
 from pykamal.events import Event
@@ -64,13 +64,13 @@ def surviving(subscriber: Callable[[Event], None]) -> Callable[[Event], None]:
     return guarded
 
 
-class _Run:
-    current: _Run | None = None
+class _Run(Generic[Result]):
+    current: ClassVar[_Run[Any] | None] = None
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        main: Coroutine[Any, Any, Any],
+        main: Coroutine[Any, Any, Result],
         on_stop: Callable[[int], None] | None,
     ) -> None:
         self._loop = loop
@@ -92,9 +92,9 @@ class _Run:
             for number in heard:
                 self._loop.remove_signal_handler(number)
 
-    def to_its_end(self) -> Any:
+    def to_its_end(self) -> Result:
         try:
-            result = self._loop.run_until_complete(self._task)
+            return self._loop.run_until_complete(self._task)
         except asyncio.CancelledError:
             if self._reason is None:
                 raise
@@ -103,7 +103,6 @@ class _Run:
             if self._reason is None:
                 raise
             raise Interrupted(self._reason) from error
-        return result
 
     def stop(self, reason: int) -> None:
         """The first request counts; later ones change nothing."""

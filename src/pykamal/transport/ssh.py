@@ -32,6 +32,8 @@ CANCEL_SECONDS: Final = 5.0
 CLEAN_UP_SECONDS: Final = 10.0
 """How long all of the clean-up after a cancel may take."""
 
+_OPEN_REFUSED: Final = (1, 2, 4)  # prohibited, connect failed, resource shortage: RFC 4254 section 5.1
+
 NO_STATUS: Final = 255
 """Exit status of a step whose shell went away without telling one, as `ssh` itself reports it."""
 
@@ -46,6 +48,7 @@ class SshSession:
         self._bus = bus
         self._channels = asyncio.Semaphore(MAX_CHANNELS)
         self._exchanges = 0
+        self._open_channels = 0
 
     @property
     def host(self) -> str:
@@ -190,37 +193,49 @@ class SshSession:
 
     async def _run_channel(self, channel: CommandChannel, line: Command) -> ChannelEnd:
         """Open, wait for the end, close. A cancelled wait leaves the channel open for whoever cleans up."""
+        self._open_channels += 1
+        channel.closed.add_done_callback(self._count_closed)
         opening = asyncio.ensure_future(self._open(channel, line))
+        opening.add_done_callback(lambda done: channel.close() if _failed(done) else None)
         try:
             await asyncio.wait((opening, channel.ended), return_when=asyncio.FIRST_COMPLETED)
-            if opening.done():
+            if _failed(opening):
                 opening.result()
             end = await asyncio.shield(channel.ended)
         except asyncio.CancelledError:
-            opening.add_done_callback(_ignore_outcome)
             raise
         except BaseException:
             channel.close()
             raise
-        opening.add_done_callback(_ignore_outcome)
         channel.close()
         return end
 
     async def _open(self, channel: CommandChannel, line: Command) -> None:
-        try:
-            await self._connection.create_session(
-                lambda: channel, line.wire(), encoding=None, request_pty=False, x11_forwarding=False
-            )
-        except asyncssh.ChannelOpenError as error:
-            if self.closed:
+        """Open a channel and have the command started in it.
+
+        A host that has enough channels open (MaxSessions) is asked again: sshd counts one for a moment longer than we.
+        """
+        delay = 0.02
+        while True:
+            try:
+                await self._connection.create_session(
+                    lambda: channel, line.wire(), encoding=None, request_pty=False, x11_forwarding=False
+                )
+            except asyncssh.ChannelOpenError as error:
+                if self.closed:
+                    raise self._lost("opening a channel") from error
+                if error.code not in _OPEN_REFUSED or (delay > 1 and self._open_channels <= 1):
+                    raise ConnectionFailed(
+                        f"{self._host} refused to run a command: {error.reason}",
+                        host=self._host,
+                        hint="see MaxSessions, ForceCommand and the login shell of this user on the host",
+                    ) from error
+            except (asyncssh.Error, OSError) as error:
                 raise self._lost("opening a channel") from error
-            raise ConnectionFailed(
-                f"{self._host} refused to run a command: {error.reason}",
-                host=self._host,
-                hint="see MaxSessions, ForceCommand and the login shell of this user on the host",
-            ) from error
-        except (asyncssh.Error, OSError) as error:
-            raise self._lost("opening a channel") from error
+            else:
+                return
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 1.28)
 
     def _settle_early_end(
         self, script: Script, output: ScriptOutput, end: ChannelEnd, reporter: StepReporter | None
@@ -242,12 +257,15 @@ class SshSession:
             hint="see whether the host is up and reachable; what was running there may have gone on or been cut off",
         )
 
+    def _count_closed(self, _closed: object) -> None:
+        self._open_channels -= 1
+
     # -- cancelling
 
     async def _end_remotely(self, channel: CommandChannel, shell_runs: asyncio.Event, output: ScriptOutput) -> None:
         """End the script's process group on the host. A second cancel does not wait for it."""
         ending = asyncio.ensure_future(self._end_group(channel, shell_runs, output))
-        ending.add_done_callback(_ignore_outcome)
+        ending.add_done_callback(_failed)
         await asyncio.wait((ending,), timeout=CLEAN_UP_SECONDS)
 
     async def _end_group(self, channel: CommandChannel, shell_runs: asyncio.Event, output: ScriptOutput) -> None:
@@ -271,6 +289,6 @@ def _title(step: Step) -> str:
     return f"`{step.name}`" if step.name else f"`{step.command}`"
 
 
-def _ignore_outcome(done: asyncio.Future[Any]) -> None:
-    if not done.cancelled():
-        done.exception()
+def _failed(done: asyncio.Future[Any]) -> bool:
+    """Whether something that is done has failed; the error counts as seen."""
+    return done.done() and not done.cancelled() and done.exception() is not None
