@@ -15,6 +15,7 @@ from pykamal.events.types import (
     Level,
     Log,
     Message,
+    Result,
     RunFailed,
     RunFinished,
     Stream,
@@ -44,9 +45,9 @@ class Lines:
         match event:
             case CommandStarted():
                 self._started(event)
-            case CommandOutput(id=identifier, stream=source, text=text):
-                chunk = text.removesuffix("\n")
-                self._log(Level.DEBUG, "\t" + self._paint(chunk, f"0;{_STREAM_COLOURS[source]};49"), identifier)
+            case CommandOutput():
+                chunk = self._paint(event.text.removesuffix("\n"), f"0;{_STREAM_COLOURS[event.stream]};49")
+                self._log(Level.DEBUG, f"\t{chunk}", event.id, shown=event.shown)
             case CommandFinished():
                 self._finished(event)
             case Message(text=text, tone=tone):
@@ -56,6 +57,8 @@ class Lines:
                 self._log(level, text)
             case HostResult():
                 self._result(event)
+            case Result(text=text):
+                self._write(text)
             case RunFinished(seconds=seconds, announced=True):
                 self._write(f"  Finished all in {seconds:.1f} seconds")
             case RunFailed():
@@ -65,17 +68,15 @@ class Lines:
 
     def _started(self, event: CommandStarted) -> None:
         command = self._paint(event.command, "1;33;49")
-        self._log(_level(event.quiet), f"Running {command} {self._place(event)}", event.id)
+        running = f"Running {command} {self._place(event)}"
+        self._log(_level(event.quiet), running, event.id, shown=event.shown)
         label = self._paint("Command:", "0;34;49")
-        self._log(Level.DEBUG, f"{label} {self._paint(event.command, '0;34;49')}", event.id)
+        self._log(Level.DEBUG, f"{label} {self._paint(event.command, '0;34;49')}", event.id, shown=event.shown)
 
     def _place(self, event: CommandStarted) -> str:
-        host, user = event.host, event.user
-        if host is None:
-            host, user = "localhost", _local_user()
-        elif user is None and "@" in host:
-            user, _, host = host.rpartition("@")
-        if user is None:
+        # A user is shown where the host as written names one, not where it comes from `ssh.user` (spec/cli.md 4.3).
+        user, at, host = event.host.rpartition("@") if event.host is not None else _this_machine()
+        if not at:
             return f"on {self._paint(host, '0;34;49')}"
         return f"as {self._paint(user, '0;34;49')}@{self._paint(host, '0;34;49')}"
 
@@ -104,8 +105,8 @@ class Lines:
 
     # -- writing
 
-    def _log(self, level: Level, text: str, identifier: str | None = None) -> None:
-        if level < self.threshold:
+    def _log(self, level: Level, text: str, identifier: str | None = None, *, shown: bool = False) -> None:
+        if level < self.threshold and (self.quiet or not shown):
             return
         name = self._paint(f"{level.name:>6}", f"0;{_LEVEL_COLOURS[level]};49")
         mark = f"[{self._paint(identifier, '0;32;49')}] " if identifier else ""
@@ -132,5 +133,6 @@ def _level(quiet: bool) -> Level:
     return Level.DEBUG if quiet else Level.INFO
 
 
-def _local_user() -> str | None:
-    return next((user for name in ("USER", "LOGNAME", "USERNAME") if (user := os.environ.get(name))), None)
+def _this_machine() -> tuple[str, str, str]:
+    user = next((user for name in ("USER", "LOGNAME", "USERNAME") if (user := os.environ.get(name))), "")
+    return user, "@" if user else "", "localhost"

@@ -1,0 +1,27 @@
+"""Who shows the events of a run on this terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+
+from pykamal.cli.invocation import Invocation
+from pykamal.events import Bus
+from pykamal.transport.signals import surviving
+
+
+def connected(invocation: Invocation) -> Invocation:
+    """The invocation with a bus that has the renderer the command line asks for."""
+    return replace(invocation, bus=_bus(invocation))
+
+
+def _bus(invocation: Invocation) -> Bus:
+    if invocation.json:
+        from pykamal.events.json_lines import JsonLines
+
+        return Bus(surviving(JsonLines(sys.stdout)))
+    from pykamal.events.lines import Lines, wants_colour
+
+    coloured = wants_colour(sys.stdout, os.environ)
+    return Bus(surviving(Lines(sys.stdout, verbosity=invocation.verbosity, coloured=coloured)))

@@ -1,0 +1,60 @@
+"""From the words of a command line to an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pykamal.cli.aliases import expand
+from pykamal.cli.help import topic_text, tree_text
+from pykamal.cli.route import Help, Run, Tree, route
+from pykamal.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pykamal.cli.invocation import Invocation
+
+INTERRUPTED = 128 + 2
+OUTPUT_CLOSED = 128 + 13
+
+
+def dispatch(words: Sequence[str]) -> int:
+    """Run one command. 0: done; 1: failed; 2: not understood; 3: a bug; 128 and a signal's number: interrupted."""
+    invocation: Invocation | None = None
+    try:
+        match route(words, expand):
+            case Help(topic, note):
+                if note is not None:
+                    sys.stderr.write(f"{note}\n")
+                sys.stdout.write(f"{topic_text(topic)}\n")
+            case Tree(group):
+                sys.stdout.write(f"{tree_text(group)}\n")
+            case Run(entry, rest):
+                from pykamal.cli.console import connected
+                from pykamal.cli.parser import parse
+
+                invocation = connected(parse(entry, rest))
+                return _run(entry.module, invocation)
+    except UsageError as error:
+        hint = f"{error.hint}\n" if error.hint else ""
+        sys.stderr.write(f"{error.message}\n{hint}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return OUTPUT_CLOSED
+    except Exception as error:  # whatever it is, the user gets a message and a code, not a traceback
+        from pykamal.cli.report import report
+
+        return report(error, invocation)
+    return 0
+
+
+def _run(module: str, invocation: Invocation) -> int:
+    if invocation.options["verbose"]:
+        os.environ["VERBOSE"] = "1"  # for hooks, as in Ruby Kamal
+    verb = importlib.import_module(f"pykamal.cli.verbs.{module}")
+    code: int = verb.run(invocation)
+    return code

@@ -1,0 +1,26 @@
+"""The console script `kamal`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pykamal import KAMAL_VERSION, __version__
+
+
+def main() -> None:
+    """Run the command line of this process and end it with the command's exit code."""
+    arguments = sys.argv[1:]
+    if arguments in (["version"], ["--version"]):
+        # Scripts ask often; nothing is imported for the answer.
+        os.write(sys.stdout.fileno(), f"{KAMAL_VERSION} (pykamal {__version__})\n".encode())
+        return
+    from pykamal.cli.dispatch import dispatch
+
+    code = dispatch(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter would flush once more at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

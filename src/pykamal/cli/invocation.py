@@ -1,0 +1,48 @@
+"""A command line, understood."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pykamal.events import Bus
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What the user asked for, and the bus that shows what becomes of it.
+
+    `options` holds every option of the command by key (`skip_push`), defaults filled in.
+    """
+
+    command: str
+    arguments: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    changes: bool = False
+    bus: Bus = field(default_factory=Bus)
+
+    @property
+    def name(self) -> str:
+        """The command without its group."""
+        return self.command.rpartition(" ")[2]
+
+    @property
+    def verbosity(self) -> str:
+        """Quiet wins over verbose; `--raw` is quiet (spec/cli.md 1.4, 4.2)."""
+        if self.options.get("quiet") or self.options.get("raw"):
+            return "quiet"
+        return "verbose" if self.options.get("verbose") else "normal"
+
+    @property
+    def json(self) -> bool:
+        return self.options.get("output") == "json"
+
+    @property
+    def tracebacks(self) -> bool:
+        return bool(self.options.get("debug") or self.options.get("verbose") or os.environ.get("VERBOSE"))
+
+    def own(self, *keys: str) -> dict[str, Any]:
+        """The options of these keys, to hand on to an operation."""
+        return {key: self.options[key] for key in keys}

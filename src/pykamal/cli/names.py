@@ -1,0 +1,50 @@
+"""Which command a word means (spec/cli.md 1.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from pykamal.core.errors import UsageError
+
+
+def resolve(
+    word: str, names: Iterable[str], hidden: Iterable[str] = (), is_alias: Callable[[str], bool] | None = None
+) -> str | None:
+    """The command's name, or None for an alias.
+
+    An exact name wins, then an alias, then the beginning of one visible name; `-` is as good as `_`. Raises
+    `UsageError` for a word that begins several names, or none.
+    """
+    names = sorted(names)
+    wanted = _underscored(word)
+    exact = next((name for name in (*names, *hidden) if name == wanted), None)
+    if exact is not None:
+        return exact
+    if is_alias is not None and is_alias(word):
+        return None
+    begun = _begun(wanted, names)
+    if len(begun) > 1:
+        raise UsageError(f"Ambiguous command {word} matches [{', '.join(begun)}]")
+    if not begun:
+        raise UsageError(f'Could not find command "{word}".', hint=suggestion(wanted, names))
+    return begun[0]
+
+
+def begins_one(word: str, names: Iterable[str]) -> bool:
+    """Whether a word is the beginning of exactly one name."""
+    return len(_begun(_underscored(word), names)) == 1
+
+
+def _begun(wanted: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if wanted and name.startswith(wanted)]
+
+
+def _underscored(word: str) -> str:
+    return word.replace("-", "_")
+
+
+def suggestion(word: str, names: Iterable[str]) -> str | None:
+    import difflib
+
+    near = difflib.get_close_matches(word, list(names), n=1)
+    return f'Did you mean?  "{near[0]}"' if near else None

@@ -1,0 +1,145 @@
+"""The way from a command line to an operation: configuration, context, one run of asyncio, an exit code."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pykamal.cli.invocation import Invocation
+from pykamal.cli.terminal import become_ssh
+from pykamal.commands.command import Command
+from pykamal.config.load import load as load_config
+from pykamal.config.models import Config
+from pykamal.core.source import Position
+from pykamal.events import RunFinished, RunStarted, Tone
+from pykamal.operations.context import Context, Settings
+from pykamal.operations.run import opened
+from pykamal.secrets.store import Secrets
+from pykamal.transport.local_outside import LocalOutside
+from pykamal.transport.signals import run_until_done
+
+Flow = Callable[[Context], Awaitable[None]]
+TerminalCommand = tuple[str, Command]
+"""A host and what is to run on it, in the user's terminal."""
+
+_TELL_THEIR_TIME_THEMSELVES = frozenset({"deploy", "redeploy", "rollback", "setup"})
+
+
+def operate(invocation: Invocation, flow: Flow, *, connects: bool = True) -> int:
+    """Run an operation for a command line; 0. Raises whatever the configuration or the operation raises.
+
+    With `connects` the selected hosts are being connected to while the flow begins.
+    """
+    started = time.monotonic()
+    run_until_done(
+        _run(invocation, load(invocation), flow, connects=connects), on_stop=lambda _: _tell_of_stopping(invocation)
+    )
+    if invocation.command not in _TELL_THEIR_TIME_THEMSELVES:
+        invocation.bus.emit(RunFinished(operation=invocation.command, seconds=time.monotonic() - started))
+    return 0
+
+
+def in_terminal(
+    invocation: Invocation,
+    choose: Callable[[Context], TerminalCommand | Awaitable[TerminalCommand]],
+    *,
+    connects: bool = False,
+) -> int:
+    """Prepare an interactive command, then become the `ssh` that carries it; its exit status is ours."""
+    loaded = load(invocation)
+    chosen: list[TerminalCommand] = []
+
+    async def flow(context: Context) -> None:
+        choice = choose(context)
+        chosen.append(choice if isinstance(choice, tuple) else await choice)
+
+    run_until_done(_run(invocation, loaded, flow, connects=connects))
+    host, command = chosen[0]
+    become_ssh(loaded.config, host, command, invocation.bus)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    config: Config
+    secrets: Secrets
+
+
+def load(invocation: Invocation) -> Loaded:
+    """The configuration that the command line selects, and its secrets, not yet read.
+
+    Puts the destination into the environment, where hooks and back-ticks look for it (spec/cli.md 1.4).
+    """
+    path = Path(invocation.options["config_file"])
+    destination = invocation.options["destination"]
+    if destination is None:
+        os.environ.pop("KAMAL_DESTINATION", None)
+    else:
+        os.environ["KAMAL_DESTINATION"] = destination
+    config = load_config(path, destination=destination, outside=LocalOutside())
+    for warning in config.warnings:
+        invocation.bus.say(warning, Tone.WARNING)
+    secrets = Secrets(config.secrets_path, destination, asked_by=lambda name: _mention(name, path, destination))
+    return Loaded(config, secrets)
+
+
+async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: bool) -> None:
+    opening = opened(
+        loaded.config,
+        settings_of(invocation),
+        invocation.bus,
+        loaded.secrets,
+        operation=invocation.command,
+        connects=connects,
+    )
+    async with opening as context:
+        invocation.bus.emit(_started(invocation, context))
+        await flow(context)
+
+
+def _tell_of_stopping(invocation: Invocation) -> None:
+    text = "Stopping: taking back what was begun. A second Ctrl-C ends at once."
+    invocation.bus.say(text, Tone.WARNING)
+
+
+def _started(invocation: Invocation, context: Context) -> RunStarted:
+    return RunStarted(
+        operation=invocation.command,
+        service=context.config.service,
+        destination=context.config.destination,
+        version=context.settings.version or context.workplace.environment_version or context.workplace.revision,
+    )
+
+
+def settings_of(invocation: Invocation) -> Settings:
+    options = invocation.options
+    return Settings(
+        version=options["version"],
+        hosts=options["hosts"],
+        roles=options["roles"],
+        primary=options["primary"],
+        skip_hooks=options["skip_hooks"],
+        lock_wait=options["lock_wait"],
+        lock_wait_timeout=options["lock_wait_timeout"],
+        lock_wait_interval=options["lock_wait_interval"],
+        verbosity=invocation.verbosity,
+        plan_only=options.get("plan", False),
+        assume_yes=options.get("confirmed", False),
+        config_file=options["config_file"],
+        destination=options["destination"],
+    )
+
+
+def _mention(name: str, path: Path, destination: str | None) -> Position | None:
+    """Where the configuration names a secret: the first line of its files that has the word, comments aside."""
+    files = [path] if destination is None else [path.with_name(f"{path.stem}.{destination}.yml"), path]
+    word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
+    for file in files:
+        for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
+            found = word.search(line.partition("#")[0])
+            if found is not None:
+                return Position(str(file), number, found.start() + 1)
+    return None

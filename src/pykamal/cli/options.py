@@ -1,0 +1,89 @@
+"""Options as data: what each is called, what it takes, what help says of it (spec/cli.md 1.3, 1.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    """What an option takes."""
+
+    FLAG = "flag"
+    """Nothing; `--no-NAME` and `--skip-NAME` turn it off."""
+    TEXT = "text"
+    NUMBER = "number"
+    PAIRS = "pairs"
+    """Words of the form `key:value`, as many as follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """`name` is the long name without dashes; `value` is what help calls the value; `choices` are all it may be."""
+
+    name: str
+    help: str
+    short: str | None = None
+    kind: Kind = Kind.FLAG
+    value: str = ""
+    default: str | int | None = None
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return self.name.replace("-", "_")
+
+    @property
+    def negatable(self) -> bool:
+        """`--no-cache` and `--skip-push` say no themselves."""
+        return self.kind is Kind.FLAG and not self.name.startswith(("no-", "skip-"))
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """As help shows it: `-d, --destination NAME`."""
+        long = f"--{self.name} {self.value}".rstrip()
+        return (f"-{self.short}", long) if self.short else (long,)
+
+
+def flag(name: str, text: str, short: str | None = None) -> Option:
+    return Option(name, text, short)
+
+
+def text(
+    name: str,
+    value: str,
+    about: str,
+    short: str | None = None,
+    *,
+    default: str | None = None,
+    required: bool = False,
+    choices: tuple[str, ...] = (),
+) -> Option:
+    return Option(name, about, short, Kind.TEXT, value, default, required, choices)
+
+
+def number(name: str, value: str, about: str, short: str | None = None, *, default: int | None = None) -> Option:
+    return Option(name, about, short, Kind.NUMBER, value, default)
+
+
+OUTPUT = text("output", "FORM", "Readable text, or one JSON object a line", default="text", choices=("text", "json"))
+PLAN = flag("plan", "Print the steps that would be taken, and take none")
+
+GLOBAL: tuple[Option, ...] = (
+    flag("verbose", "Show every command's output", "v"),
+    flag("quiet", "Show errors and results only", "q"),
+    text("version", "VERSION", "Act on this version of the app"),
+    flag("primary", "Act on the primary host only", "p"),
+    text("hosts", "LIST", "Act on these hosts; separated by commas, with * as a wildcard", "h"),
+    text("roles", "LIST", "Act on these roles; separated by commas, with * as a wildcard", "r"),
+    text("config-file", "PATH", "The configuration file", "c", default="config/deploy.yml"),
+    text("destination", "NAME", "Also read the destination's file (staging: deploy.staging.yml)", "d"),
+    flag("skip-hooks", "Run no hooks", "H"),
+    flag("lock-wait", "Wait while somebody else holds the deploy lock"),
+    number("lock-wait-timeout", "SECONDS", "Wait at most so long for the lock", default=900),
+    number("lock-wait-interval", "SECONDS", "Ask for the lock so often", default=15),
+    OUTPUT,
+    flag("debug", "Show tracebacks of errors"),
+)
+"""Accepted by every command, in any place behind it."""

@@ -1,0 +1,109 @@
+"""Options and arguments of one command, parsed by click from the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from pykamal.cli.grammar import plain_form
+from pykamal.cli.invocation import Invocation
+from pykamal.cli.names import suggestion
+from pykamal.cli.options import Kind, Option
+from pykamal.cli.table import Entry
+from pykamal.core.errors import UsageError
+
+_ARGUMENTS = "arguments"
+
+
+def parse(entry: Entry, words: Sequence[str]) -> Invocation:
+    """Raises `UsageError` for options that are unknown or lack a value, and for the wrong number of arguments."""
+    try:
+        values = _parsed(entry, plain_form(words, entry.all_options))
+    except click.NoSuchOption as error:
+        near = suggestion(error.option_name, [f"--{option.name}" for option in entry.all_options])
+        raise UsageError(_called_with(entry, [error.option_name]), hint=near or _usage(entry)) from error
+    except click.BadOptionUsage as error:
+        raise UsageError(f"No value provided for option '{_long_name(entry, error.option_name)}'") from error
+
+    for option in entry.options:
+        if option.required and values[option.key] is None:
+            raise UsageError(f"No value provided for required options '--{option.name}'", hint=_usage(entry))
+    arguments = tuple(values.pop(_ARGUMENTS))
+    if len(arguments) < entry.least_arguments:
+        raise UsageError(_called_with(entry, list(arguments)), hint=_usage(entry))
+    if entry.most_arguments is not None and len(arguments) > entry.most_arguments:
+        raise UsageError(_called_with(entry, list(arguments)), hint=_usage(entry))
+    options = {option.key: _converted(option, values[option.key]) for option in entry.all_options}
+    return Invocation(entry.path, arguments, options, changes=entry.changes)
+
+
+def _parsed(entry: Entry, words: list[str]) -> dict[str, Any]:
+    command = click.Command(
+        entry.path,
+        params=[
+            *(_parameter(option) for option in entry.all_options),
+            click.Argument([_ARGUMENTS], nargs=-1, type=click.UNPROCESSED),
+        ],
+        add_help_option=False,
+        context_settings={
+            "token_normalize_func": lambda name: name.replace("_", "-"),
+            "ignore_unknown_options": entry.passes_options,
+        },
+    )
+    with command.make_context(entry.path, words) as context:
+        return context.params
+
+
+def _parameter(option: Option) -> click.Option:
+    names = [option.key, f"--{option.name}"]
+    if option.short:
+        names.insert(1, f"-{option.short}")
+    match option.kind:
+        case Kind.FLAG:
+            if option.negatable:
+                names[-1] += f"/--no-{option.name}"
+            return click.Option(names, is_flag=True, default=False)
+        case Kind.PAIRS:
+            return click.Option(names, multiple=True)
+        case Kind.NUMBER | Kind.TEXT:
+            return click.Option(names, default=option.default, type=click.UNPROCESSED)
+
+
+def _converted(option: Option, value: Any) -> Any:
+    match option.kind:
+        case Kind.NUMBER if isinstance(value, str):
+            if not value.lstrip("+-").isdecimal():
+                raise UsageError(f"Expected numeric value for '--{option.name}'; got \"{value}\"")
+            return int(value)
+        case Kind.PAIRS:
+            return dict(_pair(option, text) for text in value)
+        case Kind.TEXT if option.choices and value not in option.choices:
+            expected = ", ".join(option.choices)
+            raise UsageError(f"Expected '--{option.name}' to be one of {expected}; got \"{value}\"")
+    return value
+
+
+def _pair(option: Option, text: str) -> tuple[str, str]:
+    key, colon, value = text.partition(":")
+    if not colon:
+        raise UsageError(f"Expected key:value for '--{option.name}'; got \"{text}\"")
+    return key, value
+
+
+def _long_name(entry: Entry, name: str) -> str:
+    for option in entry.all_options:
+        if name in (f"-{option.short}", f"--{option.name}"):
+            return f"--{option.name}"
+    return name
+
+
+def _called_with(entry: Entry, arguments: list[str]) -> str:
+    listed = ", ".join(f'"{argument}"' for argument in arguments)
+    with_what = f"arguments [{listed}]" if arguments else "no arguments"
+    return f'ERROR: "kamal {entry.path}" was called with {with_what}'
+
+
+def _usage(entry: Entry) -> str:
+    return f'Usage: "kamal {entry.path} {entry.arguments}'.rstrip() + '"'

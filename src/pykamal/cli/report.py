@@ -1,0 +1,92 @@
+"""Errors as people and machines see them, and the exit codes they end with (spec/cli.md 4.5, 5)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+
+from pykamal import KAMAL_VERSION, __version__
+from pykamal.cli.console import connected
+from pykamal.cli.invocation import Invocation
+from pykamal.core.errors import HostErrors, Interrupted, KamalError
+from pykamal.events import Result, RunFailed
+
+BUG = 3
+
+
+def report(error: Exception, invocation: Invocation | None) -> int:
+    """Show an error; its exit code. What was not raised on purpose is a bug and leaves a log file.
+
+    `invocation` is None when the error came before the command line was understood.
+    """
+    if invocation is None:
+        invocation = connected(Invocation(""))
+    if isinstance(error, KamalError):
+        failure = failed(error, invocation.command)
+        code = error.exit_code
+    else:
+        failure = _bug(error, invocation.command)
+        code = BUG
+    invocation.bus.emit(failure)
+    if invocation.tracebacks:
+        _show_traceback(error, invocation)
+    return code
+
+
+def failed(error: KamalError, operation: str) -> RunFailed:
+    """The event of an error: its evidence, that of every host when several failed."""
+    return RunFailed(
+        operation=operation,
+        identifier=error.identifier,
+        label=error.label,
+        message=error.message,
+        host=error.host,
+        details=tuple(_details(error)),
+        hint=error.hint,
+    )
+
+
+def _details(error: KamalError) -> list[str]:
+    if isinstance(error, Interrupted) and isinstance(error.__cause__, KamalError):
+        return [f"while stopping: {error.__cause__.message}", *error.__cause__.details]
+    if not isinstance(error, HostErrors) or len(error.errors) == 1:
+        return list(error.details)
+    lines: list[str] = []
+    for each in error.errors:
+        if each.details:
+            lines += [f"{each.host}:", *(f"  {line}" for detail in each.details for line in detail.splitlines())]
+    return lines
+
+
+def _bug(error: Exception, operation: str) -> RunFailed:
+    try:
+        where = _log(error, operation)
+    except OSError as unwritten:
+        where = f"nowhere ({unwritten.strerror}); run again with --debug"
+    return RunFailed(
+        operation=operation,
+        identifier="bug",
+        label=type(error).__name__,
+        message=str(error) or "no message",
+        hint=f"this is a bug in pykamal: please report it with the log, which is in {where}",
+    )
+
+
+def _log(error: Exception, operation: str) -> str:
+    """Write the traceback to a file that only this user can read; arguments may be secret and are left out."""
+    descriptor, path = tempfile.mkstemp(prefix="kamal-bug-", suffix=".log")
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(f"pykamal {__version__} (Kamal {KAMAL_VERSION}), Python {sys.version}, {sys.platform}\n")
+        file.write(f"kamal {operation}\n\n")
+        traceback.print_exception(error, file=file)
+    return path
+
+
+def _show_traceback(error: Exception, invocation: Invocation) -> None:
+    text = "".join(traceback.format_exception(error)).rstrip()
+    if invocation.json:
+        sys.stderr.write(f"{text}\n")
+    else:
+        invocation.bus.emit(Result(text=text))

@@ -1,0 +1,284 @@
+"""Every command, as data: help, resolution of names and parsing read this table and import no command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pykamal.cli.options import GLOBAL, PLAN, Kind, Option, flag, number, text
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command. `path` is its full name (`app boot`), `module` the verb below `pykamal.cli.verbs` that runs it.
+
+    `arguments` is their usage text: `[NAME]` may be left out, `NAME...` takes what is left. `passes_options` hands
+    unknown options on with the arguments (exec). `changes` tells that it changes servers or files.
+    """
+
+    path: str
+    summary: str
+    module: str
+    arguments: str = ""
+    options: tuple[Option, ...] = ()
+    changes: bool = False
+    hidden: bool = False
+    passes_options: bool = False
+
+    @property
+    def group(self) -> str | None:
+        return self.path.rpartition(" ")[0] or None
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(" ")[2]
+
+    @property
+    def least_arguments(self) -> int:
+        return sum(not word.startswith("[") for word in self.arguments.split())
+
+    @property
+    def most_arguments(self) -> int | None:
+        """None: any number."""
+        return None if "..." in self.arguments else len(self.arguments.split())
+
+    @property
+    def all_options(self) -> tuple[Option, ...]:
+        """Its own, then the global ones that it does not use for itself."""
+        own = {option.name for option in self.options}
+        return (*self.options, *(option for option in GLOBAL if option.name not in own))
+
+
+CONFIRMED = flag("confirmed", "Do it without asking", "y")
+ROLLING = flag("rolling", "One host after another instead of all at once")
+NO_CACHE = flag("no-cache", "Build without the cache of earlier builds")
+BUILDING = (flag("skip-push", "Use the image that is in the registry, build none", "P"), NO_CACHE)
+SKIP_PLACES = (flag("skip-local", "Leave this machine out", "L"), flag("skip-remote", "Leave the servers out", "R"))
+RAW = flag("raw", "Write the output as it comes, without headings and messages")
+INTERACTIVE = flag("interactive", "Run it in this terminal, over SSH (consoles, shells)", "i")
+REUSE = flag("reuse", "Run it in the running container instead of a new one")
+SINCE = text("since", "TIME", "Lines since a time (2013-01-02T13:23:37Z) or for a while (42m)", "s")
+LINES = number("lines", "N", "At most so many lines of each server", "n")
+GREP = text("grep", "PATTERN", "Only lines with a match", "g")
+GREP_OPTIONS = text("grep-options", "OPTIONS", "More options for grep")
+FOLLOW = flag("follow", "Keep showing lines of the primary host as they are written", "f")
+SKIP_TIMESTAMPS = flag("skip-timestamps", "Lines without the time at their start", "T")
+LOGS = (SINCE, LINES, GREP, GREP_OPTIONS, FOLLOW, SKIP_TIMESTAMPS)
+PROXY_LOGS = (SINCE, LINES, GREP, FOLLOW, SKIP_TIMESTAMPS)
+ENV = Option("env", "Environment of the command", "e", Kind.PAIRS, "KEY:VALUE...")
+
+GROUPS: dict[str, str] = {
+    "accessory": "Databases, caches and other services beside the app",
+    "app": "The application's containers",
+    "build": "The application's image",
+    "lock": "The deploy lock",
+    "proxy": "The proxy that switches traffic",
+    "prune": "What old deploys left behind",
+    "registry": "Logging in to the image registry",
+    "secrets": "Secrets of the configuration",
+    "server": "The servers themselves",
+}
+
+TOP = (
+    Entry("audit", "Show the servers' audit logs", "audit"),
+    Entry("config", "Show the combined configuration, secrets redacted", "config"),
+    Entry("deploy", "Build the image and switch the servers to it", "deploy", options=(*BUILDING, PLAN), changes=True),
+    Entry("details", "Show every container of the app, its proxy and accessories", "details"),
+    Entry("help", "Show the commands, or one of them", "help", "[COMMAND...]"),
+    Entry("init", "Write a first config/deploy.yml, .kamal/secrets and sample hooks", "init", changes=True),
+    Entry(
+        "redeploy",
+        "Deploy without touching the proxy and without pruning",
+        "deploy",
+        options=(*BUILDING, PLAN),
+        changes=True,
+    ),
+    Entry("remove", "Remove the app, its proxy and accessories", "remove", options=(CONFIRMED,), changes=True),
+    Entry("rollback", "Switch back to a version that was deployed", "rollback", "VERSION", (PLAN,), changes=True),
+    Entry(
+        "setup",
+        "Prepare new servers, boot accessories and deploy",
+        "deploy",
+        options=(*BUILDING, PLAN),
+        changes=True,
+    ),
+    Entry("tree", "Show the commands as a tree", "tree"),
+    Entry("version", "Show the version", "version"),
+)
+
+ACCESSORY = (
+    Entry("accessory boot", "Start a new accessory (all: every one)", "accessory", "NAME", changes=True),
+    Entry("accessory details", "Show an accessory's containers (all: of every one)", "accessory", "NAME"),
+    Entry(
+        "accessory exec",
+        "Run a command in an accessory's container",
+        "accessory",
+        "NAME COMMAND...",
+        (INTERACTIVE, REUSE, RAW),
+        changes=True,
+        passes_options=True,
+    ),
+    Entry("accessory logs", "Show an accessory's log lines", "accessory", "NAME", LOGS),
+    Entry("accessory reboot", "Replace an accessory's container (all: every one)", "accessory", "NAME", changes=True),
+    Entry(
+        "accessory remove",
+        "Remove an accessory with its data (all: every one)",
+        "accessory",
+        "NAME",
+        (CONFIRMED,),
+        changes=True,
+    ),
+    Entry("accessory restart", "Stop and start an accessory's container", "accessory", "NAME", changes=True),
+    Entry("accessory start", "Start an accessory's container", "accessory", "NAME", changes=True),
+    Entry("accessory stop", "Stop an accessory's container", "accessory", "NAME", changes=True),
+)
+
+APP = (
+    Entry("app boot", "Start the app, or replace what runs", "app", options=(PLAN,), changes=True),
+    Entry("app containers", "List the app's containers", "app"),
+    Entry("app details", "Show the app's running containers", "app"),
+    Entry(
+        "app exec",
+        "Run a command in the app's container",
+        "app_exec",
+        "COMMAND...",
+        (INTERACTIVE, REUSE, ENV, flag("detach", "Leave it running in the background"), RAW),
+        changes=True,
+        passes_options=True,
+    ),
+    Entry("app images", "List the app's images", "app"),
+    Entry("app live", "End maintenance", "app", changes=True),
+    Entry(
+        "app logs",
+        "Show the app's log lines",
+        "app_logs",
+        options=(*LOGS, text("container-id", "ID", "Of this container")),
+    ),
+    Entry(
+        "app maintenance",
+        "Answer every request with the maintenance page",
+        "app",
+        options=(
+            number("drain-timeout", "SECONDS", "Let running requests finish so long (drain_timeout of deploy.yml)"),
+            text("message", "TEXT", "What the page says"),
+        ),
+        changes=True,
+    ),
+    Entry("app remove", "Remove the app's containers and images", "app", changes=True),
+    Entry(
+        "app stale_containers",
+        "Find running containers of versions that were replaced",
+        "app",
+        options=(flag("stop", "Stop them", "s"),),
+        changes=True,
+    ),
+    Entry("app start", "Start the app's container", "app", changes=True),
+    Entry("app stop", "Stop the app's container", "app", changes=True),
+    Entry("app version", "Show which version runs", "app"),
+)
+
+BUILD = (
+    Entry("build deliver", "Build and push the image, pull it on the servers", "build", changes=True),
+    Entry("build details", "Show the builder", "build"),
+    Entry("build pull", "Pull the image on the servers", "build", options=(PLAN,), changes=True),
+    Entry(
+        "build push",
+        "Build the image and push it to the registry",
+        "build",
+        options=(
+            text("output", "TYPE", "Where the image goes, as in `buildx --output`", default="registry"),
+            NO_CACHE,
+            PLAN,
+        ),
+        changes=True,
+    ),
+)
+
+LOCK = (
+    Entry(
+        "lock acquire",
+        "Take the deploy lock",
+        "lock",
+        options=(text("message", "TEXT", "Why, for those who find it taken", "m", required=True),),
+        changes=True,
+    ),
+    Entry("lock release", "Give the deploy lock back", "lock", changes=True),
+    Entry("lock status", "Show who holds the deploy lock", "lock"),
+)
+
+PROXY = (
+    Entry("proxy boot", "Start the proxy", "proxy", options=(PLAN,), changes=True),
+    Entry("proxy details", "Show the proxy's container", "proxy"),
+    Entry("proxy logs", "Show the proxy's log lines", "proxy", options=PROXY_LOGS),
+    Entry("proxy reboot", "Replace the proxy's container", "proxy", options=(ROLLING, CONFIRMED), changes=True),
+    Entry(
+        "proxy remove",
+        "Remove the proxy's container and image",
+        "proxy",
+        options=(flag("force", "Although apps are installed behind it"),),
+        changes=True,
+    ),
+    Entry("proxy restart", "Stop and start the proxy's container", "proxy", changes=True),
+    Entry("proxy start", "Start the proxy's container", "proxy", changes=True),
+    Entry("proxy stop", "Stop the proxy's container", "proxy", changes=True),
+)
+
+PRUNE = (
+    Entry("prune all", "Remove old containers and unused images", "prune", changes=True),
+    Entry(
+        "prune containers",
+        "Remove stopped containers but the newest",
+        "prune",
+        options=(number("retain", "N", "Keep so many (retain_containers of deploy.yml)"),),
+        changes=True,
+    ),
+    Entry("prune images", "Remove unused images", "prune", changes=True),
+)
+
+REGISTRY = (
+    Entry("registry login", "Log in here and on the servers", "registry", options=SKIP_PLACES, changes=True),
+    Entry("registry logout", "Log out here and on the servers", "registry", options=SKIP_PLACES, changes=True),
+)
+
+SECRETS = (
+    Entry("secrets extract", "Print one value out of what `fetch` printed", "secrets", "NAME JSON"),
+    Entry("secrets print", "Print every secret, unmasked", "secrets"),
+)
+
+SERVER = (
+    Entry("server bootstrap", "Install Docker where it is missing", "server", changes=True),
+    Entry(
+        "server exec",
+        "Run a command on the servers",
+        "server",
+        "COMMAND...",
+        (INTERACTIVE, RAW),
+        changes=True,
+        passes_options=True,
+    ),
+)
+
+COMMANDS: tuple[Entry, ...] = (
+    *TOP,
+    *ACCESSORY,
+    *APP,
+    *BUILD,
+    *LOCK,
+    *PROXY,
+    *PRUNE,
+    *REGISTRY,
+    *SECRETS,
+    *SERVER,
+)
+
+
+def entry(path: str) -> Entry:
+    return next(entry for entry in COMMANDS if entry.path == path)
+
+
+def within(group: str | None) -> tuple[Entry, ...]:
+    """The commands of a group, or those of the top level, by name."""
+    return tuple(sorted((entry for entry in COMMANDS if entry.group == group), key=lambda entry: entry.name))
+
+
+def top_names() -> tuple[str, ...]:
+    return tuple(sorted([*GROUPS, *(entry.name for entry in within(None))]))

@@ -1,0 +1,53 @@
+"""`kamal accessory ...` (spec/cli.md 12.3)."""
+
+from __future__ import annotations
+
+from pykamal.cli.invocation import Invocation
+from pykamal.cli.operate import in_terminal, operate
+from pykamal.cli.prompt import confirmed
+from pykamal.cli.words import command_line, log_options, refuse_together
+from pykamal.operations import accessory
+
+_FLOWS = {
+    "boot": accessory.boot,
+    "details": accessory.details,
+    "reboot": accessory.reboot,
+    "remove": accessory.remove,
+    "restart": accessory.restart,
+    "start": accessory.start,
+    "stop": accessory.stop,
+}
+
+
+def run(invocation: Invocation) -> int:
+    name, *words = invocation.arguments
+    match invocation.name:
+        case "exec":
+            return _exec(invocation, name, command_line(words))
+        case "logs":
+            return _logs(invocation, name)
+        case "remove":
+            what = f"all containers, images and data directories for {name}"
+            if not confirmed(invocation, f"This will remove {what}. Are you sure?"):
+                return 0
+    flow = _FLOWS[invocation.name]
+    return operate(invocation, lambda context: flow(context, name=name))
+
+
+def _exec(invocation: Invocation, name: str, command: str) -> int:
+    refuse_together(invocation, "raw", "interactive")
+    reuse = invocation.options["reuse"]
+    if invocation.options["interactive"]:
+        return in_terminal(
+            invocation,
+            lambda context: accessory.interactive(context, name=name, command=command, reuse=reuse),
+        )
+    options = invocation.own("reuse", "raw")
+    return operate(invocation, lambda context: accessory.exec_(context, name=name, command=command, **options))
+
+
+def _logs(invocation: Invocation, name: str) -> int:
+    options = log_options(invocation)
+    if invocation.options["follow"]:
+        return in_terminal(invocation, lambda context: accessory.following(context, name=name, **options))
+    return operate(invocation, lambda context: accessory.logs(context, name=name, **options))

@@ -1,0 +1,21 @@
+"""`kamal app exec COMMAND...` (spec/cli.md 14.4)."""
+
+from __future__ import annotations
+
+from pykamal.cli.invocation import Invocation
+from pykamal.cli.operate import in_terminal, operate
+from pykamal.cli.words import command_line, refuse_together
+from pykamal.operations import app
+
+
+def run(invocation: Invocation) -> int:
+    refuse_together(invocation, "detach", "interactive", "reuse")
+    refuse_together(invocation, "raw", "interactive", "detach")
+    command = command_line(invocation.arguments)
+    if invocation.options["interactive"]:
+        options = invocation.own("reuse", "env")
+        return in_terminal(
+            invocation, lambda context: app.interactive(context, command=command, **options), connects=options["reuse"]
+        )
+    options = invocation.own("reuse", "env", "detach", "raw")
+    return operate(invocation, lambda context: app.exec_(context, command=command, **options))

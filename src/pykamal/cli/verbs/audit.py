@@ -1,0 +1,11 @@
+"""`kamal audit`: the last lines of every host's audit log."""
+
+from __future__ import annotations
+
+from pykamal.cli.invocation import Invocation
+from pykamal.cli.operate import operate
+from pykamal.operations import audit
+
+
+def run(invocation: Invocation) -> int:
+    return operate(invocation, audit.show)

@@ -1,0 +1,29 @@
+"""Arguments and options in the form that operations take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pykamal.cli.invocation import Invocation
+from pykamal.core.errors import UsageError
+
+_LOG_OPTIONS = ("since", "lines", "grep", "grep_options", "container_id")
+
+
+def command_line(words: Sequence[str]) -> str:
+    """The command that an exec was given, in one string or in several words; the server's shell splits it again."""
+    return " ".join(word.strip() for word in words)
+
+
+def log_options(invocation: Invocation) -> dict[str, Any]:
+    """What the log options of the command select; `timestamps` is the opposite of `--skip-timestamps`."""
+    known = [key for key in _LOG_OPTIONS if key in invocation.options]
+    return {**invocation.own(*known), "timestamps": not invocation.options["skip_timestamps"]}
+
+
+def refuse_together(invocation: Invocation, option: str, *others: str) -> None:
+    """Raises `UsageError` when `option` was given with one of the others (spec/cli.md 14.4)."""
+    present = [other for other in others if invocation.options.get(other)]
+    if invocation.options.get(option) and present:
+        raise UsageError(f"{option.capitalize()} is not compatible with {' or '.join(present)}")

@@ -1,0 +1,177 @@
+"""Options and arguments of a command."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import pytest
+
+from pykamal.cli.invocation import Invocation
+from pykamal.cli.parser import parse
+from pykamal.cli.table import COMMANDS, entry
+from pykamal.core.errors import UsageError
+
+pytestmark = pytest.mark.unit
+
+
+def parsed(path: str, line: str = "") -> Invocation:
+    return parse(entry(path), shlex.split(line))
+
+
+def refusal(path: str, line: str = "") -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        parsed(path, line)
+    return caught.value
+
+
+def option(path: str, line: str, key: str) -> Any:
+    return parsed(path, line).options[key]
+
+
+def test_defaults() -> None:
+    """The defaults of the global options (cli.md 1.4)."""
+    options = parsed("app details").options
+    assert options["config_file"] == "config/deploy.yml"
+    assert (options["lock_wait_timeout"], options["lock_wait_interval"]) == (900, 15)
+    assert options["output"] == "text"
+    for key in ("version", "hosts", "roles", "destination"):
+        assert options[key] is None
+    for key in ("verbose", "quiet", "primary", "skip_hooks", "lock_wait", "debug"):
+        assert options[key] is False
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_the_global_options(command: Any) -> None:
+    """All of them, in whatever place (cli.md 1.4)."""
+    arguments = " ".join(["word"] * command.least_arguments)
+    required = " ".join(f"--{each.name} x" for each in command.options if each.required)
+    for line in (f"-d staging -v {required} {arguments}", f"{required} {arguments} -d staging -v"):
+        options = parsed(command.path, line).options
+        assert options["destination"] == "staging"
+        assert options["verbose"] is True
+
+
+@pytest.mark.parametrize("line", ["--lines 5", "--lines=5", "-n 5", "-n=5", "-n5"])
+def test_forms_of_a_value(line: str) -> None:
+    """`--opt value`, `--opt=value`, `-o value`, `-o=value`, `-o5` (cli.md 1.3)."""
+    assert option("app logs", line, "lines") == 5
+
+
+@pytest.mark.parametrize("line", ["--skip-push", "--skip_push", "-P", "--skip-push=true"])
+def test_forms_of_a_flag(line: str) -> None:
+    """Long names accept `-` or `_` (cli.md 1.3)."""
+    assert option("deploy", line, "skip_push") is True
+
+
+@pytest.mark.parametrize("line", ["-v --no-verbose", "-v --skip-verbose", "--verbose=false", "-v --no_verbose"])
+def test_a_flag_turned_off(line: str) -> None:
+    """Booleans accept `--no-opt` and `--skip-opt` (cli.md 1.3)."""
+    assert option("deploy", line, "verbose") is False
+
+
+def test_clustered_flags() -> None:
+    """Short booleans can be written together (cli.md 1.3)."""
+    options = parsed("deploy", "-pq").options
+    assert options["primary"]
+    assert options["quiet"]
+
+
+def test_a_word_after_a_flag_is_not_swallowed() -> None:
+    """`server exec -p true` runs `true` (cli.md 22, 13)."""
+    found = parsed("server exec", "-p true")
+    assert found.arguments == ("true",)
+    assert found.options["primary"] is True
+
+
+def test_the_last_one_wins() -> None:
+    """`-r web -r workers`, as behind an alias (cli.md 10)."""
+    assert option("app details", "-r web -r workers", "roles") == "workers"
+
+
+def test_follow_is_a_flag() -> None:
+    """`-f` takes no value and `--follow=false` does not follow (cli.md 22, 12)."""
+    assert option("app logs", "-f", "follow") is True
+    assert option("app logs", "--follow=false", "follow") is False
+    assert option("app logs", "-f -n 5", "lines") == 5
+
+
+def test_a_value_that_looks_like_an_option() -> None:
+    """`--grep-options=-i` (cli.md 1.3)."""
+    assert option("app logs", "--grep-options=-i", "grep_options") == "-i"
+    assert option("app logs", '--grep-options "-C 2"', "grep_options") == "-C 2"
+
+
+def test_pairs() -> None:
+    """As many `key:value` words as follow; the first word without a colon is an argument (cli.md 1.3)."""
+    found = parsed("app exec", '-e A:1 "B:two words" C:x:y env')
+    assert found.options["env"] == {"A": "1", "B": "two words", "C": "x:y"}
+    assert found.arguments == ("env",)
+    assert option("app exec", "env --env=A:1 -e B:2", "env") == {"A": "1", "B": "2"}
+
+
+def test_a_repeated_pair() -> None:
+    """The literal text of Ruby Kamal (cli.md 1.3)."""
+    expected = "You can't specify 'A' more than once in option '--env'; got A:1 and A:2"
+    assert refusal("app exec", "-e A:1 A:2 env").message == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "message"),
+    [
+        ("app logs", "--lines", "No value provided for option '--lines'"),
+        ("app logs", "-n", "No value provided for option '--lines'"),
+        ("app logs", "--lines abc", "Expected numeric value for '--lines'; got \"abc\""),
+        ("lock acquire", "", "No value provided for required options '--message'"),
+        ("app details", "-x", 'ERROR: "kamal app details" was called with arguments ["-x"]'),
+        ("app details", "word", 'ERROR: "kamal app details" was called with arguments ["word"]'),
+        ("rollback", "", 'ERROR: "kamal rollback" was called with no arguments'),
+        ("rollback", "a b", 'ERROR: "kamal rollback" was called with arguments ["a", "b"]'),
+        ("accessory exec", "db", 'ERROR: "kamal accessory exec" was called with arguments ["db"]'),
+        ("audit", "--output xml", "Expected '--output' to be one of text, json; got \"xml\""),
+        ("app exec", "-e A env", "Expected key:value for '--env'; got \"A\""),
+        ("app exec", "env -e", "No value provided for option '--env'"),
+        ("deploy", "--primary=maybe", "Expected no value for option '--primary'; got \"maybe\""),
+    ],
+)
+def test_what_is_refused(path: str, line: str, message: str) -> None:
+    """The texts of Ruby Kamal where it has one (cli.md 1.3)."""
+    assert refusal(path, line).message == message
+
+
+def test_usage_is_shown_with_a_refusal() -> None:
+    """`Usage: "kamal COMMAND ARGUMENTS"` (cli.md 1.3); a near option is suggested."""
+    assert refusal("rollback").hint == 'Usage: "kamal rollback VERSION"'
+    assert refusal("app details", "word").hint == 'Usage: "kamal app details"'
+    assert refusal("app details", "--destinaton x").hint == 'Did you mean?  "--destination"'
+
+
+def test_a_command_line_keeps_its_unknown_options() -> None:
+    """Known options are recognised anywhere, unknown ones pass through (cli.md 1.3)."""
+    found = parsed("app exec", "ls -la foo --color=auto -d staging -p")
+    assert found.arguments == ("ls", "-la", "foo", "--color=auto")
+    assert found.options["destination"] == "staging"
+    assert found.options["primary"] is True
+
+
+def test_the_separator_protects_a_command_line() -> None:
+    """Behind `--` every word belongs to the command (cli.md 1.3; one `--` is enough here)."""
+    found = parsed("app exec", "-p -- ls -d foo=bar -e x")
+    assert found.arguments == ("ls", "-d", "foo=bar", "-e", "x")
+    assert found.options["destination"] is None
+
+
+def test_output_of_a_build_is_docker_s() -> None:
+    """`build push --output` is the export type; there is no other output option there (cli.md 12.5)."""
+    assert option("build push", "--output=local", "output") == "local"
+    assert option("build push", "", "output") == "registry"
+    assert parsed("build push", "--output local").json is False
+    assert parsed("audit", "--output json").json is True
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [("", "normal"), ("-v", "verbose"), ("-q", "quiet"), ("-vq", "quiet"), ("-v --raw", "quiet")]
+)
+def test_verbosity(line: str, expected: str) -> None:
+    """Quiet wins over verbose, `--raw` is quiet (cli.md 1.4, 4.2)."""
+    assert parsed("app exec", f"ls {line}").verbosity == expected
