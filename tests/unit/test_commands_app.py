@@ -74,7 +74,8 @@ NAMES = running("--format '\\''{{.Names}}'\\''")
         (
             app.container_state(WEB, "v1"),
             (
-                "docker container inspect --format '{{json .State}}' app-web-v1 "
+                "docker container inspect --format "
+                """'{"restarts": {{.RestartCount}}, "state": {{json .State}}}' app-web-v1 """
                 "&& docker logs --timestamps --tail 50 app-web-v1 2>&1"
             ),
         ),

@@ -113,12 +113,14 @@ def container_logs(role: Role, version: str) -> Command:
 
 
 def container_state(role: Role, version: str, *, lines: int = 50) -> Command:
-    """Why a container is not healthy: Docker's `.State` as JSON on the first line, then the last `lines` of its log.
+    """Why a container is not healthy: a line of JSON, then the last `lines` of its log.
 
-    The JSON has `Status`, `ExitCode`, `OOMKilled`, `Error` and, with a health check, `Health`.
+    The JSON has `restarts`, and in `state` what Docker knows: `Status`, `ExitCode`, `OOMKilled`, `Error` and, with a
+    health check, `Health`.
     """
     name = role.container_name(version)
-    state = query("docker", "container", "inspect", "--format", "{{json .State}}", name)
+    template = '{"restarts": {{.RestartCount}}, "state": {{json .State}}}'
+    state = query("docker", "container", "inspect", "--format", template, name)
     log = query("docker", "logs", "--timestamps", "--tail", str(lines), name).redirected("2>&1")
     return state.and_(log).failing_allowed()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pykamal.core.errors import CommandFailed, KamalError
 from pykamal.transport.session import StepResult
@@ -20,15 +22,14 @@ def explained(error: KamalError, failure: StepResult, evidence: Sequence[StepRes
     `evidence` is the result of `pykamal.commands.app.container_state`.
     """
     lines = evidence[0].stdout.splitlines() if evidence else []
-    state = _state(lines)
-    logs = lines[1:] if state else []
+    container = _container(lines)
     details = list(error.details)
-    if state:
-        details.append(f"container: {_described(state)}")
-    if logs:
-        details += ["last log lines:", *(f"  {line}" for line in logs[-LOG_LINES:])]
+    if container is not None:
+        details.append(f"container: {container.described}")
+        details += ["last log lines:", *(f"  {line}" for line in lines[1:][-LOG_LINES:])] if lines[1:] else []
     error.details = tuple(details)
-    error.hint = error.hint or _container_hint(state) or hint_of(failure.stdout, failure.stderr)
+    error.hint = error.hint or (container.hint if container is not None else None)
+    error.hint = error.hint or hint_of(failure.stdout, failure.stderr)
     return error
 
 
@@ -39,35 +40,45 @@ def with_hint(failure: StepResult, host: str) -> CommandFailed:
     return error
 
 
-def _state(lines: Sequence[str]) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class _Container:
+    """What became of a container; `state` is Docker's own record."""
+
+    restarts: int
+    state: Mapping[str, Any]
+
+    @property
+    def described(self) -> str:
+        state = self.state
+        parts = [str(state.get("Status", "unknown"))]
+        if self.restarts:
+            parts.append(f"restarted {self.restarts} times")
+        if state.get("Status") == "exited" or state.get("ExitCode"):
+            parts.append(f"exit code {state.get('ExitCode')}")
+        if state.get("OOMKilled"):
+            parts.append("killed: out of memory")
+        health = state.get("Health") or {}
+        if health:
+            parts.append(f"health {health.get('Status')}")
+        if health.get("Log"):
+            parts.append(f"last check: {str(health['Log'][-1].get('Output', '')).strip()}")
+        return ", ".join(parts)
+
+    @property
+    def hint(self) -> str | None:
+        if self.state.get("OOMKilled"):
+            return "the container ran out of memory: raise its memory option, or make the app smaller"
+        if self.restarts or self.state.get("Status") in {"exited", "restarting", "dead"}:
+            return "the app exited at start: the last log lines above say why"
+        return None
+
+
+def _container(lines: Sequence[str]) -> _Container | None:
     try:
-        state = json.loads(lines[0]) if lines else {}
-    except ValueError:
-        return {}
-    return state if isinstance(state, dict) else {}
-
-
-def _described(state: dict[str, object]) -> str:
-    parts = [str(state.get("Status", "unknown"))]
-    if state.get("Status") == "exited" or state.get("ExitCode"):
-        parts.append(f"exit code {state.get('ExitCode')}")
-    if state.get("OOMKilled"):
-        parts.append("killed: out of memory")
-    health = state.get("Health")
-    if isinstance(health, dict):
-        parts.append(f"health {health.get('Status')}")
-        log = health.get("Log")
-        if isinstance(log, list) and log:
-            parts.append(f"last check: {str(log[-1].get('Output', '')).strip()}")
-    return ", ".join(parts)
-
-
-def _container_hint(state: dict[str, object]) -> str | None:
-    if state.get("OOMKilled"):
-        return "the container ran out of memory: raise its memory option, or make the app smaller"
-    if state.get("Status") in {"exited", "restarting", "dead"}:
-        return "the app exited at start: the last log lines above say why"
-    return None
+        found = json.loads(lines[0]) if lines else {}
+        return _Container(found["restarts"], found["state"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 _HINTS = {

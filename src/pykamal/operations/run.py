@@ -14,7 +14,7 @@ from pykamal.operations import hooks
 from pykamal.operations.context import Context, Settings
 from pykamal.operations.workplace import read_workplace
 from pykamal.secrets.store import Secrets
-from pykamal.transport.fleet import Fleet
+from pykamal.transport.fleet import Fleet, load_ssh_library
 from pykamal.transport.local import LocalSession
 
 
@@ -33,7 +33,8 @@ async def opened(
     A host that cannot be reached is reported by the first step that needs it.
     """
     local = LocalSession(bus)
-    reading = asyncio.create_task(read_workplace(local, config))
+    # Asking Git who and what is deployed is no step of the run, so it is not shown.
+    reading = asyncio.create_task(read_workplace(LocalSession(Bus()), config))
 
     async def pre_connect() -> None:
         await hooks.fire(context, "pre-connect")
@@ -47,7 +48,8 @@ async def opened(
         on_first_connection=pre_connect,
     )
     try:
-        await asyncio.sleep(0)  # lets Git start before the SSH library is imported
+        if connects:
+            await asyncio.to_thread(load_ssh_library)  # takes a tenth of a second, in which Git answers
         context = Context(
             config=config,
             settings=settings,
