@@ -16,8 +16,10 @@ import pytest
 from pykamal.sandbox.host import Host
 from pykamal.sandbox.paths import home
 from pykamal.sandbox.sandbox import Sandbox
+from tests.e2e.application import Application
 
 PREFIX = "test-"
+PROXY_IMAGE = "basecamp/kamal-proxy"
 
 
 @pytest.fixture(scope="session")
@@ -44,11 +46,28 @@ def fresh_large_hosts(large_sandbox: Sandbox) -> list[Host]:
     return reset(large_sandbox)
 
 
+@pytest.fixture
+def application(sandbox: Sandbox, fresh_hosts: list[Host], tmp_path: Path) -> Application:
+    """The example application, committed, never deployed."""
+    return Application.create(tmp_path / "hello", sandbox)
+
+
+@pytest.fixture
+def deployed(application: Application) -> Application:
+    """The example application, running on both hosts."""
+    application.kamal("setup")
+    return application
+
+
 def reset(sandbox: Sandbox) -> list[Host]:
     hosts = sandbox.hosts
     sandbox.start_registry()
     with ThreadPoolExecutor(len(hosts)) as pool:
         list(pool.map(Host.reset, hosts))
+    # `kamal remove` takes the proxy's image away, and no image registry is in reach to bring it back.
+    if any(PROXY_IMAGE not in host.docker("image", "ls", "--format", "{{.Repository}}") for host in hosts):
+        for image in default_images():
+            sandbox.load_image(image)
     return hosts
 
 
