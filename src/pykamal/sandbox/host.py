@@ -124,6 +124,15 @@ class Host:
         if sudo:
             self.write(f"/etc/sudoers.d/{name}", f"{name} ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
 
+    # Network
+
+    def cut_off(self) -> None:
+        """Pull the host's cable: packets to and from it vanish. `plug_in` undoes it."""
+        self._entrance.set_connected(False)
+
+    def plug_in(self) -> None:
+        self._entrance.set_connected(True)
+
     # Docker
 
     def stop_engine(self) -> None:
@@ -198,6 +207,7 @@ class Host:
 
     def reset(self) -> None:
         """As after `up`: no containers, no images but the prepared ones, no networks, volumes or Kamal files."""
+        self.plug_in()
         for line in self.read("/proc/1/mounts").splitlines():
             source, path = line.split()[:2]
             if source == SMALL_DISK:

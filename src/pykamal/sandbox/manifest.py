@@ -80,6 +80,9 @@ class Manifest:
         temporary = paths.manifest.with_suffix(".new")
         temporary.touch(mode=0o600)
         temporary.write_text(text + "\n")
+        who = owner()
+        if who is not None:
+            os.chown(temporary, *who)
         temporary.replace(paths.manifest)
 
 
@@ -90,7 +93,6 @@ class Journal:
         self.manifest = manifest
         self.paths = paths
         self._lock = threading.Lock()
-        manifest.save(paths)
 
     def add(self, role: str, pid: int) -> None:
         """Write down a process that was just started. Raises SandboxError when it has ended already."""

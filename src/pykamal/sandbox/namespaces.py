@@ -81,13 +81,13 @@ class NamespaceProvider:
         process = manifest.process(machine.name)
         if process is None or not process.alive:
             raise SandboxError(f"{machine.name} of the sandbox {manifest.name} is not running")
-        return NamespaceEntrance(process.pid, machine.name)
+        return NamespaceEntrance(process.pid, machine)
 
 
 class NamespaceEntrance:
-    def __init__(self, pid: int, name: str) -> None:
+    def __init__(self, pid: int, machine: Machine) -> None:
         self.pid = pid
-        self.name = name
+        self.machine = machine
 
     def argv(self, argv: Sequence[str]) -> list[str]:
         enter = ["nsenter", "--target", str(self.pid), "--net", "--mount", "--uts", "--pid"]
@@ -98,7 +98,10 @@ class NamespaceEntrance:
         return Path(f"/proc/{self.pid}/root/{path.lstrip('/')}")
 
     def engine(self) -> Engine:
-        return Engine(self.path("/run/docker.sock"), name=self.name)
+        return Engine(self.path("/run/docker.sock"), name=self.machine.name)
+
+    def set_connected(self, connected: bool) -> None:
+        network.set_cable(self.machine, plugged=connected)
 
 
 def _specification(manifest: Manifest, paths: Paths, machine: Machine) -> dict[str, object]:

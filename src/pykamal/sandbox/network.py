@@ -69,6 +69,10 @@ def connect(manifest: Manifest, machine: Machine, pid: int) -> None:
     )
 
 
+def set_cable(machine: Machine, *, plugged: bool) -> None:
+    _ip_batch(f"link set dev {machine.link} {'up' if plugged else 'down'}")
+
+
 def remove(manifest: Manifest) -> None:
     """Take away the bridge and the cables, where they carry this sandbox's mark. Missing ones are no error."""
     names = {manifest.bridge, *(machine.link for machine in manifest.machines)}

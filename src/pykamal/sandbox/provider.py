@@ -43,4 +43,8 @@ class Entrance(Protocol):
     def path(self, path: str) -> Path:
         """Where a file of the machine is seen from outside."""
 
-    def engine(self) -> Engine: ...
+    def engine(self) -> Engine:
+        """The machine's engine; it may be stopped."""
+
+    def set_connected(self, connected: bool) -> None:
+        """Cut the machine off from the network, or put it back."""

@@ -21,9 +21,13 @@ DOOR_ROLE = "registry door"
 
 def start(journal: Journal) -> None:
     """Start the registry and the operator's door to it; both are written down."""
-    manifest, paths = journal.manifest, journal.paths
-    _write_settings(manifest, paths)
+    _write_settings(journal.manifest, journal.paths)
     start_server(journal)
+    start_door(journal)
+
+
+def start_door(journal: Journal) -> None:
+    manifest, paths = journal.manifest, journal.paths
     listen = f"TCP-LISTEN:{manifest.registry_port},bind=127.0.0.1,reuseaddr,fork"
     door = ["socat", listen, f"UNIX-CONNECT:{paths.registry_socket}"]
     journal.add(DOOR_ROLE, processes.spawn(door, log=paths.registry / "door.log"))

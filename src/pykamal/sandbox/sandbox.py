@@ -74,6 +74,7 @@ class Sandbox:
         with self._locked():
             found = load(self.paths)
             if found is not None and self._is_up(found):
+                self._start_services(Journal(found, self.paths))
                 if len(found.hosts) != hosts:
                     raise SandboxError(
                         f"The sandbox {self.name} is up with {len(found.hosts)} hosts, not {hosts}",
@@ -86,6 +87,7 @@ class Sandbox:
             archives = default_images(say) if images is None else images
             with _machine_wide_lock():
                 journal = Journal(self._plan(hosts), self.paths)
+                journal.manifest.save(self.paths)
             try:
                 self._make(journal, archives, say)
             except BaseException:
@@ -211,10 +213,14 @@ class Sandbox:
             registry.stop_server(process)
 
     def start_registry(self) -> None:
-        journal = self._open()
+        self._start_services(self._open())
+        registry.wait(self.paths)
+
+    def _start_services(self, journal: Journal) -> None:
         if not self._alive(journal.manifest, registry.ROLE):
             registry.start_server(journal)
-        registry.wait(self.paths)
+        if not self._alive(journal.manifest, registry.DOOR_ROLE):
+            registry.start_door(journal)
 
     # Making and removing
 
@@ -223,6 +229,10 @@ class Sandbox:
         preference = int.from_bytes(hashlib.sha256(str(self.paths.root).encode()).digest()[:4])
         subnet = network.choose_subnet(preference, [other.subnet for other in others])
         prefix = subnet.rpartition(".")[0]
+        if self.paths.root.exists() and any(self.paths.root.iterdir()):
+            raise SandboxError(
+                f"{self.paths.root} exists and was not made by a sandbox", hint="Remove it, or choose another name."
+            )
         self.paths.root.mkdir(parents=True, exist_ok=True)
         return Manifest(
             name=self.name,
@@ -250,7 +260,7 @@ class Sandbox:
         with ThreadPoolExecutor(8) as pool:
             keys = pool.submit(project.make_keys, manifest, paths)
             if known:
-                list(pool.map(lambda machine: self._plant(seed, machine), manifest.machines))
+                list(pool.map(lambda machine: self._plant(seed, manifest, machine), manifest.machines))
                 seed.plant_registry(paths.registry / "storage")
             registry.start(journal)
             self._provider.make_network(journal)
@@ -259,7 +269,7 @@ class Sandbox:
                 self.engine.wait()
                 registry.wait(paths)
                 seeds.make_seed(seed, journal, self.engine, images, say=say)
-                list(pool.map(lambda machine: self._plant(seed, machine), manifest.hosts))
+                list(pool.map(lambda machine: self._plant(seed, manifest, machine), manifest.hosts))
             keys.result()
             say(f"starting {len(manifest.hosts)} hosts")
             list(pool.map(lambda host: self._provider.start(journal, host), manifest.hosts))
@@ -270,8 +280,8 @@ class Sandbox:
         self.engine.tag(f"{REPOSITORY}:{seed.python_version}", base, seed.python_version)
         project.write_project(manifest, paths)
 
-    def _plant(self, seed: seeds.Seed, machine: Machine) -> None:
-        seed.plant_engine(self.paths.host(machine.name) / "docker")
+    def _plant(self, seed: seeds.Seed, manifest: Manifest, machine: Machine) -> None:
+        seed.plant_engine(self.paths.host(machine.name) / "docker", manifest.registry_server)
 
     def _finish(self, journal: Journal, machine: Machine) -> None:
         host = Host(journal, self._provider, machine)

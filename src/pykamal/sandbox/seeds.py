@@ -36,11 +36,12 @@ class Seed:
     def ready(self) -> bool:
         return self.folder.exists()
 
-    def plant_engine(self, data_root: Path) -> None:
+    def plant_engine(self, data_root: Path, registry_server: str) -> None:
         os.utime(self.folder)  # the ones that are not used any more are deleted first
         data_root.mkdir(parents=True, exist_ok=True)
         for part in ENGINE_PARTS:
             _link_tree(self.folder / "engine" / part, data_root / part)
+        _move_layers(data_root, f"{registry_server}/{REPOSITORY}")
 
     def plant_registry(self, storage: Path) -> None:
         storage.parent.mkdir(parents=True, exist_ok=True)
@@ -100,6 +101,15 @@ def _keep(seed: Seed, paths: Paths) -> None:
         shutil.rmtree(draft)
     for old in sorted(cache().glob("seed-*"), key=lambda path: path.stat().st_mtime, reverse=True)[KEPT_SEEDS:]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _move_layers(data_root: Path, repository: str) -> None:
+    """Tell an engine that it finds its layers in this sandbox's registry, so that a push need not upload them again."""
+    for known in (data_root / "image" / "overlay2" / "distribution" / "v2metadata-by-diffid").glob("*/*"):
+        places = [{**place, "SourceRepository": repository} for place in json.loads(known.read_text())]
+        draft = known.with_suffix(".new")
+        draft.write_text(json.dumps(places))
+        draft.replace(known)  # not written to: the seed has a link to it
 
 
 def _link_tree(source: Path, target: Path) -> None:
