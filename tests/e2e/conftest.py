@@ -15,7 +15,7 @@ import pytest
 
 from pykamal.sandbox.host import Host
 from pykamal.sandbox.paths import home
-from pykamal.sandbox.sandbox import Sandbox
+from pykamal.sandbox.sandbox import Sandbox, default_images
 from tests.e2e.application import Application
 
 PREFIX = "test-"

@@ -166,7 +166,7 @@ def test_a_host_is_asked_for_the_key_that_is_known(
 def test_a_changed_key_is_refused_whatever_the_policy(
     server: Sshd, known_hosts: Path, tmp_path: Path, policy: HostKeyPolicy
 ) -> None:
-    """The refusal names file and line of the known key and both fingerprints; the file is left alone (spec/cli.md 7)."""
+    """The refusal names file and line of the known key and both fingerprints; the file stays (spec/cli.md 7)."""
     new_key(tmp_path / "other")
     other = " ".join((tmp_path / "other.pub").read_text().split()[:2])
     known_hosts.parent.mkdir()
