@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_kinds_are_kebab_case(event_type: type[Event]) -> None:
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
 def test_no_field_hides_the_envelope(event_type: type[Event]) -> None:
     """The first two keys are the format's version and the kind, for every event."""
-    required = {
+    required: dict[str, Any] = {
         field.name: "text"
         for field in dataclasses.fields(event_type)
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING

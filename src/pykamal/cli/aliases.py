@@ -25,12 +25,12 @@ def expand(name: str, words: Sequence[str]) -> list[str] | None:
 def _aliases(config_file: str | None, destination: str | None) -> Mapping[str, str]:
     from pathlib import Path
 
-    from pykamal.config.load import DEFAULT_PATH, load_aliases
-    from pykamal.transport.local_outside import LocalOutside
-
-    path = Path(config_file) if config_file else DEFAULT_PATH
+    path = Path(config_file or "config/deploy.yml")
     if not path.expanduser().is_file():
         return {}
+    from pykamal.config.load import load_aliases
+    from pykamal.operations.local_outside import LocalOutside
+
     return load_aliases(path, destination=destination, outside=LocalOutside())
 
 

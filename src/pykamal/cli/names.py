@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from pykamal.core.errors import UsageError
 
 
 def resolve(
-    word: str, names: Iterable[str], hidden: Iterable[str] = (), is_alias: Callable[[str], bool] | None = None
+    word: str,
+    names: Iterable[str],
+    hidden: Iterable[str] = (),
+    is_alias: Callable[[str], bool] | None = None,
+    yielding: Container[str] = (),
 ) -> str | None:
     """The command's name, or None for an alias.
 
-    An exact name wins, then an alias, then the beginning of one visible name; `-` is as good as `_`. Raises
-    `UsageError` for a word that begins several names, or none.
+    An exact name wins unless it is `yielding`, then an alias, then the beginning of one visible name; `-` is as good
+    as `_`. Raises `UsageError` for a word that begins several names, or none.
     """
     names = sorted(names)
     wanted = _underscored(word)
     exact = next((name for name in (*names, *hidden) if name == wanted), None)
-    if exact is not None:
+    if exact is not None and exact not in yielding:
         return exact
     if is_alias is not None and is_alias(word):
         return None
+    if exact is not None:
+        return exact
     begun = _begun(wanted, names)
     if len(begun) > 1:
         raise UsageError(f"Ambiguous command {word} matches [{', '.join(begun)}]")

@@ -17,9 +17,9 @@ from pykamal.config.models import Config
 from pykamal.core.source import Position
 from pykamal.events import RunFinished, RunStarted, Tone
 from pykamal.operations.context import Context, Settings
+from pykamal.operations.local_outside import LocalOutside
 from pykamal.operations.run import opened
 from pykamal.secrets.store import Secrets
-from pykamal.transport.local_outside import LocalOutside
 from pykamal.transport.signals import run_until_done
 
 Flow = Callable[[Context], Awaitable[None]]

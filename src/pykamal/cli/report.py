@@ -52,7 +52,7 @@ def _details(error: KamalError) -> list[str]:
     if isinstance(error, Interrupted) and isinstance(error.__cause__, KamalError):
         return [f"while stopping: {error.__cause__.message}", *error.__cause__.details]
     if not isinstance(error, HostErrors) or len(error.errors) == 1:
-        return list(error.details)
+        return [line for line in error.details if line != error.message]
     lines: list[str] = []
     for each in error.errors:
         if each.details:

@@ -9,7 +9,8 @@ from pykamal.cli.options import GLOBAL, PLAN, Kind, Option, flag, number, text
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One command. `path` is its full name (`app boot`), `module` the verb below `pykamal.cli.verbs` that runs it.
+    """One command. `path` is its full name (`app boot`), `module` the verb below `pykamal.cli.verbs` that runs it
+    (none for `help` and `tree`, which routing answers).
 
     `arguments` is their usage text: `[NAME]` may be left out, `NAME...` takes what is left. `passes_options` hands
     unknown options on with the arguments (exec). `changes` tells that it changes servers or files.
@@ -74,6 +75,7 @@ GROUPS: dict[str, str] = {
     "proxy": "The proxy that switches traffic",
     "prune": "What old deploys left behind",
     "registry": "Logging in to the image registry",
+    "sandbox": "Throwaway servers on this machine, for trying a deploy",
     "secrets": "Secrets of the configuration",
     "server": "The servers themselves",
 }
@@ -83,7 +85,7 @@ TOP = (
     Entry("config", "Show the combined configuration, secrets redacted", "config"),
     Entry("deploy", "Build the image and switch the servers to it", "deploy", options=(*BUILDING, PLAN), changes=True),
     Entry("details", "Show every container of the app, its proxy and accessories", "details"),
-    Entry("help", "Show the commands, or one of them", "help", "[COMMAND...]"),
+    Entry("help", "Show the commands, or one of them", "", "[COMMAND...]"),
     Entry("init", "Write a first config/deploy.yml, .kamal/secrets and sample hooks", "init", changes=True),
     Entry(
         "redeploy",
@@ -101,7 +103,7 @@ TOP = (
         options=(*BUILDING, PLAN),
         changes=True,
     ),
-    Entry("tree", "Show the commands as a tree", "tree"),
+    Entry("tree", "Show the commands as a tree", ""),
     Entry("version", "Show the version", "version"),
 )
 
@@ -239,6 +241,22 @@ REGISTRY = (
     Entry("registry logout", "Log out here and on the servers", "registry", options=SKIP_PLACES, changes=True),
 )
 
+NAME = text("name", "NAME", "Which sandbox", default="default")
+
+SANDBOX = (
+    Entry("sandbox down", "Remove the servers and all that is on them", "sandbox", options=(NAME,), changes=True),
+    Entry("sandbox env", "Print the variables with which kamal and docker work on it", "sandbox", options=(NAME,)),
+    Entry("sandbox ssh", "Log in to a server", "sandbox", "HOST [COMMAND...]", (NAME,), passes_options=True),
+    Entry("sandbox status", "Show the servers", "sandbox", options=(NAME,)),
+    Entry(
+        "sandbox up",
+        "Make servers with Docker and a registry, and a deploy.yml for them where there is none",
+        "sandbox",
+        options=(number("hosts", "N", "How many servers", default=2), NAME),
+        changes=True,
+    ),
+)
+
 SECRETS = (
     Entry("secrets extract", "Print one value out of what `fetch` printed", "secrets", "NAME JSON"),
     Entry("secrets print", "Print every secret, unmasked", "secrets"),
@@ -257,6 +275,9 @@ SERVER = (
     ),
 )
 
+OURS = frozenset({"sandbox"})
+"""Names that Ruby Kamal does not have: there they may be aliases, so an alias of that name wins here."""
+
 COMMANDS: tuple[Entry, ...] = (
     *TOP,
     *ACCESSORY,
@@ -266,6 +287,7 @@ COMMANDS: tuple[Entry, ...] = (
     *PROXY,
     *PRUNE,
     *REGISTRY,
+    *SANDBOX,
     *SECRETS,
     *SERVER,
 )

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
+from pykamal.cli.operate import load
 from pykamal.events import Result
 from pykamal.secrets import helpers
 
 
 def run(invocation: Invocation) -> int:
-    match invocation.name:
-        case "extract":
-            text = helpers.extract(*invocation.arguments)
-        case "print":
-            from pykamal.cli.operate import load
-
-            secrets = load(invocation).secrets.all()
-            text = "\n".join(f"{name}={value.reveal()}" for name, value in secrets.items())
-    invocation.bus.emit(Result(text=text))
+    if invocation.name == "extract":
+        invocation.bus.emit(Result(text=helpers.extract(*invocation.arguments)))
+    else:
+        for name, value in load(invocation).secrets.all().items():
+            invocation.bus.emit(Result(text=f"{name}={value.reveal()}"))
     return 0

@@ -1,0 +1,60 @@
+"""`kamal sandbox ...`: throwaway servers on this machine."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from pykamal.cli.invocation import Invocation
+from pykamal.events import Bus, Result
+from pykamal.sandbox import Sandbox, Status
+
+
+def run(invocation: Invocation) -> int:
+    sandbox = Sandbox(invocation.options["name"])
+    bus = invocation.bus
+    match invocation.name:
+        case "up":
+            _up(sandbox, bus, invocation.options["hosts"])
+        case "down":
+            bus.say(f"Removed the sandbox {sandbox.name}" if sandbox.down() else _missing(sandbox))
+        case "ssh":
+            _become_ssh(sandbox, *invocation.arguments)
+        case "env":
+            for name, value in sandbox.environment().items():
+                bus.emit(Result(text=f"export {name}={shlex.quote(value)}"))
+        case "status":
+            status = sandbox.status()
+            bus.emit(Result(text=_missing(sandbox) if status is None else _shown(status)))
+    return 0
+
+
+def _up(sandbox: Sandbox, bus: Bus, hosts: int) -> None:
+    made = sandbox.up(hosts=hosts, say=bus.say)
+    bus.say(f"The sandbox {sandbox.name} is up" if made else f"The sandbox {sandbox.name} was up already")
+    for file in sandbox.copy_project(Path.cwd()):
+        bus.say(f"Created {file}")
+    status = sandbox.status()
+    if status is not None:
+        bus.emit(Result(text=_shown(status)))
+    bus.say('Next: eval "$(kamal sandbox env)" && kamal setup')
+
+
+def _shown(status: Status) -> str:
+    lines = [
+        f"{name:12} {status.addresses.get(name, ''):15} {'running' if alive else 'dead'}"
+        for name, alive in {**status.hosts, **status.services}.items()
+    ]
+    return "\n".join([*lines, f"{'registry':12} {status.registry}", f"{'project':12} {status.project}"])
+
+
+def _missing(sandbox: Sandbox) -> str:
+    return f"There is no sandbox {sandbox.name}"
+
+
+def _become_ssh(sandbox: Sandbox, host: str, *command: str) -> None:
+    arguments = sandbox.ssh_argv(host, command)
+    sys.stdout.flush()
+    os.execvp(arguments[0], arguments)  # noqa: S606 - the terminal belongs to ssh from here on

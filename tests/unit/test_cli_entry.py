@@ -1,0 +1,201 @@
+"""The console script as a process: start-up, exit codes, streams."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from pykamal import KAMAL_VERSION, __version__
+from pykamal.cli.table import COMMANDS, GROUPS
+
+pytestmark = pytest.mark.unit
+
+HEAVY = ("asyncio", "asyncssh", "yaml", "jsonschema_rs", "click", "rich", "subprocess", "pykamal.config")
+CONFIG = """\
+service: app
+image: me/app
+servers: [127.0.0.1]
+registry: {server: "localhost:5555"}
+builder: {arch: amd64}
+ssh: {port: 1}
+aliases: {shown: "config --version 1.0", sandbox: "config --version 2.0"}
+"""
+
+
+def kamal(*words: str, directory: Path, **options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pykamal", *words],
+        cwd=directory,
+        env=clean_environment(options),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def clean_environment(added: Mapping[str, str]) -> dict[str, str]:
+    removed = ("VERBOSE", "VERSION", "NO_COLOR", "SSHKIT_COLOR", "KAMAL_DESTINATION", "KAMAL_LOCK")
+    return {**{key: value for key, value in os.environ.items() if key not in removed}, **added}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "deploy.yml").write_text(CONFIG)
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", [("version",), ("--version",), ("version", "--debug"), ("vers",)])
+def test_version(words: tuple[str, ...], tmp_path: Path) -> None:
+    """The first word is the Kamal release that this one follows; scripts compare it (cli.md 12.1)."""
+    done = kamal(*words, directory=tmp_path)
+    assert done.stdout == f"{KAMAL_VERSION} (pykamal {__version__})\n"
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words", [["version"], ["--help"], ["app", "--help"], ["deploy", "--help"], ["tree"], ["dpeloy"]]
+)
+def test_what_start_up_does_not_import(words: list[str], tmp_path: Path) -> None:
+    """`version`, help and mistakes import neither SSH nor asyncio nor YAML nor the schema (design.md, rule 6)."""
+    program = (
+        f"import sys; sys.argv = {['kamal', *words]}\n"
+        "from pykamal.cli.entry import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"print(*[name for name in {HEAVY} if name in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == ""
+
+
+@pytest.mark.parametrize("topic", [*(entry.path for entry in COMMANDS if entry.module), *GROUPS])
+def test_help_needs_no_configuration(topic: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`--help` behind every command and group, exit code 0 (cli.md 1.3)."""
+    from pykamal.cli.dispatch import dispatch
+
+    assert dispatch([*topic.split(), "--help"]) == 0
+    assert f"kamal {topic}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("dpeloy",), 2),
+        (("re",), 2),
+        (("rollback",), 2),
+        (("app", "details", "-x"), 2),
+        (("audit", "--output", "xml"), 2),
+        (("config", "-c", "nope.yml"), 1),
+        (("lock", "status"), 1),
+        (("app", "details", "-h", "9.9.9.9"), 1),
+        (("config", "--version", "1"), 0),
+        ((), 0),
+    ],
+)
+def test_exit_codes(words: tuple[str, ...], code: int, project: Path) -> None:
+    """0 done, 1 failed on standard output, 2 not understood on standard error (cli.md 4.1, 5)."""
+    done = kamal(*words, directory=project)
+    assert done.returncode == code
+    assert bool(done.stderr) == (code == 2)
+    assert ("  ERROR (" in done.stdout) == (code == 1)
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_note_about_options_that_come_first(tmp_path: Path) -> None:
+    """Help on standard output and what to write instead on standard error, exit code 0 (cli.md 1.1)."""
+    done = kamal("-d", "staging", "deploy", directory=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage:\n  kamal deploy\n")
+    assert done.stderr == "Options come after the command: kamal deploy -d staging\n"
+
+
+@pytest.mark.parametrize(("options", "expected"), [({}, False), ({"VERBOSE": "1"}, True)])
+def test_tracebacks(options: dict[str, str], expected: bool, project: Path) -> None:
+    """Only with `--debug`, `-v` or VERBOSE (cli.md 4.5)."""
+    done = kamal("config", "-c", "nope.yml", directory=project, **options)
+    assert ("Traceback" in done.stdout) is expected
+    assert "Traceback" in kamal("config", "-c", "nope.yml", "--debug", directory=project).stdout
+    assert "Traceback" in kamal("config", "-c", "nope.yml", "-v", directory=project).stdout
+
+
+def test_an_alias_runs(project: Path) -> None:
+    """An alias of deploy.yml, with options behind it winning (cli.md 10)."""
+    assert ":version: '1.0'" in kamal("shown", directory=project).stdout.replace('"', "'")
+    assert ":version: '3.0'" in kamal("shown", "--version", "3.0", directory=project).stdout.replace('"', "'")
+
+
+def test_an_alias_beats_a_name_that_ruby_kamal_does_not_have(project: Path) -> None:
+    """A deploy.yml made for Ruby Kamal may call an alias what is a command of ours."""
+    assert ":version: '2.0'" in kamal("sandbox", directory=project).stdout.replace('"', "'")
+
+
+def test_json_is_all_there_is_on_standard_output(project: Path) -> None:
+    """Results and errors are events as well (`--output json`)."""
+    import json
+
+    done = kamal("config", "--version", "1.0", "--output", "json", directory=project)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["event"] for event in events] == ["run-started", "result", "run-finished"]
+    assert events[0]["operation"] == "config"
+    assert events[0]["service"] == "app"
+    assert events[0]["app_version"] == "1.0"
+    assert events[1]["text"].startswith("---\n")
+
+    failed = kamal("lock", "status", "--output", "json", directory=project)
+    last = json.loads(failed.stdout.splitlines()[-1])
+    assert failed.returncode == 1
+    assert last["event"] == "run-failed"
+    assert last["identifier"] == "host-unreachable"
+    assert last["hint"]
+
+
+def test_output_that_nobody_reads(project: Path) -> None:
+    """A closed pipe ends the command with the code of SIGPIPE and without a traceback."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "pykamal", "tree"], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.returncode == 141
+    done = subprocess.run(
+        [sys.executable, "-m", "pykamal", "config", "--version", "1"],
+        cwd=project,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode == 141
+
+
+def test_no_colours_into_a_pipe(project: Path) -> None:
+    """Ruby Kamal always colours the final error; here the text is the same and colours are for terminals."""
+    plain = kamal("config", "-c", "nope.yml", directory=project).stdout
+    coloured = kamal("config", "-c", "nope.yml", directory=project, SSHKIT_COLOR="1").stdout
+    assert plain.startswith("  ERROR (RuntimeError): Configuration file not found in ")
+    assert coloured.startswith("  \x1b[31mERROR (RuntimeError): Configuration file not found in ")
+
+
+def test_the_destination_is_in_the_environment_of_what_is_run(project: Path) -> None:
+    """`KAMAL_DESTINATION` is set or unset before anything is asked (cli.md 1.4)."""
+    (project / ".kamal").mkdir()
+    (project / ".kamal" / "secrets").write_text("D=[$KAMAL_DESTINATION]\n")
+    (project / ".kamal" / "secrets.staging").write_text("D=[$(printenv KAMAL_DESTINATION)]\n")
+    (project / "config" / "deploy.staging.yml").write_text("{}\n")
+    assert kamal("secrets", "print", "-d", "staging", directory=project).stdout == "D=[staging]\n"
+    assert kamal("secrets", "print", directory=project, KAMAL_DESTINATION="odd").stdout == "D=[]\n"
+
+
+def test_secrets_extract_needs_no_configuration(tmp_path: Path) -> None:
+    """It works in any directory (cli.md 1.5)."""
+    assert kamal("secrets", "extract", "A", '{"x/A":"1"}', directory=tmp_path).stdout == "1\n"

@@ -1,0 +1,134 @@
+"""From a command line to a context."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from pykamal.cli.aliases import expand
+from pykamal.cli.operate import load, settings_of
+from pykamal.cli.parser import parse
+from pykamal.cli.table import COMMANDS, entry
+from pykamal.cli.terminal import ssh_arguments
+from pykamal.commands.command import command
+from pykamal.core.errors import SecretNotFound, UsageError
+from pykamal.operations.context import Settings
+
+pytestmark = pytest.mark.unit
+
+CONFIG = """\
+service: app
+image: me/app
+servers: [127.0.0.1]
+registry:
+  username: me
+  password:
+    - REGISTRY_PASSWORD  # REGISTRY_PASSWORD
+builder: {arch: amd64}
+aliases:
+  console: app exec -i --reuse "bin/rails console"
+  broken: app exec "
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KAMAL_DESTINATION", raising=False)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "deploy.yml").write_text(CONFIG)
+    return tmp_path
+
+
+@pytest.mark.parametrize("module", sorted({command.module for command in COMMANDS if command.module}))
+def test_every_command_has_a_verb(module: str) -> None:
+    """A command in the table can be run: nothing is listed that does not exist."""
+    import importlib
+
+    assert callable(importlib.import_module(f"pykamal.cli.verbs.{module}").run)
+
+
+@pytest.mark.parametrize(
+    "path", [command.path for command in COMMANDS if command.module in ("accessory", "app", "build", "deploy", "proxy")]
+)
+def test_every_command_of_a_verb_has_a_flow(path: str) -> None:
+    """The commands that a verb looks up by name are those of the table."""
+    import importlib
+
+    flows = importlib.import_module(f"pykamal.cli.verbs.{entry(path).module}")._FLOWS
+    special = {
+        "accessory exec",
+        "accessory logs",
+        "app maintenance",
+        "app stale_containers",
+        "build push",
+        "proxy logs",
+    }
+    special |= {"proxy reboot", "proxy remove"}
+    assert (entry(path).name in flows) != (path in special)
+
+
+def test_settings_are_the_global_options() -> None:
+    """Each global option reaches the operations (cli.md 1.4)."""
+    line = (
+        "--version 1 -p -h a,b -r web -c x.yml -d staging -H --lock-wait --lock-wait-timeout 5 "
+        "--lock-wait-interval 2 -v --plan"
+    )
+    assert settings_of(parse(entry("deploy"), shlex.split(line))) == Settings(
+        version="1",
+        hosts="a,b",
+        roles="web",
+        primary=True,
+        skip_hooks=True,
+        lock_wait=True,
+        lock_wait_timeout=5,
+        lock_wait_interval=2,
+        verbosity="verbose",
+        plan_only=True,
+        config_file="x.yml",
+        destination="staging",
+    )
+
+
+def test_a_missing_secret_names_the_line_that_asks_for_it(project: Path) -> None:
+    """The first mention of the name in the configuration (config.md 1.6)."""
+    secrets = load(parse(entry("config"), [])).secrets
+    with pytest.raises(SecretNotFound) as caught:
+        secrets["REGISTRY_PASSWORD"]
+    assert caught.value.hint == "add REGISTRY_PASSWORD=... to .kamal/secrets (config/deploy.yml:7:7 asks for it)"
+
+
+def test_aliases_are_split_like_a_shell_does(project: Path) -> None:
+    """Quotes keep words together; `-c` selects the file (cli.md 10)."""
+    assert expand("console", []) == ["app", "exec", "-i", "--reuse", "bin/rails console"]
+    assert expand("nothing", []) is None
+    assert expand("console", ["-c", "elsewhere.yml"]) is None
+    with pytest.raises(UsageError, match="Alias broken cannot be split into words"):
+        expand("broken", [])
+
+
+def test_the_ssh_of_an_interactive_command(project: Path) -> None:
+    """The connection's options, a terminal, the host with user and port, the command (cli.md 7.1)."""
+    path = project / "config" / "deploy.yml"
+    path.write_text(CONFIG + "ssh: {user: deploy, proxy: jump, keys: [id], keys_only: true, config: false}\n")
+    config = load(parse(entry("config"), [])).config
+    assert ssh_arguments(config, "me@10.0.0.1:2222", command("docker", "exec", "-it", "a b", "sh")) == [
+        "ssh",
+        "-o",
+        "StrictHostKeyChecking=accept-new",
+        "-F",
+        "/dev/null",
+        "-J",
+        "root@jump",
+        "-i",
+        "id",
+        "-o",
+        "IdentitiesOnly=yes",
+        "-t",
+        "me@10.0.0.1",
+        "-p",
+        "2222",
+        "docker exec -it 'a b' sh",
+    ]
