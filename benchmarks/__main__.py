@@ -16,19 +16,17 @@ from pathlib import Path
 from benchmarks.measure import Cost, medians, run
 from benchmarks.project import KAMAL, RUBY_KAMAL, make_project, push_versions, with_hosts
 from benchmarks.table import Row, render
-from pykamal.proxy.image import build_image
 from pykamal.sandbox.sandbox import Sandbox
 
 HOSTS = 4
 ROUNDS = 5
 DEPLOY_ROUNDS = 4
-CACHE = Path(__file__).parent.parent / ".cache"
 
 
 def main() -> int:
     sandbox = Sandbox("bench")
     print(f"Bringing up {HOSTS} sandbox hosts ...", flush=True)
-    sandbox.up(hosts=HOSTS, images=[build_image(CACHE, print)], say=print)
+    sandbox.up(hosts=HOSTS, say=print)
     try:
         with tempfile.TemporaryDirectory(prefix="pykamal-bench-") as folder:
             rows, notes = Benchmark(sandbox, Path(folder) / "hello").measure()
