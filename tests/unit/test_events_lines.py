@@ -48,11 +48,12 @@ def test_commands_at_the_normal_level() -> None:
 
 
 def test_commands_when_verbose() -> None:
-    """Data lines are a tab and the chunk with one trailing newline removed (cli.md 4.3)."""
+    """Each line of output has a tab before it (cli.md 4.3)."""
     assert shown(STARTED, OUTPUT, FINISHED, verbosity="verbose") == (
         "  INFO [0cc54dd8] Running docker ps on 127.0.0.1\n"
         " DEBUG [0cc54dd8] Command: docker ps\n"
-        " DEBUG [0cc54dd8] \tone\ntwo\n"
+        " DEBUG [0cc54dd8] \tone\n"
+        " DEBUG [0cc54dd8] \ttwo\n"
         "  INFO [0cc54dd8] Finished in 0.400 seconds with exit status 0 (successful).\n"
     )
 

@@ -46,8 +46,9 @@ class Lines:
             case CommandStarted():
                 self._started(event)
             case CommandOutput():
-                chunk = self._paint(event.text.removesuffix("\n"), f"0;{_STREAM_COLOURS[event.stream]};49")
-                self._log(Level.DEBUG, f"\t{chunk}", event.id, shown=event.shown)
+                for line in event.text.removesuffix("\n").split("\n"):
+                    data = self._paint(line, f"0;{_STREAM_COLOURS[event.stream]};49")
+                    self._log(Level.DEBUG, f"\t{data}", event.id, shown=event.shown)
             case CommandFinished():
                 self._finished(event)
             case Message(text=text, tone=tone):

@@ -14,7 +14,7 @@ from pykamal.commands.script import Step, script
 from pykamal.commands.words import Output
 from pykamal.core.errors import BuildError, DependencyError
 from pykamal.core.sensitive import Sensitive
-from pykamal.events import Tone
+from pykamal.events import Result, Tone
 from pykamal.operations import audit, hooks, planning, registry
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
@@ -192,9 +192,9 @@ def _build_task(context: Context, arch: str | None, *, output: str, no_cache: bo
 async def details(context: Context) -> None:
     """`kamal build details`: the kind of builder and what Docker says of it."""
     arch = await _local_architecture(context)
-    context.bus.say(f"Builder: {builder.kind(context.config, arch).value}")
+    context.bus.emit(Result(text=f"Builder: {builder.kind(context.config, arch).value}"))
     result = await context.local.run(builder.info(context.config, arch), name="builder details")
-    context.bus.say(result.captured)
+    context.bus.emit(Result(text=result.captured))
 
 
 # -- pull

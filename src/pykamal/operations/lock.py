@@ -11,7 +11,7 @@ from pykamal.commands import lock as commands
 from pykamal.commands import server
 from pykamal.commands.script import Script, Step, script
 from pykamal.core.errors import CommandFailed, KamalError, LockError
-from pykamal.events import Tone
+from pykamal.events import Result, Tone
 from pykamal.operations.context import Context
 from pykamal.operations.fanout import on_each
 from pykamal.operations.workplace import now
@@ -185,9 +185,9 @@ async def status(context: Context) -> None:
     except CommandFailed as error:
         if not _missing(error):
             raise
-        context.bus.say("There is no deploy lock")
+        context.bus.emit(Result(text="There is no deploy lock"))
     else:
-        context.bus.say(result.captured)
+        context.bus.emit(Result(text=result.captured))
 
 
 def _lock_host(context: Context) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pykamal.cli.invocation import Invocation
 from pykamal.events import Bus, Result
 from pykamal.sandbox import Sandbox, Status
+from pykamal.sandbox.paths import DEFAULT_NAME
 
 
 def run(invocation: Invocation) -> int:
@@ -39,7 +40,8 @@ def _up(sandbox: Sandbox, bus: Bus, hosts: int) -> None:
     status = sandbox.status()
     if status is not None:
         bus.emit(Result(text=_shown(status)))
-    bus.say('Next: eval "$(kamal sandbox env)" && kamal setup')
+    option = "" if sandbox.name == DEFAULT_NAME else f" --name {sandbox.name}"
+    bus.say(f'Next: eval "$(kamal sandbox env{option})" && kamal setup')
 
 
 def _shown(status: Status) -> str:
