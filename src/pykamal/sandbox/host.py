@@ -40,7 +40,7 @@ class Host:
     def run(self, argv: Sequence[str], *, stdin: str | None = None, check: bool = True) -> str:
         """Standard output of a command run as root inside. Raises SandboxError when it fails, unless `check` is off."""
         done = subprocess.run(
-            self._entrance.argv(argv),
+            self._entrance.argv(argv, stdin=stdin is not None),
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
@@ -58,21 +58,16 @@ class Host:
     def docker(self, *arguments: str, check: bool = True) -> str:
         return self.run(["docker", *arguments], check=check)
 
-    def path(self, path: str) -> Path:
-        """Where a file of the host is seen from this machine."""
-        return self._entrance.path(path)
-
     def read(self, path: str) -> str:
-        return self.path(path).read_text()
+        return self.run(["cat", path])
 
     def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
-        target = self.path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
-        target.chmod(mode)
+        """Write a file, its folder too when there is none."""
+        self.run(["mkdir", "-p", str(Path(path).parent)])
+        self.run(["install", "-m", f"{mode:o}", "/dev/stdin", path], stdin=text)
 
     def exists(self, path: str) -> bool:
-        return self.path(path).exists()
+        return self.run(["find", path, "-maxdepth", "0"], check=False) != ""
 
     @property
     def engine(self) -> Engine:
@@ -82,11 +77,10 @@ class Host:
 
     def sshd_log(self) -> str:
         """All that sshd said since the host came up or `clear_sshd_log`: sessions and commands can be counted."""
-        return self._sshd_log_file.read_text(errors="replace") if self._sshd_log_file.exists() else ""
+        return self.read(init.SSHD_LOG)
 
     def clear_sshd_log(self) -> None:
-        with self._sshd_log_file.open("r+") as log:  # sshd appends: it goes on at the new end
-            log.truncate()
+        self.run(["truncate", "--size", "0", init.SSHD_LOG])  # sshd appends: it goes on at the new end
 
     def stop_sshd(self) -> None:
         """End sshd and every connection that it holds, as a host that goes away does."""
@@ -102,7 +96,7 @@ class Host:
         """Give the host another key, as a reinstalled or an impersonated server has. `restore_host_key` undoes it."""
         self.run(["rm", "-f", HOST_KEY])
         self.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", HOST_KEY])
-        self.path(f"{HOST_KEY}.pub").unlink()
+        self.run(["rm", f"{HOST_KEY}.pub"])
         self.stop_sshd()
         self.start_sshd()
 
@@ -149,12 +143,11 @@ class Host:
     def start_engine(self) -> None:
         if self.engine.answers():
             return
-        for stale in ("docker.pid", "docker.sock", "docker/containerd/containerd.sock"):
-            self.path(f"/run/{stale}").unlink(missing_ok=True)
+        self.run(["rm", "-f", "/run/docker.pid", "/run/docker.sock", init.CONTAINERD_SOCKET])
         specification = json.loads((self._folder / "init.json").read_text())
-        self._spawn(init.CONTAINERD, "containerd")
+        self._spawn(init.CONTAINERD)
         self._wait_for_file(init.CONTAINERD_SOCKET)
-        self._spawn([*init.DOCKERD, *specification["engine_arguments"]], "dockerd")
+        self._spawn([*init.DOCKERD, *specification["engine_arguments"]])
         self.engine.wait()
 
     def remove_docker(self) -> None:
@@ -255,17 +248,14 @@ class Host:
                 raise SandboxError(f"{path} does not appear", host=self.name)
             time.sleep(0.005)
 
-    def _spawn(self, argv: Sequence[str], name: str) -> None:
-        processes.spawn(self._entrance.argv(argv), log=self._folder / "log" / f"{name}.log")
+    def _spawn(self, argv: Sequence[str]) -> None:
+        """Start a service anew; its words go to a file on this machine."""
+        processes.spawn(self._entrance.argv(argv), log=self._folder / "restarted.log")
 
     @property
     def _entrance(self) -> Entrance:
-        return self._provider.entrance(self._journal.manifest, self._machine)
+        return self._provider.entrance(self._journal, self._machine)
 
     @property
     def _folder(self) -> Path:
         return self._journal.paths.host(self.name)
-
-    @property
-    def _sshd_log_file(self) -> Path:
-        return self._folder / "log" / "sshd.log"

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 MS_RDONLY, MS_BIND, MS_REC, MS_PRIVATE, MNT_DETACH = 1, 4096, 16384, 1 << 18, 2
-SSHD = ["/usr/sbin/sshd", "-E", "/var/log/sandbox/sshd.log"]
+SSHD_LOG = "/var/log/sandbox/sshd.log"
+SSHD = ["/usr/sbin/sshd", "-E", SSHD_LOG]
 CONTAINERD_SOCKET = "/run/docker/containerd/containerd.sock"
 CONTAINERD_SECONDS = 10.0
 CONTAINERD = ["containerd", "--config", "/run/docker/containerd/config.toml"]

@@ -13,13 +13,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import init, network, processes
+from pykamal.sandbox import init, network, processes, registry, seeds
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal, Machine, Manifest, boot_identifier
 from pykamal.sandbox.paths import Paths, home
+from pykamal.sandbox.provider import Say
+from pykamal.sandbox.python_image import REPOSITORY
 
 NAMESPACES = ("--net", "--mount", "--uts", "--pid")
 PROGRAMS = (
@@ -50,38 +53,69 @@ class NamespaceProvider:
                 "This machine does not permit new namespaces", details=(trial.stderr.strip(),), hint=HINT
             )
 
-    def make_network(self, journal: Journal) -> None:
-        network.make_bridge(journal.manifest)
-
-    def start(self, journal: Journal, machine: Machine) -> None:
+    def make(self, journal: Journal, images: Sequence[Path], say: Say) -> None:
         manifest, paths = journal.manifest, journal.paths
-        folder = paths.host(machine.name)
-        for name in ("docker", "log", "stage"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
+        workstation = Engine(paths.workstation_socket, name=manifest.workstation.name)
+        seed = seeds.seed_for(images)
+        known = seed.ready
         paths.shared.mkdir(exist_ok=True)
-        pid_file = folder / "pid"
-        pid_file.unlink(missing_ok=True)
-        (folder / "init.json").write_text(json.dumps(_specification(manifest, paths, machine), indent=2))
-        log = folder / "log" / "init.log"
-        program = [sys.executable, "-I", "-S", init.__file__, str(folder / "init.json")]
-        keeper = processes.spawn(["unshare", *NAMESPACES, "--fork", "--kill-child", *program], log=log)
-        journal.add(f"{machine.name} keeper", keeper)
-        pid = _wait_for_pid(pid_file, keeper, machine, log)
-        journal.add(machine.name, pid)
-        network.connect(manifest, machine, pid)
+        network.make_bridge(manifest)
+        with ThreadPoolExecutor(8) as pool:
+            if known:
+                seed.plant_registry(paths.registry / "storage")
+                for _ in pool.map(lambda machine: _plant(seed, journal, machine), manifest.machines):
+                    pass
+            registry.start(journal)
+            start_machine(journal, manifest.workstation)
+            if not known:
+                workstation.wait()
+                registry.wait(paths)
+                seeds.make_seed(seed, journal, workstation, images, say=say)
+                for host in manifest.hosts:
+                    _plant(seed, journal, host)
+            say(f"starting {len(manifest.hosts)} hosts")
+            for _ in pool.map(lambda host: start_machine(journal, host), manifest.hosts):
+                pass
+            for _ in pool.map(lambda host: self.entrance(journal, host).engine().wait(), manifest.machines):
+                pass
+        registry.wait(paths)
+        repository = f"{manifest.registry_server}/{REPOSITORY}"
+        workstation.tag(f"{REPOSITORY}:{seed.python_version}", repository, seed.python_version)
 
-    def remove(self, manifest: Manifest) -> None:
+    def remove(self, manifest: Manifest, paths: Paths) -> None:  # noqa: ARG002 (other providers look there)
         if manifest.boot == boot_identifier():
             processes.end({process.pid: process.started_ticks for process in manifest.processes})
         network.remove(manifest)
         for machine in manifest.machines:
             _remove_cgroups(_cgroup(manifest, machine))
 
-    def entrance(self, manifest: Manifest, machine: Machine) -> NamespaceEntrance:
-        process = manifest.process(machine.name)
+    def alive(self, manifest: Manifest) -> dict[str, bool]:
+        names = [*(machine.name for machine in manifest.machines), registry.ROLE, registry.DOOR_ROLE]
+        same_boot = manifest.boot == boot_identifier()
+        found = {name: manifest.process(name) for name in names}
+        return {name: same_boot and process is not None and process.alive for name, process in found.items()}
+
+    def entrance(self, journal: Journal, machine: Machine) -> NamespaceEntrance:
+        process = journal.manifest.process(machine.name)
         if process is None or not process.alive:
-            raise SandboxError(f"{machine.name} of the sandbox {manifest.name} is not running")
+            raise SandboxError(f"{machine.name} of the sandbox {journal.manifest.name} is not running")
         return NamespaceEntrance(process.pid, machine)
+
+    def stop_registry(self, journal: Journal) -> None:
+        process = journal.manifest.process(registry.ROLE)
+        if process is not None:
+            registry.stop_server(process)
+
+    def start_registry(self, journal: Journal) -> None:
+        alive = self.alive(journal.manifest)
+        if not alive[registry.ROLE]:
+            registry.start_server(journal)
+        if not alive[registry.DOOR_ROLE]:
+            registry.start_door(journal)
+        registry.wait(journal.paths)
+
+    def environment(self, paths: Paths) -> dict[str, str]:
+        return {"DOCKER_HOST": f"unix://{paths.workstation_socket}"}
 
 
 class NamespaceEntrance:
@@ -89,19 +123,38 @@ class NamespaceEntrance:
         self.pid = pid
         self.machine = machine
 
-    def argv(self, argv: Sequence[str]) -> list[str]:
+    def argv(self, argv: Sequence[str], *, stdin: bool = False) -> list[str]:  # noqa: ARG002 (nsenter passes it on)
         enter = ["nsenter", "--target", str(self.pid), "--net", "--mount", "--uts", "--pid"]
         environment = ["env", "--ignore-environment", f"PATH={SEARCH_PATH}", "HOME=/root", "LANG=C.UTF-8"]
         return [*enter, *environment, *argv]
 
-    def path(self, path: str) -> Path:
-        return Path(f"/proc/{self.pid}/root/{path.lstrip('/')}")
-
     def engine(self) -> Engine:
-        return Engine(self.path("/run/docker.sock"), name=self.machine.name)
+        return Engine(Path(f"/proc/{self.pid}/root/run/docker.sock"), name=self.machine.name)
 
     def set_connected(self, connected: bool) -> None:
         network.set_cable(self.machine, plugged=connected)
+
+
+def start_machine(journal: Journal, machine: Machine) -> None:
+    """Start a machine and plug it in; it can be entered then, while its services are still starting."""
+    manifest, paths = journal.manifest, journal.paths
+    folder = paths.host(machine.name)
+    for name in ("docker", "log", "stage"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    pid_file = folder / "pid"
+    pid_file.unlink(missing_ok=True)
+    (folder / "init.json").write_text(json.dumps(_specification(manifest, paths, machine), indent=2))
+    log = folder / "log" / "init.log"
+    program = [sys.executable, "-I", "-S", init.__file__, str(folder / "init.json")]
+    keeper = processes.spawn(["unshare", *NAMESPACES, "--fork", "--kill-child", *program], log=log)
+    journal.add(f"{machine.name} keeper", keeper)
+    pid = _wait_for_pid(pid_file, keeper, machine, log)
+    journal.add(machine.name, pid)
+    network.connect(manifest, machine, pid)
+
+
+def _plant(seed: seeds.Seed, journal: Journal, machine: Machine) -> None:
+    seed.plant_engine(journal.paths.host(machine.name) / "docker", journal.manifest.registry_server)
 
 
 def _specification(manifest: Manifest, paths: Paths, machine: Machine) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pykamal.core.errors import SandboxError
 from pykamal.sandbox import processes
 from pykamal.sandbox.manifest import Machine, Manifest, owner
 from pykamal.sandbox.paths import Paths
+from pykamal.sandbox.python_image import architecture
 
 SERVICE = "hello"
 APP_PORT = 8000
@@ -39,7 +41,7 @@ registry:
     - {password_variable}
 
 builder:
-  arch: amd64
+  arch: {architecture}
   driver: docker
   args:
     REGISTRY: {registry}
@@ -53,6 +55,7 @@ ssh:
     - {ssh_config}
 
 x-pykamal:
+  host_key_policy: pinned
   ssh:
     host_key_policy: strict
     known_hosts: {known_hosts}
@@ -98,6 +101,7 @@ def write_project(manifest: Manifest, paths: Paths) -> None:
             service=SERVICE,
             hosts="\n".join(f"      - {host.address}" for host in manifest.hosts),
             app_port=APP_PORT,
+            architecture=architecture(),
             registry=manifest.registry_server,
             username=manifest.registry_username,
             password_variable=PASSWORD_VARIABLE,
@@ -110,7 +114,10 @@ def write_project(manifest: Manifest, paths: Paths) -> None:
     secrets.touch(mode=0o600)
     secrets.write_text(SECRETS.format(password_variable=PASSWORD_VARIABLE, password=manifest.registry_password))
     paths.docker_config.mkdir(exist_ok=True)
-    _give_to_operator(paths)
+    folders = (paths.ssh, paths.project, paths.docker_config)
+    socket = [paths.workstation_socket] if paths.workstation_socket.exists() else []
+    inside = [path for folder in folders for path in folder.rglob("*")]
+    _give_to_operator([*socket, paths.root, *folders, *inside])
 
 
 def copy_project(paths: Paths, target: Path) -> list[Path]:
@@ -120,18 +127,20 @@ def copy_project(paths: Paths, target: Path) -> list[Path]:
         file = target / name
         if file.exists():
             continue
-        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.parent.exists():
+            file.parent.mkdir(parents=True)
+            _give_to_operator([file.parent])
         with file.open("x") as content:
             file.chmod(0o600 if name == ".kamal/secrets" else 0o644)
             content.write((paths.project / name).read_text())
+        _give_to_operator([file])
         written.append(file)
     return written
 
 
 def environment(manifest: Manifest, paths: Paths) -> dict[str, str]:
-    """Variables for a Kamal, Docker or SSH that works on the sandbox."""
+    """What a Kamal or Docker needs beside the way to an engine."""
     return {
-        "DOCKER_HOST": f"unix://{paths.workstation_socket}",
         "DOCKER_CONFIG": str(paths.docker_config),
         "DOCKER_BUILDKIT": "1",
         PASSWORD_VARIABLE: manifest.registry_password,
@@ -153,14 +162,11 @@ def _make_key(path: Path, comment: str) -> str:
     return path.with_suffix(".pub").read_text()
 
 
-def _give_to_operator(paths: Paths) -> None:
+def _give_to_operator(given: Sequence[Path]) -> None:
     """Called through sudo: let the user who called it use the keys, the project and the engine."""
     who = owner()
     if who is None:
         return
-    given = [paths.workstation_socket, paths.root]
-    for folder in (paths.ssh, paths.project, paths.docker_config):
-        given += [folder, *folder.rglob("*")]
     for path in given:
         try:
             os.chown(path, *who)

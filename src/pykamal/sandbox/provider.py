@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal, Machine, Manifest
+from pykamal.sandbox.paths import Paths
+
+Say = Callable[[str], None]
 
 
 class Provider(Protocol):
-    """Makes machines (servers, and the workstation engine that builds images) and lets the sandbox into them.
+    """Makes the servers, the registry and an engine that builds images, and lets the sandbox into them.
 
-    Everything that a provider makes is in the manifest before it exists, so that `remove` works after any failure.
+    Everything that a provider makes can be found by what the manifest holds beforehand, so that `remove` works after
+    any failure.
     """
 
     name: str
@@ -21,27 +25,35 @@ class Provider(Protocol):
     def require(self) -> None:
         """Raise SandboxError, saying what is missing, where this provider cannot work."""
 
-    def make_network(self, journal: Journal) -> None:
-        """Make what connects the machines to each other and to this machine."""
+    def make(self, journal: Journal, images: Sequence[Path], say: Say) -> None:
+        """Start everything; return when hosts, engines and registry answer. SSH keys and their folders exist already.
 
-    def start(self, journal: Journal, machine: Machine) -> None:
-        """Start a machine whose folder is prepared; return once it can be entered, not once it is ready."""
+        `images` are docker-archives for every host. The registry holds the Python base image afterwards.
+        """
 
-    def remove(self, manifest: Manifest) -> None:
+    def remove(self, manifest: Manifest, paths: Paths) -> None:
         """End and take away everything of a sandbox but its folder. Missing things are no error."""
 
-    def entrance(self, manifest: Manifest, machine: Machine) -> Entrance:
+    def alive(self, manifest: Manifest) -> dict[str, bool]:
+        """Every machine and service by name, and whether it runs."""
+
+    def entrance(self, journal: Journal, machine: Machine) -> Entrance:
         """The door into a running machine. Raises SandboxError when it does not run."""
+
+    def stop_registry(self, journal: Journal) -> None: ...
+
+    def start_registry(self, journal: Journal) -> None:
+        """Start it unless it runs; return when it answers."""
+
+    def environment(self, paths: Paths) -> dict[str, str]:
+        """What a Docker client on this machine needs to reach the engine that builds images."""
 
 
 class Entrance(Protocol):
     """A way into a machine that is not SSH, for arranging and observing tests."""
 
-    def argv(self, argv: Sequence[str]) -> list[str]:
+    def argv(self, argv: Sequence[str], *, stdin: bool = False) -> list[str]:
         """The argument vector that runs `argv` in there as root."""
-
-    def path(self, path: str) -> Path:
-        """Where a file of the machine is seen from outside."""
 
     def engine(self) -> Engine:
         """The machine's engine; it may be stopped."""

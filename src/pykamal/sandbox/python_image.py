@@ -64,7 +64,7 @@ class PythonImage:
         digest = hashlib.sha256(layer).hexdigest()
         configuration = json.dumps(
             {
-                "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()),
+                "architecture": architecture(),
                 "os": "linux",
                 "created": "1970-01-01T00:00:00Z",
                 "config": {
@@ -130,6 +130,11 @@ class PythonImage:
             state = path.stat()
             digest.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
         return digest.hexdigest()[:16]
+
+
+def architecture() -> str:
+    """This machine's, as images name it."""
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
 def _shared_libraries(binaries: list[Path]) -> set[Path]:

@@ -9,23 +9,22 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import network, project, registry, seeds
-from pykamal.sandbox.engine import Engine
+from pykamal.sandbox import network, project
 from pykamal.sandbox.host import Host
 from pykamal.sandbox.manifest import Journal, Machine, Manifest, boot_identifier, load
 from pykamal.sandbox.namespaces import NamespaceProvider
 from pykamal.sandbox.paths import DEFAULT_NAME, Paths, cache, home
-from pykamal.sandbox.provider import Provider
-from pykamal.sandbox.python_image import REPOSITORY
+from pykamal.sandbox.provider import Provider, Say
 
 WORKSTATION = "workstation"
 MOST_HOSTS = 50
+PROVIDERS: dict[str, type[Provider]] = {NamespaceProvider.name: NamespaceProvider}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Status:
     project: Path
 
 
-def default_images(say: Callable[[str], None] = lambda _: None) -> list[Path]:
+def default_images(say: Say = lambda _: None) -> list[Path]:
     """What hosts have before anything is deployed: the proxy's image, built from Debian packages the first time."""
     from pykamal.proxy.errors import ProxyError
     from pykamal.proxy.image import build_image
@@ -55,14 +54,18 @@ def default_images(say: Callable[[str], None] = lambda _: None) -> list[Path]:
 class Sandbox:
     """The sandbox of one name on this machine, whether it is up or not. Methods block; they may run in threads."""
 
-    def __init__(self, name: str = DEFAULT_NAME, *, provider: Provider | None = None) -> None:
+    def __init__(self, name: str = DEFAULT_NAME) -> None:
         self.paths = Paths.of(name)
         self.name = name
-        self._provider = provider or NamespaceProvider()
         self._journal: Journal | None = None
 
     def up(
-        self, *, hosts: int = 2, images: Sequence[Path] | None = None, say: Callable[[str], None] = lambda _: None
+        self,
+        *,
+        hosts: int = 2,
+        provider: Provider | None = None,
+        images: Sequence[Path] | None = None,
+        say: Say = lambda _: None,
     ) -> bool:
         """Bring it up with these docker-archives on every host (None: the proxy's); False when it was up already.
 
@@ -70,11 +73,12 @@ class Sandbox:
         """
         if not 1 <= hosts <= MOST_HOSTS:
             raise SandboxError(f"A sandbox has 1 to {MOST_HOSTS} hosts, not {hosts}")
-        self._provider.require()
+        chosen = provider or choose_provider()
+        chosen.require()
         with self._locked():
             found = load(self.paths)
-            if found is not None and self._is_up(found):
-                self._start_services(Journal(found, self.paths))
+            if found is not None and _is_up(found):
+                _provider_of(found).start_registry(Journal(found, self.paths))
                 if len(found.hosts) != hosts:
                     raise SandboxError(
                         f"The sandbox {self.name} is up with {len(found.hosts)} hosts, not {hosts}",
@@ -86,7 +90,7 @@ class Sandbox:
                 self._remove(found)
             archives = default_images(say) if images is None else images
             with _machine_wide_lock():
-                journal = Journal(self._plan(hosts), self.paths)
+                journal = Journal(self._plan(hosts, chosen.name), self.paths)
                 journal.manifest.save(self.paths)
             try:
                 self._make(journal, archives, say)
@@ -112,13 +116,13 @@ class Sandbox:
         found = load(self.paths)
         if found is None:
             return None
-        services = {role: self._alive(found, role) for role in (WORKSTATION, registry.ROLE, registry.DOOR_ROLE)}
-        alive = {host.name: self._alive(found, host.name) for host in found.hosts}
+        alive = _provider_of(found).alive(found)
+        names = [host.name for host in found.hosts]
         return Status(
             name=self.name,
-            up=self._is_up(found),
-            hosts=alive,
-            services=services,
+            up=_is_up(found),
+            hosts={name: alive[name] for name in names},
+            services={name: running for name, running in alive.items() if name not in names},
             addresses={host.name: host.address for host in found.hosts},
             registry=found.registry_server,
             project=self.paths.project,
@@ -133,7 +137,8 @@ class Sandbox:
     @property
     def hosts(self) -> list[Host]:
         journal = self._open()
-        return [Host(journal, self._provider, machine) for machine in journal.manifest.hosts]
+        provider = _provider_of(journal.manifest)
+        return [Host(journal, provider, machine) for machine in journal.manifest.hosts]
 
     def host(self, name: str) -> Host:
         """By name (`h1`) or address."""
@@ -143,14 +148,10 @@ class Sandbox:
         known = ", ".join(host.name for host in self.hosts)
         raise SandboxError(f"The sandbox {self.name} has no host {name}", hint=f"Its hosts are {known}.")
 
-    @property
-    def engine(self) -> Engine:
-        """The workstation's engine, where images are built."""
-        return Engine(self.paths.workstation_socket, name=WORKSTATION)
-
     def environment(self) -> dict[str, str]:
         """Variables for a Kamal or Docker that works on this sandbox: put them into os.environ or `env=`."""
-        return project.environment(self.manifest, self.paths)
+        found = self.manifest
+        return _provider_of(found).environment(self.paths) | project.environment(found, self.paths)
 
     def copy_project(self, target: Path) -> list[Path]:
         """Give a project the sandbox's deploy.yml and secrets where it has none; the files that were written."""
@@ -208,23 +209,15 @@ class Sandbox:
     def stop_registry(self) -> None:
         """A registry that is away: connections to its port are closed at once."""
         journal = self._open()
-        process = journal.manifest.process(registry.ROLE)
-        if process is not None:
-            registry.stop_server(process)
+        _provider_of(journal.manifest).stop_registry(journal)
 
     def start_registry(self) -> None:
-        self._start_services(self._open())
-        registry.wait(self.paths)
-
-    def _start_services(self, journal: Journal) -> None:
-        if not self._alive(journal.manifest, registry.ROLE):
-            registry.start_server(journal)
-        if not self._alive(journal.manifest, registry.DOOR_ROLE):
-            registry.start_door(journal)
+        journal = self._open()
+        _provider_of(journal.manifest).start_registry(journal)
 
     # Making and removing
 
-    def _plan(self, hosts: int) -> Manifest:
+    def _plan(self, hosts: int, provider: str) -> Manifest:
         others = [other for other in _all_manifests() if other.name != self.name]
         preference = int.from_bytes(hashlib.sha256(str(self.paths.root).encode()).digest()[:4])
         subnet = network.choose_subnet(preference, [other.subnet for other in others])
@@ -238,7 +231,7 @@ class Sandbox:
             name=self.name,
             token=secrets.token_hex(4),
             boot=boot_identifier(),
-            provider=self._provider.name,
+            provider=provider,
             subnet=subnet,
             gateway=f"{prefix}.1",
             bridge=self.paths.bridge,
@@ -252,71 +245,53 @@ class Sandbox:
             ),
         )
 
-    def _make(self, journal: Journal, images: Sequence[Path], say: Callable[[str], None]) -> None:
-        manifest, paths = journal.manifest, journal.paths
-        seed = seeds.seed_for(images)
-        known = seed.ready
-        paths.shared.mkdir(exist_ok=True)
-        with ThreadPoolExecutor(8) as pool:
-            keys = pool.submit(project.make_keys, manifest, paths)
-            if known:
-                list(pool.map(lambda machine: self._plant(seed, manifest, machine), manifest.machines))
-                seed.plant_registry(paths.registry / "storage")
-            registry.start(journal)
-            self._provider.make_network(journal)
-            self._provider.start(journal, manifest.workstation)
-            if not known:
-                self.engine.wait()
-                registry.wait(paths)
-                seeds.make_seed(seed, journal, self.engine, images, say=say)
-                list(pool.map(lambda machine: self._plant(seed, manifest, machine), manifest.hosts))
-            keys.result()
-            say(f"starting {len(manifest.hosts)} hosts")
-            list(pool.map(lambda host: self._provider.start(journal, host), manifest.hosts))
-            list(pool.map(lambda host: self._finish(journal, host), manifest.hosts))
-            self.engine.wait()
-            registry.wait(paths)
-        base = f"{manifest.registry_server}/{REPOSITORY}"
-        self.engine.tag(f"{REPOSITORY}:{seed.python_version}", base, seed.python_version)
-        project.write_project(manifest, paths)
-
-    def _plant(self, seed: seeds.Seed, manifest: Manifest, machine: Machine) -> None:
-        seed.plant_engine(self.paths.host(machine.name) / "docker", manifest.registry_server)
-
-    def _finish(self, journal: Journal, machine: Machine) -> None:
-        host = Host(journal, self._provider, machine)
-        host.wait_for_port(22)
-        host.engine.wait()
-        host.keep_images()
+    def _make(self, journal: Journal, images: Sequence[Path], say: Say) -> None:
+        provider = _provider_of(journal.manifest)
+        project.make_keys(journal.manifest, self.paths)
+        provider.make(journal, images, say)
+        for machine in journal.manifest.hosts:
+            host = Host(journal, provider, machine)
+            host.wait_for_port(22)
+            host.keep_images()
+        project.write_project(journal.manifest, self.paths)
 
     def _remove(self, found: Manifest) -> None:
-        self._provider.remove(found)
+        _provider_of(found).remove(found, self.paths)
         shutil.rmtree(self.paths.root)
 
     def _open(self) -> Journal:
         if self._journal is None:
             found = load(self.paths)
-            if found is None or not self._is_up(found):
+            if found is None or not _is_up(found):
                 raise SandboxError(
                     f"The sandbox {self.name} is not up", hint=f"Bring it up: kamal sandbox up --name {self.name}"
                 )
             self._journal = Journal(found, self.paths)
         return self._journal
 
-    def _is_up(self, found: Manifest) -> bool:
-        """Whether all machines run; a registry that a test stopped is no reason to begin anew."""
-        return found.boot == boot_identifier() and all(self._alive(found, machine.name) for machine in found.machines)
-
-    @staticmethod
-    def _alive(found: Manifest, role: str) -> bool:
-        process = found.process(role)
-        return process is not None and process.alive
-
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """One `up` or `down` of a name at a time."""
         with _lock(home() / f".{self.name}.lock"):
             yield
+
+
+def choose_provider() -> Provider:
+    """Namespaces: the one that needs no image."""
+    return NamespaceProvider()
+
+
+def _provider_of(manifest: Manifest) -> Provider:
+    try:
+        return PROVIDERS[manifest.provider]()
+    except KeyError:
+        raise SandboxError(f"A newer version made the sandbox {manifest.name}: {manifest.provider}") from None
+
+
+def _is_up(found: Manifest) -> bool:
+    """Whether all machines run; a registry that a test stopped is no reason to begin anew."""
+    alive = _provider_of(found).alive(found)
+    return all(alive.get(machine.name, True) for machine in found.machines)
 
 
 def _machine_wide_lock() -> contextlib.AbstractContextManager[None]:
