@@ -55,9 +55,8 @@ ssh:
     - {ssh_config}
 
 x-pykamal:
-  host_key_policy: pinned
   ssh:
-    host_key_policy: strict
+    host_key_policy: pinned
     known_hosts: {known_hosts}
 """
 
