@@ -268,15 +268,17 @@ def test_key_data_logs_in(server: Sshd, known_hosts: Path) -> None:
 @pytest.fixture
 def agent(server: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     path = str(tmp_path / "agent.socket")
-    process = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 5
-    while not Path(path).exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    monkeypatch.setenv("SSH_AUTH_SOCK", path)
-    subprocess.run(["ssh-add", "-q", str(server.key)], check=True, capture_output=True)
-    yield path
-    process.terminate()
-    process.wait(5)
+    with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as process:
+        monkeypatch.setenv("SSH_AUTH_SOCK", path)
+        deadline = time.monotonic() + 20
+        while _add_key(server.key).returncode != 0 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        yield path
+        process.terminate()
+
+
+def _add_key(key: Path) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["ssh-add", "-q", str(key)], check=False, capture_output=True)
 
 
 def test_a_key_of_the_agent_logs_in(server: Sshd, known_hosts: Path, agent: str) -> None:

@@ -5,74 +5,97 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import asyncssh
 
 from pykamal.events import Stream
 
-STDERR_DATATYPE = 1  # SSH_EXTENDED_DATA_STDERR, RFC 4254 section 5.2
+WRITE_BYTES: Final = 65536
+STDERR_DATATYPE: Final = 1  # SSH_EXTENDED_DATA_STDERR, RFC 4254 section 5.2
 
-WRITE_BYTES = 65536
+# The names of RFC 4254 section 6.10 without SIG, as far as they have the same number everywhere (POSIX.1).
+_SIGNAL_NUMBERS: Final = {"HUP": 1, "INT": 2, "QUIT": 3, "ABRT": 6, "KILL": 9, "ALRM": 14, "TERM": 15}
 
-_SIGNAL_NUMBERS = {"HUP": 1, "INT": 2, "QUIT": 3, "ABRT": 6, "KILL": 9, "SEGV": 11, "PIPE": 13, "ALRM": 14, "TERM": 15}
+Receiver = Callable[[Stream, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelEnd:
     """How a channel ended. `exit_status` is None when the server told none; `lost` when the whole connection broke."""
 
-    exit_status: int | None
-    lost: bool
+    exit_status: int | None = None
+    lost: bool = False
 
 
 class CommandChannel(asyncssh.SSHClientSession[bytes]):
-    """Sends `stdin` and end-of-file along with the request to run the command, without waiting in between.
+    """`ended` gives how it ended, or raises why it could not be opened, or what the receiver raised."""
 
-    Output goes to `received`, which may call `stop_waiting` when it has seen enough. An error that `received` raises
-    comes out of `ended`.
-    """
-
-    def __init__(self, stdin: bytes, received: Callable[[Stream, bytes], None]) -> None:
-        self.ended: asyncio.Future[ChannelEnd] = asyncio.get_running_loop().create_future()
-        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._unsent: memoryview | None = memoryview(stdin)
-        self._paused = False
-        self._received = received
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[ChannelEnd] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()
+        self._loop = loop
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
+        self._receiver: Receiver | None = None
+        self._early: list[tuple[Stream, bytes]] = []
+        self._unsent: memoryview | None = None
+        self._started = False
+        self._paused = False
         self._exit_status: int | None = None
-        self._sent = False
-        self._withdrawn = False
 
-    def stop_waiting(self) -> None:
-        """All that matters has been read: end without waiting for the shell, or for what it left in the background."""
-        self._settle(ChannelEnd(self._exit_status, lost=False))
+    def send(self, content: bytes, receiver: Receiver) -> None:
+        """Give the command its standard input, up to the end of it, and its output, from now on, a receiver.
+
+        May be called before the channel is open: then the input follows right behind the request to run the command.
+        """
+        self._receiver = receiver
+        self._unsent = memoryview(content)
+        early, self._early = self._early, []
+        for stream, data in early:
+            self._receive(stream, data)
+        if self._started:
+            self._write()
 
     def withdraw(self) -> bool:
         """Send nothing if nothing was sent yet; whether that came in time."""
-        self._withdrawn = True
-        return not self._sent
+        in_time = not self._started
+        if in_time:
+            self.close()
+        return in_time
+
+    def stop_waiting(self) -> None:
+        """All that matters has been read: end without waiting for the shell, or for what it left in the background."""
+        self.settle(ChannelEnd(self._exit_status))
+
+    def settle(self, end: ChannelEnd) -> None:
+        if not self.ended.done():
+            self.ended.set_result(end)
+
+    def fail(self, error: Exception) -> None:
+        """The channel could not be opened."""
+        if not self.ended.done():
+            self.ended.set_exception(error)
+            self.ended.exception()  # seen, also when nobody waits any more
+        self.close()
 
     def close(self) -> None:
+        self._unsent = None
         if self._channel is not None:
             self._channel.close()
         elif not self.closed.done():
+            self.settle(ChannelEnd())
             self.closed.set_result(None)
 
     # -- called by asyncssh
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self._channel = chan
-        # The request to run the command leaves in this very turn of the loop, so this data follows right behind it.
-        asyncio.get_running_loop().call_soon(self._begin_sending)
+        # The request to run the command leaves in this very turn of the loop, so what is sent now follows behind it.
+        self._loop.call_soon(self._start)
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
-        if self.ended.done():
-            return
-        try:
-            self._received(Stream.STDERR if datatype == STDERR_DATATYPE else Stream.STDOUT, data)
-        except Exception as error:  # a subscriber of the bus failed: that is for the caller, not for the SSH library
-            if not self.ended.done():
-                self.ended.set_exception(error)
+        self._receive(Stream.STDERR if datatype == STDERR_DATATYPE else Stream.STDOUT, data)
 
     def exit_status_received(self, status: int) -> None:
         self._exit_status = status
@@ -81,7 +104,7 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
         self._exit_status = 128 + _SIGNAL_NUMBERS.get(signal, 0)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._settle(ChannelEnd(self._exit_status, lost=exc is not None))
+        self.settle(ChannelEnd(self._exit_status, lost=exc is not None))
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -90,18 +113,19 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
 
     def resume_writing(self) -> None:
         self._paused = False
-        self._send()
+        self._write()
 
-    def _begin_sending(self) -> None:
-        if self._channel is None or self._channel.is_closing():
-            return
-        if self._withdrawn:
-            self._channel.close()
-            return
-        self._sent = True
-        self._send()
+    # -- inside
 
-    def _send(self) -> None:
+    def _start(self) -> None:
+        if self._channel is None or self.closed.done():
+            if self._channel is not None:
+                self._channel.close()
+            return
+        self._started = True
+        self._write()
+
+    def _write(self) -> None:
         """As much as the host takes at present; `resume_writing` continues."""
         if self._channel is None or self._unsent is None:
             return
@@ -115,6 +139,14 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
         except OSError:  # closed in between; connection_lost tells the rest
             self._unsent = None
 
-    def _settle(self, end: ChannelEnd) -> None:
-        if not self.ended.done():
-            self.ended.set_result(end)
+    def _receive(self, stream: Stream, data: bytes) -> None:
+        if self._receiver is None:
+            self._early.append((stream, data))
+            return
+        if self.ended.done():
+            return
+        try:
+            self._receiver(stream, data)
+        except Exception as error:  # a subscriber of the bus failed: that is for the caller, not for the SSH library
+            if not self.ended.done():
+                self.ended.set_exception(error)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -16,23 +17,19 @@ from pykamal.commands import files
 from pykamal.commands.command import Command
 from pykamal.commands.processes import end_group, in_shell, shell
 from pykamal.commands.script import Script, Step, script
-from pykamal.core.errors import ConnectionFailed, HostUnreachable
+from pykamal.core.errors import ConnectionFailed
 from pykamal.events import Bus, Stream
 from pykamal.transport.channel import ChannelEnd, CommandChannel
+from pykamal.transport.channels import Channels
 from pykamal.transport.reporting import StepReporter
 from pykamal.transport.script_output import ScriptOutput
 from pykamal.transport.session import StepResult
-
-MAX_CHANNELS: Final = 8
-"""Channels open at once on one connection: OpenSSH allows 10 by default (MaxSessions), and two stay for clean-up."""
 
 CANCEL_SECONDS: Final = 5.0
 """How long a cancelled script may take to end on SIGTERM before it gets SIGKILL."""
 
 CLEAN_UP_SECONDS: Final = 10.0
 """How long all of the clean-up after a cancel may take."""
-
-_OPEN_REFUSED: Final = (1, 2, 4)  # prohibited, connect failed, resource shortage: RFC 4254 section 5.1
 
 NO_STATUS: Final = 255
 """Exit status of a step whose shell went away without telling one, as `ssh` itself reports it."""
@@ -46,9 +43,9 @@ class SshSession:
         self._host = host
         self._user = user
         self._bus = bus
-        self._channels = asyncio.Semaphore(MAX_CHANNELS)
+        self._channels = Channels(connection, host)
+        self._channels.start_shell_ahead()
         self._exchanges = 0
-        self._open_channels = 0
 
     @property
     def host(self) -> str:
@@ -78,11 +75,11 @@ class SshSession:
             return []
         self._exchanges += 1
         reporter = StepReporter(self._bus, script, host=self._host, user=self._user, exchange=self._exchanges)
-        async with self._channels:
-            output = await self._exchange(script, reporter)
-        if check and not output.results[-1].ok and not output.results[-1].step.command.may_fail:
-            raise output.results[-1].failure(self._host)
-        return output.results
+        async with self._channels.free:
+            results = await self._exchange(script, reporter)
+        if check and not results[-1].ok and not results[-1].step.command.may_fail:
+            raise results[-1].failure(self._host)
+        return results
 
     async def run(self, command: Command, *, name: str = "", check: bool = True) -> StepResult:
         """Run one command; the same as a script of one step."""
@@ -95,24 +92,27 @@ class SshSession:
         upload = script(Step(f"upload {path}", line))
         reporter = StepReporter(self._bus, upload, host=self._host, user=self._user, exchange=self._exchanges)
         printed: dict[Stream, bytearray] = {stream: bytearray() for stream in Stream}
-        channel = CommandChannel(content, lambda stream, data: printed[stream].extend(data))
-        started = asyncio.get_running_loop().time()
+        started = time.monotonic()
         reporter.began(0)
-        try:
-            async with self._channels:
-                end = await self._run_channel(channel, in_shell(line))
-        except BaseException:
-            reporter.broken_off(NO_STATUS)
-            raise
+        async with self._channels.free:
+            channel = self._channels.start(in_shell(line))
+            channel.send(content, lambda stream, data: printed[stream].extend(data))
+            try:
+                end = await asyncio.shield(channel.ended)
+            except BaseException:
+                reporter.broken_off(NO_STATUS)
+                raise
+            finally:
+                channel.close()
         if end.lost:
             reporter.broken_off(NO_STATUS)
-            raise self._lost(f"uploading {path}")
+            raise self._channels.lost(f"uploading {path}")
         result = StepResult(
             step=upload.steps[0],
             exit_status=NO_STATUS if end.exit_status is None else end.exit_status,
             stdout=printed[Stream.STDOUT].decode("utf-8", "replace"),
             stderr=printed[Stream.STDERR].decode("utf-8", "replace"),
-            seconds=asyncio.get_running_loop().time() - started,
+            seconds=time.monotonic() - started,
         )
         reporter.ended(result)
         if not result.ok:
@@ -160,124 +160,74 @@ class SshSession:
 
     # -- one script in one channel
 
-    async def _exchange(self, script: Script, reporter: StepReporter | None) -> ScriptOutput:
-        nonce = secrets.token_hex(8)
-        output = ScriptOutput(script, nonce, reporter)
-        shell_runs = asyncio.Event()
+    async def _exchange(self, script: Script, reporter: StepReporter | None) -> list[StepResult]:
+        channel = self._channels.take_shell_ahead()
+        if channel is not None:
+            self._channels.start_shell_ahead()
+            conversation = await self._converse(channel, script, reporter)
+            if conversation.began or self.closed:
+                return self._results(conversation, reporter)
+            # The shell was gone before it read anything: the host may end idle ones.
+        channel = self._channels.start(shell())
+        self._channels.start_shell_ahead()
+        return self._results(await self._converse(channel, script, reporter), reporter)
 
-        def received(stream: Stream, data: bytes) -> None:
-            output.feed(stream, data)
-            if output.process_group is not None:
-                shell_runs.set()
-            if output.complete:
-                channel.stop_waiting()
-
-        channel = CommandChannel(script.wire(nonce).encode(), received)
+    async def _converse(self, channel: CommandChannel, script: Script, reporter: StepReporter | None) -> _Conversation:
+        conversation = _Conversation(channel, script, reporter)
         try:
-            end = await self._run_channel(channel, shell())
+            await conversation.hold()
         except asyncio.CancelledError:
             if not channel.withdraw():
-                await self._end_remotely(channel, shell_runs, output)
+                await self._end_remotely(conversation)
             if reporter:
                 reporter.broken_off(128 + signal.SIGTERM)
             raise
         except BaseException:
+            channel.close()
             if reporter:
                 reporter.broken_off(NO_STATUS)
-            raise
-        if not output.complete:
-            output.finish()
-        if not output.complete:
-            self._settle_early_end(script, output, end, reporter)
-        return output
-
-    async def _run_channel(self, channel: CommandChannel, line: Command) -> ChannelEnd:
-        """Open, wait for the end, close. A cancelled wait leaves the channel open for whoever cleans up."""
-        self._open_channels += 1
-        channel.closed.add_done_callback(self._count_closed)
-        opening = asyncio.ensure_future(self._open(channel, line))
-        opening.add_done_callback(lambda done: channel.close() if _failed(done) else None)
-        try:
-            await asyncio.wait((opening, channel.ended), return_when=asyncio.FIRST_COMPLETED)
-            if _failed(opening):
-                opening.result()
-            end = await asyncio.shield(channel.ended)
-        except asyncio.CancelledError:
-            raise
-        except BaseException:
-            channel.close()
             raise
         channel.close()
-        return end
+        return conversation
 
-    async def _open(self, channel: CommandChannel, line: Command) -> None:
-        """Open a channel and have the command started in it.
-
-        A host that has enough channels open (MaxSessions) is asked again: sshd counts one for a moment longer than we.
-        """
-        delay = 0.02
-        while True:
-            try:
-                await self._connection.create_session(
-                    lambda: channel, line.wire(), encoding=None, request_pty=False, x11_forwarding=False
-                )
-            except asyncssh.ChannelOpenError as error:
-                if self.closed:
-                    raise self._lost("opening a channel") from error
-                if error.code not in _OPEN_REFUSED or (delay > 1 and self._open_channels <= 1):
-                    raise ConnectionFailed(
-                        f"{self._host} refused to run a command: {error.reason}",
-                        host=self._host,
-                        hint="see MaxSessions, ForceCommand and the login shell of this user on the host",
-                    ) from error
-            except (asyncssh.Error, OSError) as error:
-                raise self._lost("opening a channel") from error
-            else:
-                return
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 1.28)
-
-    def _settle_early_end(
-        self, script: Script, output: ScriptOutput, end: ChannelEnd, reporter: StepReporter | None
-    ) -> None:
-        """The shell is gone before its last step: make that a failure of the step, or raise `HostUnreachable`."""
-        step = script.steps[len(output.results)]
-        if end.lost:
+    def _results(self, conversation: _Conversation, reporter: StepReporter | None) -> list[StepResult]:
+        """The results; a shell that was gone before its last step makes a failed step, or `HostUnreachable`."""
+        output = conversation.output
+        if not output.complete:
+            output.finish()
+        if output.complete:
+            return output.results
+        if conversation.end.lost:
             if reporter:
                 reporter.broken_off(NO_STATUS)
-            raise self._lost(f"running {_title(step)}")
-        result = output.cut_off(end.exit_status or NO_STATUS)
+            raise self._channels.lost(f"running {_title(conversation.script.steps[len(output.results)])}")
+        result = output.cut_off(conversation.end.exit_status or NO_STATUS)
         if not output.complete:  # the step may fail, but those after it never ran
             raise result.failure(self._host)
-
-    def _lost(self, doing: str) -> HostUnreachable:
-        return HostUnreachable(
-            f"Connection to {self._host} lost while {doing}",
-            host=self._host,
-            hint="see whether the host is up and reachable; what was running there may have gone on or been cut off",
-        )
-
-    def _count_closed(self, _closed: object) -> None:
-        self._open_channels -= 1
+        return output.results
 
     # -- cancelling
 
-    async def _end_remotely(self, channel: CommandChannel, shell_runs: asyncio.Event, output: ScriptOutput) -> None:
+    async def _end_remotely(self, conversation: _Conversation) -> None:
         """End the script's process group on the host. A second cancel does not wait for it."""
-        ending = asyncio.ensure_future(self._end_group(channel, shell_runs, output))
-        ending.add_done_callback(_failed)
+        ending = asyncio.ensure_future(self._end_group(conversation))
+        ending.add_done_callback(_see_outcome)
         await asyncio.wait((ending,), timeout=CLEAN_UP_SECONDS)
 
-    async def _end_group(self, channel: CommandChannel, shell_runs: asyncio.Event, output: ScriptOutput) -> None:
+    async def _end_group(self, conversation: _Conversation) -> None:
+        channel = conversation.channel
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CANCEL_SECONDS):
-                    await shell_runs.wait()
-            if output.process_group is None:
+            await asyncio.wait(
+                (conversation.began_running, channel.closed),
+                timeout=CANCEL_SECONDS,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            process_group = conversation.output.process_group
+            if process_group is None:
                 return
             for name in ("TERM", "KILL"):
                 # By a command, for OpenSSH ignores signal requests of users that it does not drop privileges for.
-                await self._exchange(script(Step("", end_group(output.process_group, signal=name))), None)
+                await self._exchange(script(Step("", end_group(process_group, signal=name))), None)
                 await asyncio.wait((channel.closed,), timeout=CANCEL_SECONDS / 2)
                 if channel.closed.done():
                     return
@@ -285,10 +235,38 @@ class SshSession:
             channel.close()
 
 
+class _Conversation:
+    """A script that is given to a shell, and what comes back."""
+
+    def __init__(self, channel: CommandChannel, script: Script, reporter: StepReporter | None) -> None:
+        self.channel = channel
+        self.script = script
+        self.end = ChannelEnd()
+        self.began_running: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._nonce = secrets.token_hex(8)
+        self.output = ScriptOutput(script, self._nonce, reporter)
+
+    @property
+    def began(self) -> bool:
+        """Whether the shell has begun to run the script, as it says before its first step."""
+        return self.output.process_group is not None
+
+    async def hold(self) -> None:
+        self.channel.send(self.script.wire(self._nonce).encode(), self._received)
+        self.end = await asyncio.shield(self.channel.ended)
+
+    def _received(self, stream: Stream, data: bytes) -> None:
+        self.output.feed(stream, data)
+        if self.began and not self.began_running.done():
+            self.began_running.set_result(None)
+        if self.output.complete:
+            self.channel.stop_waiting()
+
+
 def _title(step: Step) -> str:
     return f"`{step.name}`" if step.name else f"`{step.command}`"
 
 
-def _failed(done: asyncio.Future[Any]) -> bool:
-    """Whether something that is done has failed; the error counts as seen."""
-    return done.done() and not done.cancelled() and done.exception() is not None
+def _see_outcome(done: asyncio.Future[Any]) -> None:
+    if not done.cancelled():
+        done.exception()

@@ -1,0 +1,107 @@
+"""The channels of one SSH connection, with a shell that is started ahead of its script."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import asyncssh
+
+from pykamal.commands.command import Command
+from pykamal.commands.processes import shell
+from pykamal.core.errors import ConnectionFailed, HostUnreachable
+from pykamal.transport.acknowledging import acknowledge_at_once
+from pykamal.transport.channel import ChannelEnd, CommandChannel
+
+MAX_CHANNELS: Final = 7
+"""Scripts at once on one connection: OpenSSH allows 10 sessions by default (MaxSessions); one is the shell that is
+started ahead, and two stay for clean-up."""
+
+_OPEN_REFUSED: Final = (1, 2, 4)  # prohibited, connect failed, resource shortage: RFC 4254 section 5.1
+_REFUSED_SECONDS: Final = 1.0
+
+
+class Channels:
+    """Opens channels. `free` holds a place for each of the scripts that may run at once."""
+
+    def __init__(self, connection: asyncssh.SSHClientConnection, host: str) -> None:
+        self.free = asyncio.Semaphore(MAX_CHANNELS)
+        self._connection = connection
+        self._host = host
+        self._count = 0
+        self._ahead: CommandChannel | None = None
+        self._openings: set[asyncio.Task[None]] = set()
+
+    @property
+    def closed(self) -> bool:
+        return self._connection.is_closed()
+
+    def start(self, line: Command) -> CommandChannel:
+        """Have a command started in a channel of its own; its `ended` raises when the host refuses that."""
+        return self._start(line, patient=True)
+
+    def start_shell_ahead(self) -> None:
+        """Start a shell that waits for its script, so that the script costs one round trip only.
+
+        It has read nothing when the connection ends, so it does nothing. Where the host allows no further session
+        there is none, and the next script starts its own.
+        """
+        if self._ahead is None or self._ahead.ended.done():
+            self._ahead = self._start(shell(), patient=False)
+
+    def take_shell_ahead(self) -> CommandChannel | None:
+        """The shell that was started ahead, unless it is gone."""
+        channel, self._ahead = self._ahead, None
+        return None if channel is None or channel.ended.done() else channel
+
+    def lost(self, doing: str) -> HostUnreachable:
+        return HostUnreachable(
+            f"Connection to {self._host} lost while {doing}",
+            host=self._host,
+            hint="see whether the host is up and reachable; what was running there may have gone on or been cut off",
+        )
+
+    def _start(self, line: Command, *, patient: bool) -> CommandChannel:
+        channel = CommandChannel()
+        self._count += 1
+        channel.closed.add_done_callback(self._count_closed)
+        opening = asyncio.create_task(self._open(channel, line, patient=patient))
+        self._openings.add(opening)
+        opening.add_done_callback(self._openings.discard)
+        return channel
+
+    async def _open(self, channel: CommandChannel, line: Command, *, patient: bool) -> None:
+        """A host that has enough sessions is asked again, if `patient`: it counts one for a while longer than we do."""
+        delay = 0.02
+        while True:
+            try:
+                opening = self._connection.create_session(
+                    lambda: channel, line.wire(), encoding=None, request_pty=False, x11_forwarding=False
+                )
+                asyncio.get_running_loop().call_soon(acknowledge_at_once, self._connection)
+                await opening
+            except asyncssh.ChannelOpenError as error:
+                if self.closed:
+                    channel.fail(self.lost("opening a channel"))
+                elif not patient:
+                    channel.settle(ChannelEnd())
+                    channel.close()
+                elif error.code not in _OPEN_REFUSED or (delay > _REFUSED_SECONDS and self._count <= 1):
+                    channel.fail(self._refused(error))
+                else:
+                    await asyncio.sleep(delay)
+                    delay = min(delay * 2, 1.28)
+                    continue
+            except (asyncssh.Error, OSError):
+                channel.fail(self.lost("opening a channel"))
+            return
+
+    def _refused(self, error: asyncssh.ChannelOpenError) -> ConnectionFailed:
+        return ConnectionFailed(
+            f"{self._host} refused to run a command: {error.reason}",
+            host=self._host,
+            hint="see MaxSessions, ForceCommand and the login shell of this user on the host",
+        )
+
+    def _count_closed(self, _closed: object) -> None:
+        self._count -= 1
