@@ -64,15 +64,25 @@ def test_version(words: tuple[str, ...], tmp_path: Path) -> None:
 )
 def test_what_start_up_does_not_import(words: list[str], tmp_path: Path) -> None:
     """`version`, help and mistakes import neither SSH nor asyncio nor YAML nor the schema (design.md, rule 6)."""
+    assert imported(words, HEAVY, tmp_path) == ""
+
+
+def test_ssh_is_imported_only_to_connect(project: Path) -> None:
+    """A command that stays on this machine does not pay for the SSH library (design.md, rule 6)."""
+    assert imported(["config", "--version", "1"], ("asyncssh",), project) == ""
+
+
+def imported(words: list[str], modules: tuple[str, ...], directory: Path) -> str:
+    """Which of the modules a command line has imported by its end."""
     program = (
         f"import sys; sys.argv = {['kamal', *words]}\n"
         "from pykamal.cli.entry import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        f"print(*[name for name in {HEAVY} if name in sys.modules], file=sys.stderr)\n"
+        f"print(*[name for name in {modules} if name in sys.modules], file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stderr.splitlines()[-1] == ""
+    done = subprocess.run([sys.executable, "-c", program], cwd=directory, capture_output=True, text=True, check=True)
+    return done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("topic", [*(entry.path for entry in COMMANDS if entry.module), *GROUPS])

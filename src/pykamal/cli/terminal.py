@@ -11,7 +11,6 @@ from pykamal.commands import ssh_client
 from pykamal.commands.command import Command
 from pykamal.config.models import Config, Extension, HostKeyPolicy
 from pykamal.events import Bus
-from pykamal.transport.host_keys import PINNED_FILE
 from pykamal.transport.hosts import parse_host
 
 
@@ -32,6 +31,8 @@ def ssh_arguments(config: Config, host: str, command: Command) -> list[str]:
 
 def _trust(extension: Extension) -> list[str]:
     """The same trust as for the connections that we make: an interactive run must not accept what they refuse."""
+    from pykamal.transport.host_keys import PINNED_FILE  # with the SSH library, which few commands need this early
+
     policy = extension.host_key_policy
     words = ["-o", f"StrictHostKeyChecking={'accept-new' if policy is HostKeyPolicy.ACCEPT_NEW else 'yes'}"]
     known_hosts = extension.known_hosts or (PINNED_FILE if policy is HostKeyPolicy.PINNED else None)
