@@ -51,6 +51,11 @@ def stop(role: Role, version: str) -> Command:
     return (container_id(role, version) | _stop_ids(role)).failing_allowed()
 
 
+def stop_known(role: Role, version: str) -> Command:
+    """Stop the container of a version that was seen on the host; one that is gone by now is as good as stopped."""
+    return command("docker", "stop", *_stop_flags(role), role.container_name(version)).failing_allowed()
+
+
 def stop_current(config: Config, role: Role) -> Command:
     """Stop the running container, whichever version it is."""
     return (_running(config, role, "--quiet") | _stop_ids(role)).failing_allowed()
@@ -235,8 +240,11 @@ def _labels(role: Role) -> dict[str, object]:
 
 
 def _stop_ids(role: Role) -> Command:
-    timeout = [] if role.stop_timeout is None else ["-t", str(role.stop_timeout)]
-    return command("xargs", "docker", "stop", *timeout)
+    return command("xargs", "docker", "stop", *_stop_flags(role))
+
+
+def _stop_flags(role: Role) -> list[str]:
+    return [] if role.stop_timeout is None else ["-t", str(role.stop_timeout)]
 
 
 def _running(config: Config, role: Role, *format_flags: Word) -> Command:

@@ -34,7 +34,3 @@ def latest_image(config: Config) -> Command:
     """The identifier of the image tagged latest, or nothing."""
     return query("docker", "image", "inspect", "--format", "{{.ID}}", config.latest_image).failing_allowed()
 
-
-def engine_version() -> Command:
-    """The version of the Docker engine; fails where there is no client or no engine."""
-    return query("docker", "version", "--format", "{{.Server.Version}}")

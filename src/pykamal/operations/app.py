@@ -105,7 +105,7 @@ async def stale_containers(context: Context, *, stop: bool = False) -> None:
     def steps(role: Role, known: HostFacts) -> Iterable[Step]:
         for version in stale_versions(known, role):
             context.bus.say(f"{known.host}: Stopping stale container for role {role.name} with version {version}")
-            yield Step(f"stop stale {version}", commands.stop(role, version))
+            yield Step(f"stop stale {version}", commands.stop_known(role, version))
 
     await _change(context, "app stale_containers", steps)
 

@@ -37,7 +37,7 @@ def tag_tasks(context: Context, version: str) -> tuple[Task, ...]:
 def stale_tasks(context: Context, facts: Mapping[str, HostFacts]) -> tuple[Task, ...]:
     """Stop running containers of other versions than the current one (spec/cli.md 14.2)."""
     return tuple(
-        Task(host, "stop stale containers", script(Step(f"stop stale {stale}", app.stop(role, stale))))
+        Task(host, "stop stale containers", script(Step(f"stop stale {stale}", app.stop_known(role, stale))))
         for host in context.targets.app_hosts
         for role in context.targets.roles_on(host)
         for stale in stale_versions(facts[host], role)
@@ -122,7 +122,7 @@ def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *,
     )
     if old is not None:
         ending = script(
-            Step(f"stop old {role.name}", app.stop(role, old)),
+            Step(f"stop old {role.name}", app.stop_known(role, old)),
             _clean_up_steps(context, role, version),
         )
         yield Task(host, f"stop old {role.name}", ending, own_lane=parallel)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -242,10 +242,18 @@ def _pull_tasks(context: Context, hosts: tuple[str, ...]) -> tuple[Task, ...]:
 
 
 async def _mirrors(context: Context) -> dict[str, str]:
-    """The first registry mirror of each host that has one; a lone host has nobody to seed it for."""
-    hosts = context.targets.app_hosts
-    if len(hosts) < 2:
+    """The first registry mirror of each host that has one; a lone host has nobody to seed it for.
+
+    `docker info` is slow, and hosts of one service are set up alike: the others are asked when the first has a mirror.
+    """
+    first, *others = context.targets.app_hosts or ("",)
+    if not others:
         return {}
+    mirrors = await _mirrors_of(context, [first])
+    return mirrors | await _mirrors_of(context, others) if mirrors else {}
+
+
+async def _mirrors_of(context: Context, hosts: Sequence[str]) -> dict[str, str]:
     found = await capture(context, hosts, lambda _: [("registry mirrors", docker.mirrors())])
     return {host: found[host][-1].captured for host in hosts if found[host][-1].captured}
 

@@ -66,6 +66,11 @@ class HostFacts:
         return any(container.name == name for container in self.containers)
 
     @property
+    def proxy_running(self) -> bool:
+        """Whether the proxy is up, which says as well that its network is there."""
+        return self.proxy is not None and self.proxy.state == "running"
+
+    @property
     def proxy_version(self) -> str | None:
         """The proxy image's tag, or None when there is no proxy container."""
         if self.proxy is None:
@@ -76,7 +81,6 @@ class HostFacts:
 def reading(config: Config) -> Script:
     """The steps whose results `parse` understands."""
     return script(
-        Step("check engine", commands.engine_version()),
         Step("read containers", commands.containers(config)),
         Step("read latest image", commands.latest_image(config)),
     )
@@ -87,7 +91,7 @@ def parse(host: str, results: Sequence[StepResult]) -> HostFacts:
 
     Raises `CommandFailed` when Docker complains of anything but a container or image that is not there.
     """
-    _, containers, latest = results[-3:]
+    containers, latest = results[-2:]
     for result in (containers, latest):
         if any("no such " not in line.lower() for line in result.stderr.splitlines() if line.strip()):
             raise result.failure(host)

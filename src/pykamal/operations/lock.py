@@ -13,7 +13,6 @@ from pykamal.commands.script import Script, Step, script
 from pykamal.core.errors import CommandFailed, KamalError, LockError
 from pykamal.events import Result, Tone
 from pykamal.operations.context import Context
-from pykamal.operations.fanout import on_each
 from pykamal.operations.workplace import now
 from pykamal.transport.session import Session, StepResult
 
@@ -50,7 +49,6 @@ async def held(context: Context, reading: Script | None = None) -> AsyncIterator
 
 async def _acquire_waiting(context: Context, host: str, reading: Script | None) -> Sequence[StepResult]:
     settings = context.settings
-    await _prepare(context, except_for=host)
     if not settings.lock_wait:
         context.bus.say("Acquiring the deploy lock...")
         return await _acquire(context, host, AUTOMATIC_MESSAGE, reading)
@@ -76,17 +74,6 @@ async def _acquire_waiting(context: Context, host: str, reading: Script | None) 
             raise LockError("Timed out waiting for deploy lock", host=host)
         context.bus.say(f"Retrying in {settings.lock_wait_interval}s ({int(remaining)}s remaining)...")
         await asyncio.sleep(min(settings.lock_wait_interval, remaining))
-
-
-async def _prepare(context: Context, *, except_for: str) -> None:
-    """The run directory on every selected host; the lock's own host makes it with the acquisition."""
-    others = [host for host in context.targets.hosts if host != except_for]
-
-    async def make(host: str) -> None:
-        session = await context.fleet.session(host)
-        await session.run(server.make_run_directory(), name="make run directory")
-
-    await on_each(others, make)
 
 
 async def _acquire(
@@ -156,7 +143,6 @@ async def acquire(context: Context, *, message: str) -> None:
     host = _lock_host(context)
     if host is None:
         return
-    await _prepare(context, except_for=host)
     await _acquire(context, host, message, None)
     context.bus.say("Acquired the deploy lock")
 

@@ -16,7 +16,7 @@ from pykamal.operations.plan import Task
 
 
 def boot_tasks(context: Context, facts: Mapping[str, HostFacts], *, log_in: bool) -> tuple[Task, ...]:
-    """The network on every selected host, the proxy on those that need it.
+    """The network on every selected host, the proxy on those that need it; nothing where it runs already.
 
     Raises `KamalError` when a proxy is too old to be driven.
     """
@@ -26,6 +26,7 @@ def boot_tasks(context: Context, facts: Mapping[str, HostFacts], *, log_in: bool
     return tuple(
         Task(host, "ensure kamal-proxy is running" if host in hosts else "ensure network", script(steps))
         for host in context.targets.hosts
+        if not (host in hosts and facts[host].proxy_running)
         for steps in [_steps(context, host, proxied=host in hosts, log_in=log_in)]
     )
 
