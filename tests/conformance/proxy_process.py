@@ -84,9 +84,7 @@ class Proxy:
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs one client to its end, whatever that is."""
         command = [*COMMAND, *arguments]
-        return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         """Starts one client and leaves it running."""

@@ -32,11 +32,13 @@ class Received:
 
 
 class Target:
-    """Listens from the start; `up` is the status of `/up` or a function that gives it."""
+    """Listens from the start; `up` is the status of `/up`, `moved_to` its Location, `check_seconds` its delay."""
 
     def __init__(self, name: str, port: int | None = None) -> None:
         self.name = name
         self.up: int = 200
+        self.moved_to = ""
+        self.check_seconds = 0.0
         self.health_path = "/up"
         self.requests: list[Received] = []
         self.checks: list[Received] = []
@@ -55,6 +57,10 @@ class Target:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self.close_idle()
+
+    def close_idle(self) -> None:
+        """Closes every open connection and goes on listening."""
         for connection in list(self._open):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -127,7 +133,9 @@ class Conversation:
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
         action = getattr(self, f"_do_{url.path.strip('/').split('/')[-1]}", None)
         if url.path == self.target.health_path:
-            self._send(self.target.up, b"" if self.target.up == 204 else b"up", [], received)
+            time.sleep(self.target.check_seconds)
+            moved = [("Location", self.target.moved_to)] if self.target.moved_to else []
+            self._send(self.target.up, b"" if self.target.up == 204 else b"up", moved, received)
             return True
         if action is None:
             return self._do_echo(received, query)
@@ -199,10 +207,6 @@ class Conversation:
     def _do_halfway(self, received: Received, query: dict[str, str]) -> bool:
         self.connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")
         return False
-
-    def _do_moved(self, received: Received, query: dict[str, str]) -> bool:
-        self._send(302, b"", [("Location", query["to"])], received)
-        return True
 
     def _do_hints(self, received: Received, query: dict[str, str]) -> bool:
         self.connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n")

@@ -101,6 +101,12 @@ def test_case_014_the_flag_being_present_is_enough(proxy: Proxy, t1: Target) -> 
     proxy.deploy("s", t1, "--buffer-requests=false", "--max-request-body", "1")
 
 
+PAIR_MESSAGE = (
+    "if any flags in the group [tls-certificate-path tls-private-key-path] are set they must all be set;"
+    " missing [tls-private-key-path]"
+)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -114,8 +120,7 @@ def test_case_014_the_flag_being_present_is_enough(proxy: Proxy, t1: Target) -> 
         ),
         (
             ("deploy", "s", "--target", "web", "--tls-certificate-path", "/c"),
-            "if any flags in the group [tls-certificate-path tls-private-key-path] are set they must all be set;"
-            " missing [tls-private-key-path]",
+            PAIR_MESSAGE,
         ),
     ],
 )

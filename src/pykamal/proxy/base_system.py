@@ -92,9 +92,15 @@ def unpack(packages: list[Path], root: Path) -> None:
     for package in packages:
         content = subprocess.run(["dpkg-deb", "--fsys-tarfile", str(package)], capture_output=True, check=True).stdout
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            archive.extractall(root, members=_kept(archive), filter="tar")
+            extract(archive, root, _kept(archive))
     _bundle_authorities(root)
     _compile_library(root)
+
+
+def extract(archive: tarfile.TarFile, root: Path, members: Iterator[tarfile.TarInfo] | None = None) -> None:
+    """Like `extractall(filter="tar")`, which the Python of Debian 12 (3.11.2) does not know yet."""
+    archive.extraction_filter = getattr(tarfile, "tar_filter", lambda member, _: member)
+    archive.extractall(root, members=members)
 
 
 def _kept(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

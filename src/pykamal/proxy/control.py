@@ -26,8 +26,11 @@ LINE_LIMIT_BYTES = 16 * 1024 * 1024
 
 
 async def control(run_directory: Path, ready_descriptor: int) -> None:
-    """Runs until its process is killed or the supervisor is gone. Writes `r` to `ready_descriptor` once a snapshot lies in `run_directory` (at the
-    start, and again after each SIGUSR1), and `s` once clients are answered."""
+    """Runs until its process is killed or the supervisor is gone.
+
+    Writes `r` to `ready_descriptor` once a snapshot lies in `run_directory` (at the start, and again after each
+    SIGUSR1), and `s` once clients are answered.
+    """
     data_plane = DataPlane(str(run_directory))
     state_file = StateFile(_data_directory() / "kamal-proxy.state")
     registry = Registry(data_plane, state_file)

@@ -12,7 +12,6 @@ from pykamal.proxy.targets import Target
 
 _PATIENCE_S = 15.0
 _RETRY_S = 0.05
-_DRAINED_FLAG_S = 900
 
 
 class DataPlane:
@@ -63,21 +62,22 @@ class DataPlane:
             return 0
         return int(answer["in_flight"])
 
-    async def close_upgraded(self, targets: Iterable[Target]) -> None:
-        """Closes the upgraded connections (WebSockets) of these targets."""
-        await self._cut(targets, "upgraded", [])
+    async def close_upgraded(self, targets: Iterable[Target], *, shared_addresses: Iterable[str]) -> None:
+        """Closes the upgraded connections (WebSockets) of these targets, except over addresses that others use too."""
+        await self._cut(targets, "upgraded", list(shared_addresses))
 
     async def cancel(self, targets: Iterable[Target], *, shared_addresses: Iterable[str]) -> None:
         """Cancels what these targets still have in flight, except over addresses that others use as well."""
         await self._cut(targets, "all", list(shared_addresses))
 
     async def _cut(self, targets: Iterable[Target], what: str, kept: list[str]) -> None:
+        targets = list(targets)
         chosen = [
-            {"id": target.id, "address": target.address, "port": target.port}
+            {"address": target.address, "port": target.port}
             for target in targets
             if target.address and f"{target.address}:{target.port}" not in kept
         ]
-        request = {"targets": chosen, "what": what, "flag_seconds": _DRAINED_FLAG_S}
+        request = {"ids": [target.id for target in targets], "targets": chosen, "what": what}
         try:
             await self._call("/cut", request)
         except (OSError, EOFError):

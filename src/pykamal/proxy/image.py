@@ -20,7 +20,16 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from pykamal import __version__
-from pykamal.proxy.base_system import UID, architecture, base_files, fetch_packages, interpreter, unpack, wanted
+from pykamal.proxy.base_system import (
+    UID,
+    architecture,
+    base_files,
+    extract,
+    fetch_packages,
+    interpreter,
+    unpack,
+    wanted,
+)
 
 Log = Callable[[str], None]
 
@@ -92,7 +101,7 @@ def _lay_out_program(directory: Path, base: Path) -> None:
     launcher.write_text(LAUNCHER)
     launcher.chmod(0o755)
     with tempfile.TemporaryDirectory() as root, tarfile.open(base) as archive:
-        archive.extractall(root, filter="tar")
+        extract(archive, root)
         compile_tree(Path(root), directory, PROGRAM_DIRECTORY)
 
 

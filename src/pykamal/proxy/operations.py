@@ -74,7 +74,7 @@ async def deploy(registry: Registry, name: str, values: Values, given: list[str]
         raise
     registry.write_state()
     if old is not None:
-        await _retire(registry, old, values["drain-timeout"])
+        await _retire(registry, name, old, values["drain-timeout"])
     log("INFO", "Deployed", service=name, targets=targets.names, hosts=options.hosts, paths=options.path_prefixes,
         tls=options.tls_enabled)  # fmt: skip
 
@@ -94,7 +94,7 @@ async def deploy_rollout(registry: Registry, name: str, values: Values) -> None:
         raise
     registry.write_state()
     if old is not None:
-        await _retire(registry, old, values["drain-timeout"])
+        await _retire(registry, name, old, values["drain-timeout"])
 
 
 async def set_rollout(registry: Registry, name: str, percentage: int, allowlist: list[str]) -> None:
@@ -125,7 +125,7 @@ async def pause(registry: Registry, name: str, state: Pause, drain_timeout: int)
         service.pause = state
         sets = service.sets
     log("INFO", f"Service {state.state}", service=name)
-    await asyncio.gather(*(_drain(registry, targets, drain_timeout) for targets in sets))
+    await asyncio.gather(*(_drain(registry, name, targets, drain_timeout) for targets in sets))
     registry.write_state()
     log("INFO", "Service drained", service=name)
 
@@ -165,25 +165,28 @@ async def _until_healthy(targets: TargetSet, timeout_ns: int) -> None:
         raise ProxyError(f"target failed to become healthy within configured timeout ({limit})") from None
 
 
-async def _retire(registry: Registry, targets: TargetSet, timeout_ns: int) -> None:
+async def _retire(registry: Registry, name: str, targets: TargetSet, timeout_ns: int) -> None:
     targets.stop_checks()
     for target in targets.targets:
         log("INFO", "Target health updated", target=target.name, state="draining", was=target.state)
         target.state = "draining"
-    await _drain(registry, targets, timeout_ns)
+    await _drain(registry, name, targets, timeout_ns)
 
 
-async def _drain(registry: Registry, targets: TargetSet, timeout_ns: int) -> None:
+async def _drain(registry: Registry, name: str, targets: TargetSet, timeout_ns: int) -> None:
     """Closes upgraded connections at once, waits for the rest, cancels what is left at the end of the time."""
     data_plane = registry.data_plane
-    await data_plane.close_upgraded(targets.targets)
+    others = registry.addresses_in_use(
+        target for service, target in registry.installed_targets() if service.name == name
+    )
+    await data_plane.close_upgraded(targets.targets, shared_addresses=others)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_ns / SECOND
     pauses = iter(_DRAIN_POLL_S)
     while await data_plane.in_flight(targets.targets):
         left = deadline - loop.time()
         if left <= 0:
-            shared = registry.addresses_in_use(besides=targets.targets)
+            shared = registry.addresses_in_use(targets.targets)
             await data_plane.cancel(targets.targets, shared_addresses=shared)
             return
         await asyncio.sleep(min(left, next(pauses, _DRAIN_POLL_SLOW_S)))

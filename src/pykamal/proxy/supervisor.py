@@ -132,8 +132,11 @@ class Supervisor:
         )
 
     def _start_nginx(self) -> None:
+        (self._directory / "admin.sock").unlink(missing_ok=True)
         command = [find_nginx(), "-p", str(self._directory), "-c", str(self._configuration)]
-        self._nginx = subprocess.Popen([*command, "-e", "stderr"], stdin=subprocess.DEVNULL, stderr=self._complaints.writer, process_group=0)
+        self._nginx = subprocess.Popen(
+            [*command, "-e", "stderr"], stdin=subprocess.DEVNULL, stderr=self._complaints.writer, process_group=0
+        )
 
     def _restart_nginx(self) -> None:
         if self._nginx is not None:

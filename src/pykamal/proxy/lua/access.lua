@@ -124,7 +124,7 @@ local M = {}
 
 -- Routes a request whose record is open; returns when nginx shall go on in this location.
 function M.route(record)
-  local method = get_method()
+  local method = record.method
   local connection = var.http_connection
   local upgrade = false
   if connection and connection ~= "keep-alive" and connection ~= "close" then
@@ -162,6 +162,7 @@ end
 function M.run(secure)
   local record = requests.open()
   record.secure = secure
+  record.method = get_method()
   return M.route(record)
 end
 

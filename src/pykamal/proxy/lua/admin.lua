@@ -61,7 +61,7 @@ answers["/in-flight"] = function()
   return { in_flight = total }
 end
 
--- {targets: [{id, address, port}], what: "upgraded" or "all", flag_seconds: n}
+-- {ids: [id], targets: [{address, port}], what: "upgraded" or "all"}
 answers["/cut"] = function()
   cutter.order(body())
   return {}

@@ -2,6 +2,7 @@
 -- but all upstream sockets of a worker are its own descriptors, and one that is shut down ends its request at once.
 local ffi = require("ffi")
 local cjson = require("cjson.safe")
+local requests = require("requests")
 
 ffi.cdef([[
   typedef struct { unsigned short family; unsigned char port[2]; unsigned char address[124]; } kamal_address;
@@ -73,6 +74,13 @@ local function is_upgraded(descriptor)
 end
 
 local function cut(order)
+  if order.what == "all" then
+    local ids = {}
+    for _, id in ipairs(order.ids) do
+      ids[id] = true
+    end
+    requests.cancel(ids)
+  end
   local wanted = {}
   for _, target in ipairs(order.targets) do
     wanted[binary_address(target.address) .. ":" .. target.port] = true
@@ -101,11 +109,6 @@ end
 
 -- Every worker carries the order out within PERIOD_S.
 function M.order(request)
-  if request.what == "all" then
-    for _, target in ipairs(request.targets) do
-      counters:set("drained:" .. target.id, true, request.flag_seconds)
-    end
-  end
   local number = (counters:get("cuts") or 0) + 1
   counters:set("cut:" .. number, cjson.encode(request), 60)
   counters:set("cuts", number)

@@ -13,10 +13,21 @@ local REASONS = {
   [431] = "Request Header Fields Too Large", [500] = "Internal Server Error", [502] = "Bad Gateway",
   [503] = "Service Unavailable", [504] = "Gateway Timeout", [505] = "HTTP Version Not Supported",
 }
--- nginx's own codes for conditions that have a standard one.
-local STANDARD = { [414] = 431, [494] = 431, [495] = 400, [496] = 400, [497] = 400 }
+
+-- An answer without a status line made nginx take the whole exchange for HTTP/0.9, in which it sends no head:
+-- so the head is part of the text here.
+local function send_with_head(status, content_type, body)
+  local head = "HTTP/1.1 " .. status .. " " .. (REASONS[status] or "Error") .. "\r\nDate: " .. ngx.http_time(ngx.time())
+    .. "\r\nContent-Type: " .. content_type .. "\r\nContent-Length: " .. #body .. "\r\n\r\n"
+  ngx.status = status
+  ngx.print(head, body)
+  return ngx.eof()
+end
 
 local function send(status, content_type, body)
+  if ngx.req.http_version() == 0.9 and (var.http2 or "") == "" then
+    return send_with_head(status, content_type, body)
+  end
   ngx.status = status
   header.Server = nil
   header["Content-Type"] = content_type
@@ -29,8 +40,7 @@ end
 
 local function redirect(record)
   header.Location = record.location
-  header.Connection = "close"
-  local method = ngx.req.get_method()
+  local method = record.method
   if method ~= "GET" and method ~= "HEAD" then
     header.Server = nil
     ngx.status = 301
@@ -56,7 +66,7 @@ end
 
 local function blame_target(record, status)
   local target = record.target
-  if counters:get("drained:" .. target.id) then
+  if record.cancelled then
     json_log.write("INFO", "Request cancelled due to draining", { service = record.service.name, target = target.name })
     return 504
   end
@@ -67,19 +77,41 @@ local function blame_target(record, status)
   return status
 end
 
-return function()
+-- An internal redirect resets nginx's variables and turns the request into a GET: put back what the log needs.
+local function describe(record)
+  var.kamal_path = record.path
+  var.kamal_method = record.method
+  if record.service then
+    var.kamal_service = record.service.name
+  end
+  if record.target then
+    var.kamal_target = record.target.name
+  end
+  if record.remote then
+    var.kamal_remote = record.remote
+  end
+end
+
+local M = {}
+
+-- The health check path of a service that is paused or stopped.
+function M.healthy()
+  describe(requests.current())
+  header.Server = nil
+  header["Content-Length"] = 0
+  return ngx.eof()
+end
+
+-- Whatever `error_page` leads here.
+function M.answer()
   local status = ngx.status
-  status = STANDARD[status] or status
   local record = requests.current()
   if not record then
     return malformed(status)
   end
   record.path = record.path or paths.decoded(var.request_uri)
-  var.kamal_path = record.path
+  describe(record)
   local service = record.service
-  if service then
-    var.kamal_service = service.name
-  end
   if status == 301 then
     return redirect(record)
   end
@@ -95,3 +127,5 @@ return function()
     or "<h1>" .. status .. " " .. (REASONS[status] or "Error") .. "</h1>"
   return send(status, "text/html; charset=utf-8", page)
 end
+
+return M

@@ -26,7 +26,7 @@ local FIXED = {
   { "time", "kamal_time" }, { "level", nil, "INFO" }, { "msg", nil, "Request" }, { "host", "http_host" },
   { "port", "server_port", number = true }, { "path", "kamal_log_path" }, { "request_id", "kamal_request_id" },
   { "status", "status", number = true }, { "service", "kamal_service" }, { "target", "kamal_target" },
-  { "duration", "kamal_duration_ns", number = true }, { "method", "request_method" },
+  { "duration", "kamal_duration_ns", number = true }, { "method", "kamal_log_method" },
   { "req_content_length", "kamal_request_length", number = true }, { "req_content_type", "content_type" },
   { "resp_content_length", "body_bytes_sent", number = true }, { "resp_content_type", "sent_http_content_type" },
   { "client_addr", "remote_addr" }, { "client_port", "remote_port" }, { "remote_addr", "kamal_log_remote" },

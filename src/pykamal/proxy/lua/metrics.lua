@@ -46,7 +46,7 @@ function M.count(record)
     end
     service = ""
   end
-  local method = ngx.req.get_method()
+  local method = record.method
   local key = service .. "\0" .. (METHODS[method] and method or "OTHER") .. "\0" .. ngx.status
   local values = series[key]
   if not values then

@@ -63,7 +63,8 @@ function M.hold(record, max_pause_ms)
     record.deadline = now() + max_pause_ms / 1000
   end
   local left = record.deadline - now()
-  if left <= 0 then
+  -- A shorter sleep would end within the same turn of nginx's clock, which then would never advance.
+  if left < 0.001 then
     return false
   end
   held = held + 1
@@ -105,8 +106,6 @@ function M.admitted(record, binding, method)
   local state = service.state
   if state ~= "running" then
     if asks_for_health(record, binding, method) then
-      var.kamal_service = service.name
-      var.kamal_path = record.path
       return exec(boot.internal .. "/healthy")
     end
     if state == "stopped" then
@@ -130,6 +129,7 @@ function M.adapt_headers(record)
   if not service.forward_headers then
     local received = var.http_x_forwarded_for
     if received then
+      record.remote = received
       var.kamal_remote = received
       req.clear_header("X-Forwarded-For")
     end
@@ -150,6 +150,7 @@ function M.adapt_headers(record)
       address = address[1]
     end
     if address and address ~= "" then
+      record.remote = address
       var.kamal_remote = address
       if service.forward_headers then
         req.set_header("X-Forwarded-For", address)

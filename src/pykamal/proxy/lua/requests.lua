@@ -50,6 +50,15 @@ function M.upgrade(record)
   end
 end
 
+-- Marks what these targets (a set of ids) have in flight: its end is no fault of theirs.
+function M.cancel(ids)
+  for _, record in pairs(records) do
+    if record.target and ids[record.target.id] then
+      record.cancelled = true
+    end
+  end
+end
+
 -- Ends the record in the log phase; nil for requests that never were routed.
 function M.close()
   local k = key()

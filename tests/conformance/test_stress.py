@@ -1,0 +1,158 @@
+"""Deploys under load (case 89), and processes being killed meanwhile (spec/proxy.md 9.1 and 24.1)."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.proxy_process import IS_OURS, Proxy, wait_until
+from tests.conformance.scripted_target import Target
+
+BUFFERS = ("--buffer-requests", "--buffer-responses")
+
+only_ours = pytest.mark.skipif(not IS_OURS, reason="about this implementation's processes")
+
+
+class Load:
+    """Clients with one kept-alive connection each; every surprise is written down in `failures`."""
+
+    def __init__(self, proxy: Proxy, clients: int = 4) -> None:
+        self.proxy = proxy
+        self.answered = 0
+        self.failures: list[str] = []
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(clients)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, number: int) -> None:
+        method, body = ("POST", b"x" * 100) if number % 2 else ("GET", None)
+        with self.proxy.connect() as connection:
+            while not self._stopping.is_set():
+                try:
+                    response = connection.ask(method, "/echo", body=body)
+                except (OSError, ValueError) as problem:
+                    self.failures.append(repr(problem))
+                    return
+                self.answered += 1
+                if response.status != 200 or not response.complete:
+                    self.failures.append(f"{method} {response.status}")
+                if response.header("Connection") == "close":
+                    self.failures.append("the connection was to be closed")
+
+
+@pytest.mark.parametrize("flags", [(), BUFFERS], ids=["streamed", "buffered"])
+def test_case_089_deploys_under_load(proxy: Proxy, t1: Target, t2: Target, flags: tuple[str, ...]) -> None:
+    """Four kept-alive clients, thirty alternating deploys: no failed request, no closed connection."""
+    proxy.deploy("s", t1, *flags)
+    with Load(proxy) as load:
+        for target in itertools.islice(itertools.cycle((t2, t1)), 30):
+            proxy.deploy("s", target, *flags)
+    assert load.failures == []
+    assert load.answered > 500
+
+
+def test_pauses_under_load(proxy: Proxy, t1: Target, t2: Target) -> None:
+    """Pause, deploy, resume, ten times: every request is held and then served."""
+    proxy.deploy("s", t1)
+    with Load(proxy) as load:
+        for target in itertools.islice(itertools.cycle((t2, t1)), 10):
+            proxy.succeed("pause", "s")
+            proxy.deploy("s", target)
+            proxy.succeed("resume", "s")
+    assert load.failures == []
+
+
+def child_processes(parent: int) -> dict[int, str]:
+    """Process id and command line."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return {int(child): Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ") for child in children}
+
+
+def find_child(proxy: Proxy, words: str) -> int:
+    assert proxy.process
+    (found,) = (pid for pid, arguments in child_processes(proxy.process.pid).items() if words in arguments)
+    return found
+
+
+@only_ours
+def test_the_control_plane_may_be_killed(own_proxy: Proxy, t1: Target, t2: Target) -> None:
+    """Traffic goes on without it, and the next one knows everything, what is in flight included (24.1)."""
+    proxy = own_proxy.start()
+    proxy.deploy("s", t1)
+    with Load(proxy) as load:
+        os.kill(find_child(proxy, "pykamal.proxy.control"), signal.SIGKILL)
+        wait_until(lambda: proxy.call("list").returncode == 1)
+        with proxy.connect() as slow:
+            slow.send(b"GET /sleep?s=2 HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_until(lambda: proxy.call("list").returncode == 0)
+            assert proxy.listing()[0][3] == t1.address
+            started = time.monotonic()
+            proxy.deploy("s", t2)
+            assert time.monotonic() - started > 0.5
+            assert slow.read().status == 200
+    assert load.failures == []
+
+
+@only_ours
+def test_a_worker_may_be_killed(own_proxy: Proxy, t1: Target, t2: Target) -> None:
+    """Its counts go with it: the next drain does not wait for requests that are lost (24.1)."""
+    proxy = own_proxy.start()
+    proxy.deploy("s", t1)
+    with proxy.connect() as lost:
+        lost.send(b"GET /sleep?s=20 HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_until(lambda: t1.requests)
+        for worker in child_processes(find_child(proxy, "nginx: master")):
+            os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: proxy.call("list").returncode == 0)
+    started = time.monotonic()
+    proxy.deploy("s", t2)
+    assert time.monotonic() - started < 2
+    assert proxy.ask().served_by == "T2"
+
+
+@only_ours
+def test_nginx_may_be_killed(own_proxy: Proxy, t1: Target, t2: Target) -> None:
+    """A new one starts with the latest services."""
+    proxy = own_proxy.start()
+    proxy.deploy("s", t1)
+    proxy.deploy("s", t2)
+    os.kill(find_child(proxy, "nginx: master"), signal.SIGKILL)
+
+    def served() -> bool:
+        try:
+            return proxy.ask().status == 200
+        except OSError:
+            return False
+
+    time.sleep(0.3)
+    wait_until(served, 10)
+    assert proxy.ask().served_by == "T2"
+    proxy.deploy("s", t1)
+    assert proxy.ask().served_by == "T1"
+
+
+@only_ours
+def test_nothing_is_left_behind(own_proxy: Proxy) -> None:
+    """An orderly end removes the run directory; a killed server takes its children along."""
+    proxy = own_proxy.start()
+    nginx = find_child(proxy, "nginx: master")
+    proxy.stop(signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{nginx}").exists())
+    proxy.start()
+    proxy.stop()
+    assert list(proxy.temporary.iterdir()) == []
