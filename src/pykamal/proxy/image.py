@@ -101,7 +101,7 @@ def _lay_out_program(directory: Path, base: Path) -> None:
     launcher.write_text(LAUNCHER)
     launcher.chmod(0o755)
     with tempfile.TemporaryDirectory() as root, tarfile.open(base) as archive:
-        extract(archive, root)
+        extract(archive, Path(root))
         compile_tree(Path(root), directory, PROGRAM_DIRECTORY)
 
 
