@@ -121,6 +121,7 @@ def test_a_repeated_pair() -> None:
     [
         ("app logs", "--lines", "No value provided for option '--lines'"),
         ("app logs", "-n", "No value provided for option '--lines'"),
+        ("deploy", "-h -v", "No value provided for option '--hosts'"),
         ("app logs", "--lines abc", "Expected numeric value for '--lines'; got \"abc\""),
         ("lock acquire", "", "No value provided for required options '--message'"),
         ("app details", "-x", 'ERROR: "kamal app details" was called with arguments ["-x"]'),

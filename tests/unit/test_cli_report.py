@@ -62,6 +62,12 @@ def test_a_message_is_not_repeated() -> None:
     assert reported(KamalError("same", details=("same", "more")))[1].details == ("more",)
 
 
+def test_a_lone_error_of_a_task_group() -> None:
+    """What people did wrong is told as such, however the tasks were grouped."""
+    code, event = reported(ExceptionGroup("tasks", [ExceptionGroup("tasks", [KamalError("lone")])]))
+    assert (code, event.message) == (1, "lone")
+
+
 def test_a_bug_leaves_a_log_for_its_owner_only() -> None:
     """Exit code 3, the class of the error, and a file with the traceback that the user is told of (style.md)."""
     code, event = reported(ZeroDivisionError("division by zero"))

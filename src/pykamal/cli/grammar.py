@@ -14,8 +14,8 @@ _NO = frozenset({"false", "FALSE", "f", "F"})
 def plain_form(words: Sequence[str], options: Iterable[Option]) -> list[str]:
     """The words with `-o=value` as `-o value`, `--flag=false` as `--no-flag`, and `-e A:1 B:2` as `-e A:1 -e B:2`.
 
-    Words behind `--` are left alone. Raises `UsageError` for a flag's value that is neither true nor false and for a
-    repeated key.
+    Words behind `--` are left alone. Raises `UsageError` for a missing value, for a flag's value that is neither true
+    nor false and for a repeated key.
     """
     return list(_plain(list(words), {form: option for option in options for form in _forms(option)}))
 
@@ -47,9 +47,13 @@ def _plain(words: list[str], by_form: Mapping[str, Option]) -> Iterator[str]:
         elif equals:
             yield from (name, value)
         else:
-            yield name
-            if words:
-                yield words.pop(0)
+            if not words or _known(words[0], by_form):
+                raise UsageError(f"No value provided for option '--{option.name}'")
+            yield from (name, words.pop(0))
+
+
+def _known(word: str, by_form: Mapping[str, Option]) -> bool:
+    return word == "--" or (word.startswith("-") and word.partition("=")[0].replace("_", "-") in by_form)
 
 
 def _flag(option: Option, name: str, value: str) -> str:

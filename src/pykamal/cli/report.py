@@ -23,6 +23,7 @@ def report(error: Exception, invocation: Invocation | None) -> int:
     """
     if invocation is None:
         invocation = connected(Invocation(""))
+    error = _lone(error)
     if isinstance(error, KamalError):
         failure = failed(error, invocation.command)
         code = error.exit_code
@@ -33,6 +34,13 @@ def report(error: Exception, invocation: Invocation | None) -> int:
     if invocation.tracebacks:
         _show_traceback(error, invocation)
     return code
+
+
+def _lone(error: Exception) -> Exception:
+    """The error itself, out of the groups that task groups put around it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def failed(error: KamalError, operation: str) -> RunFailed:
