@@ -20,6 +20,7 @@ from pykamal.transport.dialing import Dialer
 from pykamal.transport.host_keys import HostKeyCheck, known_hosts_files
 from pykamal.transport.hosts import HostAddress, parse_host, parse_jumps
 from pykamal.transport.identities import Identities, Keyring, agent_socket
+from pykamal.transport.login import Client
 from pykamal.transport.ssh import SshSession
 
 LOGIN_SECONDS: Final = 30.0
@@ -147,7 +148,7 @@ class Connector:
             **way,
             "config": list(self._files) or None,
             "port": target.port,
-            "client_factory": lambda: check,
+            "client_factory": lambda: Client(check),
             "known_hosts": _nothing_known,
             "server_host_key_algs": check.algorithms,
             "client_keys": list(identities.pairs) or None,

@@ -12,6 +12,7 @@ from pykamal.config.models import Extension, Ssh, Sshkit
 from pykamal.core.errors import HostErrors, KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus
+from pykamal.transport.library import import_library
 
 if TYPE_CHECKING:
     from pykamal.transport.connecting import Connector
@@ -46,6 +47,7 @@ class Fleet:
         )
         self._first: asyncio.Task[None] | None = None
         self._connector: Connector | None = None
+        self._importing: asyncio.Future[None] | None = None
         self._sessions: dict[str, asyncio.Task[SshSession]] = {}
 
     async def session(self, host: str) -> SshSession:
@@ -94,6 +96,7 @@ class Fleet:
             await self._connector.close()
 
     async def __aenter__(self) -> Self:
+        self._imported()
         return self
 
     async def __aexit__(
@@ -120,12 +123,19 @@ class Fleet:
 
     async def _open(self, host: str) -> SshSession:
         await self.before_connecting()
+        await asyncio.shield(self._imported())
         async with self._starts:
             return await self._ready_connector().open(host)
 
+    def _imported(self) -> asyncio.Future[None]:
+        """asyncssh, imported by a thread: it takes a while, in which Git and hooks run that others wait for."""
+        if self._importing is None:
+            self._importing = asyncio.get_running_loop().run_in_executor(None, import_library)
+        return self._importing
+
     def _ready_connector(self) -> Connector:
         if self._connector is None:
-            from pykamal.transport.connecting import Connector  # asyncssh takes a tenth of a second to import
+            from pykamal.transport.connecting import Connector
 
             self._connector = Connector(
                 self._ssh,

@@ -46,8 +46,8 @@ def known_hosts_files(extension: Extension, settings: HostSettings) -> KnownHost
     )
 
 
-class HostKeyCheck(asyncssh.SSHClient):
-    """Asked by asyncssh for every host key. `refusal` tells why the key was not taken.
+class HostKeyCheck:
+    """The check of one host's key. `refusal` tells why the key was not taken.
 
     `name` is the host as written in deploy.yml, for people; `host` and `port` are what known_hosts knows it by.
     """
@@ -81,9 +81,8 @@ class HostKeyCheck(asyncssh.SSHClient):
         self._new_key = None
         add(self._files.extended, self._host, self._port, key.get_algorithm(), key.public_data)
 
-    # -- called by asyncssh
-
-    def validate_host_public_key(self, _host: str, _addr: str, _port: int, key: asyncssh.SSHKey) -> bool:
+    def trusts_key(self, key: asyncssh.SSHKey) -> bool:
+        """Whether to go on; otherwise `refusal` tells why not."""
         blob = key.public_data
         if self._knowledge.revokes(blob):
             self.refusal = self._revoked(blob)
@@ -98,7 +97,8 @@ class HostKeyCheck(asyncssh.SSHClient):
             self.refusal = self._unknown(key)
         return False
 
-    def validate_host_ca_key(self, _host: str, _addr: str, _port: int, key: asyncssh.SSHKey) -> bool:
+    def trusts_authority(self, key: asyncssh.SSHKey) -> bool:
+        """Whether host certificates that are signed with this key count."""
         blob = key.public_data
         return not self._knowledge.revokes(blob) and any(entry.blob == blob for entry in self._knowledge.authorities)
 
