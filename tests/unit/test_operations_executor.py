@@ -1,0 +1,173 @@
+"""The executor with real shells of this machine in the place of hosts."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from pykamal.commands.command import shell_line
+from pykamal.commands.script import Script, Step, script
+from pykamal.core.errors import CommandFailed, HealthError, HookFailed, HostErrors, KamalError
+from pykamal.events import Bus, Event, Log, PhaseFinished, PhaseStarted
+from pykamal.operations.context import Context
+from pykamal.operations.executor import execute
+from pykamal.operations.plan import LOCAL, Gate, Phase, Plan, Task
+from pykamal.transport.local import LocalSession
+from tests.unit.samples import config, context, role
+
+pytestmark = pytest.mark.unit
+
+
+class ShellFleet:
+    """Every host is a shell of this machine."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+
+    async def session(self, host: str) -> LocalSession:
+        return LocalSession(self.bus)
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def run(events: list[Event]) -> Context:
+    made = context(config(role("web", "a", "b")))
+    made.bus = Bus(events.append)
+    made.fleet = ShellFleet(made.bus)  # type: ignore[assignment]
+    made.local = LocalSession(made.bus)
+    return made
+
+
+def lines(*texts: str) -> Script:
+    return script(*(Step(text, shell_line(text)) for text in texts))
+
+
+async def carry_out(run: Context, *phases: Phase) -> None:
+    await execute(Plan("test", phases), run)
+
+
+def test_phases_run_one_after_another_and_hosts_at_the_same_time(run: Context, tmp_path: Path) -> None:
+    """spec/cli.md 6.4: a phase is a barrier over all hosts."""
+    slow = Task("a", "slow", lines(f"sleep 0.2; echo a >> {tmp_path}/log"))
+    fast = Task("b", "fast", lines(f"echo b >> {tmp_path}/log"))
+    last = tuple(Task(host, "last", lines(f"echo last >> {tmp_path}/log")) for host in ("a", "b"))
+    asyncio.run(carry_out(run, Phase("one", (slow, fast)), Phase("two", last)))
+    assert (tmp_path / "log").read_text().split() == ["b", "a", "last", "last"]
+
+
+def test_one_hosts_failure_does_not_stop_the_others_but_the_next_phase(run: Context, tmp_path: Path) -> None:
+    """spec/cli.md 6.4: all hosts are awaited, then the failure is raised."""
+    bad = Task("a", "bad", lines("echo wrong >&2; exit 3"))
+    good = Task("b", "good", lines(f"sleep 0.1; touch {tmp_path}/good"))
+    never = Task("b", "never", lines(f"touch {tmp_path}/never"))
+    with pytest.raises(CommandFailed, match="exit status: 3") as caught:
+        asyncio.run(carry_out(run, Phase("one", (bad, good)), Phase("two", (never, bad))))
+    assert caught.value.host == "a"
+    assert caught.value.stderr.strip() == "wrong"
+    assert (tmp_path / "good").exists()
+    assert not (tmp_path / "never").exists()
+
+
+def test_failures_of_several_hosts_are_told_together(run: Context) -> None:
+    """spec/cli.md 6.4: `Exceptions on N hosts:`."""
+    bad = tuple(Task(host, "bad", lines("exit 1")) for host in ("a", "b"))
+    with pytest.raises(HostErrors, match="Exceptions on 2 hosts"):
+        asyncio.run(carry_out(run, Phase("one", bad)))
+
+
+def test_a_failed_task_is_undone_and_those_before_it_are_not(run: Context, tmp_path: Path) -> None:
+    """Plans say what each task undoes; the exchange that tasks share does not widen it."""
+    done = Task("a", "done", lines("true"), undo=lines(f"touch {tmp_path}/undone-first"))
+    bad = Task("a", "bad", lines("true", "exit 1"), undo=lines(f"touch {tmp_path}/undone-second"))
+    with pytest.raises(CommandFailed):
+        asyncio.run(carry_out(run, Phase("one", (done, bad))))
+    assert not (tmp_path / "undone-first").exists()
+    assert (tmp_path / "undone-second").exists()
+
+
+def test_an_interrupted_task_is_undone(run: Context, tmp_path: Path) -> None:
+    """Ctrl-C ends what runs on the host, then takes it back."""
+    task = Task(
+        "a",
+        "boot",
+        lines(f"touch {tmp_path}/begun; sleep 30; touch {tmp_path}/ended"),
+        undo=lines(f"touch {tmp_path}/undone"),
+    )
+
+    async def interrupted() -> None:
+        running = asyncio.create_task(carry_out(run, Phase("one", (task,))))
+        while not (tmp_path / "begun").exists():
+            await asyncio.sleep(0.01)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(interrupted())
+    assert (tmp_path / "undone").exists()
+    assert not (tmp_path / "ended").exists()
+
+
+def test_a_failing_undo_does_not_hide_the_failure(run: Context, events: list[Event]) -> None:
+    """design.md, rule 3: no host's failure is lost."""
+    task = Task("a", "boot", lines("echo first >&2; exit 1"), undo=lines("exit 9"))
+    with pytest.raises(CommandFailed) as caught:
+        asyncio.run(carry_out(run, Phase("one", (task,))))
+    assert caught.value.stderr.strip() == "first"
+
+
+def test_waiting_tasks_start_when_the_gate_opens(run: Context, tmp_path: Path) -> None:
+    """spec/cli.md 13.5.1: the barrier opens with the first healthy primary, before its old container is stopped."""
+    gate = Gate("web")
+    web = Task("a", "boot web", lines(f"sleep 0.1; echo web >> {tmp_path}/log"), role="web", opens=gate)
+    old = Task("a", "stop old", lines(f"sleep 0.3; echo old >> {tmp_path}/log"))
+    jobs = Task("b", "boot jobs", lines(f"echo jobs >> {tmp_path}/log"), role="jobs", waits_for=gate)
+    asyncio.run(carry_out(run, Phase("boot", (web, old, jobs))))
+    assert (tmp_path / "log").read_text().split() == ["web", "jobs", "old"]
+
+
+def test_waiting_tasks_do_not_start_when_the_gate_closes(run: Context, tmp_path: Path, events: list[Event]) -> None:
+    """spec/cli.md 13.5.1: `Halted at barrier`."""
+    gate = Gate("web")
+    web = Task("a", "boot web", lines("exit 1"), role="web", opens=gate)
+    jobs = Task("b", "boot jobs", lines(f"touch {tmp_path}/jobs"), role="jobs", waits_for=gate)
+    with pytest.raises(HostErrors) as caught:
+        asyncio.run(carry_out(run, Phase("boot", (web, jobs))))
+    assert [type(error) for error in caught.value.errors] == [CommandFailed, HealthError]
+    assert not (tmp_path / "jobs").exists()
+    texts = [event.text for event in events if isinstance(event, Log)]
+    assert "First web container is unhealthy on a, not booting any other roles" in texts
+
+
+def test_a_gate_that_nobody_reaches_is_closed(run: Context) -> None:
+    """A failure before the opening task must not leave the waiting hosts hanging."""
+    gate = Gate("web")
+    before = Task("a", "prepare", lines("exit 1"))
+    web = Task("a", "boot web", lines("true"), role="web", opens=gate)
+    jobs = Task("b", "boot jobs", lines("true"), role="jobs", waits_for=gate)
+    with pytest.raises(KamalError):
+        asyncio.run(asyncio.wait_for(carry_out(run, Phase("boot", (before, web, jobs))), timeout=10))
+
+
+def test_hooks_get_their_environment_and_fail_as_hooks(run: Context, tmp_path: Path) -> None:
+    """spec/cli.md 9.4: the failure names the hook; its exit status is the real one (22, 8)."""
+    good = Task(
+        LOCAL, "hook", lines(f'echo "$KAMAL_VERSION" > {tmp_path}/seen'), hook="x", environment={"KAMAL_VERSION": "7"}
+    )
+    bad = Task(LOCAL, "hook", lines("exit 5"), hook="pre-deploy")
+    with pytest.raises(HookFailed, match=r"Hook `pre-deploy` failed:\n.*exit status: 5"):
+        asyncio.run(carry_out(run, Phase("a", (good,)), Phase("b", (bad,))))
+    assert (tmp_path / "seen").read_text().strip() == "7"
+
+
+def test_phases_are_told(run: Context, events: list[Event]) -> None:
+    """Everything that happens is an event; a failed phase says so."""
+    with pytest.raises(CommandFailed):
+        asyncio.run(carry_out(run, Phase("one", (Task("a", "bad", lines("exit 1")),))))
+    assert [event.phase for event in events if isinstance(event, PhaseStarted)] == ["one"]
+    assert [event.failed for event in events if isinstance(event, PhaseFinished)] == [True]
