@@ -46,9 +46,9 @@ def load_document(path: Path = DEFAULT_PATH, *, destination: str | None = None, 
         environment["KAMAL_DESTINATION"] = destination
     before = dict(environment)
     base = outside.working_directory / path.expanduser()
-    document = _read(base, outside)
+    document = _read(base, environment, outside)
     if destination is not None:
-        document = _merged(document, _read(destination_path(base, destination), outside))
+        document = _merged(document, _read(destination_path(base, destination), environment, outside))
     loaded = {key: value for key, value in environment.items() if before.get(key) != value}
     return Document(document.root, document.lines, document.warnings, loaded)
 
@@ -65,21 +65,23 @@ def _merged(base: Document, over: Document) -> Document:
     return Document(root, {**base.lines, **over.lines}, (*base.warnings, *over.warnings))
 
 
-def _read(path: Path, outside: Outside) -> Document:
+def _read(path: Path, environment: dict[str, str], outside: Outside) -> Document:
     from pykamal.config.yaml_reader import read_yaml
 
     name = _shown(path, outside.working_directory)
-    rendered = _rendered(name, _source(path, name, outside))
+    rendered = _rendered(name, _source(path, name, outside), environment, outside)
     root, warnings = read_yaml(rendered)
     if not isinstance(root, MapNode):
         raise _not_a_mapping(root, rendered)
     return Document(_with_root_names(root), {name: rendered.source.split("\n")}, tuple(warnings))
 
 
-def _rendered(name: str, source: str) -> Rendered:
-    if "<%" not in source and "%%>" not in source:
+def _rendered(name: str, source: str, environment: dict[str, str], outside: Outside) -> Rendered:
+    if "<%" not in source:
         return Rendered.untouched(name, source)
-    raise refusal(f"{name} has templating, which is not evaluated yet")
+    from pykamal.config.template import render
+
+    return render(name, source, environment, outside)
 
 
 def _source(path: Path, name: str, outside: Outside) -> str:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Outside(Protocol):
-    """The caller's side of loading. `pykamal.transport.local_outside.LocalOutside` is the real one."""
+    """The caller's side of loading. `pykamal.operations.local_outside.LocalOutside` is the real one."""
 
     @property
     def working_directory(self) -> Path:
@@ -26,3 +26,6 @@ class Outside(Protocol):
 
     def run_shell(self, line: str, environment: Mapping[str, str]) -> str:
         """Standard output of `/bin/sh -c LINE`; standard error goes to the terminal, the exit status is ignored."""
+
+    def parse_dotenv(self, text: str, environment: Mapping[str, str]) -> Mapping[str, str]:
+        """Names and values of a dotenv file's text; `environment` is what its values may refer to."""

@@ -1,0 +1,408 @@
+"""Running a template's program, step by step, with nothing in reach but what the tables of methods name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pykamal.config.document import Symbol
+from pykamal.config.limits import MAXIMUM_FILE_BYTES
+from pykamal.config.rendered import Piece
+from pykamal.config.template import methods
+from pykamal.config.template.errors import TemplateError, unsupported
+from pykamal.config.template.surroundings import Failure, Surroundings
+from pykamal.config.template.syntax import (
+    Assignment,
+    Binary,
+    Block,
+    Body,
+    Call,
+    Case,
+    Condition,
+    Constant,
+    Expression,
+    ListLiteral,
+    Literal,
+    MapLiteral,
+    Output,
+    RangeLiteral,
+    Shell,
+    Statement,
+    SymbolLiteral,
+    Text,
+    Unary,
+    Variable,
+    Verbatim,
+)
+from pykamal.config.template.values import equal, kind, text, true
+
+MAXIMUM_STEPS: Final = 100_000
+MAXIMUM_CALL_DEPTH: Final = 60
+_RUBY_FAULTS: Final = (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError, OverflowError, KeyError)
+
+
+@dataclass(slots=True)
+class _Scope:
+    """Local variables; a block sees those around it."""
+
+    variables: dict[str, Any] = field(default_factory=dict)
+    outer: _Scope | None = None
+
+    def holder(self, name: str) -> _Scope | None:
+        scope: _Scope | None = self
+        while scope is not None and name not in scope.variables:
+            scope = scope.outer
+        return scope
+
+    def set(self, name: str, value: Any) -> None:
+        (self.holder(name) or self).variables[name] = value
+
+
+class Evaluator:
+    """`chunks` and `pieces` are the text written so far and where each part of it came from."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self.chunks: list[str] = []
+        self.pieces: list[Piece] = []
+        self._surroundings = surroundings
+        self._scope = _Scope()
+        self._length = 0
+        self._steps = 0
+        self._depth = 0
+        self._evaluations: dict[type[Any], Callable[[Any], Any]] = {
+            Literal: lambda node: node.value,
+            Text: self._text,
+            SymbolLiteral: lambda node: Symbol(self._text(node.name)),
+            Shell: lambda node: surroundings.outside.run_shell(self._text(node.line), surroundings.environment),
+            ListLiteral: lambda node: [self._value(item) for item in node.items],
+            MapLiteral: lambda node: {self._key(key): self._value(value) for key, value in node.pairs},
+            RangeLiteral: self._range,
+            Variable: self._variable,
+            Constant: self._constant,
+            Call: self._call,
+            Unary: self._unary,
+            Binary: self._binary,
+            Condition: lambda node: self.run(node.then if true(self._value(node.test)) else node.otherwise),
+            Case: self._case,
+            Assignment: self._assignment,
+        }
+
+    def run(self, body: Body) -> Any:
+        """The value of the last statement. Raises TemplateError."""
+        value: Any = None
+        for statement in body:
+            value = self._statement(statement)
+        return value
+
+    def _statement(self, statement: Statement) -> Any:
+        match statement:
+            case Verbatim(text=verbatim, offset=offset):
+                self._write(verbatim, offset, literal=True)
+            case Output(value=None):
+                return None
+            case Output(value=value, offset=offset) if value is not None:
+                self._write(text(self._value(value)), offset, literal=False)
+            case _:
+                return self._value(statement)  # type: ignore[arg-type]
+        return None
+
+    def _write(self, content: str, offset: int, *, literal: bool) -> None:
+        self.pieces.append(Piece(self._length, offset, literal))
+        self.chunks.append(content)
+        self._length += len(content)
+        if self._length > MAXIMUM_FILE_BYTES:
+            raise TemplateError(f"the template renders to more than {MAXIMUM_FILE_BYTES} characters", offset)
+
+    # -- values
+
+    def _value(self, node: Expression) -> Any:
+        self._steps += 1
+        if self._steps > MAXIMUM_STEPS:
+            raise TemplateError(f"the template takes more than {MAXIMUM_STEPS} steps", node.offset)
+        return self._evaluations[type(node)](node)
+
+    def _text(self, node: Text) -> str:
+        result = "".join(part if isinstance(part, str) else text(self._value(part)) for part in node.parts)
+        if len(result) > methods.MAXIMUM_TEXT:
+            raise TemplateError("a text becomes too long", node.offset)
+        return result
+
+    def _key(self, node: Expression) -> Any:
+        key = self._value(node)
+        if isinstance(key, list | dict):
+            raise unsupported("a list or a map as key", node.offset)
+        return key
+
+    def _range(self, node: RangeLiteral) -> Any:
+        first, last = self._value(node.first), self._value(node.last)
+        if not (isinstance(first, int) and isinstance(last, int)):
+            raise unsupported("a range that is not of numbers", node.offset)
+        stop = last if node.exclusive else last + 1
+        if stop - first > methods.MAXIMUM_ITEMS:
+            raise TemplateError(f"a range of more than {methods.MAXIMUM_ITEMS} numbers", node.offset)
+        return range(first, stop)
+
+    def _variable(self, node: Variable) -> Any:
+        holder = self._scope.holder(node.name)
+        if holder is not None:
+            return holder.variables[node.name]
+        raise TemplateError(
+            f"undefined local variable or method `{node.name}' for main", node.offset, label="NameError"
+        )
+
+    def _constant(self, node: Constant) -> Any:
+        if self._surroundings.knows(node.name):
+            raise unsupported(f"{node.name} without a method", node.offset)
+        raise self._unknown_constant(node.name, node.offset)
+
+    def _unary(self, node: Unary) -> Any:
+        operand = self._value(node.operand)
+        return not true(operand) if node.operator == "!" else self._arithmetic("-", 0, operand, node.offset)
+
+    def _unknown_constant(self, name: str, offset: int) -> TemplateError:
+        error = unsupported(f"the constant {name}", offset)
+        error.label = "NameError"
+        return error
+
+    def _binary(self, node: Binary) -> Any:
+        left = self._value(node.left)
+        if node.operator == "||":
+            return left if true(left) else self._value(node.right)
+        if node.operator == "&&":
+            return self._value(node.right) if true(left) else left
+        return self._arithmetic(node.operator, left, self._value(node.right), node.offset)
+
+    def _arithmetic(self, operator: str, left: Any, right: Any, offset: int) -> Any:
+        function = _OPERATORS.get(operator)
+        if function is None:
+            raise unsupported(f"the operator {operator}", offset)
+        try:
+            return function(left, right)
+        except _RUBY_FAULTS:
+            message = f"{operator} cannot be used with {kind(left)} and {kind(right)}"
+            raise TemplateError(message, offset, label="TypeError") from None
+
+    def _case(self, node: Case) -> Any:
+        subject = self._value(node.subject)
+        for tests, body in node.branches:
+            if any(equal(self._value(test), subject) for test in tests):
+                return self.run(body)
+        return self.run(node.otherwise)
+
+    def _assignment(self, node: Assignment) -> Any:
+        target = node.target
+        if node.operator in ("||=", "&&="):
+            before = self._before(target)
+            if true(before) is (node.operator == "||="):
+                return before
+            value = self._value(node.value)
+        else:
+            value = self._value(node.value)
+            if node.operator != "=":
+                value = self._arithmetic(node.operator[0], self._before(target), value, node.offset)
+        self._assign(target, value, node.offset)
+        return value
+
+    def _before(self, target: Expression) -> Any:
+        if isinstance(target, Variable) and self._scope.holder(target.name) is None:
+            return None
+        return self._value(target)
+
+    def _assign(self, target: Expression, value: Any, offset: int) -> None:
+        match target:
+            case Variable(name=name):
+                self._scope.set(name, value)
+            case Call(receiver=Constant(name="ENV"), name="[]", arguments=(key,)):
+                try:
+                    self._surroundings.set_variable(self._value(key), value)
+                except Failure as failure:
+                    raise TemplateError(failure.message, offset, label=failure.label) from None
+            case Call(receiver=receiver, name="[]", arguments=(key,)) if receiver is not None:
+                container = self._value(receiver)
+                if not isinstance(container, dict):
+                    raise unsupported("assigning into anything but a map or ENV", offset)
+                container[self._key(key)] = value
+            case _:
+                raise unsupported("this assignment", offset)
+
+    # -- calls
+
+    def _call(self, node: Call) -> Any:
+        self._depth += 1
+        if self._depth > MAXIMUM_CALL_DEPTH:
+            raise TemplateError("calls are nested too deeply", node.offset)
+        try:
+            if node.receiver is None:
+                return self._plain_call(node)
+            if isinstance(node.receiver, Constant):
+                return self._constant_call(node.receiver.name, node)
+            return self._method_call(node)
+        finally:
+            self._depth -= 1
+
+    def _plain_call(self, node: Call) -> Any:
+        arguments = [self._value(argument) for argument in node.arguments]
+        match node.name, arguments:
+            case "require", [str() as library]:
+                done = self._surroundings.require(library)
+                if done is None:
+                    raise unsupported(f'require "{library}"', node.offset)
+                return done
+            case "raise", [*_, message]:
+                raise TemplateError(text(message), node.offset, label="RuntimeError")
+            case "Integer", [value]:
+                return self._invoked(int, [text(value)], {}, node)
+            case "Array", [value]:
+                return value if isinstance(value, list) else [] if value is None else [value]
+            case "String", [value]:
+                return text(value)
+            case "sprintf" | "format", [str() as form, *values]:
+                return self._invoked(lambda: form % tuple(values), [], {}, node)
+        raise unsupported(f"`{node.name}`", node.offset)
+
+    def _constant_call(self, constant: str, node: Call) -> Any:
+        function = self._surroundings.function(constant, node.name)
+        if function is None:
+            if not self._surroundings.knows(constant):
+                raise self._unknown_constant(constant, node.offset)
+            raise unsupported(f"{constant}.{node.name}", node.offset)
+        arguments = [self._value(argument) for argument in node.arguments]
+        keywords = {name: self._value(value) for name, value in node.keywords}
+        if node.block is not None:
+            keywords["block"] = self._callable(node.block)
+        return self._invoked(function, arguments, keywords, node)
+
+    def _method_call(self, node: Call) -> Any:
+        assert node.receiver is not None, "the caller has seen to it"
+        receiver = self._value(node.receiver)
+        if receiver is None and node.safe:
+            return None
+        if isinstance(receiver, range) and node.name != "[]":
+            receiver = list(receiver)
+        function = methods.find(receiver, node.name)
+        if function is None:
+            raise self._no_method(receiver, node)
+        arguments = [receiver, *(self._value(argument) for argument in node.arguments)]
+        if node.keywords:
+            raise unsupported(f"a named argument of {node.name}", node.offset)
+        keywords = {} if node.block is None else {"block": self._callable(node.block)}
+        return self._invoked(function, arguments, keywords, node)
+
+    def _no_method(self, receiver: Any, node: Call) -> TemplateError:
+        if receiver is None:
+            message = f"undefined method `{node.name}' for nil"
+            hint = "A variable that is not set is nil; ENV.fetch names the missing one."
+            return TemplateError(message, node.offset, label="NoMethodError", hint=hint)
+        return unsupported(f"the method {node.name} of {kind(receiver)}", node.offset)
+
+    def _invoked(self, function: Callable[..., Any], arguments: list[Any], keywords: dict[str, Any], node: Call) -> Any:
+        try:
+            result = function(*arguments, **keywords)
+        except Failure as failure:
+            raise TemplateError(failure.message, node.offset, label=failure.label) from None
+        except KeyError as error:
+            raise TemplateError(str(error.args[0]), node.offset, label="KeyError") from None
+        except _RUBY_FAULTS:
+            message = f"{node.name} cannot be called like this"
+            raise TemplateError(message, node.offset, label="ArgumentError") from None
+        if isinstance(result, str | list | dict) and len(result) > methods.MAXIMUM_TEXT:
+            raise TemplateError(f"the result of {node.name} is too long", node.offset)
+        return result
+
+    def _callable(self, block: Block) -> Callable[..., Any]:
+        around = self._scope
+
+        def call(*values: Any) -> Any:
+            given = list(values)
+            if len(block.parameters) > 1 and len(given) == 1 and isinstance(given[0], list):
+                given = _taken_apart(given[0], len(block.parameters))
+            named = {name: given[index] if index < len(given) else None for index, name in enumerate(block.parameters)}
+            before, self._scope = self._scope, _Scope(named, around)
+            try:
+                return self.run(block.body)
+            finally:
+                self._scope = before
+
+        return call
+
+
+def _taken_apart(values: list[Any], count: int) -> list[Any]:
+    """`|(key, value), index|` is given as a list whose first item is a list itself."""
+    if len(values) < count and values and isinstance(values[0], list):
+        return [*values[0], *values[1:]]
+    return values
+
+
+def _plus(left: Any, right: Any) -> Any:
+    if isinstance(left, bool) or type(left) not in (str, int, float, list):
+        raise TypeError
+    return left + right
+
+
+def _minus(left: Any, right: Any) -> Any:
+    if isinstance(left, list):
+        return [item for item in left if item not in right]
+    return left - right
+
+
+def _times(left: Any, right: Any) -> Any:
+    if isinstance(left, str | list):
+        return methods.find(left, "*")(left, right)  # type: ignore[misc]
+    return _bounded(left * right)
+
+
+def _divided(left: Any, right: Any) -> Any:
+    return left // right if isinstance(left, int) and isinstance(right, int) else left / right
+
+
+def _modulo(left: Any, right: Any) -> Any:
+    if isinstance(left, str):
+        return left % (tuple(right) if isinstance(right, list) else right)
+    return left % right
+
+
+def _power(left: Any, right: Any) -> Any:
+    if not (isinstance(right, int) and 0 <= right <= 64):
+        raise ValueError
+    return _bounded(left**right)
+
+
+def _bounded(number: Any) -> Any:
+    if isinstance(number, int) and number.bit_length() > 4096:
+        raise ValueError
+    return number
+
+
+def _appended(left: Any, right: Any) -> Any:
+    if isinstance(left, list):
+        left.append(right)
+        return left
+    if isinstance(left, str):
+        return left + right
+    raise TypeError
+
+
+def _compared(left: Any, right: Any) -> int:
+    return int(left > right) - int(left < right)
+
+
+_OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "+": _plus,
+    "-": _minus,
+    "*": _times,
+    "/": _divided,
+    "%": _modulo,
+    "**": _power,
+    "<<": _appended,
+    "==": equal,
+    "===": equal,
+    "!=": lambda left, right: not equal(left, right),
+    "<": lambda left, right: left < right,
+    ">": lambda left, right: left > right,
+    "<=": lambda left, right: left <= right,
+    ">=": lambda left, right: left >= right,
+    "<=>": _compared,
+    "|": lambda left, right: left + [item for item in right if item not in left],
+    "&": lambda left, right: [item for item in left if item in right],
+}

@@ -1,0 +1,478 @@
+"""From tokens to the tree: a precedence parser for the Ruby subset of templates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pykamal.config.template.errors import TemplateError, unsupported
+from pykamal.config.template.syntax import (
+    Assignment,
+    Binary,
+    Block,
+    Body,
+    Call,
+    Case,
+    Condition,
+    Constant,
+    Expression,
+    ListLiteral,
+    Literal,
+    MapLiteral,
+    Output,
+    RangeLiteral,
+    Shell,
+    Statement,
+    SymbolLiteral,
+    Text,
+    Unary,
+    Variable,
+    Verbatim,
+)
+from pykamal.config.template.tags import Part, PartKind
+from pykamal.config.template.tokens import MAXIMUM_NESTING, Token, Tokenizer
+
+_BINARY_LEVELS: Final[tuple[tuple[str, ...], ...]] = (
+    ("||",),
+    ("&&",),
+    ("==", "!=", "=~", "!~", "===", "<=>"),
+    ("<", ">", "<=", ">="),
+    ("|",),
+    ("&",),
+    ("<<",),
+    ("+", "-"),
+    ("*", "/", "%"),
+)
+_ASSIGNMENTS: Final = ("=", "||=", "&&=", "+=", "-=", "*=")
+_STARTS_ARGUMENT: Final = ("string", "shell", "int", "float", "symbol", "words", "symbols", "name", "constant", "label")
+_COMMANDS: Final = ("require", "require_relative", "raise", "puts", "print", "load")
+
+
+def parse(parts: list[Part]) -> Body:
+    """The program of a template. Raises TemplateError for code that is not in the subset."""
+    tokens: list[Token] = []
+    for part in parts:
+        if part.kind is PartKind.TEXT:
+            tokens.append(Token("text", part.text, part.offset))
+            continue
+        if part.kind is PartKind.OUTPUT:
+            tokens.append(Token("output", None, part.tag_offset))
+        tokens += Tokenizer(part.text, part.offset).all()
+        tokens.append(Token("newline", "\n", part.offset + len(part.text)))
+    return _Parser(tokens).program()
+
+
+@dataclass(frozen=True, slots=True)
+class _Arguments:
+    positional: tuple[Expression, ...] = ()
+    keywords: tuple[tuple[str, Expression], ...] = ()
+    block: Block | None = None
+
+
+class _Parser:
+    def __init__(self, tokens: list[Token], depth: int = 0) -> None:
+        end = tokens[-1].offset if tokens else 0
+        self._tokens = [*tokens, Token("end", None, end)]
+        self._index = 0
+        self._depth = depth
+
+    def program(self) -> Body:
+        body = self._body()
+        if self._peek.kind != "end":
+            raise self._unexpected()
+        return body
+
+    def interpolated(self) -> Expression:
+        self._skip_newlines()
+        if self._peek.kind == "end":
+            return Literal("", self._peek.offset)
+        value = self._expression()
+        self._skip_newlines()
+        if self._peek.kind != "end":
+            raise self._unexpected()
+        return value
+
+    # -- moving over tokens
+
+    @property
+    def _peek(self) -> Token:
+        return self._tokens[self._index]
+
+    def _take(self) -> Token:
+        token = self._tokens[self._index]
+        self._index += 1
+        return token
+
+    def _is(self, kind: str, *values: str) -> bool:
+        token = self._peek
+        return token.kind == kind and (not values or token.value in values)
+
+    def _accept(self, kind: str, *values: str) -> Token | None:
+        return self._take() if self._is(kind, *values) else None
+
+    def _expect(self, kind: str, value: str) -> Token:
+        token = self._accept(kind, value)
+        if token is None:
+            raise TemplateError(f"expected {value}, found {_named(self._peek)}", self._peek.offset, label="SyntaxError")
+        return token
+
+    def _skip_newlines(self) -> None:
+        while self._accept("newline"):
+            pass
+
+    def _unexpected(self) -> TemplateError:
+        return TemplateError(f"unexpected {_named(self._peek)}", self._peek.offset, label="SyntaxError")
+
+    # -- statements
+
+    def _body(self, *ends: str) -> Body:
+        """Statements up to one of the keywords, which stays."""
+        statements: list[Statement] = []
+        while True:
+            self._skip_newlines()
+            if self._is("end") or (self._is("keyword") and self._peek.value in ends) or self._is("operator", "}"):
+                return tuple(statements)
+            statements.append(self._statement())
+
+    def _statement(self) -> Statement:
+        if token := self._accept("text"):
+            return Verbatim(token.value, token.offset)
+        if token := self._accept("output"):
+            empty = self._is("newline")
+            return Output(None if empty else self._with_modifiers(), token.offset)
+        return self._with_modifiers()
+
+    def _with_modifiers(self) -> Expression:
+        value = self._low_logic()
+        while modifier := self._accept("keyword", "if", "unless"):
+            test = self._low_logic()
+            taken, skipped = ((value,), ()) if modifier.value == "if" else ((), (value,))
+            value = Condition(test, taken, skipped, modifier.offset)
+        if not (self._is("newline") or self._is("end") or self._is("keyword") or self._is("operator", "}")):
+            raise self._unexpected()
+        return value
+
+    def _low_logic(self) -> Expression:
+        value = self._not()
+        while token := self._accept("keyword", "and", "or"):
+            self._skip_newlines()
+            value = Binary("&&" if token.value == "and" else "||", value, self._not(), token.offset)
+        return value
+
+    def _not(self) -> Expression:
+        if token := self._accept("keyword", "not"):
+            return Unary("!", self._not(), token.offset)
+        return self._expression()
+
+    # -- expressions, loosest first
+
+    def _expression(self) -> Expression:
+        self._depth += 1
+        if self._depth > MAXIMUM_NESTING:
+            raise TemplateError("code is nested too deeply", self._peek.offset)
+        try:
+            value = self._ternary()
+            if isinstance(value, Variable | Call) and self._is("operator", *_ASSIGNMENTS):
+                token = self._take()
+                self._skip_newlines()
+                return Assignment(value, token.value, self._expression(), token.offset)
+            return value
+        finally:
+            self._depth -= 1
+
+    def _ternary(self) -> Expression:
+        test = self._range()
+        question = self._accept("operator", "?")
+        if question is None:
+            return test
+        self._skip_newlines()
+        then = self._expression()
+        self._skip_newlines()
+        self._expect("operator", ":")
+        self._skip_newlines()
+        return Condition(test, (then,), (self._expression(),), question.offset)
+
+    def _range(self) -> Expression:
+        first = self._binary(0)
+        token = self._accept("operator", "..", "...")
+        if token is None:
+            return first
+        return RangeLiteral(first, self._binary(0), token.value == "...", token.offset)
+
+    def _binary(self, level: int) -> Expression:
+        if level == len(_BINARY_LEVELS):
+            return self._unary()
+        value = self._binary(level + 1)
+        while token := self._accept("operator", *_BINARY_LEVELS[level]):
+            self._skip_newlines()
+            value = Binary(token.value, value, self._binary(level + 1), token.offset)
+        return value
+
+    def _unary(self) -> Expression:
+        if token := self._accept("operator", "!", "-"):
+            self._depth += 1
+            if self._depth > MAXIMUM_NESTING:
+                raise TemplateError("code is nested too deeply", token.offset)
+            value = Unary(token.value, self._unary(), token.offset)
+            self._depth -= 1
+            return value
+        base = self._postfix(self._primary())
+        if token := self._accept("operator", "**"):
+            return Binary("**", base, self._unary(), token.offset)
+        return base
+
+    def _postfix(self, value: Expression) -> Expression:
+        while True:
+            if self._chain_continues() and (token := self._accept("operator", ".", "&.")):
+                self._skip_newlines()
+                value = self._method(value, safe=token.value == "&.")
+            elif isinstance(value, Constant) and self._accept("operator", "::"):
+                name = self._take()
+                if name.kind != "constant":
+                    raise self._unexpected()
+                value = Constant(f"{value.name}::{name.value}", value.offset)
+            elif self._is("operator", "[") and not self._peek.spaced:
+                token = self._take()
+                value = Call(value, "[]", self._arguments("]").positional, (), None, False, token.offset)
+            else:
+                return value
+
+    def _chain_continues(self) -> bool:
+        """A line that starts with a dot goes on with the expression of the line before."""
+        ahead = self._index
+        while self._tokens[ahead].kind == "newline":
+            ahead += 1
+        token = self._tokens[ahead]
+        if token.kind == "operator" and token.value in (".", "&."):
+            self._index = ahead
+            return True
+        return False
+
+    def _method(self, receiver: Expression | None, *, safe: bool) -> Expression:
+        token = self._take()
+        if token.kind not in ("name", "constant", "keyword", "label"):
+            self._index -= 1
+            raise self._unexpected()
+        given = _Arguments()
+        if self._is("operator", "(") and not self._peek.spaced:
+            self._take()
+            given = self._arguments(")")
+        elif self._command_argument_follows(token):
+            given = self._arguments(None)
+        block = given.block or self._block()
+        return Call(receiver, token.value, given.positional, given.keywords, block, safe, token.offset)
+
+    def _command_argument_follows(self, name: Token) -> bool:
+        """`Dotenv.load ".env"`: an argument without parentheses, on the same line after a blank."""
+        following = self._peek
+        return following.spaced and following.kind in _STARTS_ARGUMENT and name.kind == "name"
+
+    def _arguments(self, closer: str | None) -> _Arguments:
+        """Arguments up to the closer, which is taken; without one, up to the end of the line."""
+        positional: list[Expression] = []
+        keywords: list[tuple[str, Expression]] = []
+        block: Block | None = None
+        while True:
+            if closer is not None:
+                self._skip_newlines()
+                if self._accept("operator", closer):
+                    return _Arguments(tuple(positional), tuple(keywords), block)
+            if label := self._accept("label"):
+                self._skip_newlines()
+                keywords.append((label.value, self._expression()))
+            elif ampersand := self._accept("operator", "&"):
+                symbol = self._take()
+                if symbol.kind != "symbol":
+                    raise unsupported("a block argument other than &:name", ampersand.offset)
+                block = _symbol_block(symbol)
+            else:
+                positional.append(self._argument())
+            if closer is not None:
+                self._skip_newlines()
+            if not self._accept("operator", ","):
+                if closer is not None:
+                    self._expect("operator", closer)
+                return _Arguments(tuple(positional), tuple(keywords), block)
+            self._skip_newlines()
+
+    def _argument(self) -> Expression:
+        value = self._expression()
+        if self._is("operator", "=>"):
+            raise unsupported("`=>` between arguments", self._peek.offset, "Write name: value.")
+        return value
+
+    def _block(self) -> Block | None:
+        if self._is("operator", "{"):
+            offset = self._take().offset
+            parameters = self._block_parameters()
+            body = self._body()
+            self._skip_newlines()
+            self._expect("operator", "}")
+            return Block(parameters, body, offset)
+        if token := self._accept("keyword", "do"):
+            parameters = self._block_parameters()
+            body = self._body("end")
+            self._expect("keyword", "end")
+            return Block(parameters, body, token.offset)
+        return None
+
+    def _block_parameters(self) -> tuple[str, ...]:
+        if not self._accept("operator", "|"):
+            return ()
+        names: list[str] = []
+        while not self._accept("operator", "|"):
+            if not (self._accept("operator", ",") or self._accept("operator", "(") or self._accept("operator", ")")):
+                token = self._take()
+                if token.kind != "name":
+                    self._index -= 1
+                    raise self._unexpected()
+                names.append(token.value)
+        return tuple(names)
+
+    # -- the smallest things
+
+    def _primary(self) -> Expression:
+        token = self._take()
+        match token.kind:
+            case "int" | "float":
+                return Literal(token.value, token.offset)
+            case "string":
+                text = self._text(token)
+                while self._is("string"):
+                    text = Text((*text.parts, *self._text(self._take()).parts), token.offset)
+                return text
+            case "shell":
+                return Shell(self._text(token), token.offset)
+            case "words":
+                return ListLiteral(tuple(Literal(word, token.offset) for word in token.value), token.offset)
+            case "symbols":
+                symbols = (SymbolLiteral(Text((word,), token.offset), token.offset) for word in token.value)
+                return ListLiteral(tuple(symbols), token.offset)
+            case "symbol":
+                return SymbolLiteral(self._text(token), token.offset)
+            case "constant":
+                return self._constant(token)
+            case "name":
+                return self._named_thing(token)
+            case "keyword":
+                return self._keyword(token)
+            case "operator":
+                return self._grouped(token)
+        self._index -= 1
+        raise self._unexpected()
+
+    def _constant(self, token: Token) -> Expression:
+        if self._is("operator", "(") and not self._peek.spaced:
+            self._index -= 1
+            return self._method(None, safe=False)
+        return Constant(token.value, token.offset)
+
+    def _named_thing(self, token: Token) -> Expression:
+        called = self._is("operator", "(") and not self._peek.spaced
+        if called or (token.value in _COMMANDS and not self._is("operator", ".")):
+            self._index -= 1
+            return self._method(None, safe=False)
+        return Variable(token.value, token.offset)
+
+    def _keyword(self, token: Token) -> Expression:
+        match token.value:
+            case "nil":
+                return Literal(None, token.offset)
+            case "true" | "false":
+                return Literal(token.value == "true", token.offset)
+            case "if" | "unless":
+                return self._condition(token)
+            case "case":
+                return self._case(token)
+        self._index -= 1
+        raise self._unexpected()
+
+    def _condition(self, token: Token) -> Expression:
+        test = self._low_logic()
+        self._accept("keyword", "then")
+        then = self._body("elsif", "else", "end")
+        otherwise: Body = ()
+        if following := self._accept("keyword", "elsif"):
+            otherwise = (self._condition(following),)
+        else:
+            if self._accept("keyword", "else"):
+                otherwise = self._body("end")
+            self._expect("keyword", "end")
+        if token.value == "unless":
+            then, otherwise = otherwise, then
+        return Condition(test, then, otherwise, token.offset)
+
+    def _case(self, token: Token) -> Expression:
+        subject = self._expression()
+        self._skip_newlines()
+        while self._is("text") and not self._peek.value.strip():
+            self._take()  # white space between `case` and the first `when` is no text of the template
+            self._skip_newlines()
+        branches: list[tuple[tuple[Expression, ...], Body]] = []
+        while self._accept("keyword", "when"):
+            tests = [self._expression()]
+            while self._accept("operator", ","):
+                tests.append(self._expression())
+            self._accept("keyword", "then")
+            branches.append((tuple(tests), self._body("when", "else", "end")))
+        otherwise = self._body("end") if self._accept("keyword", "else") else ()
+        self._expect("keyword", "end")
+        return Case(subject, tuple(branches), otherwise, token.offset)
+
+    def _grouped(self, token: Token) -> Expression:
+        if token.value == "(":
+            self._skip_newlines()
+            value = self._low_logic()
+            self._skip_newlines()
+            self._expect("operator", ")")
+            return value
+        if token.value == "[":
+            return ListLiteral(self._arguments("]").positional, token.offset)
+        if token.value == "{":
+            return self._map(token)
+        self._index -= 1
+        raise self._unexpected()
+
+    def _map(self, token: Token) -> Expression:
+        pairs: list[tuple[Expression, Expression]] = []
+        self._skip_newlines()
+        while not self._accept("operator", "}"):
+            key: Expression
+            if label := self._accept("label"):
+                key = SymbolLiteral(Text((label.value,), label.offset), label.offset)
+            else:
+                key = self._expression()
+                if not (isinstance(key, Text) and self._accept("operator", ":")):
+                    self._expect("operator", "=>")
+            self._skip_newlines()
+            pairs.append((key, self._expression()))
+            self._skip_newlines()
+            if not self._accept("operator", ","):
+                self._expect("operator", "}")
+                break
+            self._skip_newlines()
+        return MapLiteral(tuple(pairs), token.offset)
+
+    def _text(self, token: Token) -> Text:
+        value = [token.value] if isinstance(token.value, str) else token.value
+        parts: list[str | Expression] = []
+        for part in value:
+            if isinstance(part, str):
+                parts.append(part)
+            else:
+                parts.append(_Parser(part, self._depth + 1).interpolated())
+        return Text(tuple(parts), token.offset)
+
+
+def _symbol_block(symbol: Token) -> Block:
+    """`&:strip` is the block `{ |it| it.strip }`."""
+    call = Call(Variable("it", symbol.offset), symbol.value, (), (), None, False, symbol.offset)
+    return Block(("it",), (call,), symbol.offset)
+
+
+def _named(token: Token) -> str:
+    if token.kind in ("newline", "end", "text", "output"):
+        return "the end of the tag"
+    if token.kind in ("string", "shell"):
+        return "a text"
+    return f"`{token.value}`"

@@ -1,0 +1,74 @@
+"""Cutting a template at its tags, in ERB's trim mode `-` (spec/config.md 1.3)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from pykamal.config.template.errors import TemplateError
+
+_OPENING: Final = re.compile(r"<%%|<%#|<%=|<%-|<%")
+_CLOSING: Final = re.compile(r"%%>|-%>\n|-%>|%>")
+_INDENTATION: Final = re.compile(r"[ \t]*\Z")
+
+
+class PartKind(Enum):
+    TEXT = "text"
+    OUTPUT = "output"
+    CODE = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`offset` is where `text` starts in the source; `tag_offset` where its tag does."""
+
+    kind: PartKind
+    text: str
+    offset: int
+    tag_offset: int
+
+
+def parts(source: str) -> list[Part]:
+    """Text and tags in order. Raises TemplateError for a tag that never ends."""
+    found: list[Part] = []
+    offset = 0
+    while match := _OPENING.search(source, offset):
+        opening = match.group()
+        if opening == "<%%":
+            found.append(Part(PartKind.TEXT, source[offset : match.start()] + "<%", offset, offset))
+            offset = match.end()
+            continue
+        text = source[offset : match.start()]
+        if opening == "<%-":
+            text = _without_indentation(text, at_line_start=offset == 0 or source[offset - 1] == "\n")
+        if text:
+            found.append(Part(PartKind.TEXT, text, offset, offset))
+        code, end = _code(source, match.end(), match.start())
+        if opening != "<%#":
+            kind = PartKind.OUTPUT if opening == "<%=" else PartKind.CODE
+            found.append(Part(kind, code, match.end(), match.start()))
+        offset = end
+    if offset < len(source):
+        found.append(Part(PartKind.TEXT, source[offset:], offset, offset))
+    return found
+
+
+def _without_indentation(text: str, *, at_line_start: bool) -> str:
+    """The text before `<%-` without the blanks in front of the tag, when nothing else stands on that line."""
+    match = _INDENTATION.search(text)
+    assert match is not None, "the pattern matches the empty text too"
+    start = match.start()
+    on_its_own = text[start - 1] == "\n" if start else at_line_start
+    return text[:start] if on_its_own else text
+
+
+def _code(source: str, start: int, tag_offset: int) -> tuple[str, int]:
+    """The code of a tag and where the text after it starts. `%%>` inside is an escaped `%>` and does not end it."""
+    position = start
+    while match := _CLOSING.search(source, position):
+        if match.group() != "%%>":
+            return source[start : match.start()].replace("%%>", "%>"), match.end()
+        position = match.end()
+    raise TemplateError("a tag is opened with <% and never closed with %>", tag_offset, label="SyntaxError")
