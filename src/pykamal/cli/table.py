@@ -85,6 +85,7 @@ TOP = (
     Entry("config", "Show the combined configuration, secrets redacted", "config"),
     Entry("deploy", "Build the image and switch the servers to it", "deploy", options=(*BUILDING, PLAN), changes=True),
     Entry("details", "Show every container of the app, its proxy and accessories", "details"),
+    Entry("docs", "Show what deploy.yml can hold, or one section of it", "docs", "[SECTION]"),
     Entry("help", "Show the commands, or one of them", "", "[COMMAND...]"),
     Entry("init", "Write a first config/deploy.yml, .kamal/secrets and sample hooks", "init", changes=True),
     Entry(
