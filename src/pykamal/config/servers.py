@@ -23,7 +23,8 @@ class RoleNode:
 
 
 def primary_role_name(root: MapNode) -> str:
-    return text(root.get("primary_role")) or DEFAULT_ROLE
+    name = text(root.get("primary_role"))
+    return DEFAULT_ROLE if name is None else name
 
 
 def role_nodes(root: MapNode) -> list[RoleNode]:

@@ -9,7 +9,7 @@ from pykamal.config.building.connections import jump_host
 from pykamal.config.document import Entry, ListNode, MapNode, Node, ScalarNode, Symbol
 from pykamal.config.models.service import Config
 from pykamal.config.psych_emitter import RubyObject, dumped
-from pykamal.config.reading import child, text
+from pykamal.config.reading import child, entries, text, truthy
 from pykamal.core.sensitive import REDACTED
 
 _AFTER_KEEPALIVE: Final = ("keys_only", "keys", "key_data", "config", "forward_agent")
@@ -28,9 +28,10 @@ def config_fields(config: Config, version: str, log_flags: Sequence[str]) -> dic
     """The fields of spec/config.md 19.1 in their order; None where one is omitted."""
     root = config.document
     assert root is not None, "only a loaded configuration can be shown"
+    as_written = _accessory_hosts_as_written(root)
     return {
         "roles": [role.name for role in config.roles],
-        "hosts": config.all_hosts,
+        "hosts": [as_written.get(host, host) for host in config.all_hosts],
         "primary_host": config.primary_host,
         "version": version,
         "repository": config.repository,
@@ -43,6 +44,17 @@ def config_fields(config: Config, version: str, log_flags: Sequence[str]) -> dic
         "accessories": _without_secrets(root.get("accessories")),
         "logging": list(log_flags),
     }
+
+
+def _accessory_hosts_as_written(root: MapNode) -> dict[str, Node]:
+    """By name; numbers stay numbers there, unlike among the hosts of roles, where only texts count."""
+    found: dict[str, Node] = {}
+    for _, accessory in entries(root.get("accessories")):
+        several = child(accessory, "hosts")
+        for node in (child(accessory, "host"), *(several.items if isinstance(several, ListNode) else ())):
+            if isinstance(node, ScalarNode) and (name := text(node)) is not None:
+                found.setdefault(name, node)
+    return found
 
 
 def _ssh_options(node: Node | None) -> Mapping[Symbol, Any]:
@@ -62,8 +74,9 @@ def _ssh_options(node: Node | None) -> Mapping[Symbol, Any]:
 
 
 def _proxy(node: Node | None) -> RubyObject | None:
-    if jump := jump_host(text(child(node, "proxy"))):
-        return RubyObject("Net::SSH::Proxy::Jump", {"jump_proxies": jump})
+    jump = child(node, "proxy")
+    if truthy(jump):
+        return RubyObject("Net::SSH::Proxy::Jump", {"jump_proxies": jump_host(text(jump) or "")})
     if command := text(child(node, "proxy_command")):
         fields = {"command_line_template": command, "command_line": None, "timeout": 60}
         return RubyObject("Net::SSH::Proxy::Command", fields)

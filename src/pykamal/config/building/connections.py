@@ -14,10 +14,11 @@ from pykamal.config.reading import boolean, child, integer, text, texts
 
 def ssh(node: Node | None) -> Ssh:
     forward_agent = boolean(child(node, "forward_agent"))
+    jump = text(child(node, "proxy"))
     return Ssh(
         user=text(child(node, "user")) or "root",
         port=int(text(child(node, "port")) or 22),
-        proxy=jump_host(text(child(node, "proxy"))),
+        proxy=jump_host(jump) if jump else None,
         proxy_command=text(child(node, "proxy_command")),
         log_level=text(child(node, "log_level")) or "fatal",
         keys_only=bool(boolean(child(node, "keys_only"))),
@@ -28,10 +29,8 @@ def ssh(node: Node | None) -> Ssh:
     )
 
 
-def jump_host(address: str | None) -> str | None:
+def jump_host(address: str) -> str:
     """`root@` is put in front of an address without a user (spec/config.md 10)."""
-    if not address:
-        return None
     return address if "@" in address else f"root@{address}"
 
 

@@ -6,15 +6,15 @@ from pykamal.config.document import ListNode, Node, ScalarNode, Symbol, ruby_tex
 from pykamal.config.models.env import Env
 from pykamal.config.models.logging import Logging
 from pykamal.config.models.values import OptionValue, Scalar
-from pykamal.config.reading import child, entries, text, texts
+from pykamal.config.reading import blank, child, entries, text, texts
 
 _STRUCTURED_ENV = ("clear", "secret", "tags")
 
 
 def scalar(node: Node) -> Scalar:
-    """Numbers with a fraction and everything exotic become the text that Ruby would print."""
+    """Numbers with a fraction and everything exotic become the text that Ruby would print; empty containers null."""
     if not isinstance(node, ScalarNode):
-        return plain_text(node)
+        return None if blank(node) else plain_text(node)
     match node.value:
         case None | bool() | int() | str() as value:
             return value
@@ -67,7 +67,7 @@ def tag_envs(node: Node | None) -> dict[str, Env]:
 
 
 def logging(node: Node | None) -> Logging:
-    return Logging(text(child(node, "driver")), options(child(node, "options")))
+    return Logging(text(child(node, "driver")) or None, scalars(child(node, "options")))
 
 
 def number(node: Node | None, default: int) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pykamal.config.models.values import OptionValue
+from pykamal.config.models.values import Scalar
 
 
 @dataclass(frozen=True, slots=True)
 class Logging:
     driver: str | None = None
-    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    options: Mapping[str, Scalar] = field(default_factory=dict)

@@ -2,7 +2,8 @@
 
 Besides the standard keywords the files use annotations of ours: `x-expected` (the type's name in messages),
 `x-message` and `x-pattern-message` (the message itself; `{value}` is replaced), `x-count-message` (too many or too few
-keys) and `x-at-parent` (how many levels up the key path the message is reported).
+keys), `x-at-parent` (how many levels up the key path the message is reported) and `x-blank-passes` (emptiness is for a
+rule to judge).
 """
 
 from __future__ import annotations

@@ -63,6 +63,8 @@ def _steps(path: KeyPath, phase: Phase, section: str, root: MapNode) -> tuple[ob
     """Where inside a role or an accessory the check is made: their own schema first, then the parts."""
     if section == "servers" and isinstance(root.get("servers"), MapNode):
         return (str(path[1]).encode(), _part_step(path, phase, _ROLE_STEPS)) if len(path) >= 2 else (b"", 0)
+    if section == "registry":
+        return (int(path[1:2] in (("username",), ("password",))),)  # whatever the file's order
     if section == "accessories":
         return (_index(root, path[:2]), _part_step(path, phase, _ACCESSORY_STEPS)) if len(path) >= 2 else (-1, 0)
     return ()

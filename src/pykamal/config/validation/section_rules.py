@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pykamal.config.document import MapNode, Node, ScalarNode
+from pykamal.config.document import MapNode, Node, OtherKey, ScalarNode
 from pykamal.config.reading import blank, child, entries, string, text, texts, truthy
 from pykamal.config.servers import by_name, primary_role_name, role_nodes, role_proxy
 from pykamal.config.validation.finding import Finding, KeyPath, Phase
@@ -31,6 +31,7 @@ def section_findings(root: MapNode, so_far: list[Finding]) -> list[Finding]:
     broken = {finding.path for finding in so_far}
     found = [
         *_registry(root, ("registry",), root.get("registry"), root.position),
+        *_names(root),
         *_roles(root),
         *_accessories(root),
         *_aliases(root),
@@ -56,6 +57,16 @@ def _registry(root: MapNode, path: KeyPath, node: Node | None, otherwise: Positi
         if blank(given):
             at = given.position if given is not None else position
             yield Finding((*path, key), "is required", at, expected="a text, or a list with the name of a secret")
+
+
+def _names(root: MapNode) -> Iterator[Finding]:
+    """Roles, accessories and aliases have texts as names; YAML makes others of `5:` and `off:`."""
+    for section in ("servers", "accessories", "aliases"):
+        node = root.get(section)
+        for key, entry in node.entries.items() if isinstance(node, MapNode) else ():
+            if isinstance(key, OtherKey):
+                message = "the name should be a string; quote it"
+                yield Finding((section, str(key)), message, entry.key_position, label="NoMethodError")
 
 
 def _roles(root: MapNode) -> Iterator[Finding]:
@@ -126,7 +137,7 @@ def _role_references(path: KeyPath, node: MapNode, role_names: set[str]) -> Iter
     if unknown:
         at = node.get("roles") or node.get("role")
         position = at.position if at is not None else node.position
-        plural = "s" if node.get("role") is None and len(unknown) > 1 else ""
+        plural = "s" if node.get("role") is None else ""
         known = f"one of {', '.join(sorted(role_names))}" if role_names else None
         yield Finding(path, f"unknown role{plural} {', '.join(unknown)}", position, expected=known)
 
@@ -176,7 +187,7 @@ def _output(root: MapNode) -> Iterator[Finding]:
 def _ssh(root: MapNode) -> Iterator[Finding]:
     level = child(root, "ssh", "log_level")
     name = string(level)
-    if level is not None and name is not None and name not in _LOG_LEVELS:
+    if level is not None and name is not None and name.lower() not in _LOG_LEVELS:
         yield Finding(
             (),
             f"invalid log level: {name}",
@@ -185,6 +196,10 @@ def _ssh(root: MapNode) -> Iterator[Finding]:
             label="ArgumentError",
             expected="debug, info, warn, error or fatal",
         )
+    port = child(root, "ssh", "port")
+    number = text(port)
+    if port is not None and number is not None and not re.fullmatch(r"[0-9]{1,5}", number):
+        yield Finding(("ssh", "port"), "should be a port number", port.position, stage=RUNTIME_STAGE)
     jump = child(root, "ssh", "proxy")
     if jump is not None and text(jump) is not None and string(jump) is None and truthy(jump):
         yield Finding(("ssh", "proxy"), "should be a string", jump.position, stage=RUNTIME_STAGE, label="NoMethodError")

@@ -11,6 +11,7 @@ from typing import Any, Final
 import jsonschema_rs
 
 from pykamal.config.document import Key, ListNode, MapNode, Node, OtherKey, ScalarNode, Symbol
+from pykamal.config.reading import blank
 from pykamal.config.schema import bundle, resolved, schema_node
 from pykamal.config.validation.finding import Finding, KeyPath, Phase, described
 from pykamal.core.source import Position
@@ -38,10 +39,11 @@ def structural_findings(root: MapNode) -> list[Finding]:
         keyword = _keyword(schema_path)
         if keyword in ("additionalProperties", "falseSchema"):
             findings += _unknown_keys(root, path, error.kind.as_dict().get("unexpected", ()), schema_path)
-        elif keyword in _KEYWORD_ORDER:
+        elif keyword in _KEYWORD_ORDER and "propertyNames" not in schema_path:
             rank = _KEYWORD_ORDER.index(keyword)
-            if path not in by_value or rank < by_value[path][0]:
-                by_value[path] = (rank, _value_finding(root, path, keyword, schema_path))
+            finding = _value_finding(root, path, keyword, schema_path)
+            if finding is not None and (path not in by_value or rank < by_value[path][0]):
+                by_value[path] = (rank, finding)
     reported: set[tuple[KeyPath, str]] = set()
     for _, finding in by_value.values():
         if (finding.path, finding.text) not in reported:
@@ -59,9 +61,11 @@ def _keyword(schema_path: list[Any]) -> str:
     return str(schema_path[-1])
 
 
-def _value_finding(root: MapNode, path: KeyPath, keyword: str, schema_path: list[Any]) -> Finding:
+def _value_finding(root: MapNode, path: KeyPath, keyword: str, schema_path: list[Any]) -> Finding | None:
     schema = schema_node(schema_path[:-1])
     node, key_position = node_at(root, path)
+    if schema.get("x-blank-passes") and blank(node):
+        return None
     expected, text = _wording(schema, keyword, node)
     levels = schema.get("x-at-parent", 0)
     return Finding(
