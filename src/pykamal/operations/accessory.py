@@ -54,6 +54,11 @@ async def boot(context: Context, *, name: str) -> None:
 
 
 async def _boot(context: Context, accessory: Accessory, *, prepared: bool = False) -> None:
+    await execute(await boot_plan(context, accessory, prepared=prepared), context)
+
+
+async def boot_plan(context: Context, accessory: Accessory, *, prepared: bool = False) -> Plan:
+    """What booting takes; `prepared` hosts are logged in and have the network already."""
     hosts = context.targets.hosts_of(accessory)
     found = await capture(context, hosts, lambda _: [("find container", commands.existing(accessory))])
     present = [host for host in hosts if found[host][-1].captured]
@@ -74,7 +79,7 @@ async def _boot(context: Context, accessory: Accessory, *, prepared: bool = Fals
         )
         for host in hosts
     )
-    await execute(Plan("accessory boot", (Phase(f"boot {accessory.name}", tasks),)), context)
+    return Plan("accessory boot", (Phase(f"boot {accessory.name}", tasks),))
 
 
 def _login_and_network(context: Context, accessory: Accessory) -> Iterable[Step]:

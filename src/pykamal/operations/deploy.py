@@ -18,10 +18,10 @@ from pykamal.operations.reading import read_facts
 
 async def setup(context: Context, *, skip_push: bool = False, no_cache: bool = False) -> None:
     """Install Docker where it is missing, then deploy with all accessories, the whole run under the lock."""
+    if context.settings.plan_only:
+        await deploy(context, skip_push=skip_push, no_cache=no_cache, with_accessories=True)
+        return
     async with announced(context):
-        if context.settings.plan_only:
-            await deploy(context, skip_push=skip_push, no_cache=no_cache, with_accessories=True)
-            return
         async with lock.held(context):
             context.bus.say("Ensure Docker is installed...")
             await server.install_docker(context)
@@ -45,6 +45,8 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
         known = await read_facts(context, context.targets.hosts)
         delivery = Plan("deploy", ()) if skip_push else await build.push_plan(context, no_cache=no_cache)
         delivery += build.pull_plan(context)
+        for each in context.config.accessories if accessories else ():
+            delivery += await accessory.boot_plan(context, each)
         planning.show(context, delivery + release_plan(context, known, whole=whole))
         return
 

@@ -40,8 +40,8 @@ async def held(context: Context, reading: Script | None = None) -> AsyncIterator
         context.lock_held = False
         try:
             await _release_announced(context, host)
-        except KamalError as error:
-            context.bus.say(f"Error releasing the deploy lock: {error.message}", Tone.PROBLEM)
+        except (KamalError, TimeoutError) as error:
+            context.bus.say(f"Error releasing the deploy lock: {error}", Tone.PROBLEM)
         raise
     context.lock_held = False
     await _release_announced(context, host)
