@@ -48,7 +48,11 @@ class Registry:
 
     def documents(self) -> dict[str, str]:
         """Every service's document by name."""
-        return {name: document(service, self.root_of(service)) for name, service in self.services.items()}
+        roots: dict[str, Service] = {}
+        for service in self.services.values():
+            if service.options.is_root:
+                roots.update(dict.fromkeys(service.options.hosts, service))
+        return {name: document(service, roots.get(service.options.hosts[0])) for name, service in self.services.items()}
 
     def write_state(self) -> None:
         """Writes the state file; a full disk is logged, since the proxy itself still works."""
@@ -58,7 +62,9 @@ class Registry:
             log("ERROR", "Unable to save state", error=str(problem))
 
     def root_of(self, service: Service) -> Service | None:
-        """The service at `/` of this one's first host."""
+        """The service at `/` of this one's first host: itself, if it is bound there."""
+        if service.options.is_root:
+            return service
         host = service.options.hosts[0]
         for other in self.services.values():
             if other.options.is_root and host in other.options.hosts:
@@ -66,7 +72,7 @@ class Registry:
         return None
 
     def effective_tls(self, service: Service) -> bool:
-        owner = service if service.options.is_root else self.root_of(service)
+        owner = self.root_of(service)
         return owner is not None and owner.options.tls_enabled
 
     def start_checks(self, service_name: str, targets: TargetSet, *, of: Service) -> None:

@@ -72,11 +72,13 @@ def conflicting(service_name: str, options: ServiceOptions, others: Iterable[Ser
 
 
 def document(service: Service, root: Service | None) -> str:
-    """The JSON text that a worker decodes. `root` is the service at `/` of its first host: a path service takes
-    its TLS settings from there (spec/proxy.md 7.2)."""
+    """The JSON text that a worker decodes.
+
+    `root` is the service at `/` of its first host, itself if it is bound there: a path service takes its TLS settings
+    from it (spec/proxy.md 7.2).
+    """
     options, targets = service.options, service.target_options
-    owner = service if options.is_root else root
-    tls = owner is not None and owner.options.tls_enabled
+    tls = root is not None and root.options.tls_enabled
     certificate = service.certificate if options.is_root else None
     message = service.pause.stop_message if service.pause.state == "stopped" else ""
     pages = {str(status): page(message) for status, page in service.pages.items()}
@@ -88,8 +90,7 @@ def document(service: Service, root: Service | None) -> str:
         "path_prefixes": options.path_prefixes,
         "strips": options.strip_prefix and options.path_prefixes != ("/",),
         "tls": tls,
-        "tls_redirect": owner.options.tls_redirect if owner else True,
-        "automatic_tls": options.is_root and tls and certificate is None,
+        "tls_redirect": root.options.tls_redirect if root else True,
         "certificate": {"chain": certificate.chain, "key": certificate.key} if certificate else False,
         "canonical_host": options.canonical_host,
         "state": service.pause.state,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from pykamal.proxy.certificates import load_certificate
-from pykamal.proxy.options import options_from_state
+from pykamal.proxy.options import HealthCheckOptions, ServiceOptions, TargetOptions, options_from_state
 from pykamal.proxy.pages import load_pages
 from pykamal.proxy.services import STATES, Pause, Service, Split
 from pykamal.proxy.targets import TargetSet
@@ -60,16 +60,12 @@ class StateFile:
 
 def record_of(service: Service) -> Record:
     """The state file's object for one service; durations in nanoseconds."""
-    options = asdict(service.options)
-    targets = asdict(service.target_options)
-    for record in (options, targets):
-        for name, value in record.items():
-            if isinstance(value, tuple):
-                record[name] = list(value) if value or name not in _NULL_WHEN_EMPTY else None
+    targets = _plain(service.target_options)
+    targets["health_check_config"] = _plain(service.target_options.health_check_config)
     split = service.split
     return {
         "name": service.name,
-        "options": options,
+        "options": _plain(service.options),
         "target_options": targets,
         "active_targets": [target.name for target in service.active.writers],
         "active_readers": [target.name for target in service.active.readers],
@@ -88,6 +84,16 @@ def record_of(service: Service) -> Record:
         if split
         else None,
     }
+
+
+def _plain(options: ServiceOptions | TargetOptions | HealthCheckOptions) -> Record:
+    record: Record = {}
+    for option in fields(options):
+        value = getattr(options, option.name)
+        if isinstance(value, tuple):
+            value = list(value) if value or option.name not in _NULL_WHEN_EMPTY else None
+        record[option.name] = value
+    return record
 
 
 def service_of(record: Mapping[str, Any]) -> Service:

@@ -28,6 +28,7 @@ from pykamal.proxy.nginx import find_nginx, write_configuration
 SHUTDOWN_S = 10.0
 RESTART_PAUSE_S = 0.2
 _POLL_S = 0.05
+_IDLE_S = 5.0
 _NGINX_LINES_PER_SECOND = 20
 _PACKAGES = Path(__file__).parents[2]
 _CONTROL = "import sys; sys.path.insert(0, sys.argv.pop(1)); from pykamal.proxy.control import main; main()"
@@ -80,6 +81,7 @@ class Supervisor:
         self._control: subprocess.Popen[bytes] | None = None
         self._nginx: subprocess.Popen[bytes] | None = None
         self._life, self._life_writer = os.pipe()
+        self._awakened = _signal_pipe()
         self._complaints = Complaints()
 
     def stop(self, _signal: int, _frame: object) -> None:
@@ -96,7 +98,7 @@ class Supervisor:
     def watch(self) -> None:
         """Keeps both alive until a stop is asked for."""
         while not self._stopping:
-            self._complaints.pass_on(_POLL_S)
+            self._complaints.pass_on(_IDLE_S, self._awakened)
             if self._control is None or self._control.poll() is not None:
                 log("ERROR", "Control plane ended; starting it again")
                 time.sleep(RESTART_PAUSE_S)
@@ -172,9 +174,13 @@ class Complaints:
         self._count = 0
         self.last = ""
 
-    def pass_on(self, timeout_s: float) -> None:
-        """Waits up to `timeout_s` for lines, and logs those that came."""
-        if not select.select([self._reader], [], [], timeout_s)[0]:
+    def pass_on(self, timeout_s: float, *others: int) -> None:
+        """Waits up to `timeout_s` for lines, and logs those that came; `others` end the wait and are emptied."""
+        readable = select.select([self._reader, *others], [], [], timeout_s)[0]
+        for other in others:
+            if other in readable:
+                os.read(other, 4096)
+        if self._reader not in readable:
             return
         *lines, self._rest = (self._rest + os.read(self._reader, 65536)).split(b"\n")
         for line in lines:
@@ -184,7 +190,22 @@ class Complaints:
             self._count += 1
             # A failed target is already logged in full by lua/errors.lua.
             if self._count <= _NGINX_LINES_PER_SECOND and " upstream" not in self.last:
-                log("ERROR", "nginx", line=self.last)
+                log(_level(self.last), "nginx", line=self.last)
+
+
+def _signal_pipe() -> int:
+    """A descriptor that becomes readable with every signal, the end of a child included."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
+    return reader
+
+
+def _level(line: str) -> str:
+    if "[warn]" in line:
+        return "WARN"
+    return "DEBUG" if any(word in line for word in ("[info]", "[notice]", "[debug]")) else "ERROR"
 
 
 def _settings(call: Call) -> dict[str, int]:

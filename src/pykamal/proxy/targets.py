@@ -41,9 +41,7 @@ class Target:
         if self.is_literal:
             return False
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(
-                self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
-            )
+            found = await asyncio.get_running_loop().getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except socket.gaierror as problem:
             if problem.errno == socket.EAI_AGAIN:
                 return False

@@ -118,9 +118,6 @@ function M.answer()
   if (status == 502 or status == 504) and record.target then
     status = blame_target(record, status)
   end
-  if record.text then
-    return send(status, "text/plain; charset=utf-8", record.text)
-  end
   local name = tostring(status)
   local page = service and service.pages[name]
     or boot.builtin_pages[name]

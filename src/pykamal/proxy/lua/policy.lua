@@ -10,7 +10,6 @@ local max, min, tonumber, type = math.max, math.min, tonumber, type
 
 local HOLD_STEP_S = 0.01
 local WAKE_UPS_PER_SECOND = 50000
-local CHALLENGE = "/.well-known/acme-challenge/"
 local KEPT_OPTIONS = { ["keep-alive"] = true, close = true, upgrade = true, te = true }
 
 local M = {}
@@ -95,10 +94,6 @@ function M.admitted(record, binding, method)
   local service = record.service
   if record.secure and not service.tls then
     return exit(503)
-  end
-  if service.automatic_tls and not record.secure and sub(record.path or var.request_uri, 1, #CHALLENGE) == CHALLENGE then
-    record.text = "404 page not found\n"
-    return exit(404)
   end
   if service.scoped_checks and redirected(record, service) then
     return exit(301)

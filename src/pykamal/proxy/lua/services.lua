@@ -63,7 +63,7 @@ local function prepare(service)
   for _, path in ipairs(service.exclude_metrics_paths) do
     service.excluded[path] = true
   end
-  service.scoped_checks = service.tls or service.canonical_host ~= "" or service.automatic_tls
+  service.scoped_checks = service.tls or service.canonical_host ~= ""
   service.adapts_headers = not service.forward_headers or service.client_ip_header ~= ""
   local logged = table.concat(service.log_request_headers, ","):lower() .. "|" .. table.concat(service.log_response_headers, ",")
   service.log = logged == "|" and "plain" or logged == KAMAL_LOGS and "headers" or "own"
