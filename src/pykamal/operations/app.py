@@ -11,13 +11,13 @@ from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Role
 from pykamal.core.errors import KamalError, UsageError
-from pykamal.operations import audit, facts, lock, planning, registry
+from pykamal.operations import audit, lock, planning, registry
 from pykamal.operations.boot_plan import boot_phases, stale_versions, tag_tasks
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
 from pykamal.operations.facts import HostFacts
 from pykamal.operations.plan import Phase, Plan, Task
-from pykamal.operations.reading import read_facts, show_on_hosts
+from pykamal.operations.reading import read_facts, show_on_hosts, under_lock
 from pykamal.operations.terminal import interactive_flags
 
 DEFAULT_LOG_LINES = 100
@@ -32,10 +32,8 @@ async def boot(context: Context) -> None:
     if context.settings.plan_only:
         planning.show(context, _boot_plan(context, await read_facts(context, context.targets.app_hosts), version))
         return
-    async with lock.held(context, facts.reading(context.config)) as results:
-        first = context.targets.primary_host
-        known = {first: facts.parse(first, results)} if first is not None and results else {}
-        known = await read_facts(context, context.targets.app_hosts, known)
+    async with under_lock(context) as fresh:
+        known = await read_facts(context, context.targets.app_hosts, fresh)
         await execute(_boot_plan(context, known, version), context)
 
 

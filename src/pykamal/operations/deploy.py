@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pykamal.events import RunFinished
-from pykamal.operations import accessory, build, facts, hooks, lock, planning, proxy_plan, prune, server
+from pykamal.operations import accessory, build, hooks, lock, planning, proxy_plan, prune, server
 from pykamal.operations.boot_plan import boot_phases, stale_tasks, tag_tasks
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
 from pykamal.operations.facts import HostFacts
 from pykamal.operations.plan import Phase, Plan
-from pykamal.operations.reading import read_facts
+from pykamal.operations.reading import read_facts, under_lock
 
 
 async def setup(context: Context, *, skip_push: bool = False, no_cache: bool = False) -> None:
@@ -21,11 +21,10 @@ async def setup(context: Context, *, skip_push: bool = False, no_cache: bool = F
     if context.settings.plan_only:
         await deploy(context, skip_push=skip_push, no_cache=no_cache, with_accessories=True)
         return
-    async with announced(context):
-        async with lock.held(context):
-            context.bus.say("Ensure Docker is installed...")
-            await server.install_docker(context)
-            await deploy(context, skip_push=skip_push, no_cache=no_cache, with_accessories=True)
+    async with announced(context), lock.held(context):
+        context.bus.say("Ensure Docker is installed...")
+        await server.install_docker(context)
+        await deploy(context, skip_push=skip_push, no_cache=no_cache, with_accessories=True)
 
 
 async def deploy(
@@ -53,16 +52,12 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
     started = time.monotonic()
     async with announced(context):
         await build.deliver(context, skip_push=skip_push, no_cache=no_cache)
-        async with lock.held(context, facts.reading(context.config)) as results:
-            first = context.targets.primary_host
-            known = {first: facts.parse(first, results)} if first is not None and results else {}
-            if await hooks.fire(context, "pre-deploy"):
-                known = {}
+        async with under_lock(context) as fresh:
+            hooked = await hooks.fire(context, "pre-deploy")
             if accessories:
                 await execute(proxy_only_plan(context, await read_facts(context, context.targets.hosts)), context)
                 await accessory.boot_all(context)
-                known = {}
-            known = await read_facts(context, context.targets.hosts, known)
+            known = await read_facts(context, context.targets.hosts, {} if hooked or accessories else fresh)
             await execute(release_plan(context, known, whole=whole), context)
     await hooks.fire(context, "post-deploy", extra={"KAMAL_RUNTIME": str(int(time.monotonic() - started))})
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 
 from pykamal.commands.command import Command
 from pykamal.commands.script import Script, Step, script
 from pykamal.events import HostResult
-from pykamal.operations import facts
+from pykamal.operations import facts, lock
 from pykamal.operations.context import Context
 from pykamal.operations.diagnosis import with_hint
 from pykamal.operations.executor import failed_step
@@ -30,6 +31,14 @@ async def read_facts(
         return facts.parse(host, await run_on(context, host, facts.reading(context.config)))
 
     return await on_each(hosts, read)
+
+
+@asynccontextmanager
+async def under_lock(context: Context) -> AsyncIterator[dict[str, HostFacts]]:
+    """Hold the deploy lock; the facts of its host, read in the exchange that took it, if that was just now."""
+    host = context.targets.primary_host
+    async with lock.held(context, facts.reading(context.config)) as results:
+        yield {host: facts.parse(host, results)} if host is not None and results else {}
 
 
 async def run_on(context: Context, host: str, steps: Script) -> list[StepResult]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 
 from pykamal.core.errors import KamalError
-from pykamal.operations import facts, hooks, lock, planning
+from pykamal.operations import hooks, planning
 from pykamal.operations.boot_plan import boot_phases, tag_tasks
 from pykamal.operations.context import Context
 from pykamal.operations.deploy import announced
 from pykamal.operations.executor import execute
 from pykamal.operations.facts import HostFacts
 from pykamal.operations.plan import Phase, Plan
-from pykamal.operations.reading import read_facts
+from pykamal.operations.reading import read_facts, under_lock
 
 
 async def rollback(context: Context, *, version: str) -> None:
@@ -25,10 +25,8 @@ async def rollback(context: Context, *, version: str) -> None:
         return
 
     started = time.monotonic()
-    async with announced(context), lock.held(context, facts.reading(context.config)) as results:
-        first = context.targets.primary_host
-        known = {first: facts.parse(first, results)} if first is not None and results else {}
-        known = await read_facts(context, context.targets.hosts, known)
+    async with announced(context), under_lock(context) as fresh:
+        known = await read_facts(context, context.targets.hosts, fresh)
         check_available(context, known, version)
         if await hooks.fire(context, "pre-deploy"):
             known = await read_facts(context, context.targets.hosts)
