@@ -11,9 +11,11 @@ from pykamal.cli.aliases import expand
 from pykamal.cli.operate import load, settings_of
 from pykamal.cli.parser import parse
 from pykamal.cli.table import COMMANDS, entry
-from pykamal.cli.terminal import ssh_arguments
+from pykamal.cli.terminal import become_ssh
 from pykamal.commands.command import command
 from pykamal.core.errors import SecretNotFound, UsageError
+from pykamal.core.sensitive import Sensitive
+from pykamal.events import Bus
 from pykamal.operations.context import Settings
 
 pytestmark = pytest.mark.unit
@@ -109,26 +111,20 @@ def test_aliases_are_split_like_a_shell_does(project: Path) -> None:
         expand("broken", [])
 
 
-def test_the_ssh_of_an_interactive_command(project: Path) -> None:
-    """The connection's options, a terminal, the host with user and port, the command (cli.md 7.1)."""
+def test_the_terminal_is_handed_to_ssh(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is replaced by the ssh of deploy.yml; the line that is logged hides secrets (cli.md 7.1)."""
     path = project / "config" / "deploy.yml"
-    path.write_text(CONFIG + "ssh: {user: deploy, proxy: jump, keys: [id], keys_only: true, config: false}\n")
+    path.write_text(CONFIG + "ssh: {user: deploy, proxy: jump}\n")
     config = load(parse(entry("config"), [])).config
-    assert ssh_arguments(config, "me@10.0.0.1:2222", command("docker", "exec", "-it", "a b", "sh")) == [
-        "ssh",
-        "-o",
-        "StrictHostKeyChecking=accept-new",
-        "-F",
-        "/dev/null",
-        "-J",
-        "root@jump",
-        "-i",
-        "id",
-        "-o",
-        "IdentitiesOnly=yes",
-        "-t",
-        "me@10.0.0.1",
-        "-p",
-        "2222",
-        "docker exec -it 'a b' sh",
-    ]
+    became: list[str] = []
+    shown: list[str] = []
+    monkeypatch.setattr("os.execvp", lambda program, arguments: became.extend(arguments))
+    bus = Bus(lambda event: shown.append(str(event)))
+
+    become_ssh(config, "me@10.0.0.1:2222", command("docker", "exec", "-it", "a b", Sensitive("hush")), bus)
+
+    assert became[:3] == ["ssh", "-J", "root@jump"]
+    assert became[-5:] == ["-t", "me@10.0.0.1", "-p", "2222", "docker exec -it 'a b' hush"]
+    assert len(shown) == 1
+    assert "hush" not in shown[0]
+    assert "[REDACTED]" in shown[0]
