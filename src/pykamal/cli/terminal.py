@@ -9,9 +9,8 @@ from typing import NoReturn
 
 from pykamal.commands import ssh_client
 from pykamal.commands.command import Command
-from pykamal.config.models import Config, Extension, HostKeyPolicy
+from pykamal.config.models import Config
 from pykamal.events import Bus
-from pykamal.transport.hosts import parse_host
 
 
 def become_ssh(config: Config, host: str, command: Command, bus: Bus) -> NoReturn:
@@ -24,16 +23,4 @@ def become_ssh(config: Config, host: str, command: Command, bus: Bus) -> NoRetur
 
 def ssh_arguments(config: Config, host: str, command: Command) -> list[str]:
     """`ssh` with what deploy.yml says of connections, the host and the command."""
-    address = parse_host(host)
-    program, *rest = ssh_client.interactive(config.ssh, address.name, command, user=address.user, port=address.port)
-    return [program, *_trust(config.extension), *rest]
-
-
-def _trust(extension: Extension) -> list[str]:
-    """The same trust as for the connections that we make: an interactive run must not accept what they refuse."""
-    from pykamal.transport.host_keys import PINNED_FILE  # with the SSH library, which few commands need this early
-
-    policy = extension.host_key_policy
-    words = ["-o", f"StrictHostKeyChecking={'accept-new' if policy is HostKeyPolicy.ACCEPT_NEW else 'yes'}"]
-    known_hosts = extension.known_hosts or (PINNED_FILE if policy is HostKeyPolicy.PINNED else None)
-    return words if known_hosts is None else [*words, "-o", f"UserKnownHostsFile={known_hosts}"]
+    return ssh_client.interactive(config.ssh, host, command, extension=config.extension)

@@ -13,7 +13,7 @@ from asyncssh import ConfigParseError
 from asyncssh.config import SSHClientConfig
 
 from pykamal.core.errors import ConfigurationError
-from pykamal.transport.hosts import HostAddress
+from pykamal.core.hosts import HostAddress
 
 DEFAULT_FILES: Final = ("~/.ssh/config", "/etc/ssh_config", "/etc/ssh/ssh_config", "./.ssh/config")
 

@@ -13,12 +13,12 @@ import asyncssh
 from pykamal.commands.ssh_client import proxy_arguments
 from pykamal.config.models import Extension, Ssh
 from pykamal.core.errors import AuthenticationRefused, ConnectionFailed, HostUnreachable
+from pykamal.core.hosts import HostAddress, parse_host, parse_jumps
 from pykamal.core.sensitive import Sensitive
-from pykamal.events import Bus, Connected
+from pykamal.events import Bus, Connected, Level
 from pykamal.transport.client_config import HostSettings, config_files, settings_for
 from pykamal.transport.dialing import Dialer
 from pykamal.transport.host_keys import HostKeyCheck, known_hosts_files
-from pykamal.transport.hosts import HostAddress, parse_host, parse_jumps
 from pykamal.transport.identities import Identities, Keyring, agent_socket
 from pykamal.transport.login import Client
 from pykamal.transport.ssh import SshSession
@@ -135,7 +135,6 @@ class Connector:
             target.port if settings.host_key_alias is None else asyncssh.DEFAULT_PORT,
             policy=self._extension.host_key_policy,
             files=known_hosts_files(self._extension, settings),
-            user=target.user or "",
         )
         agent_path = agent_socket(settings.identity_agent)
         identities = await self._keyring.identities(
@@ -155,6 +154,7 @@ class Connector:
             "agent_path": None,
             "agent_forwarding": agent_path if self._ssh.forward_agent and agent_path else False,
             "preferred_auth": ["publickey"],
+            "send_env": None,  # the operator's language is not the server's
             "gss_host": None,
             "gss_kex": False,
             "gss_auth": False,
@@ -171,12 +171,18 @@ class Connector:
             async with asyncio.timeout(LOGIN_SECONDS):
                 connection = await asyncssh.connect(settings.address, **options)
         except asyncssh.PermissionDenied as error:
-            check.remember()
+            self._remember(check)
             raise self._refused(target, identities, error) from error
         except (asyncssh.Error, OSError, TimeoutError) as error:
             raise check.refusal or _unreachable(target, error) from error
-        check.remember()
+        self._remember(check)
         return connection
+
+    def _remember(self, check: HostKeyCheck) -> None:
+        try:
+            check.remember()
+        except OSError as error:
+            self._bus.log(f"Could not add a host key to {error.filename}: {error.strerror}", Level.WARN)
 
     def _refused(self, target: _Target, identities: Identities, error: asyncssh.Error) -> AuthenticationRefused:
         tried = [f"tried {name}" for name in identities.tried] or ["no key to try"]

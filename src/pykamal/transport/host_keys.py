@@ -8,12 +8,11 @@ from typing import Final
 
 import asyncssh
 
+from pykamal.commands.ssh_client import PINNED_KNOWN_HOSTS
 from pykamal.config.models import Extension, HostKeyPolicy
 from pykamal.core.errors import ConnectionFailed, HostKeyChanged, HostKeyUnknown
 from pykamal.transport.client_config import HostSettings
 from pykamal.transport.known_hosts import Knowledge, add, fingerprint, host_name, look_up, negotiable
-
-PINNED_FILE: Final = ".kamal/known_hosts"
 
 _ALGORITHMS: Final = (
     "ssh-ed25519",
@@ -38,7 +37,7 @@ class KnownHostsFiles:
 def known_hosts_files(extension: Extension, settings: HostSettings) -> KnownHostsFiles:
     """The files of a policy. The client configuration may name the user's files unless deploy.yml does."""
     if extension.host_key_policy is HostKeyPolicy.PINNED:
-        return KnownHostsFiles((extension.known_hosts or PINNED_FILE,), None)
+        return KnownHostsFiles((extension.known_hosts or PINNED_KNOWN_HOSTS,), None)
     user_files = (extension.known_hosts,) if extension.known_hosts else settings.user_known_hosts
     accepts_new = extension.host_key_policy is HostKeyPolicy.ACCEPT_NEW
     return KnownHostsFiles(
@@ -52,18 +51,25 @@ class HostKeyCheck:
     `name` is the host as written in deploy.yml, for people; `host` and `port` are what known_hosts knows it by.
     """
 
-    def __init__(
-        self, name: str, host: str, port: int, *, policy: HostKeyPolicy, files: KnownHostsFiles, user: str
-    ) -> None:
+    def __init__(self, name: str, host: str, port: int, *, policy: HostKeyPolicy, files: KnownHostsFiles) -> None:
         self.refusal: ConnectionFailed | None = None
         self._name = name
         self._host = host
         self._port = port
         self._policy = policy
         self._files = files
-        self._user = user
-        self._knowledge: Knowledge = look_up(files.read, host, port)
+        self._knowledge = self._look_up()
         self._new_key: asyncssh.SSHKey | None = None
+
+    def _look_up(self) -> Knowledge:
+        try:
+            return look_up(self._files.read, self._host, self._port)
+        except OSError as error:
+            raise HostKeyUnknown(
+                f"Cannot see whether the host key of {self._name} is known: {error.filename}: {error.strerror}",
+                host=self._name,
+                hint="make that file readable, or name another one with x-pykamal/known_hosts in deploy.yml",
+            ) from error
 
     @property
     def algorithms(self) -> Sequence[str]:
@@ -74,7 +80,10 @@ class HostKeyCheck:
         return [*certified, *preferred, *(name for name in _ALGORITHMS if name not in preferred)]
 
     def remember(self) -> None:
-        """Add an accepted new key to known_hosts; call it once the host has proved that the key is its own."""
+        """Add an accepted new key to known_hosts; call it once the host has proved that the key is its own.
+
+        Raises `OSError` when the file cannot be written.
+        """
         if self._new_key is None or self._files.extended is None:
             return
         key = self._new_key

@@ -42,6 +42,7 @@ class SshSession:
         self._connection = connection
         self._host = host
         self._user = user
+        self._shown_user = None if "@" in host else user
         self._bus = bus
         self._channels = Channels(connection, host)
         self._channels.start_shell_ahead()
@@ -74,7 +75,7 @@ class SshSession:
         if not script.steps:
             return []
         self._exchanges += 1
-        reporter = StepReporter(self._bus, script, host=self._host, user=self._user, exchange=self._exchanges)
+        reporter = StepReporter(self._bus, script, host=self._host, user=self._shown_user, exchange=self._exchanges)
         async with self._channels.free:
             results = await self._exchange(script, reporter)
         if check and not results[-1].ok and not results[-1].step.command.may_fail:
@@ -90,7 +91,7 @@ class SshSession:
         self._exchanges += 1
         line = files.upload_target(path, f"{mode:04o}", size=len(content))
         upload = script(Step(f"upload {path}", line))
-        reporter = StepReporter(self._bus, upload, host=self._host, user=self._user, exchange=self._exchanges)
+        reporter = StepReporter(self._bus, upload, host=self._host, user=self._shown_user, exchange=self._exchanges)
         printed: dict[Stream, bytearray] = {stream: bytearray() for stream in Stream}
         started = time.monotonic()
         reporter.began(0)
