@@ -15,11 +15,10 @@ import pytest
 
 from pykamal.sandbox.host import Host
 from pykamal.sandbox.paths import home
-from pykamal.sandbox.sandbox import Sandbox, default_images
+from pykamal.sandbox.sandbox import Sandbox
 from tests.e2e.application import Application
 
 PREFIX = "test-"
-PROXY_IMAGE = "basecamp/kamal-proxy"
 
 
 @pytest.fixture(scope="session")
@@ -64,10 +63,6 @@ def reset(sandbox: Sandbox) -> list[Host]:
     sandbox.start_registry()
     with ThreadPoolExecutor(len(hosts)) as pool:
         list(pool.map(Host.reset, hosts))
-    # `kamal remove` takes the proxy's image away, and no image registry is in reach to bring it back.
-    if any(PROXY_IMAGE not in host.docker("image", "ls", "--format", "{{.Repository}}") for host in hosts):
-        for image in default_images():
-            sandbox.load_image(image)
     return hosts
 
 

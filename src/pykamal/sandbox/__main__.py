@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pykamal.core.errors import KamalError
 from pykamal.sandbox.paths import DEFAULT_NAME
-from pykamal.sandbox.sandbox import Sandbox
+from pykamal.sandbox.sandbox import PROVIDERS, Sandbox, choose_provider
 
 
 def main(arguments: list[str]) -> int:
@@ -18,6 +18,7 @@ def main(arguments: list[str]) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     up = verbs.add_parser("up")
     up.add_argument("--hosts", type=int, default=2)
+    up.add_argument("--provider", choices=sorted(PROVIDERS))
     verbs.add_parser("status")
     verbs.add_parser("down")
     ssh = verbs.add_parser("ssh")
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
 
 def _run(sandbox: Sandbox, options: argparse.Namespace) -> int:
     if options.verb == "up":
-        made = sandbox.up(hosts=options.hosts, say=print)
+        made = sandbox.up(hosts=options.hosts, provider=choose_provider(options.provider), say=print)
         print("up" if made else f"The sandbox {sandbox.name} is up already")
         for file in sandbox.copy_project(Path.cwd()):
             print(f"wrote {file}")

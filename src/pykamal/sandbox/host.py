@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import init, processes
+from pykamal.sandbox import init, processes, project
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal, Machine
 from pykamal.sandbox.provider import Entrance, Provider
@@ -101,7 +101,7 @@ class Host:
         self.start_sshd()
 
     def restore_host_key(self) -> None:
-        original = (self._folder / "ssh_host_ed25519_key").read_text()
+        original = project.server_keys(self._journal.paths, self._machine)["host_key"]
         if self.read(HOST_KEY) != original:
             self.write(HOST_KEY, original, mode=0o600)
             self.stop_sshd()
@@ -214,17 +214,19 @@ class Host:
             networks = [found["Id"] for found in engine.networks() if found["Name"] not in OWN_NETWORKS]
             list(pool.map(engine.remove_network, networks))
             list(pool.map(lambda found: engine.remove_volume(found["Name"]), engine.volumes()))
-        kept = json.loads((self._folder / KEPT_IMAGES).read_text())
-        for tag in {tag for image in engine.images() for tag in image["RepoTags"] or [image["Id"]]}:
-            if tag not in kept:
-                engine.remove_image(tag)
+        kept = set(json.loads((self._folder / KEPT_IMAGES).read_text()))
+        found = self._images()
+        for tag in found - kept:
+            engine.remove_image(tag)
+        if any(not tag.startswith("sha256:") for tag in kept - found):
+            for archive in sorted(self._journal.paths.images.iterdir()):
+                engine.load(archive)
         leavings = ["/root/.kamal", "/root/.docker", "/root/.cache"]
         self.run(["sh", "-c", 'rm -rf "$@" /home/*/.kamal /home/*/.docker', "rm", *leavings])
 
     def keep_images(self) -> None:
         """Let `reset` keep the images that are there now."""
-        tags = sorted(tag for image in self.engine.images() for tag in image["RepoTags"] or [image["Id"]])
-        (self._folder / KEPT_IMAGES).write_text(json.dumps(tags))
+        (self._folder / KEPT_IMAGES).write_text(json.dumps(sorted(self._images())))
 
     def wait_for_port(self, port: int, *, open_: bool = True, timeout_seconds: float = 10.0) -> None:
         deadline = time.monotonic() + timeout_seconds
@@ -233,6 +235,10 @@ class Host:
                 state = "closed" if open_ else "open"
                 raise SandboxError(f"Port {port} stays {state}", host=self.name)
             time.sleep(0.01)
+
+    def _images(self) -> set[str]:
+        """Every tag; the identifiers of images without one."""
+        return {tag for image in self.engine.images() for tag in image["RepoTags"] or [image["Id"]]}
 
     def _port_is_open(self, port: int) -> bool:
         try:

@@ -1,7 +1,8 @@
 """Process 1 of a sandbox machine: makes its file system, starts its services, collects their remains.
 
 It runs as a script of its own (`python -I -S init.py SPEC.json`), already inside new network, mount, pid and host name
-namespaces, and imports nothing of ours. When it ends, the kernel ends everything else in there.
+namespaces, and imports nothing of ours. When it ends, the kernel ends everything else in there. In a container, which
+has a file system of its own already, `stage` is null.
 """
 
 from __future__ import annotations
@@ -56,10 +57,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def main(spec_path: str) -> None:
     spec = json.loads(Path(spec_path).read_text())
-    Path(spec["pid_file"]).write_text(str(Path("/proc/self").readlink()))  # the pid as the machine outside sees it
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    socket.sethostname(spec["hostname"])
-    make_file_system(spec)
+    if spec["stage"] is not None:
+        Path(spec["pid_file"]).write_text(str(Path("/proc/self").readlink()))  # the pid as the machine outside sees it
+        socket.sethostname(spec["hostname"])
+        make_file_system(spec)
+        write_names(spec)
     write_settings(spec)
     start_services(spec)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -98,10 +101,13 @@ def make_file_system(spec: dict[str, Any]) -> None:
     Path("/run/.machine").rmdir()
 
 
-def write_settings(spec: dict[str, Any]) -> None:
+def write_names(spec: dict[str, Any]) -> None:
     write("/etc/hostname", spec["hostname"] + "\n")
     write("/etc/hosts", f"127.0.0.1 localhost\n{spec['address']} {spec['hostname']}\n")
     write("/etc/resolv.conf", "nameserver 127.0.0.1\n")  # nothing outside is reachable from here
+
+
+def write_settings(spec: dict[str, Any]) -> None:
     write("/run/docker/containerd/config.toml", CONTAINERD_CONFIGURATION)
     shutil.rmtree("/etc/docker", ignore_errors=True)  # the machine's own daemon.json is not this engine's
     for client in ("/usr/local/bin/docker", "/usr/local/sbin/docker"):
@@ -119,12 +125,12 @@ def write_ssh_settings(ssh: dict[str, Any]) -> None:
 
 
 def start_services(spec: dict[str, Any]) -> None:
+    Path("/var/log/sandbox").mkdir(parents=True, exist_ok=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     if spec["ssh"]:
         subprocess.run(SSHD, check=True)
-    port = spec["registry_port"]
-    listen = f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork"
-    start(["socat", listen, "UNIX-CONNECT:/run/sandbox/registry.sock"], "registry-door")
+    listen = f"TCP-LISTEN:{spec['registry_port']},bind=127.0.0.1,reuseaddr,fork"
+    start(["socat", listen, spec["registry"]], "registry-door")
     start_engine(spec["engine_arguments"])
 
 

@@ -17,10 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import init, network, processes, registry, seeds
+from pykamal.sandbox import init, network, processes, project, registry, seeds
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal, Machine, Manifest, boot_identifier
-from pykamal.sandbox.paths import Paths, home
+from pykamal.sandbox.paths import Paths, cache, home
 from pykamal.sandbox.provider import Say
 from pykamal.sandbox.python_image import REPOSITORY
 
@@ -62,6 +62,7 @@ class NamespaceProvider:
         network.make_bridge(manifest)
         with ThreadPoolExecutor(8) as pool:
             if known:
+                seed.plant_archive(paths.images)
                 seed.plant_registry(paths.registry / "storage")
                 for _ in pool.map(lambda machine: _plant(seed, journal, machine), manifest.machines):
                     pass
@@ -113,6 +114,15 @@ class NamespaceProvider:
         if not alive[registry.DOOR_ROLE]:
             registry.start_door(journal)
         registry.wait(journal.paths)
+
+    def default_images(self, say: Say) -> list[Path]:
+        from pykamal.proxy.errors import ProxyError
+        from pykamal.proxy.image import build_image
+
+        try:
+            return [build_image(cache() / "proxy", say)]
+        except ProxyError as error:
+            raise SandboxError(f"The proxy's image cannot be built: {error}") from error
 
     def environment(self, paths: Paths) -> dict[str, str]:
         return {"DOCKER_HOST": f"unix://{paths.workstation_socket}"}
@@ -177,13 +187,9 @@ def _specification(manifest: Manifest, paths: Paths, machine: Machine) -> dict[s
             [str(paths.shared), "/run/sandbox"],
         ],
         "registry_port": manifest.registry_port,
+        "registry": "UNIX-CONNECT:/run/sandbox/registry.sock",
         "engine_arguments": [*sockets, "--cgroup-parent", f"/{_cgroup(manifest, machine)}"],
-        "ssh": {
-            "host_key": (folder / "ssh_host_ed25519_key").read_text(),
-            "authorized_key": paths.private_key.with_suffix(".pub").read_text(),
-        }
-        if is_host
-        else None,
+        "ssh": project.server_keys(paths, machine) if is_host else None,
     }
 
 

@@ -16,8 +16,16 @@ NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
 def home() -> Path:
-    """The folder that holds every sandbox of this machine; `PYKAMAL_SANDBOX_HOME` moves it."""
-    return Path(os.environ.get("PYKAMAL_SANDBOX_HOME") or DEFAULT_HOME)
+    """The folder that holds the sandboxes: the machine's for root, the user's own otherwise.
+
+    `PYKAMAL_SANDBOX_HOME` moves it.
+    """
+    if chosen := os.environ.get("PYKAMAL_SANDBOX_HOME"):
+        return Path(chosen)
+    if os.geteuid() == 0:
+        return DEFAULT_HOME
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "pykamal-sandbox"
 
 
 def cache() -> Path:
@@ -39,7 +47,9 @@ class Paths:
                 f"{name!r} cannot name a sandbox",
                 hint="Use lower-case letters, digits and dashes, at most 31, beginning with a letter.",
             )
-        return cls(name=name, root=home() / name)
+        own = home() / name
+        of_root = DEFAULT_HOME / name  # brought up through sudo, used without
+        return cls(name=name, root=of_root if not own.exists() and of_root.exists() else own)
 
     @property
     def manifest(self) -> Path:
@@ -81,6 +91,11 @@ class Paths:
     @property
     def docker_config(self) -> Path:
         return self.root / "docker-config"
+
+    @property
+    def images(self) -> Path:
+        """The docker-archives that every host has from the beginning."""
+        return self.root / "images"
 
     @property
     def project(self) -> Path:

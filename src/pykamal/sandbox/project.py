@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -89,6 +90,14 @@ def make_keys(manifest: Manifest, paths: Paths) -> None:
     )
 
 
+def server_keys(paths: Paths, host: Machine) -> dict[str, str]:
+    """What a host's sshd needs: its own private key, and the operator's public one."""
+    return {
+        "host_key": _host_key(paths, host).read_text(),
+        "authorized_key": paths.private_key.with_suffix(".pub").read_text(),
+    }
+
+
 def write_project(manifest: Manifest, paths: Paths) -> None:
     """`config/deploy.yml` and `.kamal/secrets` for the sandbox, in its own folder. Ruby Kamal reads them too."""
     (paths.project / "config").mkdir(parents=True, exist_ok=True)
@@ -113,6 +122,9 @@ def write_project(manifest: Manifest, paths: Paths) -> None:
     secrets.touch(mode=0o600)
     secrets.write_text(SECRETS.format(password_variable=PASSWORD_VARIABLE, password=manifest.registry_password))
     paths.docker_config.mkdir(exist_ok=True)
+    plugins = Path.home() / ".docker" / "cli-plugins"
+    settings = {"cliPluginsExtraDirs": [str(plugins)]} if plugins.is_dir() else {}
+    (paths.docker_config / "config.json").write_text(json.dumps(settings))
     folders = (paths.ssh, paths.project, paths.docker_config)
     socket = [paths.workstation_socket] if paths.workstation_socket.exists() else []
     inside = [path for folder in folders for path in folder.rglob("*")]
@@ -147,11 +159,14 @@ def environment(manifest: Manifest, paths: Paths) -> dict[str, str]:
 
 
 def _host_line(paths: Paths, host: Machine) -> str:
-    folder = paths.host(host.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    public = _make_key(folder / "ssh_host_ed25519_key", host.name)
+    paths.host(host.name).mkdir(parents=True, exist_ok=True)
+    public = _make_key(_host_key(paths, host), host.name)
     kind, key = public.split()[:2]
     return f"{host.address} {kind} {key}\n"
+
+
+def _host_key(paths: Paths, host: Machine) -> Path:
+    return paths.host(host.name) / "ssh_host_ed25519_key"
 
 
 def _make_key(path: Path, comment: str) -> str:

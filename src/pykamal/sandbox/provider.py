@@ -45,6 +45,9 @@ class Provider(Protocol):
     def start_registry(self, journal: Journal) -> None:
         """Start it unless it runs; return when it answers."""
 
+    def default_images(self, say: Say) -> list[Path]:
+        """What hosts have before anything is deployed: the proxy's image, built from Debian packages the first time."""
+
     def environment(self, paths: Paths) -> dict[str, str]:
         """What a Docker client on this machine needs to reach the engine that builds images."""
 

@@ -12,6 +12,7 @@ import json
 import platform
 import re
 import shutil
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -157,3 +158,9 @@ def _link(archive: tarfile.TarFile, name: str, target: str) -> None:
     entry = tarfile.TarInfo(name)
     entry.type, entry.linkname = tarfile.SYMTYPE, target
     archive.addfile(entry)
+
+
+if __name__ == "__main__":
+    image = PythonImage()
+    image.write(Path(sys.argv[1]))
+    print(image.version)

@@ -6,8 +6,10 @@ TLS, so that no engine needs a daemon.json, and one reference names an image eve
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
+from pathlib import Path
 
 from pykamal.core.errors import SandboxError
 from pykamal.sandbox import processes
@@ -21,7 +23,8 @@ DOOR_ROLE = "registry door"
 
 def start(journal: Journal) -> None:
     """Start the registry and the operator's door to it; both are written down."""
-    _write_settings(journal.manifest, journal.paths)
+    listen = {"addr": str(journal.paths.registry_socket), "net": "unix"}
+    write_settings(journal.manifest, journal.paths, folder=journal.paths.registry, listen=listen)
     start_server(journal)
     start_door(journal)
 
@@ -59,9 +62,21 @@ def wait(paths: Paths, *, timeout_seconds: float = 10.0) -> None:
             return
 
 
-def _write_settings(manifest: Manifest, paths: Paths) -> None:
-    paths.registry.mkdir(parents=True, exist_ok=True)
-    (paths.registry / "storage").mkdir(exist_ok=True)
+def answers(manifest: Manifest) -> bool:
+    """Whether the registry is behind its port on this machine; it asks for the password then."""
+    connection = http.client.HTTPConnection("127.0.0.1", manifest.registry_port, timeout=2)
+    try:
+        connection.request("GET", "/v2/")
+        return connection.getresponse().status == http.HTTPStatus.UNAUTHORIZED
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def write_settings(manifest: Manifest, paths: Paths, *, folder: Path, listen: dict[str, str]) -> None:
+    """The registry's settings and password file. `folder` is where it sees its own folder, `listen` its `http` keys."""
+    (paths.registry / "storage").mkdir(parents=True, exist_ok=True)
     # A cost of 4 rounds: the registry checks the password at every request, and it guards nothing but this machine.
     name, password = manifest.registry_username, manifest.registry_password
     line = processes.run(["htpasswd", "-niB", "-C", "4", name], stdin=password)
@@ -69,11 +84,8 @@ def _write_settings(manifest: Manifest, paths: Paths) -> None:
     settings = {
         "version": 0.1,
         "log": {"level": "info", "accesslog": {"disabled": False}},
-        "storage": {
-            "filesystem": {"rootdirectory": str(paths.registry / "storage")},
-            "delete": {"enabled": True},
-        },
-        "http": {"addr": str(paths.registry_socket), "net": "unix", "secret": manifest.token},
-        "auth": {"htpasswd": {"realm": "sandbox", "path": str(paths.registry / "htpasswd")}},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "storage")}, "delete": {"enabled": True}},
+        "http": {**listen, "secret": manifest.token},
+        "auth": {"htpasswd": {"realm": "sandbox", "path": str(folder / "htpasswd")}},
     }
     (paths.registry / "config.yml").write_text(json.dumps(settings, indent=2))  # JSON is YAML

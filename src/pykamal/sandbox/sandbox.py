@@ -16,15 +16,16 @@ from pathlib import Path
 
 from pykamal.core.errors import SandboxError
 from pykamal.sandbox import network, project
+from pykamal.sandbox.containers import ContainerProvider
 from pykamal.sandbox.host import Host
 from pykamal.sandbox.manifest import Journal, Machine, Manifest, boot_identifier, load
 from pykamal.sandbox.namespaces import NamespaceProvider
-from pykamal.sandbox.paths import DEFAULT_NAME, Paths, cache, home
+from pykamal.sandbox.paths import DEFAULT_NAME, Paths, home
 from pykamal.sandbox.provider import Provider, Say
 
 WORKSTATION = "workstation"
 MOST_HOSTS = 50
-PROVIDERS: dict[str, type[Provider]] = {NamespaceProvider.name: NamespaceProvider}
+PROVIDERS: dict[str, type[Provider]] = {"namespaces": NamespaceProvider, "containers": ContainerProvider}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +39,6 @@ class Status:
     addresses: dict[str, str]
     registry: str
     project: Path
-
-
-def default_images(say: Say = lambda _: None) -> list[Path]:
-    """What hosts have before anything is deployed: the proxy's image, built from Debian packages the first time."""
-    from pykamal.proxy.errors import ProxyError
-    from pykamal.proxy.image import build_image
-
-    try:
-        return [build_image(cache() / "proxy", say)]
-    except ProxyError as error:
-        raise SandboxError(f"The proxy's image cannot be built: {error}") from error
 
 
 class Sandbox:
@@ -88,7 +78,7 @@ class Sandbox:
             if found is not None:
                 say("removing what is left of an earlier one")
                 self._remove(found)
-            archives = default_images(say) if images is None else images
+            archives = chosen.default_images(say) if images is None else images
             with _machine_wide_lock():
                 journal = Journal(self._plan(hosts, chosen.name), self.paths)
                 journal.manifest.save(self.paths)
@@ -197,11 +187,13 @@ class Sandbox:
         return reference
 
     def load_image(self, tar: Path) -> None:
-        """Load a docker-archive on every host, at once."""
+        """Load a docker-archive on every host, at once. It is there after a reset, too."""
 
         def load_on(host: Host) -> None:
             host.engine.load(tar)
             host.keep_images()
+
+        self._keep_archive(tar)
 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(load_on, self.hosts))
@@ -248,12 +240,20 @@ class Sandbox:
     def _make(self, journal: Journal, images: Sequence[Path], say: Say) -> None:
         provider = _provider_of(journal.manifest)
         project.make_keys(journal.manifest, self.paths)
+        self.paths.images.mkdir(exist_ok=True)
+        for image in images:
+            self._keep_archive(image)
         provider.make(journal, images, say)
         for machine in journal.manifest.hosts:
             host = Host(journal, provider, machine)
             host.wait_for_port(22)
             host.keep_images()
         project.write_project(journal.manifest, self.paths)
+
+    def _keep_archive(self, tar: Path) -> None:
+        kept = self.paths.images / tar.name
+        if not kept.exists():
+            shutil.copyfile(tar, kept)
 
     def _remove(self, found: Manifest) -> None:
         _provider_of(found).remove(found, self.paths)
@@ -276,9 +276,26 @@ class Sandbox:
             yield
 
 
-def choose_provider() -> Provider:
-    """Namespaces: the one that needs no image."""
-    return NamespaceProvider()
+def choose_provider(name: str | None = None) -> Provider:
+    """The provider of that name; without one namespaces, or containers where those are not permitted and Docker runs.
+
+    Raises SandboxError when neither can work.
+    """
+    if name is not None:
+        return PROVIDERS[name]()
+    provider = NamespaceProvider()
+    try:
+        provider.require()
+    except SandboxError as error:
+        containers = ContainerProvider()
+        try:
+            containers.require()
+        except SandboxError as other:
+            raise SandboxError(
+                error.message, details=(*error.details, f"Nor can it use Docker: {other.message}"), hint=error.hint
+            ) from error
+        return containers
+    return provider
 
 
 def _provider_of(manifest: Manifest) -> Provider:

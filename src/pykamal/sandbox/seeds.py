@@ -20,8 +20,9 @@ from pykamal.sandbox.manifest import Journal
 from pykamal.sandbox.paths import Paths, cache
 from pykamal.sandbox.python_image import REPOSITORY, PythonImage
 
-LAYOUT = "1"  # raise it when the contents of a seed folder change
+LAYOUT = "2"  # raise it when the contents of a seed folder change
 ENGINE_PARTS = ("image", "overlay2")
+PYTHON_ARCHIVE = "python.tar"
 KEPT_SEEDS = 3
 
 
@@ -42,6 +43,9 @@ class Seed:
         for part in ENGINE_PARTS:
             _link_tree(self.folder / "engine" / part, data_root / part)
         _move_layers(data_root, f"{registry_server}/{REPOSITORY}")
+
+    def plant_archive(self, folder: Path) -> None:
+        (folder / PYTHON_ARCHIVE).hardlink_to(self.folder / PYTHON_ARCHIVE)
 
     def plant_registry(self, storage: Path) -> None:
         storage.parent.mkdir(parents=True, exist_ok=True)
@@ -68,11 +72,10 @@ def make_seed(
     """
     manifest, paths = journal.manifest, journal.paths
     python = PythonImage()
-    archive = paths.root / "python.tar"
+    archive = paths.images / PYTHON_ARCHIVE
     say(f"building the base image {python.reference} from this machine's Python")
     python.write(archive)
     engine.load(archive)
-    archive.unlink()
     repository = f"{manifest.registry_server}/{REPOSITORY}"
     engine.tag(python.reference, repository, python.version)
     engine.push(
@@ -95,6 +98,7 @@ def _keep(seed: Seed, paths: Paths) -> None:
     for part in ENGINE_PARTS:
         _link_tree(paths.host("workstation") / "docker" / part, draft / "engine" / part)
     _link_tree(paths.registry / "storage", draft / "registry")
+    (draft / PYTHON_ARCHIVE).hardlink_to(paths.images / PYTHON_ARCHIVE)
     try:
         draft.rename(seed.folder)
     except OSError:  # another sandbox was quicker
