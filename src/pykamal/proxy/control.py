@@ -19,7 +19,8 @@ from pykamal.proxy.operations import perform
 from pykamal.proxy.registry import Registry
 from pykamal.proxy.state import StateFile, service_of
 
-REFRESH_S = 5.0
+REFRESH_S = 1.0
+REFRESH_FOR_EACH_TARGET_S = 0.01
 SUSPECTS_S = 0.5
 FIRST_LOOK_UP_S = 3.0
 LINE_LIMIT_BYTES = 16 * 1024 * 1024
@@ -132,7 +133,8 @@ async def _answer(registry: Registry, line: bytes) -> dict[str, str]:
 
 async def _keep_addresses(registry: Registry) -> None:
     while True:
-        await asyncio.sleep(REFRESH_S)
+        count = sum(1 for _ in registry.installed_targets())
+        await asyncio.sleep(max(REFRESH_S, count * REFRESH_FOR_EACH_TARGET_S))
         await _look_up_again(registry, None)
 
 

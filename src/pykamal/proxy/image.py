@@ -65,9 +65,9 @@ def build_image(cache_dir: Path, log: Log) -> Path:
         program = Path(workspace, "program")
         _lay_out_program(program, base)
         layer = Path(workspace, "program.tar")
-        _write_layer(layer, program)
+        write_layer(layer, program)
         unfinished = Path(workspace, "image.tar")
-        _write_image(unfinished, [base, layer])
+        write_image(unfinished, [base, layer])
         unfinished.replace(image)
     log(f"proxy image built: {image} ({image.stat().st_size >> 20} MB)")
     return image
@@ -84,7 +84,7 @@ def _base_layer(cache_dir: Path, log: Log) -> Path:
         root = Path(workspace, "root")
         unpack(fetch_packages(Path(workspace)), root)
         unfinished = Path(workspace, "base.tar")
-        _write_layer(unfinished, root, base_files())
+        write_layer(unfinished, root, base_files())
         unfinished.replace(layer)
     return layer
 
@@ -92,7 +92,7 @@ def _base_layer(cache_dir: Path, log: Log) -> Path:
 def _lay_out_program(directory: Path, base: Path) -> None:
     """The files of the top layer, compiled by the image's own interpreter."""
     package = directory / PROGRAM_DIRECTORY / "pykamal"
-    for source in _sources():
+    for source in program_sources():
         copy = package / source.relative_to(_PACKAGE.parent)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy)
@@ -112,7 +112,8 @@ def compile_tree(root: Path, directory: Path, below: str) -> None:
     subprocess.run([*command.argv, *arguments, str(directory / below)], check=True, env=command.environment)
 
 
-def _sources() -> list[Path]:
+def program_sources() -> list[Path]:
+    """What of this package goes into the image."""
     files = [_PACKAGE.parent / "__init__.py", *_PACKAGE.rglob("*")]
     kept = (file for file in files if file.is_file() and "__pycache__" not in file.parts)
     return sorted(file for file in kept if file.name not in _LEFT_OUT)
@@ -120,7 +121,7 @@ def _sources() -> list[Path]:
 
 def _source_digests() -> Iterator[str]:
     yield hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    for source in _sources():
+    for source in program_sources():
         yield f"{source.relative_to(_PACKAGE.parent)} {hashlib.sha256(source.read_bytes()).hexdigest()}"
 
 
@@ -128,7 +129,7 @@ def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _write_layer(layer: Path, root: Path, extra: Iterable[tuple[tarfile.TarInfo, bytes]] = ()) -> None:
+def write_layer(layer: Path, root: Path, extra: Iterable[tuple[tarfile.TarInfo, bytes]] = ()) -> None:
     """A layer from a directory tree: sorted, owned by root (what lies below HOME by the proxy's user), dateless."""
     with tarfile.open(layer, "w", format=tarfile.PAX_FORMAT) as archive:
         for path in sorted(root.rglob("*")):
@@ -147,7 +148,8 @@ def _write_layer(layer: Path, root: Path, extra: Iterable[tuple[tarfile.TarInfo,
             archive.addfile(info, io.BytesIO(content))
 
 
-def _write_image(image: Path, layers: list[Path]) -> None:
+def write_image(image: Path, layers: list[Path]) -> None:
+    """The archive that `docker load` reads: layers, configuration and manifest."""
     digests = [_file_digest(layer) for layer in layers]
     config = {
         "architecture": architecture(),

@@ -1,0 +1,98 @@
+"""The state file's record of a service, and what comes back from it (spec/proxy.md 4)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pykamal.proxy.durations import SECOND
+from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.options import HealthCheckOptions, ServiceOptions, TargetOptions
+from pykamal.proxy.services import Pause, Service, Split
+from pykamal.proxy.state import StateFile, record_of, service_of
+from pykamal.proxy.targets import TargetSet
+
+pytestmark = pytest.mark.unit
+
+names = st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True)
+hosts = st.lists(st.from_regex(r"(\*\.)?[a-z]{1,8}\.com", fullmatch=True), max_size=3).map(tuple)
+addresses = st.lists(st.from_regex(r"[a-z0-9]{2,12}:[1-9][0-9]{1,3}", fullmatch=True), min_size=1, max_size=3)
+
+services = st.builds(
+    Service,
+    name=names,
+    options=st.builds(
+        ServiceOptions,
+        hosts=hosts.map(lambda found: found or ("",)),
+        path_prefixes=st.sampled_from([("/",), ("/api", "/v2")]),
+        strip_prefix=st.booleans(),
+        tls_redirect=st.booleans(),
+        writer_affinity_timeout=st.integers(0, 10 * SECOND),
+        exclude_metrics_paths=st.sampled_from([(), ("/up",)]),
+        client_ip_header=st.sampled_from(["", "X-Client"]),
+    ),
+    target_options=st.builds(
+        TargetOptions,
+        health_check_config=st.builds(HealthCheckOptions, port=st.integers(0, 65535), host=st.just("h")),
+        buffer_requests=st.booleans(),
+        max_request_body_size=st.integers(0, 2**40),
+        log_request_headers=st.sampled_from([(), ("A", "B")]),
+        forward_headers=st.booleans(),
+    ),
+    active=addresses.map(TargetSet),
+    rollout=st.none() | addresses.map(TargetSet),
+    pause=st.builds(Pause, state=st.sampled_from(["running", "paused", "stopped"]), fail_after=st.integers(0, SECOND)),
+    split=st.none() | st.builds(Split, percentage=st.integers(0, 100), allowlist=st.sampled_from([(), ("vip",)])),
+)
+
+
+@given(services)
+def test_a_record_gives_the_same_service_back(service: Service) -> None:
+    """Through JSON and back, options, targets, pause and split are unchanged."""
+    restored = service_of(json.loads(json.dumps(record_of(service))))
+    assert record_of(restored) == record_of(service)
+    assert (restored.options, restored.target_options) == (service.options, service.target_options)
+    assert all(target.state == "healthy" for target in restored.active.targets)
+
+
+def test_empty_lists_are_null_where_the_reference_writes_null() -> None:
+    """`exclude_metrics_paths` and the log headers; never hosts or targets."""
+    record = record_of(Service("s", ServiceOptions(), TargetOptions(), TargetSet(["web:80"])))
+    assert record["options"]["exclude_metrics_paths"] is None
+    assert record["target_options"]["log_request_headers"] is None
+    assert record["options"]["hosts"] == [""]
+    assert record["active_readers"] == []
+    assert record["rollout_controller"] is None
+
+
+def test_the_split_point_is_a_fraction_of_the_hash_space() -> None:
+    """30 percent is 1288490188.5, as in the example of section 4."""
+    service = Service("s", ServiceOptions(), TargetOptions(), TargetSet(["web:80"]), split=Split(30, ("vip",)))
+    assert record_of(service)["rollout_controller"] == {
+        "percentage": 30,
+        "percentage_split_point": 1288490188.5,
+        "allowlist": ["vip"],
+    }
+
+
+@pytest.mark.parametrize("record", [{}, {"name": "s"}, {"name": "s", "active_targets": ["http://x"]}])
+def test_a_record_that_cannot_be_served_is_an_error(record: dict[str, Any]) -> None:
+    """The caller keeps such a record aside instead of starting without any service (D3)."""
+    with pytest.raises((ProxyError, LookupError, TypeError, ValueError)):
+        service_of(record)
+
+
+def test_unusable_records_stay_in_the_file(tmp_path: Path) -> None:
+    """They are written back as they were, until a service of that name exists again."""
+    file = StateFile(tmp_path / "state")
+    file.unusable["bad"] = {"name": "bad", "anything": 1}
+    file.write([])
+    assert file.read() == [{"name": "bad", "anything": 1}]
+    file.write([Service("bad", ServiceOptions(), TargetOptions(), TargetSet(["web:80"]))])
+    assert [record["name"] for record in file.read() or []] == ["bad"]
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
