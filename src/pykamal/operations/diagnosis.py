@@ -3,41 +3,66 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pykamal.core.errors import CommandFailed, KamalError
+from pykamal.commands.proxy import ENDPOINT_MISSING_STATUS
+from pykamal.core.errors import BootError, KamalError
 from pykamal.transport.session import StepResult
 
 LOG_LINES = 20
+HINT_LINES = 10
 
 _PORT_TAKEN = "another program on the host has the port: stop it, or set proxy/run/http_port and https_port"
+_CREDENTIALS = "the registry refused the credentials: check registry/username and registry/password"
+_REGISTRY_SILENT = "the registry does not answer: see whether it is up, and registry/server in deploy.yml"
 _NO_DOCKER = "Docker is not installed there: run kamal server bootstrap, or kamal setup"
 
 
-def explained(error: KamalError, failure: StepResult, evidence: Sequence[StepResult]) -> KamalError:
-    """The same error with the container's state and last log lines, and the likely cause as its hint.
+def explained(failure: StepResult, host: str, evidence: Sequence[StepResult]) -> KamalError:
+    """A failed step as an error with the container's state and last log lines, and the likely cause as its hint.
 
     `evidence` is the result of `pykamal.commands.app.container_state`.
     """
+    error = error_of(failure, host)
     lines = evidence[0].stdout.splitlines() if evidence else []
     container = _container(lines)
-    details = list(error.details)
     if container is not None:
-        details.append(f"container: {container.described}")
-        details += ["last log lines:", *(f"  {line}" for line in lines[1:][-LOG_LINES:])] if lines[1:] else []
-    error.details = tuple(details)
-    error.hint = error.hint or (container.hint if container is not None else None)
-    error.hint = error.hint or hint_of(failure.stdout, failure.stderr)
+        logged = ["last log lines:", *(f"  {line}" for line in lines[1:][-LOG_LINES:])] if lines[1:] else []
+        error.details = (*error.details, f"container: {container.described}", *logged)
+        error.hint = container.hint or error.hint
     return error
 
 
-def with_hint(failure: StepResult, host: str) -> CommandFailed:
-    """A failed command as an error with the hint that its output suggests."""
+def failed_step(results: Sequence[StepResult]) -> StepResult | None:
+    """The step that ended a script before its time, if any."""
+    if results and not results[-1].ok and not results[-1].step.command.may_fail:
+        return results[-1]
+    return None
+
+
+def error_of(failure: StepResult, host: str) -> KamalError:
+    """A failed step as an error, with the hint that its output suggests.
+
+    `BootError` where the proxy was to be told of a container that is not there (spec/cli.md 13.5.1, step 8).
+    """
     error = failure.failure(host)
+    missing = _ENDPOINT_MISSING.search(failure.stderr) if failure.exit_status == ENDPOINT_MISSING_STATUS else None
+    if missing is not None:
+        return BootError(
+            f"Failed to get endpoint for {missing['name']} on {host}, did the container boot?",
+            host=host,
+            details=error.details,
+            hint="there is no container to route to: see `kamal app containers` (`kamal accessory details all`), "
+            "then boot it anew",
+        )
     error.hint = hint_of(failure.stdout, failure.stderr)
     return error
+
+
+_ENDPOINT_MISSING = re.compile(r"Failed to get endpoint for (?P<name>.+), did the container boot\?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +109,31 @@ def _container(lines: Sequence[str]) -> _Container | None:
 _HINTS = {
     "target failed to become healthy": "the app runs but its health check does not answer 2xx in time: check "
     "proxy/app_port and proxy/healthcheck/path, or raise deploy_timeout",
+    "did not complete successfully": "a step of the Dockerfile failed: the output above says why",
     "port is already allocated": _PORT_TAKEN,
     "address already in use": _PORT_TAKEN,
     "manifest unknown": "the image is not in the registry: build and push it (kamal build push), or check --version",
-    "no space left on device": "the disk of the host is full: free space (kamal prune all, docker system df)",
-    "cannot connect to the docker daemon": "the Docker engine is not running there: start it (systemctl start docker)",
-    "permission denied while trying to connect": "the SSH user may not use Docker: run kamal server bootstrap",
-    "unauthorized": "the registry refused the credentials: check registry/username and registry/password",
+    "no space left on device": "the disk of the host is full: see `df -h` there; `kamal prune all` removes old "
+    "containers and images",
+    "cannot connect to the docker daemon": "the Docker engine is not running: start it (systemctl start docker)",
+    "permission denied while trying to connect": "the SSH user may not use Docker: where it has sudo rights, run "
+    "kamal server bootstrap; else let root run `usermod -aG docker USER` there",
+    "unauthorized": _CREDENTIALS,
+    "no basic auth credentials": _CREDENTIALS,
+    "pull access denied": f"the image is not in the registry, or {_CREDENTIALS}",
     "docker: not found": _NO_DOCKER,
     "docker: command not found": _NO_DOCKER,
+    "dial tcp": _REGISTRY_SILENT,
+    ": eof\n": _REGISTRY_SILENT,
+    "tls handshake timeout": _REGISTRY_SILENT,
+    "x509:": "the registry shows a certificate that this engine does not trust: renew it, or put its authority into "
+    "/etc/docker/certs.d there",
+    "permission denied": "the SSH user may not do that there: see the owner and mode of the files, or set ssh/user",
 }
 """What a failed command's output (in lower case) suggests to do next; the first match counts."""
 
 
 def hint_of(stdout: str, stderr: str) -> str | None:
-    """What to do next, as far as the output of a failed command tells."""
-    output = (stderr + stdout).lower()
+    """What to do next, as far as the last lines of a failed command tell."""
+    output = "".join(f"{line}\n" for text in (stderr, stdout) for line in text.lower().splitlines()[-HINT_LINES:])
     return next((hint for text, hint in _HINTS.items() if text in output), None)

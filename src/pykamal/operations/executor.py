@@ -11,7 +11,7 @@ from pykamal.commands.script import Script, script
 from pykamal.core.errors import CommandFailed, HealthError, HookFailed, KamalError
 from pykamal.events import Level, PhaseFinished, PhaseStarted
 from pykamal.operations.context import Context
-from pykamal.operations.diagnosis import explained, hint_of
+from pykamal.operations.diagnosis import explained, failed_step, hint_of
 from pykamal.operations.fanout import on_each
 from pykamal.operations.plan import LOCAL, Phase, Plan, Task, batches
 from pykamal.transport.session import StepResult
@@ -126,10 +126,9 @@ class _Run:
         """Explain, take back, raise."""
         if task.role is not None:
             self.bus.log(f"Failed to boot {task.role} on {task.host}", Level.ERROR, host=task.host)
-        error: KamalError = failure.failure(task.host)
         evidence = await self._aside(task.host, task.evidence)
         await self._aside(task.host, task.undo)
-        raise explained(error, failure, evidence)
+        raise explained(failure, task.host, evidence)
 
     async def _undo_all(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
@@ -166,13 +165,6 @@ class _Run:
                     details=error.details,
                     hint=f"fix {step.command}, or skip hooks with --skip-hooks",
                 ) from error
-
-
-def failed_step(results: Sequence[StepResult]) -> StepResult | None:
-    """The step that ended a script before its time, if any."""
-    if results and not results[-1].ok and not results[-1].step.command.may_fail:
-        return results[-1]
-    return None
 
 
 def _task_of_step(tasks: Sequence[Task], index: int) -> Task:

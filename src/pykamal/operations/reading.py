@@ -10,8 +10,7 @@ from pykamal.commands.script import Script, Step, script
 from pykamal.events import HostResult
 from pykamal.operations import facts, lock
 from pykamal.operations.context import Context
-from pykamal.operations.diagnosis import with_hint
-from pykamal.operations.executor import failed_step
+from pykamal.operations.diagnosis import error_of, failed_step
 from pykamal.operations.facts import HostFacts
 from pykamal.operations.fanout import on_each
 from pykamal.transport.session import StepResult
@@ -47,7 +46,7 @@ async def run_on(context: Context, host: str, steps: Script) -> list[StepResult]
     results = await session.run_script(steps, check=False)
     failure = failed_step(results)
     if failure is not None:
-        raise with_hint(failure, host)
+        raise error_of(failure, host)
     return results
 
 
@@ -102,4 +101,4 @@ async def _text(context: Context, host: str, command: Command, *, raw: bool, oth
         return result.stdout if raw else result.captured
     if otherwise is not None:
         return otherwise
-    raise with_hint(result, host)
+    raise error_of(result, host)

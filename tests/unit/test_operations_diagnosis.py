@@ -1,0 +1,75 @@
+"""From what a host said to an error that says what to do next."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pykamal.commands.command import command
+from pykamal.commands.proxy import ENDPOINT_MISSING_STATUS, deploy_role
+from pykamal.commands.script import Step
+from pykamal.core.errors import BootError, CommandFailed
+from pykamal.operations.diagnosis import error_of, explained
+from pykamal.transport.session import StepResult
+from tests.unit.samples import config, role
+
+pytestmark = pytest.mark.unit
+
+
+def result(*, status: int = 1, stdout: str = "", stderr: str = "", step: Step | None = None) -> StepResult:
+    return StepResult(step or Step("pull image", command("docker", "pull", "app:1")), status, stdout, stderr, 0.1)
+
+
+def test_no_container_to_route_to_is_a_boot_error() -> None:
+    """spec/cli.md 13.5.1, step 8: the text and the class are those that scripts know."""
+    web = role("web", "10.0.0.1")
+    step = Step("switch traffic", deploy_role(config(web), web, "1"))
+    said = "Failed to get endpoint for web, did the container boot?\n"
+    error = error_of(result(status=ENDPOINT_MISSING_STATUS, stderr=said, step=step), "10.0.0.1")
+    assert isinstance(error, BootError)
+    assert error.message == "Failed to get endpoint for web on 10.0.0.1, did the container boot?"
+    assert error.label == "Kamal::Cli::BootError"
+    assert error.host == "10.0.0.1"
+    assert error.hint is not None
+    assert any(line.startswith("command: ") for line in error.details)
+
+
+def test_the_status_alone_is_no_missing_endpoint() -> None:
+    """An app's own exit status may be the same number."""
+    assert isinstance(error_of(result(status=ENDPOINT_MISSING_STATUS, stderr="no\n"), "a"), CommandFailed)
+
+
+def test_what_became_of_the_container_explains_more_than_what_docker_said() -> None:
+    """design.md, rule 5: state and last log lines, and the hint that follows from them."""
+    record = json.dumps({"restarts": 2, "state": {"Status": "restarting", "ExitCode": 1}})
+    evidence = [result(status=0, stdout=f"{record}\nno database configured\n")]
+    error = explained(result(stderr="target failed to become healthy"), "a", evidence)
+    assert "container: restarting, restarted 2 times, exit code 1" in error.details
+    assert error.details[-1] == "  no database configured"
+    assert error.hint is not None
+    assert "the app exited at start" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("Error response from daemon: manifest for app:1 not found: manifest unknown", "kamal build push"),
+        ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", "systemctl start docker"),
+        ("sh: 1: docker: not found", "kamal server bootstrap"),
+        ("write /var/lib/docker/tmp/x: no space left on device", "kamal prune all"),
+        (
+            'Get "http://10.0.0.9/v2/": dial tcp 10.0.0.9:80: connect: connection refused',
+            "the registry does not answer",
+        ),
+        ('Head "https://registry.example/v2/app": EOF', "the registry does not answer"),
+        ("login attempt to http://10.0.0.9/v2/ failed with status: 401 Unauthorized", "registry/password"),
+        ("pull access denied for app, repository does not exist or may require 'docker login'", "registry/username"),
+        ("sh: 1: cannot create .kamal/app-audit.log: No space left on device", "disk of the host is full"),
+    ],
+)
+def test_hints(said: str, advice: str) -> None:
+    """design.md, rule 5: what to do next."""
+    hint = error_of(result(stderr=said), "a").hint
+    assert hint is not None
+    assert advice in hint
