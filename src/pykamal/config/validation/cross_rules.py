@@ -21,13 +21,12 @@ from pykamal.config.servers import (
 )
 from pykamal.config.validation.finding import Finding, described
 from pykamal.config.validation.order import CROSS_STAGE
-from pykamal.config.validation.section_rules import is_local_registry
+from pykamal.config.validation.section_rules import is_local_registry, is_uri
 from pykamal.config.validation.structure import node_at
 from pykamal.core.source import Position
 
 HOOK_LEVELS: Final = ("quiet", "verbose")
 _RENAMED_HOOKS: Final = ("pre-traefik-reboot", "post-traefik-reboot")
-_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
 _SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -172,11 +171,11 @@ class _Checks:
         address = text(remote)
         if not is_local_registry(self.root.get("registry")) or blank(remote) or address is None:
             return
-        if _URI.fullmatch(address) and address.startswith("ssh://"):
+        if is_uri(address) and address.startswith("ssh://"):
             return
         if not self._builds_remotely():
             return
-        if not _URI.fullmatch(address):
+        if not is_uri(address):
             message = f'bad URI (is not URI?): "{address}"'
             yield self._finding(14, message, remote, "URI::InvalidURIError")
         else:

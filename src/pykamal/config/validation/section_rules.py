@@ -38,9 +38,15 @@ def section_findings(root: MapNode, so_far: list[Finding]) -> list[Finding]:
         *_builder(root),
         *_proxy(("proxy",), root.get("proxy")),
         *_output(root),
+        *_endpoint(root),
         *_ssh(root),
     ]
     return [finding for finding in found if not any(finding.path[: len(path)] == path for path in broken if path)]
+
+
+def is_uri(text: str) -> bool:
+    """Whether RFC 3986 allows the characters; a scheme is not needed."""
+    return bool(re.fullmatch(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*", text))
 
 
 def is_local_registry(node: Node | None) -> bool:
@@ -51,6 +57,9 @@ def is_local_registry(node: Node | None) -> bool:
 def _registry(root: MapNode, path: KeyPath, node: Node | None, otherwise: Position) -> Iterator[Finding]:
     if is_local_registry(node):
         return
+    server = child(node, "server")
+    if server is not None and truthy(server) and text(server) is not None and string(server) is None:
+        yield Finding((*path, "server"), "should be a string", server.position, label="NoMethodError")
     position = node_at(root, path)[1] if node is not None else otherwise
     for key in ("username", "password"):
         given = child(node, key)
@@ -182,6 +191,14 @@ def _output(root: MapNode) -> Iterator[Finding]:
         if isinstance(node, MapNode) and blank(node.get(key)):
             position = node_at(root, ("output", name))[1]
             yield Finding((), message, position, stage=RUNTIME_STAGE, label="ArgumentError")
+
+
+def _endpoint(root: MapNode) -> Iterator[Finding]:
+    endpoint = child(root, "output", "otel", "endpoint")
+    address = (text(endpoint) or "").removesuffix("/")
+    if endpoint is not None and not blank(endpoint) and not is_uri(f"{address}/v1/logs"):
+        message = f'bad URI (is not URI?): "{address}/v1/logs"'
+        yield Finding((), message, endpoint.position, stage=RUNTIME_STAGE, label="URI::InvalidURIError")
 
 
 def _ssh(root: MapNode) -> Iterator[Finding]:

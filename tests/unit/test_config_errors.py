@@ -1,0 +1,140 @@
+"""What is refused, and with which words (spec/config.md 2, 17 and 20)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.config_catalogue import ACCEPTED, REFUSED, changed
+from tests.config_world import World, loaded, refused
+
+pytestmark = pytest.mark.unit
+
+_DOCKER = {"docker info --format '{{.Architecture}}'": "x86_64\n"}
+
+
+@pytest.mark.parametrize(("row", "change", "message", "label"), REFUSED, ids=[f"{row[0]}-{row[1]}" for row in REFUSED])
+def test_catalogue(row: int, change: str, message: str, label: str) -> None:
+    """Every row of the error catalogue is refused with its literal text and class name (spec/config.md 20)."""
+    error = refused(changed(change), world=World(shell=_DOCKER))
+    assert (error.message, error.label) == (message, label)
+    assert error.exit_code == 1
+
+
+@pytest.mark.parametrize("change", ACCEPTED)
+def test_accepted(change: str) -> None:
+    """What Ruby Kamal accepts is accepted, surprising or not (spec/config.md 20, after the table)."""
+    loaded(changed(change))
+
+
+def test_every_error_in_one_run_by_line() -> None:
+    """All problems are reported, ordered by line, each at its place (spec/config.md 22: report all of them)."""
+    text = (
+        "service: app.com\n"
+        "image: dhh/app\n"
+        "servers:\n"
+        "  web:\n"
+        "    hosts: [1.1.1.1]\n"
+        "    proxyy: true\n"
+        "registry: {username: u}\n"
+        "builder: {arhc: amd64}\n"
+        "volums: []\n"
+        "proxy: {app_port: '3000'}\n"
+    )
+    error = refused(text)
+    places = [(str(problem.position), problem.message) for problem in error.problems]
+    assert places == [
+        (
+            "config/deploy.yml:1:10",
+            "Service name can only include alphanumeric characters, hyphens, and underscores",
+        ),
+        ("config/deploy.yml:6:5", "servers/web: unknown key: proxyy"),
+        ("config/deploy.yml:7:1", "registry/password: is required"),
+        ("config/deploy.yml:8:11", "builder: unknown key: arhc"),
+        ("config/deploy.yml:9:1", "unknown key: volums"),
+        ("config/deploy.yml:10:19", "proxy/app_port: should be an integer"),
+    ]
+    assert error.message == "unknown key: volums", "Ruby Kamal stops at the root's keys (spec/config.md 2.4)"
+
+
+def test_problem_in_full() -> None:
+    """A problem says what was expected and found and quotes its line with a caret."""
+    (problem,) = refused(changed("deploy_timeout: '30'")).problems
+    assert problem.path == "deploy_timeout"
+    assert problem.expected == "an integer"
+    assert problem.found == 'the string "30"'
+    assert problem.quoted_line == "deploy_timeout: '30'\n                ^"
+
+
+@pytest.mark.parametrize(
+    ("change", "suggestion"),
+    [
+        ("volums: []", "volumes"),
+        ("servers: {web: {hosts: [a], command: x}}", "cmd"),
+        ("proxy: {appPort: 3000}", "app_port"),
+        ("traefik: {}", "proxy"),
+        ("quite_unlike_anything: 1", None),
+    ],
+)
+def test_nearest_spelling(change: str, suggestion: str | None) -> None:
+    """An unknown key comes with the nearest key that exists, or with what replaced it."""
+    (problem,) = refused(changed(change)).problems
+    assert problem.suggestion == suggestion
+
+
+def test_details_are_ready_to_print() -> None:
+    """`details` holds every problem with its place, quote and advice, one line an item."""
+    assert refused(changed("volums: []")).details == (
+        "config/deploy.yml:6:1: unknown key: volums",
+        "    volums: []",
+        "    ^",
+        "    did you mean volumes?",
+    )
+
+
+def test_secrets_are_not_quoted() -> None:
+    """A line that may hold a secret is neither quoted nor is its value named."""
+    error = refused(changed("registry: {username: u, password: 12345}"))
+    assert "12345" not in " ".join(error.details)
+
+
+def test_many_problems_are_counted() -> None:
+    """The report stays readable: after a hundred problems the rest is counted."""
+    error = refused(changed(f"volumes: [{', '.join('[]' for _ in range(150))}]"))
+    assert len(error.problems) == 150
+    assert error.details[-1] == "and 50 more"
+
+
+def test_file_not_found() -> None:
+    """Rows 1 and 2 of the catalogue: the absolute path is named, for the destination's file too."""
+    error = refused("x: 1", destination="nope")
+    assert error.message == "Configuration file not found in /work place/config/deploy.nope.yml"
+    assert error.label == "RuntimeError"
+
+
+def test_directory_instead_of_file() -> None:
+    """Row 3 of the catalogue."""
+    error = refused("x: 1", destination="dir", world=World(files={"config/deploy.dir.yml/x": ""}))
+    assert error.message == "Is a directory @ io_fread - /work place/config/deploy.dir.yml"
+    assert error.label == "Errno::EISDIR"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "just text\n", "~\n"])
+def test_no_mapping(text: str) -> None:
+    """Rows 4 and 5 of the catalogue: exit 1 with words of our own (spec/config.md 1.4)."""
+    error = refused(text)
+    assert error.message == "config/deploy.yml must be a mapping of keys to values"
+    assert error.label == "NoMethodError"
+
+
+def test_renamed_hooks() -> None:
+    """Row 132 of the catalogue: only the hooks that are there are named."""
+    world = World(files={".kamal/hooks/post-traefik-reboot": ""})
+    error = refused(changed("image: x"), world=world)
+    assert error.message == "Found post-traefik-reboot, these should be renamed to (pre|post)-proxy-reboot"
+
+
+def test_destination_satisfies_the_requirement() -> None:
+    """`require_destination` is content with any destination (spec/config.md 17, check 1)."""
+    world = World(files={"config/deploy.staging.yml": "{}"})
+    config = loaded(changed("require_destination: true"), destination="staging", world=world)
+    assert config.service_with_destination == "app-staging"
