@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pykamal.commands import facts as commands
 from pykamal.commands.script import Script, Step, script
 from pykamal.config.models import Config, Role
+from pykamal.operations.diagnosis import error_of
 from pykamal.transport.session import StepResult
 
 RUNNING_STATES = frozenset({"running", "restarting"})
@@ -94,7 +95,7 @@ def parse(host: str, results: Sequence[StepResult]) -> HostFacts:
     containers, latest = results[-2:]
     for result in (containers, latest):
         if any("no such " not in line.lower() for line in result.stderr.splitlines() if line.strip()):
-            raise result.failure(host)
+            raise error_of(result, host)
     found = list(_containers(containers.stdout.splitlines()))
     return HostFacts(
         host=host,

@@ -13,11 +13,13 @@ from pykamal.commands.script import Script, Step, script
 from pykamal.core.errors import CommandFailed, KamalError, LockError
 from pykamal.events import Result, Tone
 from pykamal.operations.context import Context
+from pykamal.operations.diagnosis import error_of
 from pykamal.operations.workplace import now
 from pykamal.transport.session import Session, StepResult
 
 AUTOMATIC_MESSAGE = "Automatic deploy lock"
 RELEASE_SECONDS = 15.0
+LEFT = "when its host answers again, see kamal lock status, then run kamal lock release"
 ADVICE = "Run 'kamal lock help' for more information"
 
 
@@ -32,6 +34,7 @@ async def held(context: Context, reading: Script | None = None) -> AsyncIterator
     if context.lock_held or host is None:
         yield ()
         return
+    await context.fleet.connect_all(context.targets.hosts)  # a host out of reach stops the run before it begins
     results = await _acquire_waiting(context, host, reading)
     context.lock_held = True
     try:
@@ -40,8 +43,8 @@ async def held(context: Context, reading: Script | None = None) -> AsyncIterator
         context.lock_held = False
         try:
             await _release_announced(context, host)
-        except (KamalError, TimeoutError) as error:
-            context.bus.say(f"Error releasing the deploy lock: {error}", Tone.PROBLEM)
+        except KamalError as error:
+            _tell_of_left_lock(context, error)
         raise
     context.lock_held = False
     await _release_announced(context, host)
@@ -90,11 +93,11 @@ async def _acquire(
         # The interrupt may have come after the directory was made: wait for the answer, then give the lock back.
         await _give_back(context, host, acquisition)
         raise
-    acquired = results[1]
+    acquired = results[:2][-1]  # without the run directory there is no attempt
     if acquired.ok:
         return results[2:]
     if acquired.exit_status != commands.LOCK_HELD_STATUS:
-        raise acquired.failure(host)
+        raise error_of(acquired, host)
     if announce:
         context.bus.say("Deploy lock already in place!", Tone.PROBLEM)
         context.bus.say(acquired.captured, Tone.PROBLEM)
@@ -122,13 +125,23 @@ async def _give_back(context: Context, host: str, acquisition: asyncio.Future[li
             if len(results) > 1 and results[1].ok:
                 await _release_announced(context, host)
     except (KamalError, TimeoutError) as error:
-        context.bus.say(f"Error releasing the deploy lock: {error}", Tone.PROBLEM)
+        _tell_of_left_lock(context, error)
 
 
 async def _release_announced(context: Context, host: str) -> None:
     context.bus.say("Releasing the deploy lock...")
-    async with asyncio.timeout(RELEASE_SECONDS):
-        await _release(context, host)
+    try:
+        async with asyncio.timeout(RELEASE_SECONDS):
+            await _release(context, host)
+    except TimeoutError as error:
+        raise LockError(
+            f"{host} did not release the deploy lock within {RELEASE_SECONDS:g} seconds", host=host, hint=LEFT
+        ) from error
+
+
+def _tell_of_left_lock(context: Context, error: Exception) -> None:
+    context.bus.say(f"Error releasing the deploy lock: {error}", Tone.PROBLEM)
+    context.bus.say(f"The deploy lock may still be there: {LEFT}", Tone.PROBLEM)
 
 
 async def _release(context: Context, host: str) -> None:
