@@ -77,7 +77,7 @@ class Manifest:
 
     def save(self, paths: Paths) -> None:
         text = json.dumps({"format": FORMAT, **asdict(self)}, indent=2)
-        temporary = paths.manifest.with_suffix(".new")
+        temporary = paths.manifest_draft
         temporary.touch(mode=0o600)
         temporary.write_text(text + "\n")
         who = owner()
@@ -130,7 +130,9 @@ def boot_identifier() -> str:
 
 
 def owner() -> tuple[int, int] | None:
-    """User and group that called sudo, so that files made for them can be given to them."""
+    """User and group that became root by sudo, so that files made for them can be given to them."""
+    if os.geteuid() != 0:
+        return None
     user, group = os.environ.get("SUDO_UID"), os.environ.get("SUDO_GID")
     return (int(user), int(group)) if user and group else None
 

@@ -56,6 +56,10 @@ class Paths:
         return self.root / "manifest.json"
 
     @property
+    def manifest_draft(self) -> Path:
+        return self.root / "manifest.new"
+
+    @property
     def shared(self) -> Path:
         """Seen by every host as /run/sandbox."""
         return self.root / "run"

@@ -214,7 +214,7 @@ class Sandbox:
         preference = int.from_bytes(hashlib.sha256(str(self.paths.root).encode()).digest()[:4])
         subnet = network.choose_subnet(preference, [other.subnet for other in others])
         prefix = subnet.rpartition(".")[0]
-        if self.paths.root.exists() and any(self.paths.root.iterdir()):
+        if self.paths.root.exists() and any(path != self.paths.manifest_draft for path in self.paths.root.iterdir()):
             raise SandboxError(
                 f"{self.paths.root} exists and was not made by a sandbox", hint="Remove it, or choose another name."
             )
