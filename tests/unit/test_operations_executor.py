@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from pykamal.commands.command import shell_line
 from pykamal.commands.script import Script, Step, script
-from pykamal.core.errors import CommandFailed, HealthError, HookFailed, HostErrors, KamalError
+from pykamal.core.errors import CommandFailed, HealthError, HookFailed, HostErrors, HostUnreachable, KamalError
 from pykamal.events import Bus, Event, Log, PhaseFinished, PhaseStarted
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
@@ -28,6 +29,10 @@ class ShellFleet:
 
     async def session(self, host: str) -> LocalSession:
         return LocalSession(self.bus)
+
+    async def connect_all(self, hosts: Iterable[str]) -> None:
+        if missing := [host for host in hosts if host.startswith("dead")]:
+            raise HostUnreachable(f"No answer from {missing[0]}", host=missing[0])
 
 
 @pytest.fixture
@@ -72,6 +77,23 @@ def test_one_hosts_failure_does_not_stop_the_others_but_the_next_phase(run: Cont
     assert caught.value.stderr.strip() == "wrong"
     assert (tmp_path / "good").exists()
     assert not (tmp_path / "never").exists()
+
+
+def test_what_the_others_did_and_what_was_left_out_is_told(run: Context, events: list[Event]) -> None:
+    """design.md, rule 3: one host's failure is collected; whoever is called at night sees where each host stands."""
+    tasks = (Task("a", "bad", lines("exit 1")), Task("b", "good", lines("true")))
+    with pytest.raises(CommandFailed):
+        asyncio.run(carry_out(run, Phase("boot", tasks), Phase("tag and prune", tasks)))
+    told = [event.text for event in events if isinstance(event, Log)]
+    assert told == ["boot: failed on a, done on b; not started: tag and prune"]
+
+
+def test_nothing_starts_before_all_hosts_are_connected_to(run: Context, tmp_path: Path) -> None:
+    """A host that is out of reach leaves the others as they were."""
+    touching = tuple(Task(host, "touch", lines(f"touch {tmp_path}/touched")) for host in ("a", "dead"))
+    with pytest.raises(HostUnreachable, match="No answer from dead"):
+        asyncio.run(carry_out(run, Phase("one", touching[:1]), Phase("two", touching)))
+    assert not (tmp_path / "touched").exists()
 
 
 def test_failures_of_several_hosts_are_told_together(run: Context) -> None:

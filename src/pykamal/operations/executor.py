@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,10 +24,28 @@ UNDO_SECONDS = 20.0
 async def execute(plan: Plan, context: Context) -> None:
     """Run the phases in order. Raises the failures of a phase once all its hosts are done; later phases do not start.
 
-    A failed or interrupted task is undone before the error goes on.
+    Nothing starts before every host of the plan is connected to. A failed or interrupted task is undone before the
+    error goes on, and what the other hosts have done and what was left out is told.
     """
-    for phase in plan.coalesced():
-        await _Run(phase, context).carry_out()
+    phases = plan.coalesced().phases
+    hosts = dict.fromkeys(host for phase in phases for host in phase.hosts if host != LOCAL)
+    await context.fleet.connect_all(hosts)
+    for index, phase in enumerate(phases):
+        run = _Run(phase, context)
+        try:
+            await run.carry_out()
+        except KamalError:
+            if len(phase.hosts) > 1:
+                context.bus.log(_standing(run, phases[index + 1 :]), Level.ERROR)
+            raise
+
+
+def _standing(run: _Run, unstarted: Sequence[Phase]) -> str:
+    """Who did what of a failed phase: `boot: failed on B, done on A; not started: tag and prune`."""
+    done = [host for host in run.phase.hosts if host not in run.unfinished]
+    parts = [f"failed on {', '.join(run.unfinished)}", *([f"done on {', '.join(done)}"] if done else [])]
+    left_out = f"; not started: {'; '.join(phase.name for phase in unstarted)}" if unstarted else ""
+    return f"{run.phase.name}: {', '.join(parts)}{left_out}"
 
 
 @dataclass
@@ -53,6 +72,7 @@ class _Run:
         gates = {gate for task in phase.tasks for gate in (task.opens, task.waits_for) if gate is not None}
         self.gates = {gate: _GateState() for gate in gates}
         self.awaited = frozenset(task.waits_for for task in phase.tasks if task.waits_for is not None)
+        self.unfinished = Counter(lane[0].host for lane in phase.lanes())
 
     async def carry_out(self) -> None:
         for announcement in self.phase.announcements:
@@ -76,6 +96,7 @@ class _Run:
                 await self._wait(remaining[0][0])
                 await self._batch(remaining[0])
                 self._settle(remaining.pop(0), opened=True)
+            self.unfinished -= Counter([tasks[0].host])
         finally:
             self._settle((task for batch in remaining for task in batch), opened=False)
 
