@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,27 @@ def test_packages(shell: str, manager: str, called: str, tmp_path: Path) -> None
     result = run(line + server.install_docker_packages().wire(), shell=shell)
     assert called in result.stdout.decode()
     assert (result.returncode == 0) is (manager != "none")
+
+
+def test_a_login_that_is_stored_already_is_not_repeated(tmp_path: Path) -> None:
+    """A host that holds exactly this user and password needs no conversation with the registry; any other logs in."""
+    (tmp_path / "config.json").write_text(
+        '{\n\t"auths": {\n\t\t"ghcr.io": {\n\t\t\t"auth": "amFuZTpwYQ=="\n\t\t},\n'
+        '\t\t"other.io": {\n\t\t\t"auth": "b3RoZXI6cGE="\n\t\t}\n\t}\n}'
+    )
+    (tmp_path / "docker").write_text("#!/bin/sh\necho logged in\n")
+    (tmp_path / "docker").chmod(0o755)
+    environment = {"DOCKER_CONFIG": str(tmp_path), "PATH": f"{tmp_path}:/usr/bin:/bin"}
+
+    def said(server: str, password: str) -> str:
+        line = registry.ensure_login(server, Sensitive("jane"), Sensitive(password))
+        assert password not in str(line)
+        done = subprocess.run(
+            ["sh", "-s"], input=line.wire(), capture_output=True, text=True, env=environment, check=True
+        )
+        return done.stdout
+
+    assert said("ghcr.io", "pa") == ""
+    assert said("ghcr.io", "new") == "logged in\n"
+    assert said("other.io", "pa") == "logged in\n"
+    assert said("nowhere.io", "pa") == "logged in\n"

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from pykamal.commands.command import Command, command
-from pykamal.commands.words import Expanded, Word
-from pykamal.core.sensitive import Sensitive
+import base64
+
+from pykamal.commands.command import Command, command, query
+from pykamal.commands.words import Expanded, Output, Raw, Word
+from pykamal.core.sensitive import Sensitive, reveal
 
 LOCAL_REGISTRY = "kamal-docker-registry"
+DOCKER_HUB = "https://index.docker.io/v1/"
+
+_CONFIG = '"${DOCKER_CONFIG:-$HOME/.docker}/config.json"'
 
 
 def login(server: str | None, username: str | Sensitive, password: str | Sensitive) -> Command:
     """Log the engine's user in; no server is Docker Hub. The password goes on standard input, unseen by other users."""
     line = command("docker", "login", *_argument(server), "-u", Expanded(username), "--password-stdin")
     return line.fed(password)
+
+
+def ensure_login(server: str | None, username: str | Sensitive, password: str | Sensitive) -> Command:
+    """Log in unless exactly this user and password are stored already, which spares a conversation with the registry.
+
+    Nothing but the shell sees what is compared. Entries that a credential helper keeps do not match, so those log in.
+    """
+    stored = base64.b64encode(f"{reveal(username)}:{reveal(password)}".encode()).decode()
+    entry = query("grep", "-F", "-A", "1", f'"{server or DOCKER_HUB}": {{', Raw(_CONFIG)).redirected("2> /dev/null")
+    auth = entry | query("grep", "-o", '"auth": ".*"')
+    known = query("test", Output(auth), "=", Sensitive(f'"auth": "{stored}"'))
+    return known.or_(login(server, username, password))
 
 
 def logout(server: str | None) -> Command:

@@ -34,9 +34,13 @@ async def read_facts(
 
 @asynccontextmanager
 async def under_lock(context: Context) -> AsyncIterator[dict[str, HostFacts]]:
-    """Hold the deploy lock; the facts of its host, read in the exchange that took it, if that was just now."""
+    """Hold the deploy lock; the facts of its host, read in the exchange that took it, if that was just now.
+
+    Several hosts are read at the same time instead, once the lock is taken.
+    """
     host = context.targets.primary_host
-    async with lock.held(context, facts.reading(context.config)) as results:
+    alone = len(context.targets.hosts) == 1
+    async with lock.held(context, facts.reading(context.config) if alone else None) as results:
         yield {host: facts.parse(host, results)} if host is not None and results else {}
 
 

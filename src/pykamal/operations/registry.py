@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pykamal.commands import registry as commands
-from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Credential, Registry
 from pykamal.core.errors import KamalError
@@ -13,21 +12,17 @@ from pykamal.operations.executor import execute
 from pykamal.operations.plan import LOCAL, Phase, Plan, Task
 
 
-def login_steps(context: Context, registry: Registry | None = None) -> tuple[Step, ...]:
-    """The login step, or nothing for a local registry, which needs none. Raises `SecretNotFound`."""
+def login_steps(context: Context, registry: Registry | None = None, *, anew: bool = False) -> tuple[Step, ...]:
+    """The login step, or nothing for a local registry, which needs none; `anew` even where it is logged in already.
+
+    Raises `SecretNotFound`.
+    """
     registry = registry if registry is not None else context.config.registry
-    command = login_command(context, registry)
-    return () if command is None else (Step("registry login", command),)
-
-
-def login_command(context: Context, registry: Registry) -> Command | None:
     if registry.local or registry.username is None or registry.password is None:
-        return None
-    return commands.login(
-        registry.server,
-        _resolved(context, registry.username),
-        Sensitive(_resolved(context, registry.password).reveal()),
-    )
+        return ()
+    build = commands.login if anew else commands.ensure_login
+    username, password = (_resolved(context, value) for value in (registry.username, registry.password))
+    return (Step("registry login", build(registry.server, username, password)),)
 
 
 def _resolved(context: Context, credential: Credential) -> Sensitive:
@@ -40,7 +35,7 @@ async def login(context: Context, *, skip_local: bool = False, skip_remote: bool
     """`kamal registry login`: on this machine and on all selected hosts."""
     if context.config.registry.local:
         raise KamalError("Cannot use login command with a local registry. Use `kamal registry setup` instead.")
-    steps = login_steps(context)
+    steps = login_steps(context, anew=True)
     tasks = _everywhere(context, steps, skip_local=skip_local, skip_remote=skip_remote)
     await execute(Plan("registry login", (Phase("registry login", tasks),)), context)
 
