@@ -201,8 +201,8 @@ def test_packages(shell: str, manager: str, called: str, tmp_path: Path) -> None
 def test_a_login_that_is_stored_already_is_not_repeated(tmp_path: Path) -> None:
     """A host that holds exactly this user and password needs no conversation with the registry; any other logs in."""
     (tmp_path / "config.json").write_text(
-        '{\n\t"auths": {\n\t\t"ghcr.io": {\n\t\t\t"auth": "amFuZTpwYQ=="\n\t\t},\n'
-        '\t\t"other.io": {\n\t\t\t"auth": "b3RoZXI6cGE="\n\t\t}\n\t}\n}'
+        '{\n\t"auths": {\n\t\t"ghcr.io": {\n\t\t\t"auth": "amFuZTp4eXp6eQ=="\n\t\t},\n'
+        '\t\t"other.io": {\n\t\t\t"auth": "b3RoZXI6eHl6enk="\n\t\t}\n\t}\n}'
     )
     (tmp_path / "docker").write_text("#!/bin/sh\necho logged in\n")
     (tmp_path / "docker").chmod(0o755)
@@ -216,7 +216,7 @@ def test_a_login_that_is_stored_already_is_not_repeated(tmp_path: Path) -> None:
         )
         return done.stdout
 
-    assert said("ghcr.io", "pa") == ""
-    assert said("ghcr.io", "new") == "logged in\n"
-    assert said("other.io", "pa") == "logged in\n"
-    assert said("nowhere.io", "pa") == "logged in\n"
+    assert said("ghcr.io", "xyzzy") == ""
+    assert said("ghcr.io", "plugh") == "logged in\n"
+    assert said("other.io", "xyzzy") == "logged in\n"
+    assert said("nowhere.io", "xyzzy") == "logged in\n"
