@@ -1,4 +1,4 @@
-"""The servers that end-to-end tests deploy to: brought up once a run, put back to their beginning before each test.
+"""The servers that tests deploy to: brought up once a run, put back to their beginning before each test.
 
 `PYKAMAL_TEST_SANDBOX=NAME` uses a sandbox of that name and leaves it up afterwards, which saves the start while writing
 tests. Without it each run has its own, and what a run that was killed left behind is taken down by the next one.
