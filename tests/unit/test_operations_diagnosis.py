@@ -8,6 +8,7 @@ import pytest
 
 from pykamal.commands.command import command
 from pykamal.commands.proxy import ENDPOINT_MISSING_STATUS, deploy_role
+from pykamal.commands.readiness import DISK_FULL_STATUS, PORT_TAKEN_STATUS
 from pykamal.commands.script import Step
 from pykamal.core.errors import BootError, CommandFailed
 from pykamal.operations.diagnosis import error_of, explained
@@ -38,6 +39,25 @@ def test_no_container_to_route_to_is_a_boot_error() -> None:
 def test_the_status_alone_is_no_missing_endpoint() -> None:
     """An app's own exit status may be the same number."""
     assert isinstance(error_of(result(status=ENDPOINT_MISSING_STATUS, stderr="no\n"), "a"), CommandFailed)
+
+
+@pytest.mark.parametrize(
+    ("users", "holder"),
+    [(' users:(("nginx",pid=42,fd=6))', "nginx (process 42)"), ("", "another program")],
+)
+def test_a_taken_port_names_its_holder(users: str, holder: str) -> None:
+    """design.md, rule 5; without root `ss` does not tell whose port it is."""
+    said = f"LISTEN 0      5            0.0.0.0:80        0.0.0.0:*   {users}\n"
+    error = error_of(result(status=PORT_TAKEN_STATUS, stderr=said), "10.0.0.1")
+    assert error.message == f"Port 80 of 10.0.0.1 is taken by {holder}, so kamal-proxy cannot start there"
+
+
+def test_a_full_disk_is_named() -> None:
+    """design.md, rule 5."""
+    said = "tmpfs                 4096      4096         0     100% /root/.kamal\n"
+    error = error_of(result(status=DISK_FULL_STATUS, stderr=said), "10.0.0.1")
+    assert error.message == "The disk at /root/.kamal of 10.0.0.1 is full"
+    assert "df -h" in (error.hint or "")
 
 
 def test_what_became_of_the_container_explains_more_than_what_docker_said() -> None:

@@ -15,21 +15,29 @@ from pykamal.commands.words import Output
 from pykamal.core.errors import BuildError, DependencyError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Result, Tone
-from pykamal.operations import audit, hooks, planning, registry
+from pykamal.operations import audit, hooks, planning, registry, requirements
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
+from pykamal.operations.fanout import together
 from pykamal.operations.plan import LOCAL, Phase, Plan, Task
 from pykamal.operations.reading import capture
 
 
-async def deliver(context: Context, *, skip_push: bool = False, no_cache: bool = False) -> None:
-    """Build and push unless told not to, then pull on all app hosts."""
+async def deliver(
+    context: Context, *, skip_push: bool = False, no_cache: bool = False, boots_proxy: bool = False
+) -> None:
+    """Build and push unless told not to, then pull on all app hosts.
+
+    A host that is not ready ends the build at once. `boots_proxy` tells that the caller will start the proxy.
+    """
+    checks = requirements.host_check(context, boots_proxy=boots_proxy)
     if skip_push:
         context.bus.say("Pull app image...")
+        await _pull(context, (checks,))
     else:
         context.bus.say("Build and push app image...")
-        await push(context, no_cache=no_cache)
-    await pull(context)
+        await together(push(context, no_cache=no_cache), execute(Plan("check hosts", (checks,)), context))
+        await _pull(context, ())
 
 
 # -- build and push
@@ -202,8 +210,11 @@ async def details(context: Context) -> None:
 
 async def pull(context: Context) -> None:
     """Pull on all app hosts; with registry mirrors, one host a mirror pulls first (spec/cli.md 15.4)."""
-    mirrors = await _mirrors(context)
-    plan = pull_plan(context, mirrors)
+    await _pull(context, (requirements.host_check(context, boots_proxy=False),))
+
+
+async def _pull(context: Context, checks: tuple[Phase, ...]) -> None:
+    plan = Plan("build pull", checks) + pull_plan(context, await _mirrors(context))
     if context.settings.plan_only:
         planning.show(context, plan)
         return
@@ -231,10 +242,10 @@ def pull_plan(context: Context, mirrors: Mapping[str, str] | None = None) -> Pla
 
 def _pull_tasks(context: Context, hosts: tuple[str, ...]) -> tuple[Task, ...]:
     image = context.config.absolute_image(context.version)
+    # Ruby Kamal removes the image first, so that a pull that fails leaves a host without it (spec/cli.md 15.4).
     steps = script(
         registry.login_steps(context),
         audit.step(context, f"Pulled image with version {context.version}"),
-        Step("remove image", docker.remove_image(image)),
         Step("pull image", docker.pull(image)),
         Step("check service label", docker.inspect_label(context.config, image)),
     )

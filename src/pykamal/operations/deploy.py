@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pykamal.events import RunFinished
-from pykamal.operations import accessory, build, hooks, lock, planning, proxy_plan, prune, server
+from pykamal.operations import accessory, build, hooks, lock, planning, proxy_plan, prune, requirements, server
 from pykamal.operations.boot_plan import boot_phases, stale_tasks, tag_tasks
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
@@ -21,6 +21,7 @@ async def setup(context: Context, *, skip_push: bool = False, no_cache: bool = F
     if context.settings.plan_only:
         await deploy(context, skip_push=skip_push, no_cache=no_cache, with_accessories=True)
         return
+    requirements.require_secrets(context, builds=not skip_push, accessories=context.config.accessories)
     async with announced(context), lock.held(context):
         context.bus.say("Ensure Docker is installed...")
         await server.install_docker(context)
@@ -42,7 +43,8 @@ async def redeploy(context: Context, *, skip_push: bool = False, no_cache: bool 
 async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessories: bool, whole: bool) -> None:
     if context.settings.plan_only:
         known = await read_facts(context, context.targets.hosts)
-        delivery = Plan("deploy", ()) if skip_push else await build.push_plan(context, no_cache=no_cache)
+        delivery = Plan("deploy", (requirements.host_check(context, boots_proxy=whole),))
+        delivery += Plan("deploy", ()) if skip_push else await build.push_plan(context, no_cache=no_cache)
         delivery += build.pull_plan(context)
         for each in context.config.accessories if accessories else ():
             delivery += await accessory.boot_plan(context, each)
@@ -51,7 +53,10 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
 
     started = time.monotonic()
     async with announced(context):
-        await build.deliver(context, skip_push=skip_push, no_cache=no_cache)
+        requirements.require_secrets(
+            context, builds=not skip_push, accessories=context.config.accessories if accessories else ()
+        )
+        await build.deliver(context, skip_push=skip_push, no_cache=no_cache, boots_proxy=whole)
         async with under_lock(context) as fresh:
             hooked = await hooks.fire(context, "pre-deploy")
             if accessories:

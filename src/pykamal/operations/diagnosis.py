@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pykamal.commands.proxy import ENDPOINT_MISSING_STATUS
+from pykamal.commands import proxy, readiness
 from pykamal.core.errors import BootError, KamalError
 from pykamal.transport.session import StepResult
 
@@ -16,6 +16,7 @@ LOG_LINES = 20
 HINT_LINES = 10
 
 _PORT_TAKEN = "another program on the host has the port: stop it, or set proxy/run/http_port and https_port"
+_DISK_FULL = "the disk of the host is full: see `df -h` there; `kamal prune all` removes old containers and images"
 _CREDENTIALS = "the registry refused the credentials: check registry/username and registry/password"
 _REGISTRY_SILENT = "the registry does not answer: see whether it is up, and registry/server in deploy.yml"
 _NO_DOCKER = "Docker is not installed there: run kamal server bootstrap, or kamal setup"
@@ -46,23 +47,36 @@ def failed_step(results: Sequence[StepResult]) -> StepResult | None:
 def error_of(failure: StepResult, host: str) -> KamalError:
     """A failed step as an error, with the hint that its output suggests.
 
-    `BootError` where the proxy was to be told of a container that is not there (spec/cli.md 13.5.1, step 8).
+    `BootError` where the step itself says what is wrong: no container for the proxy to route to (spec/cli.md 13.5.1,
+    step 8), or a host that is not ready.
     """
     error = failure.failure(host)
-    missing = _ENDPOINT_MISSING.search(failure.stderr) if failure.exit_status == ENDPOINT_MISSING_STATUS else None
-    if missing is not None:
-        return BootError(
-            f"Failed to get endpoint for {missing['name']} on {host}, did the container boot?",
-            host=host,
-            details=error.details,
-            hint="there is no container to route to: see `kamal app containers` (`kamal accessory details all`), "
-            "then boot it anew",
-        )
+    known = _known(failure, host)
+    if known is not None:
+        message, hint = known
+        return BootError(message, host=host, details=error.details, hint=hint)
     error.hint = hint_of(failure.stdout, failure.stderr)
     return error
 
 
+def _known(failure: StepResult, host: str) -> tuple[str, str] | None:
+    """Message and hint of a failure that a command of ours tells by its exit status."""
+    match failure.exit_status:
+        case proxy.ENDPOINT_MISSING_STATUS if missing := _ENDPOINT_MISSING.search(failure.stderr):
+            message = f"Failed to get endpoint for {missing['name']} on {host}, did the container boot?"
+            return message, "there is no container to route to: see `kamal app containers`, then boot it anew"
+        case readiness.PORT_TAKEN_STATUS if taken := _LISTENER.search(failure.stderr):
+            holder = f"{taken['program']} (process {taken['pid']})" if taken["program"] else "another program"
+            message = f"Port {taken['port']} of {host} is taken by {holder}, so kamal-proxy cannot start there"
+            return message, "stop that program, or choose other ports with proxy/run/http_port and https_port"
+        case readiness.DISK_FULL_STATUS if full := _FULL_DISK.search(failure.stderr):
+            return f"The disk at {full['mount']} of {host} is full", _DISK_FULL
+    return None
+
+
 _ENDPOINT_MISSING = re.compile(r"Failed to get endpoint for (?P<name>.+), did the container boot\?")
+_LISTENER = re.compile(r':(?P<port>\d+)\s+\S+:\*(?:\s+users:\(\("(?P<program>[^"]+)",pid=(?P<pid>\d+))?')
+_FULL_DISK = re.compile(r"% +(?P<mount>/.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +127,7 @@ _HINTS = {
     "port is already allocated": _PORT_TAKEN,
     "address already in use": _PORT_TAKEN,
     "manifest unknown": "the image is not in the registry: build and push it (kamal build push), or check --version",
-    "no space left on device": "the disk of the host is full: see `df -h` there; `kamal prune all` removes old "
-    "containers and images",
+    "no space left on device": _DISK_FULL,
     "cannot connect to the docker daemon": "the Docker engine is not running: start it (systemctl start docker)",
     "permission denied while trying to connect": "the SSH user may not use Docker: where it has sudo rights, run "
     "kamal server bootstrap; else let root run `usermod -aG docker USER` there",

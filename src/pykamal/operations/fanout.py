@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
 from typing import TypeVar
 
 from pykamal.core.errors import HostErrors, KamalError
@@ -36,6 +36,16 @@ async def on_each(keys: Iterable[Key], call: Callable[[Key], Awaitable[Result]])
     errors = [outcome for outcome in (outcomes[key] for key in unique) if isinstance(outcome, KamalError)]
     raise_collected(errors)
     return {key: outcome for key in unique if not isinstance(outcome := outcomes[key], KamalError)}
+
+
+async def together(*calls: Coroutine[object, object, None]) -> None:
+    """Do different things at once. The first failure cancels the others and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for call in calls:
+                group.create_task(call)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 def raise_collected(errors: list[KamalError]) -> None:

@@ -1,0 +1,64 @@
+"""Whether a host can take part in a deploy: its disks have room, its engine answers, the proxy's ports are free.
+
+All of it only looks, so that a host that is not ready stops a deploy before any host was changed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pykamal.commands.command import Command, query
+from pykamal.commands.flags import name_filter
+from pykamal.commands.paths import PROXY_DIRECTORY
+from pykamal.commands.proxy import CONTAINER
+from pykamal.commands.words import Output, Raw, joined
+from pykamal.config.models.proxy import ProxyRun
+from pykamal.config.models.service import Config
+
+PORT_TAKEN_STATUS: Final = 73
+"""Exit status of `engine_and_ports` when a port is taken, by what `ss` tells on standard error (EX_CANTCREAT)."""
+
+DISK_FULL_STATUS: Final = 74
+"""Exit status of `disks` when one is full; which one is told on standard error (EX_IOERR of sysexits.h)."""
+
+LEAST_KILOBYTES: Final = 1024
+"""What must be free for the few small files of a deploy; how much an image takes is not known before the pull."""
+
+
+def disks() -> Command:
+    """Fail when the login directory, Kamal's in it or Docker's usual directory has less than a megabyte left."""
+    full = f"NR > 1 && $4 < {LEAST_KILOBYTES} {{ print; full = 1 }} END {{ exit full }}"
+    sizes = query("df", "-Pk", ".", ".kamal", "/var/lib/docker").redirected("2> /dev/null")
+    complaint = query("awk", full).redirected(">&2")
+    return (sizes | complaint).or_(query("exit", str(DISK_FULL_STATUS)))
+
+
+def engine() -> Command:
+    """Print the identifier of the running proxy container, if any. Fails where there is no engine to ask."""
+    return query("docker", "container", "ls", "--quiet", *name_filter(CONTAINER))
+
+
+def engine_and_ports(config: Config, host: str) -> Command:
+    """Fail when no proxy runs and something else listens on its ports, or when there is no engine to ask.
+
+    Not looked at: ports of a proxy that is bound to single addresses, or set up by `kamal proxy boot_config`. Without
+    `ss` on the host they count as free.
+    """
+    settings = config.proxy_run_on(host)
+    ports = _ports(settings)
+    if not ports:
+        return engine()
+    running = query("test", "-n", Raw('"$id"'))
+    if settings is None:
+        running = running.or_(query("test", "-e", f"{PROXY_DIRECTORY}/options"))
+    wanted = " or ".join(f"sport = :{port}" for port in ports)
+    listening = query(Raw("!"), "ss", "-Hltnp", f"( {wanted} )").redirected("2> /dev/null")
+    free = listening | query("grep", ".").redirected(">&2")
+    ready = running.or_(free).or_(query("exit", str(PORT_TAKEN_STATUS)))
+    return query(joined(Raw("id="), Output(engine()))).and_(ready.grouped())
+
+
+def _ports(settings: ProxyRun | None) -> tuple[int, ...]:
+    if settings is None:
+        return (80, 443)
+    return (settings.http_port, settings.https_port) if settings.publish and not settings.bind_ips else ()
