@@ -91,8 +91,19 @@ def test_unusable_records_stay_in_the_file(tmp_path: Path) -> None:
     """They are written back as they were, until a service of that name exists again."""
     file = StateFile(tmp_path / "state")
     file.unusable["bad"] = {"name": "bad", "anything": 1}
-    file.write([])
+    file.write({}, [])
     assert file.read() == [{"name": "bad", "anything": 1}]
-    file.write([Service("bad", ServiceOptions(), TargetOptions(), TargetSet(["web:80"]))])
+    service = Service("bad", ServiceOptions(), TargetOptions(), TargetSet(["web:80"]))
+    file.write({"bad": service}, ["bad"])
     assert [record["name"] for record in file.read() or []] == ["bad"]
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_a_changed_service_is_written_anew(tmp_path: Path) -> None:
+    """The others are written as they were."""
+    file = StateFile(tmp_path / "state")
+    services = {name: Service(name, ServiceOptions(), TargetOptions(), TargetSet(["web:80"])) for name in ("a", "b")}
+    file.write(services, ["a", "b"])
+    services["a"].pause = Pause("stopped", "message")
+    file.write(services, ["a"])
+    assert file.read() == [record_of(service) for service in services.values()]

@@ -54,10 +54,10 @@ class Registry:
                 roots.update(dict.fromkeys(service.options.hosts, service))
         return {name: document(service, roots.get(service.options.hosts[0])) for name, service in self.services.items()}
 
-    def write_state(self) -> None:
-        """Writes the state file; a full disk is logged, since the proxy itself still works."""
+    def write_state(self, changed: str) -> None:
+        """Writes the state file after a change of one service; a full disk is logged, since the proxy itself works."""
         try:
-            self._state_file.write(self.services.values())
+            self._state_file.write(self.services, [changed])
         except OSError as problem:
             log("ERROR", "Unable to save state", error=str(problem))
 

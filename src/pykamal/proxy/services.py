@@ -57,16 +57,13 @@ class Service:
     def sets(self) -> list[TargetSet]:
         return [self.active, self.rollout] if self.rollout else [self.active]
 
-    def bindings(self) -> set[tuple[str, str]]:
-        """Host and prefix pairs; no two services may share one."""
-        return {(host, prefix) for host in self.options.hosts for prefix in self.options.path_prefixes}
-
 
 def conflicting(service_name: str, options: ServiceOptions, others: Iterable[Service]) -> Service | None:
-    """The service of another name that owns one of these bindings."""
-    wanted = {(host, prefix) for host in options.hosts for prefix in options.path_prefixes}
+    """The service of another name that owns one of these pairs of host and prefix."""
+    hosts, prefixes = set(options.hosts), set(options.path_prefixes)
     for other in others:
-        if other.name != service_name and not wanted.isdisjoint(other.bindings()):
+        shares_host = not hosts.isdisjoint(other.options.hosts)
+        if shares_host and not prefixes.isdisjoint(other.options.path_prefixes) and other.name != service_name:
             return other
     return None
 

@@ -25,6 +25,7 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.unusable: dict[str, Record] = {}
+        self._texts: dict[str, str] = {}
 
     def read(self) -> list[Record] | None:
         """The records, None when there is no file.
@@ -45,14 +46,16 @@ class StateFile:
             raise ValueError(f"{self._path} cannot be read ({problem}); moved to {aside}") from problem
         return records
 
-    def write(self, services: Iterable[Service]) -> None:
-        """Replaces the file at once. Raises OSError."""
-        records = [record_of(service) for service in services]
-        known = {record["name"] for record in records}
-        records += [record for name, record in self.unusable.items() if name not in known]
+    def write(self, services: Mapping[str, Service], changed: Iterable[str]) -> None:
+        """Replaces the file at once; only the `changed` services are looked at anew. Raises OSError."""
+        for name in changed:
+            self._texts.pop(name, None)
+        texts = {name: self._texts.get(name) or json.dumps(record_of(service)) for name, service in services.items()}
+        self._texts = texts
+        kept = [json.dumps(record) for name, record in self.unusable.items() if name not in services]
         temporary = self._path.with_name(f".{self._path.name}.new")
         with temporary.open("w") as file:
-            file.write(json.dumps(records) + "\n")
+            file.write(f"[{', '.join([*texts.values(), *kept])}]\n")
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._path)

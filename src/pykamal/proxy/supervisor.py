@@ -7,6 +7,7 @@ new nginx begins with the control plane's latest snapshot (spec/proxy.md 24.1).
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import resource
@@ -50,6 +51,7 @@ def run(call: Call) -> int:
     signal.signal(signal.SIGTERM, supervisor.stop)
     signal.signal(signal.SIGINT, supervisor.stop)
     _raise_descriptor_limit()
+    _append_to_output()
     try:
         supervisor.start(
             write_configuration(
@@ -83,6 +85,7 @@ class Supervisor:
         self._life, self._life_writer = os.pipe()
         self._awakened = _signal_pipe()
         self._complaints = Complaints()
+        self._copier = _copier_to_output()
 
     def stop(self, _signal: int, _frame: object) -> None:
         self._stopping = True
@@ -107,7 +110,7 @@ class Supervisor:
                 log("ERROR", "Data plane ended; starting it again")
                 time.sleep(RESTART_PAUSE_S)
                 self._restart_nginx()
-            _reap({self._control.pid, self._nginx.pid} if self._control and self._nginx else set())
+            _reap({child.pid for child in (self._control, self._nginx, self._copier) if child is not None})
 
     def finish(self) -> None:
         """The orderly end of spec/proxy.md 20: no new connections, up to SHUTDOWN_S for requests in flight."""
@@ -124,6 +127,9 @@ class Supervisor:
         if self._nginx.poll() is None:
             log("WARN", "Closing active connections")
             _end(self._nginx, signal.SIGTERM)
+        if self._copier is not None and self._copier.stdin is not None:
+            self._copier.stdin.close()
+            self._copier.wait()
         log("INFO", "Server stopped")
 
     def _start_control(self) -> None:
@@ -137,7 +143,11 @@ class Supervisor:
         (self._directory / "admin.sock").unlink(missing_ok=True)
         command = [find_nginx(), "-p", str(self._directory), "-c", str(self._configuration)]
         self._nginx = subprocess.Popen(
-            [*command, "-e", "stderr"], stdin=subprocess.DEVNULL, stderr=self._complaints.writer, process_group=0
+            [*command, "-e", "stderr"],
+            stdin=subprocess.DEVNULL,
+            stdout=self._copier.stdin if self._copier else None,
+            stderr=self._complaints.writer,
+            process_group=0,
         )
 
     def _restart_nginx(self) -> None:
@@ -191,6 +201,23 @@ class Complaints:
             # A failed target is already logged in full by lua/errors.lua.
             if self._count <= _NGINX_LINES_PER_SECOND and " upstream" not in self.last:
                 log(_level(self.last), "nginx", line=self.last)
+
+
+def _append_to_output() -> None:
+    """nginx opens standard output anew: where that is a file, nobody may write over the other's lines."""
+    fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_APPEND)
+
+
+def _copier_to_output() -> subprocess.Popen[bytes] | None:
+    """A pipe to our standard output for nginx, where /dev/stdout cannot be opened.
+
+    That is so for a socket (a journal) and for a file of somebody else.
+    """
+    try:
+        os.close(os.open("/dev/stdout", os.O_WRONLY | os.O_APPEND))
+    except OSError:
+        return subprocess.Popen(["cat"], stdin=subprocess.PIPE, process_group=0)
+    return None
 
 
 def _signal_pipe() -> int:

@@ -151,11 +151,14 @@ end
 function M.publish(changed, removed)
   local names = {}
   for _, service in ipairs(changed) do
-    local ok, problem = documents:safe_set("s:" .. service.name, service.document)
-    if not ok then
-      return nil, "the service table is full: " .. problem
+    local key = "s:" .. service.name
+    if documents:get(key) ~= service.document then
+      local ok, problem = documents:safe_set(key, service.document)
+      if not ok then
+        return nil, "the service table is full: " .. problem
+      end
+      names[#names + 1] = service.name
     end
-    names[#names + 1] = service.name
   end
   for _, name in ipairs(removed) do
     documents:delete("s:" .. name)
