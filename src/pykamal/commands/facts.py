@@ -27,10 +27,9 @@ def containers(config: Config) -> Command:
     listing = f"$(docker container ls --all --quiet --filter label=service={config.service})"
     template = "\t".join(CONTAINER_FIELDS)
     inspection = query("docker", "container", "inspect", "--format", template, "kamal-proxy", Raw(listing))
-    return inspection.failing_allowed()
+    return inspection.failing_allowed().quietly()
 
 
 def latest_image(config: Config) -> Command:
     """The identifier of the image tagged latest, or nothing."""
-    return query("docker", "image", "inspect", "--format", "{{.ID}}", config.latest_image).failing_allowed()
-
+    return query("docker", "image", "inspect", "--format", "{{.ID}}", config.latest_image).failing_allowed().quietly()

@@ -48,8 +48,9 @@ async def boot_all(context: Context) -> None:
 
 async def boot(context: Context, *, name: str) -> None:
     """Start the accessory where it has no container yet; its files and directories are brought everywhere."""
+    accessories = named(context, name)
     async with lock.held(context):
-        for accessory in named(context, name):
+        for accessory in accessories:
             await _boot(context, accessory)
 
 
@@ -135,8 +136,9 @@ def _secret_env(context: Context, accessory: Accessory) -> Sensitive:
 
 async def reboot(context: Context, *, name: str) -> None:
     """Pull the image, remove the container and start a new one."""
+    accessories = named(context, name)
     async with lock.held(context):
-        for accessory in named(context, name):
+        for accessory in accessories:
             steps = script(
                 _login_and_network(context, accessory),
                 audit.step(context, f"Pull {accessory.name} accessory image"),
@@ -149,8 +151,9 @@ async def reboot(context: Context, *, name: str) -> None:
 
 
 async def start(context: Context, *, name: str) -> None:
+    accessories = named(context, name)
     async with lock.held(context):
-        for accessory in named(context, name):
+        for accessory in accessories:
             steps = (
                 audit.step(context, f"Started {accessory.name} accessory"),
                 Step(f"start {accessory.name}", commands.start(accessory)),
@@ -160,8 +163,9 @@ async def start(context: Context, *, name: str) -> None:
 
 
 async def stop(context: Context, *, name: str) -> None:
+    accessories = named(context, name)
     async with lock.held(context):
-        for accessory in named(context, name):
+        for accessory in accessories:
             await _on_hosts(context, accessory, f"stop {accessory.name}", tuple(_stop_steps(context, accessory)))
 
 
@@ -180,8 +184,9 @@ async def restart(context: Context, *, name: str) -> None:
 
 async def remove(context: Context, *, name: str) -> None:
     """Stop it and remove container, image and its directory on the hosts."""
+    accessories = named(context, name)
     async with lock.held(context):
-        for accessory in named(context, name):
+        for accessory in accessories:
             steps = (
                 *_stop_steps(context, accessory),
                 *_remove_container_steps(context, accessory),

@@ -17,7 +17,7 @@ from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
 from pykamal.operations.facts import HostFacts
 from pykamal.operations.plan import Phase, Plan, Task
-from pykamal.operations.reading import read_facts, show_on_hosts, under_lock
+from pykamal.operations.reading import read_facts, run_on, show_on_hosts, under_lock
 from pykamal.operations.terminal import interactive_flags
 
 DEFAULT_LOG_LINES = 100
@@ -308,6 +308,8 @@ async def interactive(
         line = commands.exec_existing(role, wanted, command, env=env or {}, interactive=terminal)
     else:
         wanted = _image_version(context)
+        if logins := registry.login_steps(context):
+            await run_on(context, host, script(logins))
         line = commands.exec_new(
             context.config, role, host, wanted, command, suffix=_suffix(), env=env or {}, interactive=terminal
         )

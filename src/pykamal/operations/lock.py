@@ -100,7 +100,6 @@ async def _acquire(
         raise error_of(acquired, host)
     if announce:
         context.bus.say("Deploy lock already in place!", Tone.PROBLEM)
-        context.bus.say(acquired.captured, Tone.PROBLEM)
     raise LockError(
         f"Deploy lock found. {ADVICE}",
         host=host,

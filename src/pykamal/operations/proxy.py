@@ -20,14 +20,16 @@ DEFAULT_LOG_LINES = 100
 
 async def boot(context: Context) -> None:
     """Have the network and the proxy running; a running proxy is left alone."""
+    if context.settings.plan_only:
+        planning.show(context, await _boot_plan(context))
+        return
     async with lock.held(context):
-        known = await read_facts(context, context.targets.hosts)
-        tasks = proxy_plan.boot_tasks(context, known, log_in=True)
-        plan = Plan("proxy boot", (Phase("proxy", tasks),))
-        if context.settings.plan_only:
-            planning.show(context, plan)
-        else:
-            await execute(plan, context)
+        await execute(await _boot_plan(context), context)
+
+
+async def _boot_plan(context: Context) -> Plan:
+    known = await read_facts(context, context.targets.hosts)
+    return Plan("proxy boot", (Phase("proxy", proxy_plan.boot_tasks(context, known, log_in=True)),))
 
 
 async def reboot(context: Context, *, rolling: bool = False) -> None:
