@@ -26,6 +26,8 @@ def render(file: str, source: str, environment: dict[str, str], outside: Outside
     evaluator = Evaluator(Surroundings(environment, outside))
     try:
         evaluator.run(parse(parts(source)))
+    except RecursionError:
+        raise refusal(f"{file}: code is nested too deeply") from None
     except TemplateError as error:
         line = source.count("\n", 0, error.offset) + 1
         column = error.offset - source.rfind("\n", 0, error.offset)

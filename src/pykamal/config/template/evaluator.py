@@ -35,10 +35,13 @@ from pykamal.config.template.syntax import (
     Variable,
     Verbatim,
 )
-from pykamal.config.template.values import equal, kind, text, true
+from pykamal.config.template.values import equal, kind, text, true, weight
 
 MAXIMUM_STEPS: Final = 100_000
-MAXIMUM_CALL_DEPTH: Final = 60
+MAXIMUM_WORK: Final = 2_000_000
+"""Of texts and lists gone through, sixteen characters or one item a unit."""
+
+MAXIMUM_DEPTH: Final = 50
 _RUBY_FAULTS: Final = (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError, OverflowError, KeyError)
 
 
@@ -69,6 +72,7 @@ class Evaluator:
         self._scope = _Scope()
         self._length = 0
         self._steps = 0
+        self._work = 0
         self._depth = 0
         self._evaluations: dict[type[Any], Callable[[Any], Any]] = {
             Literal: lambda node: node.value,
@@ -102,7 +106,7 @@ class Evaluator:
             case Output(value=None):
                 return None
             case Output(value=value, offset=offset) if value is not None:
-                self._write(text(self._value(value)), offset, literal=False)
+                self._write(self._shown(self._value(value), offset), offset, literal=False)
             case _:
                 return self._value(statement)  # type: ignore[arg-type]
         return None
@@ -120,10 +124,29 @@ class Evaluator:
         self._steps += 1
         if self._steps > MAXIMUM_STEPS:
             raise TemplateError(f"the template takes more than {MAXIMUM_STEPS} steps", node.offset)
-        return self._evaluations[type(node)](node)
+        self._depth += 1
+        if self._depth > MAXIMUM_DEPTH:
+            raise TemplateError("code is nested too deeply", node.offset)
+        value = self._evaluations[type(node)](node)
+        self._depth -= 1
+        return value
+
+    def _charge(self, value: Any, offset: int) -> Any:
+        """The value, once what there is of it has been counted."""
+        try:
+            self._work += weight(value, MAXIMUM_WORK)
+        except ValueError:
+            raise TemplateError("a value is nested too deeply", offset) from None
+        if self._work > MAXIMUM_WORK:
+            raise TemplateError("the template works on too much data", offset)
+        return value
+
+    def _shown(self, value: Any, offset: int) -> str:
+        return text(self._charge(value, offset))
 
     def _text(self, node: Text) -> str:
-        result = "".join(part if isinstance(part, str) else text(self._value(part)) for part in node.parts)
+        shown = (part if isinstance(part, str) else self._shown(self._value(part), node.offset) for part in node.parts)
+        result = "".join(shown)
         if len(result) > methods.MAXIMUM_TEXT:
             raise TemplateError("a text becomes too long", node.offset)
         return result
@@ -166,19 +189,28 @@ class Evaluator:
         return error
 
     def _binary(self, node: Binary) -> Any:
-        left = self._value(node.left)
-        if node.operator == "||":
-            return left if true(left) else self._value(node.right)
-        if node.operator == "&&":
-            return self._value(node.right) if true(left) else left
-        return self._arithmetic(node.operator, left, self._value(node.right), node.offset)
+        """A chain such as `a + b + c` is walked from its left end, however long it is."""
+        chain: list[Binary] = []
+        leftmost: Expression = node
+        while isinstance(leftmost, Binary):
+            chain.append(leftmost)
+            leftmost = leftmost.left
+        value = self._value(leftmost)
+        for link in reversed(chain):
+            if link.operator in ("||", "&&"):
+                value = value if true(value) is (link.operator == "||") else self._value(link.right)
+            else:
+                value = self._arithmetic(link.operator, value, self._value(link.right), link.offset)
+        return value
 
     def _arithmetic(self, operator: str, left: Any, right: Any, offset: int) -> Any:
         function = _OPERATORS.get(operator)
         if function is None:
             raise unsupported(f"the operator {operator}", offset)
+        self._charge(left, offset)
+        self._charge(right, offset)
         try:
-            return function(left, right)
+            return self._charge(function(left, right), offset)
         except _RUBY_FAULTS:
             message = f"{operator} cannot be used with {kind(left)} and {kind(right)}"
             raise TemplateError(message, offset, label="TypeError") from None
@@ -229,17 +261,11 @@ class Evaluator:
     # -- calls
 
     def _call(self, node: Call) -> Any:
-        self._depth += 1
-        if self._depth > MAXIMUM_CALL_DEPTH:
-            raise TemplateError("calls are nested too deeply", node.offset)
-        try:
-            if node.receiver is None:
-                return self._plain_call(node)
-            if isinstance(node.receiver, Constant):
-                return self._constant_call(node.receiver.name, node)
-            return self._method_call(node)
-        finally:
-            self._depth -= 1
+        if node.receiver is None:
+            return self._plain_call(node)
+        if isinstance(node.receiver, Constant):
+            return self._constant_call(node.receiver.name, node)
+        return self._method_call(node)
 
     def _plain_call(self, node: Call) -> Any:
         arguments = [self._value(argument) for argument in node.arguments]
@@ -258,7 +284,7 @@ class Evaluator:
             case "String", [value]:
                 return text(value)
             case "sprintf" | "format", [str() as form, *values]:
-                return self._invoked(lambda: form % tuple(values), [], {}, node)
+                return self._invoked(methods.formatted, [form, tuple(values)], {}, node)
         raise unsupported(f"`{node.name}`", node.offset)
 
     def _constant_call(self, constant: str, node: Call) -> Any:
@@ -284,8 +310,8 @@ class Evaluator:
         if function is None:
             raise self._no_method(receiver, node)
         arguments = [receiver, *(self._value(argument) for argument in node.arguments)]
-        if node.keywords:
-            raise unsupported(f"a named argument of {node.name}", node.offset)
+        if node.keywords:  # a method that names none of its own takes them as one map
+            arguments.append({Symbol(name): self._value(value) for name, value in node.keywords})
         keywords = {} if node.block is None else {"block": self._callable(node.block)}
         return self._invoked(function, arguments, keywords, node)
 
@@ -297,6 +323,8 @@ class Evaluator:
         return unsupported(f"the method {node.name} of {kind(receiver)}", node.offset)
 
     def _invoked(self, function: Callable[..., Any], arguments: list[Any], keywords: dict[str, Any], node: Call) -> Any:
+        for argument in arguments:
+            self._charge(argument, node.offset)
         try:
             result = function(*arguments, **keywords)
         except Failure as failure:
@@ -306,9 +334,7 @@ class Evaluator:
         except _RUBY_FAULTS:
             message = f"{node.name} cannot be called like this"
             raise TemplateError(message, node.offset, label="ArgumentError") from None
-        if isinstance(result, str | list | dict) and len(result) > methods.MAXIMUM_TEXT:
-            raise TemplateError(f"the result of {node.name} is too long", node.offset)
-        return result
+        return self._charge(result, node.offset)
 
     def _callable(self, block: Block) -> Callable[..., Any]:
         around = self._scope
@@ -358,7 +384,7 @@ def _divided(left: Any, right: Any) -> Any:
 
 def _modulo(left: Any, right: Any) -> Any:
     if isinstance(left, str):
-        return left % (tuple(right) if isinstance(right, list) else right)
+        return methods.formatted(left, tuple(right) if isinstance(right, list) else (right,))
     return left % right
 
 

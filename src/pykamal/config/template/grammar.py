@@ -32,7 +32,7 @@ from pykamal.config.template.syntax import (
 from pykamal.config.template.tags import Part, PartKind
 from pykamal.config.template.tokens import MAXIMUM_NESTING, Token, Tokenizer
 
-_BINARY_LEVELS: Final[tuple[tuple[str, ...], ...]] = (
+_LEVELS: Final[tuple[tuple[str, ...], ...]] = (
     ("||",),
     ("&&",),
     ("==", "!=", "=~", "!~", "===", "<=>"),
@@ -43,6 +43,7 @@ _BINARY_LEVELS: Final[tuple[tuple[str, ...], ...]] = (
     ("+", "-"),
     ("*", "/", "%"),
 )
+_LEVEL_OF: Final = {operator: level for level, operators in enumerate(_LEVELS) for operator in operators}
 _ASSIGNMENTS: Final = ("=", "||=", "&&=", "+=", "-=", "*=")
 _STARTS_ARGUMENT: Final = ("string", "shell", "int", "float", "symbol", "words", "symbols", "name", "constant", "label")
 _COMMANDS: Final = ("require", "require_relative", "raise", "puts", "print", "load")
@@ -143,13 +144,18 @@ class _Parser:
         return self._with_modifiers()
 
     def _with_modifiers(self) -> Expression:
+        value = self._modified()
+        if not (self._is("newline") or self._is("end") or self._is("keyword") or self._is("operator", "}")):
+            raise self._unexpected()
+        return value
+
+    def _modified(self) -> Expression:
+        """An expression with `if` or `unless` behind it, which makes it nil where the test says so."""
         value = self._low_logic()
         while modifier := self._accept("keyword", "if", "unless"):
             test = self._low_logic()
             taken, skipped = ((value,), ()) if modifier.value == "if" else ((), (value,))
             value = Condition(test, taken, skipped, modifier.offset)
-        if not (self._is("newline") or self._is("end") or self._is("keyword") or self._is("operator", "}")):
-            raise self._unexpected()
         return value
 
     def _low_logic(self) -> Expression:
@@ -199,13 +205,13 @@ class _Parser:
             return first
         return RangeLiteral(first, self._binary(0), token.value == "...", token.offset)
 
-    def _binary(self, level: int) -> Expression:
-        if level == len(_BINARY_LEVELS):
-            return self._unary()
-        value = self._binary(level + 1)
-        while token := self._accept("operator", *_BINARY_LEVELS[level]):
+    def _binary(self, loosest: int) -> Expression:
+        """Operators that bind at least as tightly as a level."""
+        value = self._unary()
+        while self._is("operator") and _LEVEL_OF.get(self._peek.value, -1) >= loosest:
+            token = self._take()
             self._skip_newlines()
-            value = Binary(token.value, value, self._binary(level + 1), token.offset)
+            value = Binary(token.value, value, self._binary(_LEVEL_OF[token.value] + 1), token.offset)
         return value
 
     def _unary(self) -> Expression:
@@ -422,7 +428,7 @@ class _Parser:
     def _grouped(self, token: Token) -> Expression:
         if token.value == "(":
             self._skip_newlines()
-            value = self._low_logic()
+            value = self._modified()
             self._skip_newlines()
             self._expect("operator", ")")
             return value

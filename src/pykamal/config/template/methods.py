@@ -7,6 +7,7 @@ A method that is not here is refused by name, so nothing of Python's own objects
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -97,9 +98,23 @@ def _at(receiver: Any, index: Any, length: Any = None) -> Any:
 def _repeated(receiver: Any, times: Any) -> Any:
     if isinstance(receiver, list) and isinstance(times, str):
         return _join(receiver, times)
-    if not isinstance(times, int) or times < 0 or len(receiver) * times > MAXIMUM_TEXT:
+    most = MAXIMUM_TEXT if isinstance(receiver, str) else MAXIMUM_ITEMS
+    if not isinstance(times, int) or times < 0 or len(receiver) * times > most:
         raise ValueError("repeated too often")
     return receiver * times
+
+
+def _replaced(receiver: str, old: str, new: str) -> str:
+    if receiver.count(old) * len(new) > MAXIMUM_TEXT:
+        raise ValueError("the text becomes too long")
+    return receiver.replace(old, new)
+
+
+def formatted(form: str, values: tuple[Any, ...]) -> str:
+    """`%` and `format`; a field may be some hundred characters wide."""
+    if re.search(r"%[^a-zA-Z%]*[0-9]{4}|%[^a-zA-Z%]*\*", form):
+        raise ValueError("a field is too wide")
+    return form % values
 
 
 def _join(receiver: list[Any], separator: str | None = None) -> str:
@@ -296,7 +311,7 @@ _TEXT: Final[dict[str, Method]] = {
     "lines": lambda value: value.splitlines(keepends=True),
     "chars": list,
     "sub": lambda value, old, new: value.replace(old, new, 1),
-    "gsub": lambda value, old, new: value.replace(old, new),
+    "gsub": _replaced,
     "tr": _tr,
     "delete": lambda value, characters: _tr(value, characters, ""),
     "delete_prefix": str.removeprefix,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pykamal.config.template.errors import TemplateError, unsupported
 
-MAXIMUM_NESTING: Final = 40
+MAXIMUM_NESTING: Final = 25
 
 KEYWORDS: Final = frozenset(
     ["if", "unless", "elsif", "else", "end", "then", "do", "and", "or", "not", "nil", "true", "false", "case", "when"]

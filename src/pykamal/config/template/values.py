@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from pykamal.config.document import Symbol, ruby_float
+
+_ESCAPES: Final = {
+    "\\": "\\\\",
+    '"': '\\"',
+    "\n": "\\n",
+    "\t": "\\t",
+    "\r": "\\r",
+    "\x1b": "\\e",
+    "\a": "\\a",
+    "\b": "\\b",
+    "\v": "\\v",
+    "\f": "\\f",
+    "\0": "\\0",
+}
+_INTERPOLATION: Final = re.compile(r"#(?=[{$@])")
+_HASH: Final = r"\\#"
 
 
 def true(value: Any) -> bool:
@@ -42,8 +59,8 @@ def inspected(value: Any) -> str:
         case None:
             return "nil"
         case str():
-            escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
-            return f'"{escaped}"'
+            escaped = "".join(_ESCAPES.get(character, character) for character in value)
+            return f'"{_INTERPOLATION.sub(_HASH, escaped)}"'
         case Symbol(name=name):
             return f":{name}"
         case list():
@@ -59,6 +76,28 @@ def equal(left: Any, right: Any) -> bool:
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     return bool(left == right)
+
+
+MAXIMUM_DEPTH: Final = 30
+
+
+def weight(value: Any, most: int, depth: int = 0) -> int:
+    """How much there is to go through in a value, shared parts counted each time; stops counting beyond `most`.
+
+    Raises ValueError for a value that is nested too deeply, or holds itself.
+    """
+    if isinstance(value, str):
+        return 1 + len(value) // 16
+    if not isinstance(value, list | dict):
+        return 1
+    if depth > MAXIMUM_DEPTH:
+        raise ValueError("nested too deeply")
+    total = 1
+    for item in value.values() if isinstance(value, dict) else value:
+        total += weight(item, most - total, depth + 1)
+        if total > most:
+            break
+    return total
 
 
 def kind(value: Any) -> str:
