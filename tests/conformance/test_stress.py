@@ -83,6 +83,14 @@ def child_processes(parent: int) -> dict[int, str]:
     return {int(child): Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ") for child in children}
 
 
+def is_running(process: int) -> bool:
+    """Neither gone nor a zombie that waits for its parent."""
+    try:
+        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
 def find_child(proxy: Proxy, words: str) -> int:
     assert proxy.process
     (found,) = (pid for pid, arguments in child_processes(proxy.process.pid).items() if words in arguments)
@@ -150,9 +158,9 @@ def test_nginx_may_be_killed(own_proxy: Proxy, t1: Target, t2: Target) -> None:
 def test_nothing_is_left_behind(own_proxy: Proxy) -> None:
     """An orderly end removes the run directory; a killed server takes its children along."""
     proxy = own_proxy.start()
-    nginx = find_child(proxy, "nginx: master")
+    children = [find_child(proxy, words) for words in ("nginx: master", "pykamal.proxy.control")]
     proxy.stop(signal.SIGKILL)
-    wait_until(lambda: not Path(f"/proc/{nginx}").exists())
+    wait_until(lambda: not [child for child in children if is_running(child)])
     proxy.start()
     proxy.stop()
     assert list(proxy.temporary.iterdir()) == []

@@ -53,6 +53,8 @@ def run(call: Call) -> int:
     _raise_descriptor_limit()
     _append_to_output()
     try:
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(mode=0o700)
         supervisor.start(
             write_configuration(
                 directory,
@@ -255,10 +257,7 @@ def _settings(call: Call) -> dict[str, int]:
 def _run_directory() -> Path:
     """Ours alone, the same for every start on one socket, so that a killed server leaves nothing behind."""
     key = hashlib.sha256(socket_path().encode()).hexdigest()[:12]
-    directory = Path(temporary_directory(), f"kamal-proxy-{key}")
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(mode=0o700)
-    return directory
+    return Path(temporary_directory(), f"kamal-proxy-{key}")
 
 
 def _require_free(port: int) -> None:
