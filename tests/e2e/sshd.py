@@ -65,6 +65,7 @@ def start_sshd(
     settings: Sequence[str] = (),
     host_keys: Sequence[str] = ("ed25519",),
     environment: Sequence[str] = (),
+    log_level: str = "VERBOSE",
 ) -> Sshd:
     """Start a server with keys and an authorized_keys file of its own. `settings` are lines of sshd_config(5)."""
     assert SSHD is not None, "openssh-server is not installed"
@@ -91,7 +92,7 @@ def start_sshd(
         "UsePAM no",
         "PasswordAuthentication no",
         "PermitRootLogin yes",
-        "LogLevel VERBOSE",
+        f"LogLevel {log_level}",
         *(f"SetEnv {variable}" for variable in environment),
     ]
     (directory / "sshd_config").write_text("\n".join(lines) + "\n")

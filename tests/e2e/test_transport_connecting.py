@@ -300,6 +300,73 @@ def test_a_locked_key_is_used_through_the_agent(server: Sshd, known_hosts: Path,
     assert answers(settings(server, keys=(str(locked),)), trusting(known_hosts))
 
 
+def test_a_passphrase_is_asked_for_at_the_terminal(
+    server: Sshd, known_hosts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A configured key with a passphrase that no agent holds: the user is asked, once for all hosts (spec/cli.md 7)."""
+    locked = tmp_path / "locked"
+    locked.write_bytes(server.key.read_bytes())
+    locked.chmod(0o600)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-p", "-N", "secret phrase", "-f", str(locked)], check=True, capture_output=True
+    )
+    questions: list[str] = []
+
+    def typed(question: str) -> str:
+        questions.append(question)
+        return "secret phrase" if len(questions) == 1 else ""
+
+    monkeypatch.setattr("pykamal.transport.prompts.sys.stdin", _Terminal())
+    monkeypatch.setattr("pykamal.transport.prompts.getpass.getpass", typed)
+    ssh = settings(server, keys=(str(locked),))
+    assert len(answers(ssh, trusting(known_hosts), ["127.0.0.1", "localhost"])) == 2
+    assert questions == [f"Enter passphrase for key '{locked}': "]
+    with pytest.raises(AuthenticationRefused) as caught:
+        answers(ssh, trusting(known_hosts))
+    assert "needs a passphrase" in "".join(caught.value.details)
+
+
+class _Terminal:
+    def isatty(self) -> bool:
+        return True
+
+
+def test_too_many_keys(server: Sshd, known_hosts: Path, tmp_path: Path) -> None:
+    """A host that gives up after so many keys (MaxAuthTries) has refused them, the hint is to name the right one."""
+    for number in range(8):
+        new_key(tmp_path / f"key{number}")
+    keys = tuple(str(tmp_path / f"key{number}") for number in range(8))
+    with pytest.raises(AuthenticationRefused, match="Too many authentication failures") as caught:
+        answers(settings(server, keys=keys), trusting(known_hosts))
+    assert "keys_only" in str(caught.value.hint)
+
+
+def test_a_key_at_hand_costs_one_request(known_hosts: Path, tmp_path: Path) -> None:
+    """Methods are not asked for, nor whether the key would do: the first request is the signed one."""
+    own = start_sshd(tmp_path / "sshd", log_level="DEBUG1")
+    try:
+        answers(settings(own), trusting(known_hosts))
+        requests = [line for line in own.log.splitlines() if "userauth-request" in line]
+    finally:
+        own.stop()
+    assert [line.split("method ")[1].split()[0] for line in requests] == ["publickey"]
+
+
+def test_without_keys_the_host_is_asked_what_it_takes(known_hosts: Path, tmp_path: Path) -> None:
+    """A host that lets in without a key is asked for that, also after it refused one."""
+    own = start_sshd(tmp_path / "sshd", log_level="DEBUG1")
+    new_key(tmp_path / "stranger")
+    try:
+        with pytest.raises(AuthenticationRefused):
+            answers(settings(own, keys=()), trusting(known_hosts))
+        with pytest.raises(AuthenticationRefused):
+            answers(settings(own, keys=(str(tmp_path / "stranger"),)), trusting(known_hosts))
+        requests = [line.split("method ")[1].split()[0] for line in own.log.splitlines() if "userauth-request" in line]
+    finally:
+        own.stop()
+    assert requests == ["none", "publickey", "none"]
+
+
 @pytest.mark.parametrize("forwards", [True, False])
 def test_the_agent_is_forwarded_as_configured(server: Sshd, known_hosts: Path, agent: str, forwards: bool) -> None:
     """The host can use our agent, by default; not with `ssh.forward_agent: false` (spec/cli.md 7)."""
@@ -506,6 +573,27 @@ def test_a_server_that_is_no_ssh_server(server: Sshd, known_hosts: Path) -> None
         await web.wait_closed()
 
     asyncio.run(body())
+
+
+@pytest.mark.parametrize(("level", "seen"), [("fatal", False), ("debug", True)])
+def test_the_log_level_of_the_ssh_library(server: Sshd, known_hosts: Path, level: str, seen: bool) -> None:
+    """`ssh.log_level` lets records of the SSH library through, none by default (spec/config.md 10)."""
+    events: list[Event] = []
+    answers(settings(server, log_level=level), trusting(known_hosts), events=events)
+    assert any(isinstance(event, Log) and "Auth for user" in event.text for event in events) is seen
+
+
+def test_an_unknown_log_level(server: Sshd, known_hosts: Path) -> None:
+    """The message of Ruby Kamal, with the levels that there are (spec/config.md 10)."""
+    with pytest.raises(ConfigurationError, match="invalid log level: foo"):
+        answers(settings(server, log_level="foo"), trusting(known_hosts))
+
+
+def test_an_unreadable_known_hosts_file_is_no_empty_one(server: Sshd, known_hosts: Path) -> None:
+    """What cannot be read cannot say that a key has changed: refused, whatever the policy."""
+    known_hosts.mkdir(parents=True)
+    with pytest.raises(HostKeyUnknown, match="Is a directory"):
+        answers(settings(server), trusting(known_hosts))
 
 
 # -- the fleet

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import stat
+import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -86,6 +87,12 @@ def accepts(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def children(process_id: str) -> list[str]:
+    """Process identifier and arguments of each child."""
+    arguments = ["ps", "-o", "pid=,args=", "--ppid", process_id]
+    return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 def until_gone(process_id: int, seconds: float = 5.0) -> bool:
@@ -241,6 +248,57 @@ def test_scripts_share_the_connection(run: Run) -> None:
     run(body)
     assert run.server.log.count("Accepted publickey") >= 1
     assert sum(isinstance(event, Connected) for event in run.events) == 1
+
+
+def test_the_next_shell_waits_ahead(run: Run) -> None:
+    """A shell stands by for the next script; one that the host has ended meanwhile is replaced without a word."""
+
+    async def body(session: SshSession) -> None:
+        first = await session.run(shell_line("echo $$ $PPID"))
+        for _ in range(3):
+            _, parent = first.captured.split()
+            await asyncio.sleep(0.5)
+            waiting = [int(line.split()[0]) for line in children(parent) if line.endswith(" sh -s")]
+            assert len(waiting) == 1
+            os.kill(waiting[0], 9)
+            first = await session.run(shell_line("echo $$ $PPID"))
+            assert int(first.captured.split()[0]) != waiting[0]
+
+    run(body)
+
+
+def test_a_host_with_a_single_session(tmp_path: Path) -> None:
+    """Where sshd allows one session at a time (MaxSessions 1), scripts wait for each other."""
+    own = start_sshd(tmp_path / "sshd", settings=["MaxSessions 1"])
+    run = Run(own, tmp_path)
+
+    async def body(session: SshSession) -> None:
+        for number in range(3):
+            assert (await session.run(command("echo", str(number)))).captured == str(number)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(session.run(shell_line(f"sleep 0.1; echo {number}"))) for number in range(4)]
+        assert [task.result().captured for task in tasks] == ["0", "1", "2", "3"]
+
+    try:
+        run(body)
+    finally:
+        own.stop()
+
+
+def test_a_host_that_runs_no_commands(tmp_path: Path) -> None:
+    """A ForceCommand that runs nothing of ours is a failed command with what it said."""
+    own = start_sshd(tmp_path / "sshd", settings=["ForceCommand echo go away; exit 9"])
+    run = Run(own, tmp_path)
+
+    async def body(session: SshSession) -> None:
+        with pytest.raises(CommandFailed) as caught:
+            await session.run(command("true"))
+        assert (caught.value.exit_status, caught.value.stdout) == (9, "go away\n")
+
+    try:
+        run(body)
+    finally:
+        own.stop()
 
 
 def test_cancelling_ends_the_process_group_on_the_host(run: Run) -> None:

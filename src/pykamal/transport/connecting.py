@@ -20,13 +20,17 @@ from pykamal.transport.client_config import HostSettings, config_files, settings
 from pykamal.transport.dialing import Dialer
 from pykamal.transport.host_keys import HostKeyCheck, known_hosts_files
 from pykamal.transport.identities import Identities, Keyring, agent_socket
+from pykamal.transport.library_log import LibraryLog
 from pykamal.transport.login import Client
+from pykamal.transport.prompts import Prompts
 from pykamal.transport.ssh import SshSession
 
 LOGIN_SECONDS: Final = 30.0
 """How long key exchange and authentication may take, and a jump host or ProxyCommand before them."""
 
 KEEPALIVE_COUNT: Final = 3
+
+TOO_MANY_KEYS: Final = "Too many authentication failures"  # what sshd says after MaxAuthTries
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ class Connector:
         self._extension = extension
         self._dns_retries = dns_retries
         self._files = config_files(ssh.config)
-        self._keyring = Keyring(key_data)
+        self._keyring = Keyring(key_data, Prompts())
+        self._log = LibraryLog(ssh.log_level, bus)
         self._jumps: dict[tuple[HostAddress, ...], asyncio.Task[asyncssh.SSHClientConnection]] = {}
 
     async def open(self, host: str) -> SshSession:
@@ -95,6 +100,7 @@ class Connector:
                 opening.result().close()
         self._jumps.clear()
         self._keyring.close()
+        self._log.close()
 
     # -- the way
 
@@ -174,6 +180,8 @@ class Connector:
             self._remember(check)
             raise self._refused(target, identities, error) from error
         except (asyncssh.Error, OSError, TimeoutError) as error:
+            if TOO_MANY_KEYS in str(error):
+                raise self._refused(target, identities, error) from error
             raise check.refusal or _unreachable(target, error) from error
         self._remember(check)
         return connection
@@ -184,13 +192,15 @@ class Connector:
         except OSError as error:
             self._bus.log(f"Could not add a host key to {error.filename}: {error.strerror}", Level.WARN)
 
-    def _refused(self, target: _Target, identities: Identities, error: asyncssh.Error) -> AuthenticationRefused:
+    def _refused(self, target: _Target, identities: Identities, error: Exception) -> AuthenticationRefused:
         tried = [f"tried {name}" for name in identities.tried] or ["no key to try"]
         return AuthenticationRefused(
-            f"{target.label} refuses to let {target.user or 'this user'} in: {error.reason}",
+            f"{target.label} refuses to let {target.user or 'this user'} in: {getattr(error, 'reason', error)}",
             host=target.label,
             details=(*tried, *(f"not usable: {problem}" for problem in identities.problems)),
-            hint="add one of these public keys to ~/.ssh/authorized_keys of that user on the host, "
+            hint="name the right key with ssh/keys in deploy.yml, and ssh/keys_only: true to try no other"
+            if TOO_MANY_KEYS in str(error)
+            else "add one of these public keys to ~/.ssh/authorized_keys of that user on the host, "
             "or name the right key with ssh/keys in deploy.yml, or the right user with ssh/user",
         )
 

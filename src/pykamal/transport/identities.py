@@ -12,6 +12,7 @@ import asyncssh
 
 from pykamal.core.sensitive import Sensitive, reveal
 from pykamal.transport.known_hosts import fingerprint
+from pykamal.transport.prompts import Prompts
 
 DEFAULT_KEYS: Final = ("~/.ssh/id_ed25519", "~/.ssh/id_rsa", "~/.ssh/id_ecdsa")
 
@@ -35,8 +36,9 @@ class _Found:
 class Keyring:
     """Reads each key once and keeps one connection to the agent, for all hosts of a run."""
 
-    def __init__(self, key_data: Sequence[str | Sensitive] = ()) -> None:
+    def __init__(self, key_data: Sequence[str | Sensitive], prompts: Prompts) -> None:
         self._key_data = tuple(key_data)
+        self._prompts = prompts
         self._files: dict[str, list[asyncssh.SSHKeyPair] | str] = {}
         self._agents: dict[str, asyncssh.SSHAgentClient | None] = {}
 
@@ -56,7 +58,7 @@ class Keyring:
         by_blob = {pair.public_data: pair for pair in agent_pairs}
         found = _Found()
         for path in files:
-            self._add_file(found, str(Path(path).expanduser()), by_blob, required=True)
+            await self._add_file(found, str(Path(path).expanduser()), by_blob, required=True)
         for number, text in enumerate(self._key_data, 1):
             self._add_text(found, number, text)
         if not only_these:
@@ -64,7 +66,7 @@ class Keyring:
                 _add(found, pair, f"{_comment(pair)} of the agent")
         if default_files and not only_these:
             for path in DEFAULT_KEYS:
-                self._add_file(found, str(Path(path).expanduser()), by_blob, required=False)
+                await self._add_file(found, str(Path(path).expanduser()), by_blob, required=False)
         return Identities(tuple(found.pairs), tuple(found.tried), tuple(found.problems))
 
     def close(self) -> None:
@@ -89,16 +91,20 @@ class Keyring:
         except (OSError, ValueError):
             return ()
 
-    def _add_file(self, found: _Found, path: str, by_blob: dict[bytes, asyncssh.SSHKeyPair], *, required: bool) -> None:
-        if path not in self._files:
-            self._files[path] = _load(path)
-        loaded = self._files[path]
+    async def _add_file(
+        self, found: _Found, path: str, by_blob: dict[bytes, asyncssh.SSHKeyPair], *, required: bool
+    ) -> None:
+        loaded = self._files.get(path) or _load(path)
+        held = by_blob.get(_public_blob(path))
+        if isinstance(loaded, _Locked) and held is None and required:
+            passphrase = await self._prompts.secret(f"Enter passphrase for key '{path}': ")
+            known = self._files.get(path, loaded)  # another host may have needed the key too, and waited with us
+            loaded = _load(path, passphrase) if passphrase and isinstance(known, _Locked) else known
+        self._files[path] = loaded
         if not isinstance(loaded, str):
             for pair in loaded:
                 _add(found, pair, path)
-            return
-        held = by_blob.get(_public_blob(path))
-        if held is not None:
+        elif held is not None:
             _add(found, held, f"{path} through the agent")
         elif required or Path(path).exists():
             found.problems.append(f"{path}: {loaded}")
@@ -124,18 +130,26 @@ def _add(found: _Found, pair: asyncssh.SSHKeyPair, name: str) -> None:
         found.tried.append(f"{name} ({fingerprint(pair.public_data)})")
 
 
-def _load(path: str) -> list[asyncssh.SSHKeyPair] | str:
+def _load(path: str, passphrase: Sensitive | None = None) -> list[asyncssh.SSHKeyPair] | str:
     """The key pairs of a file, with its certificate if there is one beside it; or why it cannot be used."""
     try:
-        return list(asyncssh.load_keypairs([path]))
+        return list(asyncssh.load_keypairs([path], passphrase=passphrase.reveal() if passphrase else None))
     except FileNotFoundError:
         return "no such file"
     except asyncssh.KeyImportError as error:
         if "passphrase" in str(error).lower():
-            return f"needs a passphrase; add it to the agent: ssh-add {path}"
+            return _Locked(f"needs a passphrase; add it to the agent: ssh-add {path}")
         return str(error)
-    except (asyncssh.KeyEncryptionError, OSError, ValueError) as error:
+    except asyncssh.KeyEncryptionError as error:
+        return f"{error} (wrong passphrase?)"
+    except (OSError, ValueError) as error:
         return str(error)
+
+
+class _Locked(str):
+    """Why a key cannot be used: it has a passphrase."""
+
+    __slots__ = ()
 
 
 def _public_blob(path: str) -> bytes:

@@ -39,6 +39,8 @@ class Client(asyncssh.SSHClient):
         connection = self._connection
         if connection._client_keys and connection._auth_methods == [_ASKED_FOR_METHODS]:
             connection._auth_methods = [_PUBLIC_KEY]
+        else:
+            connection.set_extra_info(**{_METHODS_KNOWN: True})
 
     def auth_completed(self) -> None:
         acknowledge_at_once(self._connection)
