@@ -22,14 +22,14 @@ from pykamal.sandbox import init, processes, project, registry
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal, Machine, Manifest
 from pykamal.sandbox.paths import Paths, cache
-from pykamal.sandbox.provider import Say
+from pykamal.sandbox.provider import Entrance, Say, wait_for_engine
 from pykamal.sandbox.python_image import REPOSITORY
 
 IMAGE_VARIABLE = "PYKAMAL_SANDBOX_IMAGE"
 IMAGE = "pykamal/sandbox-host:2"
 LABEL = "pykamal-sandbox"
 REGISTRY_PORT = 5000
-READY_SECONDS = 60.0
+READY_SECONDS = 30.0
 
 # Debian 13 for its engine; what else is in there is what the namespaces take from the machine.
 DOCKERFILE = """\
@@ -76,8 +76,8 @@ class ContainerProvider:
             for _ in pool.map(lambda host: _start_host(manifest, paths, host, image), manifest.hosts):
                 pass
             archives = [base.result(), *images]
-            engines = [self.entrance(journal, host).engine() for host in manifest.hosts]
-            for _ in pool.map(lambda engine: _load(engine, archives), engines):
+            entrances = [self.entrance(journal, host) for host in manifest.hosts]
+            for _ in pool.map(lambda entrance: _load(entrance, archives), entrances):
                 pass
 
     def remove(self, manifest: Manifest, paths: Paths) -> None:
@@ -223,10 +223,10 @@ def _push_base_image(manifest: Manifest, paths: Paths, image: str, say: Say) -> 
     return archive
 
 
-def _load(engine: Engine, archives: Sequence[Path]) -> None:
-    engine.wait(timeout_seconds=READY_SECONDS)
+def _load(entrance: Entrance, archives: Sequence[Path]) -> None:
+    wait_for_engine(entrance, timeout_seconds=READY_SECONDS)
     for archive in archives:
-        engine.load(archive)
+        entrance.engine().load(archive)
 
 
 def _host_image(say: Say) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO, Any
 
 from pykamal.core.errors import SandboxError
 from pykamal.sandbox import init, processes, project
@@ -37,15 +38,11 @@ class Host:
 
     # Looking and arranging
 
-    def run(self, argv: Sequence[str], *, stdin: str | None = None, check: bool = True) -> str:
+    def run(self, argv: Sequence[str], *, stdin: str | IO[bytes] | None = None, check: bool = True) -> str:
         """Standard output of a command run as root inside. Raises SandboxError when it fails, unless `check` is off."""
-        done = subprocess.run(
-            self._entrance.argv(argv, stdin=stdin is not None),
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            check=False,
+        given: dict[str, Any] = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin or subprocess.DEVNULL}
+        done: subprocess.CompletedProcess[str] = subprocess.run(
+            self._entrance.argv(argv, stdin=stdin is not None), capture_output=True, text=True, check=False, **given
         )
         if check and done.returncode != 0:
             raise SandboxError(
@@ -65,6 +62,13 @@ class Host:
         """Write a file, its folder too when there is none."""
         self.run(["mkdir", "-p", str(Path(path).parent)])
         self.run(["install", "-m", f"{mode:o}", "/dev/stdin", path], stdin=text)
+
+    def put(self, source: Path, folder: str) -> None:
+        """Copy a file or a folder of this machine into a folder there."""
+        self.run(["mkdir", "-p", folder])
+        packer = ["tar", "--create", "--directory", str(source.parent), source.name]
+        with subprocess.Popen(packer, stdout=subprocess.PIPE) as packing:
+            self.run(["tar", "--extract", "--no-same-owner", "--directory", folder], stdin=packing.stdout)
 
     def exists(self, path: str) -> bool:
         return self.run(["find", path, "-maxdepth", "0"], check=False) != ""

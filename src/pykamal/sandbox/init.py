@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 MS_RDONLY, MS_BIND, MS_REC, MS_PRIVATE, MNT_DETACH = 1, 4096, 16384, 1 << 18, 2
-SSHD_LOG = "/var/log/sandbox/sshd.log"
+LOGS = "/var/log/sandbox"
+SSHD_LOG = f"{LOGS}/sshd.log"
 SSHD = ["/usr/sbin/sshd", "-E", SSHD_LOG]
 CONTAINERD_SOCKET = "/run/docker/containerd/containerd.sock"
 CONTAINERD_SECONDS = 10.0
@@ -125,7 +126,7 @@ def write_ssh_settings(ssh: dict[str, Any]) -> None:
 
 
 def start_services(spec: dict[str, Any]) -> None:
-    Path("/var/log/sandbox").mkdir(parents=True, exist_ok=True)
+    Path(LOGS).mkdir(parents=True, exist_ok=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     if spec["ssh"]:
         subprocess.run(SSHD, check=True)
@@ -144,7 +145,7 @@ def start_engine(arguments: list[str]) -> None:
 
 
 def start(argv: list[str], name: str) -> None:
-    with Path(f"/var/log/sandbox/{name}.log").open("ab") as log:
+    with Path(LOGS, f"{name}.log").open("ab") as log:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     process.returncode = 0  # main() collects it
 

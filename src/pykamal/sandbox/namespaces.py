@@ -21,7 +21,7 @@ from pykamal.sandbox import init, network, processes, project, registry, seeds
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal, Machine, Manifest, boot_identifier
 from pykamal.sandbox.paths import Paths, cache, home
-from pykamal.sandbox.provider import Say
+from pykamal.sandbox.provider import Say, wait_for_engine
 from pykamal.sandbox.python_image import REPOSITORY
 
 NAMESPACES = ("--net", "--mount", "--uts", "--pid")
@@ -77,7 +77,7 @@ class NamespaceProvider:
             say(f"starting {len(manifest.hosts)} hosts")
             for _ in pool.map(lambda host: start_machine(journal, host), manifest.hosts):
                 pass
-            for _ in pool.map(lambda host: self.entrance(journal, host).engine().wait(), manifest.machines):
+            for _ in pool.map(lambda machine: wait_for_engine(self.entrance(journal, machine)), manifest.machines):
                 pass
         registry.wait(paths)
         repository = f"{manifest.registry_server}/{REPOSITORY}"
@@ -183,7 +183,7 @@ def _specification(manifest: Manifest, paths: Paths, machine: Machine) -> dict[s
         "hide": str(home()),
         "binds": [
             [str(folder / "docker"), "/var/lib/docker"],
-            [str(folder / "log"), "/var/log/sandbox"],
+            [str(folder / "log"), init.LOGS],
             [str(paths.shared), "/run/sandbox"],
         ],
         "registry_port": manifest.registry_port,

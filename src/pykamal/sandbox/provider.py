@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from pykamal.core.errors import SandboxError
+from pykamal.sandbox import init
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal, Machine, Manifest
 from pykamal.sandbox.paths import Paths
@@ -63,3 +66,13 @@ class Entrance(Protocol):
 
     def set_connected(self, connected: bool) -> None:
         """Cut the machine off from the network, or put it back."""
+
+
+def wait_for_engine(entrance: Entrance, *, timeout_seconds: float = 20.0) -> None:
+    """Until a machine's engine answers. Raises SandboxError with the end of its log after the time-out."""
+    try:
+        entrance.engine().wait(timeout_seconds=timeout_seconds)
+    except SandboxError as error:
+        argv = entrance.argv(["tail", "-n", "5", f"{init.LOGS}/dockerd.log"])
+        log = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+        raise SandboxError(error.message, details=tuple(log.splitlines()), hint=error.hint) from error
