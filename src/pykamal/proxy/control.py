@@ -50,7 +50,7 @@ async def control(run_directory: Path, ready_descriptor: int) -> None:
         tasks.create_task(_keep_addresses(registry))
         tasks.create_task(_heed_suspects(registry))
         await _until_alone()
-        _kill_nginx(run_directory)
+        await _kill_nginx(run_directory)
         os._exit(1)
 
 
@@ -162,9 +162,13 @@ async def _until_alone() -> None:
     await alone.wait()
 
 
-def _kill_nginx(run_directory: Path) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        os.killpg(int((run_directory / "nginx.pid").read_text()), signal.SIGKILL)
+async def _kill_nginx(run_directory: Path) -> None:
+    """Also where it was started so lately that its process id is not written down yet."""
+    for _ in range(20):
+        with contextlib.suppress(OSError, ValueError):
+            os.killpg(int((run_directory / "nginx.pid").read_text()), signal.SIGKILL)
+            return
+        await asyncio.sleep(0.1)
 
 
 def main() -> None:
