@@ -230,6 +230,7 @@ def _syntax_error(error: YAMLError, rendered: Rendered) -> ConfigurationError:
     if error.context_mark is None and isinstance(error, ParserError):
         line = column = 1
     problem = " ".join(filter(None, (error.problem, error.context)))
+    problem = problem.replace("that violates indentation", "that violate indentation")  # Psych's older libyaml
     return refusal(
         f"(<unknown>): {problem} at line {line} column {column}",
         position=rendered.position(error.problem_mark.line, error.problem_mark.column),
