@@ -20,6 +20,7 @@ from pykamal.sandbox.host import Host
 from pykamal.sandbox.manifest import load
 from pykamal.sandbox.namespaces import NamespaceProvider
 from pykamal.sandbox.sandbox import Sandbox
+from tests.e2e.application import Application
 
 pytestmark = pytest.mark.e2e
 
@@ -197,6 +198,23 @@ def test_registry_can_be_away(sandbox: Sandbox, fresh_hosts: list[Host]) -> None
         host.docker("pull", base)
     sandbox.start_registry()
     host.docker("pull", base)
+
+
+def test_ruby_kamal_takes_the_ready_project(
+    sandbox: Sandbox, fresh_hosts: list[Host], application: Application
+) -> None:
+    """The written deploy.yml and secrets are Ruby Kamal's own format: it loads them, logs in to the registry and to
+    every host, and trusts their keys (spec/config.md 1.5, 10)."""
+    assert application.ruby_kamal("registry", "login").text.count("Finished in") >= len(fresh_hosts)
+    details = application.ruby_kamal("app", "details").stdout
+    assert all(f"App Host: {host.address}" in details for host in fresh_hosts)
+
+
+def test_a_server_has_nothing_of_the_operators_environment(fresh_hosts: list[Host]) -> None:
+    """Variables of the shell that brought the sandbox up do not reach the servers' processes."""
+    engine = fresh_hosts[0].run(["pgrep", "-x", "dockerd"]).split()[0]
+    names = {line.partition("=")[0] for line in fresh_hosts[0].read(f"/proc/{engine}/environ").split("\0") if line}
+    assert names == {"PATH", "HOME", "LANG"}
 
 
 def test_up_again_changes_nothing(sandbox: Sandbox) -> None:

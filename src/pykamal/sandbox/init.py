@@ -20,6 +20,11 @@ from pathlib import Path
 from typing import Any
 
 MS_RDONLY, MS_BIND, MS_REC, MS_PRIVATE, MNT_DETACH = 1, 4096, 16384, 1 << 18, 2
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+}
 LOGS = "/var/log/sandbox"
 SSHD_LOG = f"{LOGS}/sshd.log"
 SSHD = ["/usr/sbin/sshd", "-E", SSHD_LOG]
@@ -58,6 +63,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def main(spec_path: str) -> None:
     spec = json.loads(Path(spec_path).read_text())
+    os.environ.clear()  # a server has nothing of the operator's environment
+    os.environ.update(ENVIRONMENT)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     if spec["stage"] is not None:
         Path(spec["pid_file"]).write_text(str(Path("/proc/self").readlink()))  # the pid as the machine outside sees it

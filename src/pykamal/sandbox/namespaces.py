@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,7 +29,7 @@ PROGRAMS = (
     "containerd", "docker", "docker-registry", "dockerd", "htpasswd", "ip", "iptables", "nsenter", "pivot_root",
     "runc", "socat", "ssh-keygen", "sshd", "unshare",
 )  # fmt: skip
-SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+KEPT_IMAGES = 3
 HINT = "The sandbox makes Linux namespaces: it needs root (sudo) and, in a container, --privileged or CAP_SYS_ADMIN."
 
 
@@ -41,7 +41,7 @@ class NamespaceProvider:
             raise SandboxError("The sandbox needs Linux", hint="Run it in a Linux virtual machine.")
         if os.geteuid() != 0:
             raise SandboxError("The sandbox needs root", hint="Run it with sudo.")
-        missing = [program for program in PROGRAMS if shutil.which(program, path=SEARCH_PATH) is None]
+        missing = [program for program in PROGRAMS if shutil.which(program, path=init.ENVIRONMENT["PATH"]) is None]
         if missing:
             raise SandboxError(
                 f"The sandbox needs programs that are not installed: {', '.join(missing)}",
@@ -51,6 +51,13 @@ class NamespaceProvider:
         if trial.returncode != 0:
             raise SandboxError(
                 "This machine does not permit new namespaces", details=(trial.stderr.strip(),), hint=HINT
+            )
+
+        home().mkdir(parents=True, exist_ok=True)
+        if processes.run(["stat", "--file-system", "--format=%T", str(home())]).strip() == "overlayfs":
+            raise SandboxError(
+                f"{home()} is on an overlay, where Docker cannot keep its layers",
+                hint="Mount a volume there, or set PYKAMAL_SANDBOX_HOME to a folder on a real disk.",
             )
 
     def make(self, journal: Journal, images: Sequence[Path], say: Say) -> None:
@@ -120,9 +127,12 @@ class NamespaceProvider:
         from pykamal.proxy.image import build_image
 
         try:
-            return [build_image(cache() / "proxy", say)]
+            image = build_image(cache() / "proxy", say)
         except ProxyError as error:
             raise SandboxError(f"The proxy's image cannot be built: {error}") from error
+        for old in _by_age(image.parent.glob("proxy-image-*.tar"))[KEPT_IMAGES:]:
+            old.unlink(missing_ok=True)
+        return [image]
 
     def environment(self, paths: Paths) -> dict[str, str]:
         return {"DOCKER_HOST": f"unix://{paths.workstation_socket}"}
@@ -135,8 +145,8 @@ class NamespaceEntrance:
 
     def argv(self, argv: Sequence[str], *, stdin: bool = False) -> list[str]:  # noqa: ARG002 (nsenter passes it on)
         enter = ["nsenter", "--target", str(self.pid), "--net", "--mount", "--uts", "--pid"]
-        environment = ["env", "--ignore-environment", f"PATH={SEARCH_PATH}", "HOME=/root", "LANG=C.UTF-8"]
-        return [*enter, *environment, *argv]
+        environment = (f"{name}={value}" for name, value in init.ENVIRONMENT.items())
+        return [*enter, "env", "--ignore-environment", *environment, *argv]
 
     def engine(self) -> Engine:
         return Engine(Path(f"/proc/{self.pid}/root/run/docker.sock"), name=self.machine.name)
@@ -161,6 +171,11 @@ def start_machine(journal: Journal, machine: Machine) -> None:
     pid = _wait_for_pid(pid_file, keeper, machine, log)
     journal.add(machine.name, pid)
     network.connect(manifest, machine, pid)
+
+
+def _by_age(paths: Iterable[Path]) -> list[Path]:
+    """The newest first."""
+    return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def _plant(seed: seeds.Seed, journal: Journal, machine: Machine) -> None:

@@ -23,7 +23,7 @@ def run(argv: Sequence[str], *, stdin: str | None = None, env: Mapping[str, str]
             capture_output=True,
             text=True,
             check=False,
-            env=dict(env) if env is not None else None,
+            env=environment() if env is None else dict(env),
         )
     except FileNotFoundError as error:
         raise missing_program(argv[0]) from error
@@ -33,6 +33,12 @@ def run(argv: Sequence[str], *, stdin: str | None = None, env: Mapping[str, str]
             details=(f"command: {' '.join(argv)}", f"stderr: {done.stderr.strip() or 'Nothing written'}"),
         )
     return done.stdout
+
+
+def environment() -> dict[str, str]:
+    """The caller's, with the folders of the administrator's programs, which not every login has in its PATH."""
+    path = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    return {**os.environ, "PATH": f"{path}:/usr/local/sbin:/usr/sbin:/sbin"}
 
 
 def missing_program(program: str) -> SandboxError:
@@ -52,7 +58,7 @@ def spawn(argv: Sequence[str], *, log: Path) -> int:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                close_fds=True,
+                env=environment(),
             )
         except FileNotFoundError as error:
             raise missing_program(argv[0]) from error
