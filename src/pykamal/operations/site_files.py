@@ -13,7 +13,7 @@ from pykamal.operations.context import Context
 
 
 def error_page_steps(config: Config, version: str) -> Sequence[Step]:
-    """Upload `4??.html` and `5??.html`; nothing when there are none."""
+    """Upload `4??.html` and `5??.html` to where the proxy, which is not root, may look; nothing when there are none."""
     if not config.error_pages_path:
         return ()
     folder = Path(config.error_pages_path)
@@ -22,7 +22,7 @@ def error_page_steps(config: Config, version: str) -> Sequence[Step]:
         return ()
     target = f"{assets.error_pages_path(config)}/{version}"
     return (
-        Step("make error pages directory", files.make_directory(target, mode="0700")),
+        Step("make error pages directory", files.make_directory(target, mode="0755")),
         *(
             Step(
                 f"upload {page.name}",
