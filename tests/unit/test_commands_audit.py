@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,32 +18,44 @@ pytestmark = pytest.mark.unit
 
 WEB = role("web", "10.0.0.1")
 CONFIG = config(WEB)
-AT = "2026-11-22T00:30:57Z"
+TIME = r"\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\]"
 
 
 def test_record() -> None:
     """spec/cli.md 14.0: the line and its file."""
-    line = audit.record(CONFIG, "Booted app version v1", who="me@example.com", at=AT)
-    text = f"[{AT}] [me@example.com] Booted app version v1"
-    assert str(line) == f"mkdir -p .kamal && printf '%s\\n' \"{text}\" >> .kamal/app-audit.log"
+    line = audit.record(CONFIG, "Booted app version v1", who="me@example.com")
+    assert str(line) == (
+        "mkdir -p .kamal && printf '[%s] %s\\n' \"$(date -u +%Y-%m-%dT%H:%M:%SZ)\" "
+        '"[me@example.com] Booted app version v1" >> .kamal/app-audit.log'
+    )
     assert (line.effect, line.may_fail, line.quiet) == (Effect.CHANGE, False, True)
 
 
 def test_tags(tmp_path: Path) -> None:
     """spec/cli.md 14.0: time, performer, destination, role, in this order."""
     staging = replace(CONFIG, destination="staging")
-    run(audit.record(staging, "Stopped app", who="me", at=AT, role=WEB), directory=tmp_path)
-    assert (tmp_path / ".kamal/app-staging-audit.log").read_text() == f"[{AT}] [me] [staging] [web] Stopped app\n"
+    run(audit.record(staging, "Stopped app", who="me", role=WEB), directory=tmp_path)
+    text = (tmp_path / ".kamal/app-staging-audit.log").read_text()
+    assert re.fullmatch(rf"{TIME} \[me\] \[staging\] \[web\] Stopped app\n", text)
+
+
+def test_time(tmp_path: Path) -> None:
+    """spec/cli.md 14.0: the current time in UTC, wherever the server is."""
+    before = datetime.now(UTC).replace(microsecond=0)
+    run(audit.record(CONFIG, "Stopped app", who="me"), directory=tmp_path)
+    at = (tmp_path / ".kamal/app-audit.log").read_text().split("]")[0].removeprefix("[")
+    assert before <= datetime.strptime(at, "%Y-%m-%dT%H:%M:%S%z") <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_messages_stay_on_one_line(shell: str, tmp_path: Path) -> None:
     """spec/cli.md 14.0: the whole line is escaped as a shell value; it is appended."""
     for message in ("Executed cmd 'echo \"$HOME\" `x` a\\nb' on app version v1", "two\nlines"):
-        run(audit.record(CONFIG, message, who="me", at=AT), directory=tmp_path, shell=shell)
-    assert (tmp_path / ".kamal/app-audit.log").read_text().splitlines() == [
-        f"[{AT}] [me] Executed cmd 'echo \"$HOME\" `x` a\\nb' on app version v1",
-        f"[{AT}] [me] two\\nlines",
+        run(audit.record(CONFIG, message, who="me"), directory=tmp_path, shell=shell)
+    lines = (tmp_path / ".kamal/app-audit.log").read_text().splitlines()
+    assert [re.sub(TIME, "", line, count=1) for line in lines] == [
+        " [me] Executed cmd 'echo \"$HOME\" `x` a\\nb' on app version v1",
+        " [me] two\\nlines",
     ]
 
 

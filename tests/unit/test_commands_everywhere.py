@@ -78,7 +78,7 @@ WITH_SECRET = [
 ]
 LINES = [
     *WITH_SECRET,
-    audit.record(CONFIG, ODD, who=ODD, at="T", role=WEB),
+    audit.record(CONFIG, ODD, who=ODD, role=WEB),
     audit.tail(CONFIG),
     lock.acquire(CONFIG, ODD),
     lock.release(CONFIG),

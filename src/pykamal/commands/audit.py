@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pykamal.commands.command import Command, command, query
-from pykamal.commands.words import Expanded
+from pykamal.commands.words import Expanded, Output
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
 
 
-def record(config: Config, message: str, *, who: str, at: str, role: Role | None = None) -> Command:
-    """Append `[AT] [WHO] [DESTINATION] [ROLE] MESSAGE`, tags that are not known left out.
+def record(config: Config, message: str, *, who: str, role: Role | None = None) -> Command:
+    """Append `[TIME] [WHO] [DESTINATION] [ROLE] MESSAGE`, tags that are not known left out.
 
-    `at` is UTC as `2026-11-22T00:30:57Z`. Written by `printf`, because the `echo` of some shells would turn the two
-    characters `\\n` of a message into a line of its own, where others keep them.
+    The time is UTC as `2026-11-22T00:30:57Z`, read when the event happens, which may be long after it was planned.
+    Written by `printf`, because the `echo` of some shells would turn the two characters `\\n` of a message into a line
+    of its own, where others keep them.
     """
-    tags = (at, who, config.destination, role.name if role else None)
+    time = query("date", "-u", "+%Y-%m-%dT%H:%M:%SZ")
+    tags = (who, config.destination, role.name if role else None)
     line = " ".join([*(f"[{tag}]" for tag in tags if tag), message])
-    written = command("printf", "%s\\n", Expanded(line)).to_file(config.audit_log, append=True)
+    written = command("printf", "[%s] %s\\n", Output(time), Expanded(line)).to_file(config.audit_log, append=True)
     return command("mkdir", "-p", ".kamal").and_(written).quietly()
 
 

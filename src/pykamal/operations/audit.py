@@ -7,12 +7,11 @@ from pykamal.commands.script import Step
 from pykamal.config.models import Role
 from pykamal.operations.context import Context
 from pykamal.operations.reading import show_on_hosts
-from pykamal.operations.workplace import now
 
 
 def step(context: Context, message: str, role: Role | None = None) -> Step:
     """The step that notes an event on a host."""
-    command = commands.record(context.config, message, who=context.workplace.performer, at=now(), role=role)
+    command = commands.record(context.config, message, who=context.workplace.performer, role=role)
     return Step("audit", command)
 
 

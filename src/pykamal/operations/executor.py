@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pykamal.commands.script import Script, script
 from pykamal.core.errors import CommandFailed, HealthError, HookFailed, KamalError
+from pykamal.core.sensitive import Sensitive
 from pykamal.events import Level, PhaseFinished, PhaseStarted
 from pykamal.operations.context import Context
 from pykamal.operations.diagnosis import explained, failed_step, hint_of
 from pykamal.operations.fanout import on_each
 from pykamal.operations.plan import LOCAL, Phase, Plan, Task, batches
+from pykamal.operations.workplace import now
 from pykamal.transport.session import StepResult
 
 UNDO_SECONDS = 20.0
@@ -173,7 +175,7 @@ class _Run:
                 await self.context.local.run(
                     step.command,
                     name=step.name,
-                    environment=task.environment,
+                    environment=_environment(task),
                     directory=task.directory,
                     shown=task.shown,
                 )
@@ -186,6 +188,11 @@ class _Run:
                     details=error.details,
                     hint=f"fix {step.command}, or skip hooks with --skip-hooks",
                 ) from error
+
+
+def _environment(task: Task) -> Mapping[str, str | Sensitive]:
+    """A hook is told when it begins (spec/cli.md 9.3), which may be long after it was planned."""
+    return task.environment if task.hook is None else {**task.environment, "KAMAL_RECORDED_AT": now()}
 
 
 def _task_of_step(tasks: Sequence[Task], index: int) -> Task:

@@ -12,7 +12,7 @@ from pykamal.core.sensitive import Sensitive
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
 from pykamal.operations.plan import LOCAL, Phase, Plan, Task
-from pykamal.operations.workplace import now, short_version
+from pykamal.operations.workplace import short_version
 
 WITH_SECRETS = frozenset({"pre-connect", "pre-deploy", "post-deploy"})
 
@@ -54,13 +54,12 @@ def environment(
     hosts: Sequence[str] | None = None,
     extra: Mapping[str, str] | None = None,
 ) -> dict[str, str | Sensitive]:
-    """The variables of spec/cli.md 9.3; secrets only for the hooks that get them."""
+    """The variables of spec/cli.md 9.3; secrets only for the hooks that get them. The executor adds the time."""
     config = context.config
     command, _, subcommand = context.operation.partition(" ")
     selected = hosts if hosts is not None else context.targets.hosts
     version = context.version
     values: dict[str, str | Sensitive | None] = {
-        "KAMAL_RECORDED_AT": now(),
         "KAMAL_PERFORMER": context.workplace.performer,
         "KAMAL_DESTINATION": config.destination,
         "KAMAL_VERSION": version,
