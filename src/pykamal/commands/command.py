@@ -63,13 +63,15 @@ Node: TypeAlias = Simple | Group | Line
 class Command:
     """A command line, whether it changes the host, and whether a non-zero exit status is acceptable.
 
-    `quiet` commands (audit, lock) are shown only with `--verbose`, as in Ruby Kamal (spec/cli.md 4.3).
+    `summary` stands for a line that is too long to read, wherever the command is shown. `quiet` commands (audit, lock)
+    are shown only with `--verbose`, as in Ruby Kamal (spec/cli.md 4.3).
     """
 
     node: Node
     effect: Effect = Effect.CHANGE
     may_fail: bool = False
     quiet: bool = False
+    summary: str | None = None
 
     # -- building
 
@@ -120,7 +122,7 @@ class Command:
     # -- rendering
 
     def __str__(self) -> str:
-        return _text(self.node, shown=True)
+        return self.summary or _text(self.node, shown=True)
 
     def wire(self) -> str:
         """The line with secrets revealed. For the transport only."""

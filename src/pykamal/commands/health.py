@@ -38,7 +38,8 @@ def wait(role: Role, version: str, *, deploy_timeout: int, readiness_delay: int)
     done
     echo "container not ready after $waited seconds ($status)" >&2
     exit 1"""
-    return Command(Simple((Raw(_dedented(text)),)), Effect.READ)
+    summary = f"# wait until {role.container_name(version)} is healthy, at most {deploy_timeout} seconds"
+    return Command(Simple((Raw(_dedented(text)),)), Effect.READ, summary=summary)
 
 
 def _dedented(text: str) -> str:
