@@ -25,9 +25,8 @@ def main(arguments: list[str]) -> int:
     ssh.add_argument("host")
     ssh.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
-    sandbox = Sandbox(options.name)
     try:
-        return _run(sandbox, options)
+        return _run(Sandbox(options.name), options)
     except KamalError as error:
         print("\n".join([f"ERROR ({error.label}): {error}", *error.details, error.hint or ""]), file=sys.stderr)
         return error.exit_code

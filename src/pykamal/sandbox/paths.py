@@ -49,7 +49,13 @@ class Paths:
             )
         own = home() / name
         of_root = DEFAULT_HOME / name  # brought up through sudo, used without
-        return cls(name=name, root=of_root if not own.exists() and of_root.exists() else own)
+        try:
+            root = of_root if not own.exists() and of_root.exists() else own
+        except PermissionError as error:
+            raise SandboxError(
+                f"{error.filename} may not be looked at", hint="Set PYKAMAL_SANDBOX_HOME to a folder of your own."
+            ) from error
+        return cls(name=name, root=root)
 
     @property
     def manifest(self) -> Path:

@@ -318,8 +318,12 @@ def _machine_wide_lock() -> contextlib.AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except PermissionError as error:
+        raise SandboxError(f"{error.filename} may not be written to", hint="Run it with sudo.") from error
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
