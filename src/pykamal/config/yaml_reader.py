@@ -236,4 +236,5 @@ def _syntax_error(error: YAMLError, rendered: Rendered) -> ConfigurationError:
         position=rendered.position(error.problem_mark.line, error.problem_mark.column),
         source=rendered.source,
         label="Psych::SyntaxError",
+        hint="look there and just before it for a bracket or quote left open, a tab, or a line that is set in wrongly",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import socket
 from collections.abc import Callable
@@ -54,7 +55,7 @@ class Dialer:
             ) from error
         except OSError as error:
             raise HostUnreachable(
-                f"Cannot connect to {self._host} (port {remote_port}): {error.strerror or error}",
+                f"Cannot connect to {self._host} (port {remote_port}): {_reason(error)}",
                 host=self._host,
                 hint="see whether this machine has a network route to the host",
             ) from error
@@ -81,6 +82,11 @@ class Dialer:
                 await asyncio.sleep(delay)
             else:
                 return
+
+
+def _reason(error: OSError) -> str:
+    """The system's own words; asyncio puts the address in their place."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def retry_delay(attempt: int) -> float:
