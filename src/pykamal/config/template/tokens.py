@@ -115,7 +115,7 @@ class Tokenizer:
         code, position = self._code, self._position
         if character in "\n;":
             self._add("newline", "\n", 1, spaced)
-        elif character.isdigit():
+        elif character in "0123456789":
             self._number(spaced)
         elif character in '"`':
             self._quoted(character, character, "string" if character == '"' else "shell", position + 1, spaced)
@@ -133,7 +133,7 @@ class Tokenizer:
             )
         elif character in "$@":
             raise unsupported("a global or instance variable", self._base + position)
-        elif character.isalpha() or character == "_":
+        elif (character.isascii() and character.isalpha()) or character == "_":
             self._name(spaced)
         else:
             self._operator(spaced)

@@ -47,15 +47,11 @@ def _rank(finding: Finding, root: MapNode) -> tuple[object, ...]:
         return (finding.stage,)
     path = finding.path
     section = str(path[0]) if path else ""
-    stage = _SECTION_STAGES.get(section, _ROOT_STAGE)
-    if (
-        len(path) <= 1
-        and finding.phase != Phase.RULE
-        and not (section == "env" and finding.phase == Phase.UNKNOWN_KEYS)
-    ):
-        # The root map checks its own keys and the outer type of every section; unknown keys inside a section do not
-        # count among those.
-        stage = _ROOT_STAGE if not path or finding.phase == Phase.TYPE else stage
+    outer_type = len(path) == 1 and finding.phase == Phase.TYPE and section != "servers"
+    if not path or outer_type or section not in _SECTION_STAGES:
+        # The root map checks its own keys and the outer type of every section.
+        return (_ROOT_STAGE, *_tree_rank(path, finding.phase, root))
+    stage = _SECTION_STAGES[section]
     return (stage, *_steps(path, finding.phase, section, root), *_tree_rank(path, finding.phase, root))
 
 

@@ -24,6 +24,9 @@ _TYPE_WORDS: Final = {
     "string": "a string",
 }
 _KEYWORD_ORDER: Final = ("type", "not", "const", "enum", "pattern", "minProperties", "maxProperties", "maxItems")
+_EMPTY_KEY: Final = "\ue0f2"
+"""Stands for an empty key: the validator leaves such keys out of its paths."""
+
 _MOST_ERRORS: Final = 5000
 _FORMER_KEYS: Final = {"traefik": "proxy", "healthcheck": "proxy/healthcheck"}
 """Keys of Kamal 1, and where their settings went."""
@@ -34,7 +37,7 @@ def structural_findings(root: MapNode) -> list[Finding]:
     findings: list[Finding] = []
     by_value: dict[KeyPath, tuple[int, Finding]] = {}
     for error in islice(_validator().iter_errors(_json_value(root)), _MOST_ERRORS):
-        path: KeyPath = tuple(error.instance_path)
+        path: KeyPath = tuple("" if step == _EMPTY_KEY else step for step in error.instance_path)
         schema_path = list(error.schema_path)
         keyword = _keyword(schema_path)
         if keyword in ("additionalProperties", "falseSchema"):
@@ -106,7 +109,7 @@ def _unknown_keys(root: MapNode, path: KeyPath, unknown: Iterable[str], schema_p
     node, _ = node_at(root, path)
     if not isinstance(node, MapNode):
         return []
-    names = set(unknown)
+    names = {"" if name == _EMPTY_KEY else name for name in unknown}
     found = [(str(key), entry.key_position) for key, entry in node.entries.items() if json_key(key, path) in names]
     if not found:
         return []
@@ -146,7 +149,7 @@ def node_at(root: Node, path: KeyPath) -> tuple[Node, Position]:
             key_position = node.position
         elif isinstance(node, MapNode):
             entry = node.entries.get(str(step)) or next(
-                entry for key, entry in node.entries.items() if json_key(key, path[:depth]) == step
+                entry for key, entry in node.entries.items() if json_key(key, path[:depth]) == str(step)
             )
             node, key_position = entry.node, entry.key_position
     return node, key_position
@@ -163,7 +166,10 @@ def _json_value(node: Node, path: KeyPath = ()) -> Any:
     """The node as the validator's plain data: dates become null and floats fractions, which no type of ours means."""
     match node:
         case MapNode(entries=entries):
-            return {json_key(key, path): _json_value(entry.node, (*path, str(key))) for key, entry in entries.items()}
+            return {
+                json_key(key, path) or _EMPTY_KEY: _json_value(entry.node, (*path, str(key)))
+                for key, entry in entries.items()
+            }
         case ListNode(items=items):
             return [_json_value(item, (*path, index)) for index, item in enumerate(items)]
         case ScalarNode(value=Symbol(name=name)):
