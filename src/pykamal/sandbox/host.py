@@ -143,6 +143,8 @@ class Host:
             if time.monotonic() > deadline:
                 raise SandboxError("The engine does not end", host=self.name)
             time.sleep(0.01)
+        # The containers' networks outlive them here; on another disk the next engine would not know whose they are.
+        self.run(["sh", "-c", "umount /run/docker/netns/*; rm -f /run/docker/netns/*"], check=False)
 
     def start_engine(self) -> None:
         if self.engine.answers():

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from pykamal.core.errors import SandboxError
 from pykamal.sandbox import init, network, processes, project, registry, seeds
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal, Machine, Manifest, boot_identifier
-from pykamal.sandbox.paths import Paths, cache, home
+from pykamal.sandbox.paths import Paths, home
 from pykamal.sandbox.provider import Say, wait_for_engine
+from pykamal.sandbox.proxy_image import proxy_image
 from pykamal.sandbox.python_image import REPOSITORY
 
 NAMESPACES = ("--net", "--mount", "--uts", "--pid")
@@ -29,7 +30,6 @@ PROGRAMS = (
     "containerd", "docker", "docker-registry", "dockerd", "htpasswd", "ip", "iptables", "nsenter", "pivot_root",
     "runc", "socat", "ssh-keygen", "sshd", "unshare",
 )  # fmt: skip
-KEPT_IMAGES = 3
 HINT = "The sandbox makes Linux namespaces: it needs root (sudo) and, in a container, --privileged or CAP_SYS_ADMIN."
 
 
@@ -123,16 +123,7 @@ class NamespaceProvider:
         registry.wait(journal.paths)
 
     def default_images(self, say: Say) -> list[Path]:
-        from pykamal.proxy.errors import ProxyError
-        from pykamal.proxy.image import build_image
-
-        try:
-            image = build_image(cache() / "proxy", say)
-        except ProxyError as error:
-            raise SandboxError(f"The proxy's image cannot be built: {error}") from error
-        for old in _by_age(image.parent.glob("proxy-image-*.tar"))[KEPT_IMAGES:]:
-            old.unlink(missing_ok=True)
-        return [image]
+        return [proxy_image(say)]
 
     def environment(self, paths: Paths) -> dict[str, str]:
         return {"DOCKER_HOST": f"unix://{paths.workstation_socket}"}
@@ -171,11 +162,6 @@ def start_machine(journal: Journal, machine: Machine) -> None:
     pid = _wait_for_pid(pid_file, keeper, machine, log)
     journal.add(machine.name, pid)
     network.connect(manifest, machine, pid)
-
-
-def _by_age(paths: Iterable[Path]) -> list[Path]:
-    """The newest first."""
-    return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def _plant(seed: seeds.Seed, journal: Journal, machine: Machine) -> None:
