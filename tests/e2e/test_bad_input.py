@@ -299,7 +299,7 @@ def test_a_full_disk(application: Application, path: str) -> None:
     host.fill_disk(path, free_kilobytes=500)
     wait_until(lambda: application.version_served(host), what="the host after its engine's restart")
     try:
-        words = (f"The disk at {path} of {host.address} is full",)
+        words = (f"The disk at {path} of {host.address} is full (",)
         refused(application, "deploy", "--skip-push", words=words, advice="df -h")
     finally:
         host.free_disk(path)

@@ -26,12 +26,12 @@ def reported(error: Exception) -> tuple[int, RunFailed]:
 
 
 def test_an_error_with_its_evidence() -> None:
-    """Label, message, redacted command, output, hint; exit code 1 (cli.md 4.5, 6.1)."""
+    """Label, message with the host, redacted command, output, hint; exit code 1 (cli.md 4.5, 6.1)."""
     error = CommandFailed("docker run", exit_status=3, stderr="no\n", host="h", hint="do this")
     code, event = reported(error)
     assert code == 1
     assert (event.operation, event.identifier, event.label) == ("deploy", "command-failed", "SSHKit::Command::Failed")
-    assert event.message == "docker exit status: 3"
+    assert event.message == "Exception while executing on host h: docker exit status: 3"
     assert event.details == ("command: docker run", "docker stdout: Nothing written", "docker stderr: no")
     assert event.hint == "do this"
 

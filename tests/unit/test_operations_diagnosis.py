@@ -56,7 +56,7 @@ def test_a_full_disk_is_named() -> None:
     """design.md, rule 5."""
     said = "tmpfs                 4096      4096         0     100% /root/.kamal\n"
     error = error_of(result(status=DISK_FULL_STATUS, stderr=said), "10.0.0.1")
-    assert error.message == "The disk at /root/.kamal of 10.0.0.1 is full"
+    assert error.message == "The disk at /root/.kamal of 10.0.0.1 is full (0 KiB left)"
     assert "df -h" in (error.hint or "")
 
 
@@ -93,3 +93,10 @@ def test_hints(said: str, advice: str) -> None:
     hint = error_of(result(stderr=said), "a").hint
     assert hint is not None
     assert advice in hint
+
+
+def test_the_message_says_what_was_tried() -> None:
+    """spec/cli.md 4.5: the step, then the words that Ruby Kamal's users know; odd lines count as the shell's."""
+    assert error_of(result(), "a").message == "pull image: docker exit status: 1"
+    grouped = Step("check host", command("id=1").and_(command("true")).grouped())
+    assert error_of(result(step=grouped), "a").message == "check host: sh exit status: 1"

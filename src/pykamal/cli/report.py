@@ -44,12 +44,13 @@ def _lone(error: Exception) -> Exception:
 
 
 def failed(error: KamalError, operation: str) -> RunFailed:
-    """The event of an error: its evidence, that of every host when several failed."""
+    """The event of an error: where it happened, its evidence, that of every host when several failed."""
+    told = error.host is None or error.host in error.message
     return RunFailed(
         operation=operation,
         identifier=error.identifier,
         label=error.label,
-        message=error.message,
+        message=error.message if told else f"Exception while executing on host {error.host}: {error.message}",
         host=error.host,
         details=tuple(_details(error)),
         hint=error.hint,

@@ -30,12 +30,12 @@ def disks() -> Command:
     full = f"NR > 1 && $4 < {LEAST_KILOBYTES} {{ print; full = 1 }} END {{ exit full }}"
     sizes = query("df", "-Pk", ".", ".kamal", "/var/lib/docker").redirected("2> /dev/null")
     complaint = query("awk", full).redirected(">&2")
-    return (sizes | complaint).or_(query("exit", str(DISK_FULL_STATUS)))
+    return (sizes | complaint).or_(query("exit", str(DISK_FULL_STATUS))).quietly()
 
 
 def engine() -> Command:
     """Print the identifier of the running proxy container, if any. Fails where there is no engine to ask."""
-    return query("docker", "container", "ls", "--quiet", *name_filter(CONTAINER))
+    return query("docker", "container", "ls", "--quiet", *name_filter(CONTAINER)).quietly()
 
 
 def engine_and_ports(config: Config, host: str) -> Command:
@@ -55,7 +55,7 @@ def engine_and_ports(config: Config, host: str) -> Command:
     listening = query(Raw("!"), "ss", "-Hltnp", f"( {wanted} )").redirected("2> /dev/null")
     free = listening | query("grep", ".").redirected(">&2")
     ready = running.or_(free).or_(query("exit", str(PORT_TAKEN_STATUS)))
-    return query(joined(Raw("id="), Output(engine()))).and_(ready.grouped())
+    return query(joined(Raw("id="), Output(engine()))).and_(ready.grouped()).quietly()
 
 
 def _ports(settings: ProxyRun | None) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ search for `ERROR (LABEL)` (spec/cli.md 4.5).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -145,7 +146,10 @@ class HostKeyUnknown(ConnectionFailed):
 
 
 class CommandFailed(KamalError):
-    """A command ended with a non-zero exit status. `command` is its redacted text."""
+    """A command ended with a non-zero exit status. `command` is its redacted text, `step` what it was to do.
+
+    `program` is its first word, or `sh` for a line that begins with something else.
+    """
 
     identifier = "command-failed"
     label = "SSHKit::Command::Failed"
@@ -159,10 +163,12 @@ class CommandFailed(KamalError):
         stderr: str = "",
         host: str | None = None,
         hint: str | None = None,
+        step: str = "",
     ) -> None:
-        program = command.split(" ", 1)[0]
+        word = command.split(" ", 1)[0]
+        program = word if re.fullmatch(r"[\w./~+-]+", word) else "sh"
         super().__init__(
-            f"{program} exit status: {exit_status}",
+            f"{step}: {program} exit status: {exit_status}" if step else f"{program} exit status: {exit_status}",
             host=host,
             details=(
                 f"command: {command}",
@@ -172,6 +178,7 @@ class CommandFailed(KamalError):
             hint=hint,
         )
         self.command = command
+        self.program = program
         self.exit_status = exit_status
         self.stdout = stdout
         self.stderr = stderr

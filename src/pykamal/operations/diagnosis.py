@@ -70,13 +70,13 @@ def _known(failure: StepResult, host: str) -> tuple[str, str] | None:
             message = f"Port {taken['port']} of {host} is taken by {holder}, so kamal-proxy cannot start there"
             return message, "stop that program, or choose other ports with proxy/run/http_port and https_port"
         case readiness.DISK_FULL_STATUS if full := _FULL_DISK.search(failure.stderr):
-            return f"The disk at {full['mount']} of {host} is full", _DISK_FULL
+            return f"The disk at {full['mount']} of {host} is full ({full['left']} KiB left)", _DISK_FULL
     return None
 
 
 _ENDPOINT_MISSING = re.compile(r"Failed to get endpoint for (?P<name>.+), did the container boot\?")
 _LISTENER = re.compile(r':(?P<port>\d+)\s+\S+:\*(?:\s+users:\(\("(?P<program>[^"]+)",pid=(?P<pid>\d+))?')
-_FULL_DISK = re.compile(r"% +(?P<mount>/.*)$", re.MULTILINE)
+_FULL_DISK = re.compile(r" (?P<left>\d+) +\S+% +(?P<mount>/.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

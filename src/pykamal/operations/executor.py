@@ -184,7 +184,7 @@ class _Run:
                     error.hint = hint_of(error.stdout, error.stderr)
                     raise
                 raise HookFailed(
-                    f"Hook `{task.hook}` failed:\n{error.message}",
+                    f"Hook `{task.hook}` failed:\n{error.program} exit status: {error.exit_status}",
                     details=error.details,
                     hint=f"fix {step.command}, or skip hooks with --skip-hooks",
                 ) from error

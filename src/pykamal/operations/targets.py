@@ -109,7 +109,7 @@ def _matching(text: str | None, names: Sequence[str], option: str) -> list[str] 
     found = dict.fromkeys(name for pattern in patterns for name in names if _glob(pattern).fullmatch(name))
     if not found:
         known = ", ".join(names) or "none"
-        raise SelectionError(f"No {option} match for {','.join(patterns)}", hint=f"Known: {known}")
+        raise SelectionError(f"No {option} match for {','.join(patterns)}", hint=f"choose from {known}")
     return list(found)
 
 

@@ -39,6 +39,7 @@ class StepResult:
             stdout=self.stdout,
             stderr=self.stderr,
             host=host,
+            step=self.step.name,
         )
 
 
