@@ -307,7 +307,7 @@ def test_unusable_values_are_warned_about() -> None:
     ).warnings
     assert warnings == (
         "config/deploy.yml:5:10: host a has the tag nope, which env/tags does not define",
-        "config/deploy.yml:7:32: accessories/db/files has an entry without a path inside the container",
+        "config/deploy.yml:7:37: accessories/db/files has an entry without a path inside the container",
         "config/deploy.yml:6:15: boot/limit is neither a number nor a percentage; nothing can be booted with it",
     )
 

@@ -411,9 +411,6 @@ class _Parser:
     def _case(self, token: Token) -> Expression:
         subject = self._expression()
         self._skip_newlines()
-        while self._is("text") and not self._peek.value.strip():
-            self._take()  # white space between `case` and the first `when` is no text of the template
-            self._skip_newlines()
         branches: list[tuple[tuple[Expression, ...], Body]] = []
         while self._accept("keyword", "when"):
             tests = [self._expression()]
