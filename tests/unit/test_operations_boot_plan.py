@@ -50,6 +50,7 @@ def test_a_first_boot_has_nothing_to_stop() -> None:
         "make environment directory",
         "write environment",
         "start web",
+        "wait for port",
         "switch traffic to web",
     ]
 

@@ -8,6 +8,9 @@ from pykamal.commands.command import Command, Effect, Simple
 from pykamal.commands.words import Raw, render
 from pykamal.config.models import Role
 
+LISTENING_SECONDS: Final = 2
+"""How long the first health check may be put off for a port that is not open yet."""
+
 STATUS_FORMAT: Final = "{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}"
 
 
@@ -40,6 +43,28 @@ def wait(role: Role, version: str, *, deploy_timeout: int, readiness_delay: int)
     exit 1"""
     summary = f"# wait until {role.container_name(version)} is healthy, at most {deploy_timeout} seconds"
     return Command(Simple((Raw(_dedented(text)),)), Effect.READ, summary=summary)
+
+
+def listening(role: Role, version: str, *, port: int) -> Command:
+    """Wait until the container listens on `port`, at most `LISTENING_SECONDS`; never fails.
+
+    The proxy checks at once and then once an interval, a second by default: a first check that comes too early by a
+    tenth of a second costs the whole interval, on the slowest of all hosts. Where the engine's processes cannot be
+    seen, there is nothing to wait for.
+    """
+    name = render(role.container_name(version), shown=False)
+    listens = f":{port:04X} [0-9A-F:]* 0A "
+    text = f"""
+    process=$(docker container inspect --format '{{{{.State.Pid}}}}' {name}) || exit 0
+    tries=0
+    while [ "$tries" -lt {LISTENING_SECONDS * 20} ] && [ -r "/proc/$process/net/tcp" ]; do
+      cat "/proc/$process/net/tcp" "/proc/$process/net/tcp6" 2> /dev/null | grep -q '{listens}' && break
+      tries=$((tries + 1))
+      sleep 0.05
+    done
+    exit 0"""
+    summary = f"# wait until {role.container_name(version)} listens on port {port}, at most {LISTENING_SECONDS} seconds"
+    return Command(Simple((Raw(_dedented(text)),)), Effect.READ, quiet=True, summary=summary)
 
 
 def _dedented(text: str) -> str:

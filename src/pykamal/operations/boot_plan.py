@@ -107,7 +107,7 @@ def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *,
         audit.step(context, f"Booted app version {version}", role),
         _environment_steps(context, role, host),
         Step(f"start {role.name}", app.run(config, role, host, version, hostname_suffix=secrets.token_hex(6))),
-        _ready_step(context, role, version),
+        _ready_steps(context, role, version),
     )
     yield Task(
         host,
@@ -148,12 +148,15 @@ def secret_env(context: Context, role: Role, host: str) -> Sensitive:
     return env_file.encode((reference.name, context.secrets[reference.secret]) for reference in references)
 
 
-def _ready_step(context: Context, role: Role, version: str) -> Step:
+def _ready_steps(context: Context, role: Role, version: str) -> Sequence[Step]:
     config = context.config
     if role.proxy is not None:
-        return Step(f"switch traffic to {role.name}", proxy.deploy_role(config, role, version))
+        return (
+            Step("wait for port", health.listening(role, version, port=role.proxy.app_port)),
+            Step(f"switch traffic to {role.name}", proxy.deploy_role(config, role, version)),
+        )
     waiting = health.wait(role, version, deploy_timeout=config.deploy_timeout, readiness_delay=config.readiness_delay)
-    return Step(f"wait for {role.name}", waiting)
+    return (Step(f"wait for {role.name}", waiting),)
 
 
 def _clean_up_steps(context: Context, role: Role, version: str) -> Sequence[Step]:
