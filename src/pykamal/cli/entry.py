@@ -15,7 +15,7 @@ def main() -> None:
         # Scripts ask often; nothing is imported for the answer.
         os.write(sys.stdout.fileno(), f"{KAMAL_VERSION} (pykamal {__version__})\n".encode())
         return
-    from pykamal.cli.dispatch import dispatch
+    from pykamal.cli.dispatch import OUTPUT_CLOSED, dispatch
 
     code = dispatch(arguments)
     try:
@@ -23,4 +23,5 @@ def main() -> None:
     except BrokenPipeError:
         # The interpreter would flush once more at its end, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = OUTPUT_CLOSED
     sys.exit(code)
