@@ -1,0 +1,94 @@
+"""The reference of every key as Markdown, made from the schema.
+
+`python -m pykamal.config.reference docs/configuration.md` writes it between the two marks of that file.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pykamal.config.schema import bundle, resolved
+
+BEGINNING: Final = "<!-- reference: begin -->"
+END: Final = "<!-- reference: end -->"
+
+_SECTIONS: Final = (
+    ("", "Root keys"),
+    ("servers/$defs/role", "`servers/ROLE`"),
+    ("env/$defs/root/then", "`env`"),
+    ("registry", "`registry`"),
+    ("builder", "`builder`"),
+    ("proxy", "`proxy`"),
+    ("accessories/$defs/accessory", "`accessories/NAME`"),
+    ("types/$defs/paths/items", "Entries of an accessory's `files` and `directories`"),
+    ("ssh", "`ssh`"),
+    ("sshkit", "`sshkit`"),
+    ("boot", "`boot`"),
+    ("logging", "`logging`"),
+    ("output", "`output`"),
+    ("x-pykamal", "`x-pykamal`"),
+)
+_ANY_TEXT: Final = {"string", "number", "boolean"}
+_TYPE_WORDS: Final = {
+    "array": "list",
+    "object": "map",
+    "string": "text",
+    "integer": "integer",
+    "boolean": "true or false",
+}
+
+
+def markdown() -> str:
+    """One table a section: key, type, default, meaning, example."""
+    return "\n".join(line for place, title in _SECTIONS for line in _section(place, title))
+
+
+def with_reference(text: str) -> str:
+    """A document with its reference replaced by the current one."""
+    before, _, rest = text.partition(BEGINNING)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGINNING}\n\n{markdown()}\n{END}{after}"
+
+
+def _section(place: str, title: str) -> Iterator[str]:
+    node: Any = bundle()
+    for step in ["$defs", *place.split("/")] if place else []:
+        node = node[step]
+    yield f"### {title}\n"
+    yield "| key | type | default | meaning | example |\n| --- | --- | --- | --- | --- |"
+    for key, setting in _rows(resolved(node)["properties"], ""):
+        default = f"`{json.dumps(setting['default'], ensure_ascii=False)}`" if "default" in setting else ""
+        example = json.dumps(setting["examples"][0], ensure_ascii=False)
+        cells = (f"`{key}`", _type(setting), default, setting["description"], f"`{example}`")
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    yield ""
+
+
+def _rows(properties: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Keys with those of the small maps inside them; sections with a table of their own are not opened."""
+    for key, written in properties.items():
+        setting = resolved(written)
+        if "not" in setting:
+            continue
+        yield f"{prefix}{key}", setting
+        if "$ref" not in written and setting.get("additionalProperties") is not True:
+            yield from _rows(setting.get("properties", {}), f"{prefix}{key}/")
+
+
+def _type(setting: dict[str, Any]) -> str:
+    if "enum" in setting:
+        return " or ".join(f"`{choice}`" for choice in setting["enum"])
+    types = setting.get("type") or ["array" if isinstance(value, list) else "string" for value in setting["examples"]]
+    names = [types] if isinstance(types, str) else types
+    if _ANY_TEXT <= set(names):
+        names = ["string", *(name for name in names if name not in _ANY_TEXT)]
+    return " or ".join(_TYPE_WORDS[name] for name in names if name in _TYPE_WORDS)
+
+
+if __name__ == "__main__":
+    document = Path(sys.argv[1])
+    document.write_text(with_reference(document.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,26 @@
+"""The reference in the documentation is the schema's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pykamal.config.reference import with_reference
+
+pytestmark = pytest.mark.unit
+
+_DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+
+def test_reference_is_current() -> None:
+    """`python -m pykamal.config.reference docs/configuration.md` would change nothing."""
+    text = _DOCUMENT.read_text(encoding="utf-8")
+    assert with_reference(text) == text
+
+
+def test_reference_has_every_root_key() -> None:
+    """The file has keys that are nested, and those of sections."""
+    text = _DOCUMENT.read_text(encoding="utf-8")
+    for key in ("`service`", "`healthcheck/path`", "`ssh/host_key_policy`", "`key_data`", "`cache/type`"):
+        assert f"| {key} |" in text
