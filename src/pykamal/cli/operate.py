@@ -80,6 +80,7 @@ def load(invocation: Invocation) -> Loaded:
     else:
         os.environ["KAMAL_DESTINATION"] = destination
     config = load_config(path, destination=destination, outside=LocalOutside())
+    os.environ.update(config.loaded_environment)  # what the template's Dotenv.load loads is there for what follows
     for warning in config.warnings:
         invocation.bus.say(warning, Tone.WARNING)
     secrets = Secrets(config.secrets_path, destination, asked_by=lambda name: _mention(name, path, destination))

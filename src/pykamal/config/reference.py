@@ -84,7 +84,7 @@ def _type(setting: dict[str, Any]) -> str:
         return " or ".join(f"`{choice}`" for choice in setting["enum"])
     types = setting.get("type") or ["array" if isinstance(value, list) else "string" for value in setting["examples"]]
     names = [types] if isinstance(types, str) else types
-    if _ANY_TEXT <= set(names):
+    if set(names) >= _ANY_TEXT:
         names = ["string", *(name for name in names if name not in _ANY_TEXT)]
     return " or ".join(_TYPE_WORDS[name] for name in names if name in _TYPE_WORDS)
 
