@@ -70,6 +70,7 @@ IMAGE = "ghcr.io/acme/app:v1"
         (server.count_apps(), "ls .kamal/apps | wc -l", False),
         (server.remove_app_directory(CONFIG), "rm -r .kamal/apps/app", True),
         (server.docker_version(), "docker -v", True),
+        (server.use_docker(), "docker version --format '{{.Server.Version}}'", True),
         (
             server.can_administer(),
             '[ "${EUID:-$(id -u)}" -eq 0 ] || sudo -nl usermod >/dev/null',
@@ -196,6 +197,14 @@ def test_packages(shell: str, manager: str, called: str, tmp_path: Path) -> None
     result = run(line + server.install_docker_packages().wire(), shell=shell)
     assert called in result.stdout.decode()
     assert (result.returncode == 0) is (manager != "none")
+
+
+def test_packages_by_sudo(tmp_path: Path) -> None:
+    """server.install_docker_packages: a user who is not root installs through sudo, if that asks for no password."""
+    (tmp_path / "sudo").write_text('#!/bin/sh\necho "sudo $*"\n')
+    (tmp_path / "sudo").chmod(0o755)
+    line = f"PATH={tmp_path}; id() {{ echo 1000; }}\n{server.install_docker_packages().wire()}"
+    assert "sudo -n sh -c { command -v apt-get" in run(line, shell="dash").stdout.decode()
 
 
 def test_a_login_that_is_stored_already_is_not_repeated(tmp_path: Path) -> None:

@@ -27,6 +27,11 @@ def docker_version() -> Command:
     return query("docker", "-v").failing_allowed()
 
 
+def use_docker() -> Command:
+    """Fails where the engine does not answer, or does not answer this user."""
+    return query("docker", "version", "--format", "{{.Server.Version}}").failing_allowed()
+
+
 def can_administer() -> Command:
     """Succeeds for root and for users who may run `usermod` through sudo without a password."""
     may_sudo = query("sudo", "-nl", "usermod").redirected(">/dev/null")
@@ -38,7 +43,7 @@ def is_root() -> Command:
 
 
 def install_docker_packages() -> Command:
-    """Install the distribution's own Docker and start it. Fails without root or on an unknown distribution.
+    """Install the distribution's own Docker. Fails without root or sudo rights, or on an unknown distribution.
 
     Reaches only the package mirrors that the host already uses, so it also works where the internet does not.
     """
@@ -50,7 +55,10 @@ def install_docker_packages() -> Command:
     )
     dnf = command("dnf", "install", "-y", "moby-engine").and_(command("systemctl", "enable", "--now", "docker"))
     by_any = _where("apt-get", apt_get).or_(_where("apk", apk)).or_(_where("dnf", dnf))
-    return is_root().and_(by_any.grouped()).failing_allowed()
+    by_sudo = command("sudo", "-n", "sh", "-c", str(by_any))
+    is_user = query(Raw("["), Raw('"${EUID:-$(id -u)}"'), "-ne", "0", Raw("]"))
+    as_root = is_root().and_(by_any.grouped()).grouped()
+    return as_root.or_(is_user.and_(by_sudo).grouped()).failing_allowed()
 
 
 def install_docker_script() -> Command:
@@ -77,7 +85,8 @@ def _where(program: str, install: Command) -> Command:
 
 def start_engine() -> Command:
     """Start the engine unless it answers; waits up to 10 seconds for it."""
-    answers = "docker version > /dev/null 2>&1"
-    start = "systemctl start docker 2> /dev/null || service docker start"
-    waiting = "for attempt in 1 2 3 4 5 6 7 8 9 10; do docker version > /dev/null 2>&1 && exit 0; sleep 1; done; exit 1"
-    return command(Raw(f"{answers} || {{ {start}; {waiting}; }}"))
+    root = "as_root=; [ \"$(id -u)\" -eq 0 ] || as_root='sudo -n'"
+    answers = "$as_root docker version > /dev/null 2>&1"
+    start = "$as_root systemctl start docker 2> /dev/null || $as_root service docker start"
+    waiting = f"for attempt in 1 2 3 4 5 6 7 8 9 10; do {answers} && exit 0; sleep 1; done; exit 1"
+    return command(Raw(f"{root}; {answers} || {{ {start}; {waiting}; }}"))

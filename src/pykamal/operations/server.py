@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pykamal.commands import server as commands
 from pykamal.commands.command import Command, shell_line
 from pykamal.commands.script import Step, script
@@ -11,8 +13,10 @@ from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
 from pykamal.operations.fanout import on_each
 from pykamal.operations.plan import Phase, Plan, Task
-from pykamal.operations.reading import show_on_hosts
+from pykamal.operations.reading import run_on, show_on_hosts
+from pykamal.transport.session import StepResult
 
+SHOWN_LINES = 5
 MANUAL = "Install Docker manually: https://docs.docker.com/engine/install/"
 
 
@@ -25,38 +29,49 @@ async def bootstrap(context: Context) -> None:
 async def install_docker(context: Context) -> None:
     """Install Docker where it is missing. Raises `DependencyError` naming the hosts where it could not be."""
     outcomes = await on_each(context.targets.hosts, lambda host: _install_on(context, host))
-    missing = [host for host, installed in outcomes.items() if not installed]
+    missing = {host: why for host, why in outcomes.items() if why is not None}
     if missing:
         raise DependencyError(
             f"Docker is not installed on {', '.join(missing)} and can't be automatically installed without having "
             f"root access and either `wget` or `curl`. {MANUAL}",
-            host=missing[0],
-            hint="give the SSH user root or sudo rights, or install Docker on these hosts yourself",
+            host=next(iter(missing)),
+            details=[f"{host}: {line}" for host, why in missing.items() for line in why],
+            hint="give the SSH user root or sudo rights and the host a way to its package mirror, or install Docker "
+            "on these hosts yourself",
         )
     await hooks.fire(context, "docker-setup")
 
 
-async def _install_on(context: Context, host: str) -> bool:
-    """Whether the host has a usable Docker in the end."""
+async def _install_on(context: Context, host: str) -> Sequence[str] | None:
+    """None when the host has a usable Docker in the end, else why not."""
     session = await context.fleet.session(host)
-    checks = await session.run_script(
+    version, rights, use = await session.run_script(
         script(
             Step("check Docker", commands.docker_version()),
             Step("check rights", commands.can_administer()),
+            Step("check use of Docker", commands.use_docker()),
         ),
         check=False,
     )
-    if checks[0].ok:
-        return True
-    if not checks[1].ok:
-        return False
+    if version.ok:
+        if rights.ok and "permission denied" in use.stderr:
+            await _join_docker_group(context, host)
+        return None
+    if not rights.ok:
+        return (f"{session.user or 'the SSH user'} is neither root nor allowed to use sudo without a password",)
     context.bus.log(f"Missing Docker on {host}. Installing…", host=host)
     packages = await session.run(commands.install_docker_packages(), name="install packages", check=False)
     if not packages.ok:
-        await session.run(commands.install_docker_script(), name="install Docker")
-    await session.run(commands.start_engine(), name="start engine")
+        makers = await session.run(commands.install_docker_script(), name="install Docker", check=False)
+        if not makers.ok:
+            return (*_last_lines(packages), *_last_lines(makers))
+    await run_on(context, host, script(Step("start engine", commands.start_engine())))
     await _join_docker_group(context, host)
-    return True
+    return None
+
+
+def _last_lines(result: StepResult) -> list[str]:
+    return [f"{result.step.name}: {line}" for line in result.stderr.splitlines() if line.strip()][-SHOWN_LINES:]
 
 
 async def _join_docker_group(context: Context, host: str) -> None:
