@@ -31,12 +31,16 @@ LABEL = "pykamal-sandbox"
 REGISTRY_PORT = 5000
 READY_SECONDS = 30.0
 
-# Debian 13 for its engine; what else is in there is what the namespaces take from the machine.
-DOCKERFILE = """\
-FROM debian:trixie-slim
-RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \\
-    apache2-utils apt-utils busybox-static ca-certificates docker-cli docker-registry docker.io iproute2 iptables \\
-    openssh-client openssh-server procps python3 socat sudo && apt-get clean
+# Debian 12, as the proxy's image is made of it, with the engine of Debian 13 (as scripts/setup has it).
+DOCKERFILE = r"""
+FROM debian:bookworm-slim
+RUN cd /etc/apt && \
+    awk -v RS= '/(^|\n)Suites: bookworm / { gsub(/(^|\n)Suites:[^\n]*/, "\nSuites: trixie"); print $0 "\n" }' \
+        sources.list.d/debian.sources > sources.list.d/trixie.sources && \
+    printf 'Package: *\nPin: release n=trixie\nPin-Priority: 50\n' > preferences.d/trixie && \
+    apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+    apache2-utils busybox-static ca-certificates docker-cli/trixie docker-registry docker.io/trixie iproute2 iptables \
+    openssh-client openssh-server procps python3 socat sudo
 """
 
 # A nested engine without --privileged, which fails where a capability cannot be given (spec/lab.md).
@@ -180,7 +184,10 @@ def _specification(manifest: Manifest, paths: Paths, machine: Machine) -> dict[s
 
 def _start_registry_container(manifest: Manifest, paths: Paths, image: str) -> None:
     """On the address of the workstation, which this provider does not have."""
-    registry.write_settings(manifest, paths, folder=Path("/registry"), listen={"addr": f":{REGISTRY_PORT}"})
+    hashing = ["docker", "run", "--rm", "--interactive", image, *registry.password_program(manifest)]
+    line = processes.run(hashing, stdin=manifest.registry_password)
+    listen = {"addr": f":{REGISTRY_PORT}"}
+    registry.write_settings(manifest, paths, password_line=line, folder=Path("/registry"), listen=listen)
     _run_container(
         manifest, manifest.workstation, registry.ROLE,
         f"--publish={manifest.registry_server}:{REGISTRY_PORT}", f"--volume={paths.registry}:/registry",

@@ -23,8 +23,10 @@ DOOR_ROLE = "registry door"
 
 def start(journal: Journal) -> None:
     """Start the registry and the operator's door to it; both are written down."""
-    listen = {"addr": str(journal.paths.registry_socket), "net": "unix"}
-    write_settings(journal.manifest, journal.paths, folder=journal.paths.registry, listen=listen)
+    manifest, paths = journal.manifest, journal.paths
+    line = processes.run(password_program(manifest), stdin=manifest.registry_password)
+    listen = {"addr": str(paths.registry_socket), "net": "unix"}
+    write_settings(manifest, paths, password_line=line, folder=paths.registry, listen=listen)
     start_server(journal)
     start_door(journal)
 
@@ -74,13 +76,20 @@ def answers(manifest: Manifest) -> bool:
         connection.close()
 
 
-def write_settings(manifest: Manifest, paths: Paths, *, folder: Path, listen: dict[str, str]) -> None:
+def password_program(manifest: Manifest) -> list[str]:
+    """Makes the line of the password file from the password on its input.
+
+    A cost of 4 rounds: the registry checks the password at every request, and it guards nothing but this machine.
+    """
+    return ["htpasswd", "-niB", "-C", "4", manifest.registry_username]
+
+
+def write_settings(
+    manifest: Manifest, paths: Paths, *, password_line: str, folder: Path, listen: dict[str, str]
+) -> None:
     """The registry's settings and password file. `folder` is where it sees its own folder, `listen` its `http` keys."""
     (paths.registry / "storage").mkdir(parents=True, exist_ok=True)
-    # A cost of 4 rounds: the registry checks the password at every request, and it guards nothing but this machine.
-    name, password = manifest.registry_username, manifest.registry_password
-    line = processes.run(["htpasswd", "-niB", "-C", "4", name], stdin=password)
-    (paths.registry / "htpasswd").write_text(line)
+    (paths.registry / "htpasswd").write_text(password_line)
     settings = {
         "version": 0.1,
         "log": {"level": "info", "accesslog": {"disabled": False}},
