@@ -64,12 +64,16 @@ def start_sshd(
     *,
     settings: Sequence[str] = (),
     host_keys: Sequence[str] = ("ed25519",),
-    environment: Sequence[str] = (),
+    home: Path | None = None,
     log_level: str = "VERBOSE",
 ) -> Sshd:
-    """Start a server with keys and an authorized_keys file of its own. `settings` are lines of sshd_config(5)."""
+    """Start a server with keys and an authorized_keys file of its own. `settings` are lines of sshd_config(5).
+
+    Sessions have a home directory without start-up files unless `home` names another: a test must not depend on what
+    the real ones do, nor cut them off in the middle.
+    """
     assert SSHD is not None, "openssh-server is not installed"
-    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "home").mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     key = directory / "id_ed25519"
@@ -93,7 +97,7 @@ def start_sshd(
         "PasswordAuthentication no",
         "PermitRootLogin yes",
         f"LogLevel {log_level}",
-        *(f"SetEnv {variable}" for variable in environment),
+        f"SetEnv HOME={home or directory / 'home'}",
     ]
     (directory / "sshd_config").write_text("\n".join(lines) + "\n")
     process = subprocess.Popen([SSHD, "-D", "-f", str(directory / "sshd_config"), "-E", str(directory / "log")])

@@ -514,8 +514,9 @@ def test_a_proxy_command(server: Sshd, known_hosts: Path, tmp_path: Path) -> Non
 def test_a_proxy_command_that_fails(server: Sshd, known_hosts: Path) -> None:
     """A ProxyCommand that ends at once is an unreachable host, not a hang."""
     with pytest.raises(HostUnreachable) as caught:
-        answers(settings(server, proxy_command="exit 1"), trusting(known_hosts))
+        answers(settings(server, proxy_command="sh -c 'echo no way >&2; exit 1'"), trusting(known_hosts))
     assert caught.value.host == "127.0.0.1"
+    assert caught.value.details == ("no way",)
 
 
 # -- hosts that are not there

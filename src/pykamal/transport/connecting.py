@@ -23,6 +23,7 @@ from pykamal.transport.identities import Identities, Keyring, agent_socket
 from pykamal.transport.library_log import LibraryLog
 from pykamal.transport.login import Client
 from pykamal.transport.prompts import Prompts
+from pykamal.transport.proxy_command import ProxyCommand
 from pykamal.transport.ssh import SshSession
 
 LOGIN_SECONDS: Final = 30.0
@@ -31,6 +32,10 @@ LOGIN_SECONDS: Final = 30.0
 KEEPALIVE_COUNT: Final = 3
 
 TOO_MANY_KEYS: Final = "Too many authentication failures"  # what sshd says after MaxAuthTries
+
+
+Way = Dialer | ProxyCommand | asyncssh.SSHClientConnection
+"""What opens the connection: each has the `create_connection` that asyncssh wants of a tunnel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Connector:
         self._files = config_files(ssh.config)
         self._keyring = Keyring(key_data, Prompts())
         self._log = LibraryLog(ssh.log_level, bus)
+        self._proxies: list[ProxyCommand] = []
         self._jumps: dict[tuple[HostAddress, ...], asyncio.Task[asyncssh.SSHClientConnection]] = {}
 
     async def open(self, host: str) -> SshSession:
@@ -80,29 +86,34 @@ class Connector:
         jumps = parse_jumps(self._ssh.proxy or self._jumps_of(target))
         command = None if jumps else self._ssh.proxy_command or target.settings.proxy_command
         if command:
-            way: dict[str, Any] = {
-                "tunnel": None,
-                "proxy_command": proxy_arguments(
-                    command, host=target.settings.address, port=target.port, user=target.user or "", name=address.name
-                ),
-            }
+            way: Way = self._proxy_command(target, command)
         else:
-            way = {"tunnel": await self._jump(jumps) if jumps else self._dialer(target)}
+            way = await self._jump(jumps) if jumps else self._dialer(target)
         connection = await self._connect(target, way)
         self._bus.emit(Connected(host=host, seconds=time.monotonic() - started))
         return SshSession(connection, host=host, user=address.user or "", bus=self._bus)
 
     async def close(self) -> None:
-        """Close the connections to jump hosts and the agent."""
+        """Close the connections to jump hosts and the agent, end the proxy commands."""
         for opening in self._jumps.values():
             opening.cancel()
             if opening.done() and not opening.cancelled() and opening.exception() is None:
                 opening.result().close()
         self._jumps.clear()
+        await asyncio.gather(*(proxy.close() for proxy in self._proxies))
+        self._proxies.clear()
         self._keyring.close()
         self._log.close()
 
     # -- the way
+
+    def _proxy_command(self, target: _Target, text: str) -> ProxyCommand:
+        address = target.settings.address
+        proxy = ProxyCommand(
+            proxy_arguments(text, host=address, port=target.port, user=target.user or "", name=target.address.name)
+        )
+        self._proxies.append(proxy)
+        return proxy
 
     def _jumps_of(self, target: _Target) -> str:
         if self._ssh.proxy_command:
@@ -128,12 +139,12 @@ class Connector:
     async def _open_jump(self, jumps: tuple[HostAddress, ...]) -> asyncssh.SSHClientConnection:
         address = jumps[-1]
         target = _Target(f"jump host {address.name}", address, settings_for(address, self._files))
-        tunnel = await self._jump(jumps[:-1]) if len(jumps) > 1 else self._dialer(target)
-        return await self._connect(target, {"tunnel": tunnel})
+        tunnel: Way = await self._jump(jumps[:-1]) if len(jumps) > 1 else self._dialer(target)
+        return await self._connect(target, tunnel)
 
     # -- one connection
 
-    async def _connect(self, target: _Target, way: dict[str, Any]) -> asyncssh.SSHClientConnection:
+    async def _connect(self, target: _Target, way: Way) -> asyncssh.SSHClientConnection:
         settings = target.settings
         check = HostKeyCheck(
             target.label,
@@ -150,7 +161,7 @@ class Connector:
             agent_path=agent_path,
         )
         options: dict[str, Any] = {
-            **way,
+            "tunnel": way,
             "config": list(self._files) or None,
             "port": target.port,
             "client_factory": lambda: Client(check),
@@ -182,7 +193,7 @@ class Connector:
         except (asyncssh.Error, OSError, TimeoutError) as error:
             if TOO_MANY_KEYS in str(error):
                 raise self._refused(target, identities, error) from error
-            raise check.refusal or _unreachable(target, error) from error
+            raise check.refusal or _unreachable(target, error, way) from error
         self._remember(check)
         return connection
 
@@ -210,17 +221,20 @@ def _nothing_known(_host: str, _address: str, _port: int | None) -> tuple[list[A
     return [], [], [], [], [], [], []
 
 
-def _unreachable(target: _Target, error: Exception) -> ConnectionFailed:
+def _unreachable(target: _Target, error: Exception, way: Way) -> ConnectionFailed:
+    said = way.said if isinstance(way, ProxyCommand) else ()
     where = f"{target.settings.address} port {target.port}"
     if isinstance(error, TimeoutError):
         return HostUnreachable(
             f"No SSH connection to {target.label} ({where}) within {LOGIN_SECONDS:g} seconds",
             host=target.label,
+            details=said,
             hint="the port is open, but sshd does not finish the login: see the load and the sshd log of the host",
         )
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
     return HostUnreachable(
         f"No SSH connection to {target.label} ({where}): {reason}",
         host=target.label,
+        details=said,
         hint=f"see what `ssh -v -p {target.port} {target.user or 'USER'}@{target.settings.address} true` says",
     )
