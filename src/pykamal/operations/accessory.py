@@ -54,6 +54,13 @@ async def boot(context: Context, *, name: str) -> None:
             await _boot(context, accessory)
 
 
+def _require_all(context: Context, accessories: Iterable[Accessory]) -> None:
+    """Read every secret and file that the new containers need. Raises `KamalError` while the old ones still run."""
+    for accessory in accessories:
+        for host in context.targets.hosts_of(accessory):
+            script(_file_steps(accessory), _start_steps(context, accessory, host))
+
+
 async def _boot(context: Context, accessory: Accessory, *, prepared: bool = False) -> None:
     await execute(await boot_plan(context, accessory, prepared=prepared), context)
 
@@ -137,6 +144,7 @@ def _secret_env(context: Context, accessory: Accessory) -> Sensitive:
 async def reboot(context: Context, *, name: str) -> None:
     """Pull the image, remove the container and start a new one."""
     accessories = named(context, name)
+    _require_all(context, accessories)
     async with lock.held(context):
         for accessory in accessories:
             steps = script(
