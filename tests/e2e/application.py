@@ -125,7 +125,9 @@ class Application:
         )
         outcome = Outcome(done.returncode, done.stdout, done.stderr)
         if expect is not None:
-            assert outcome.exit_code == expect, f"kamal {' '.join(arguments)} exited {outcome.exit_code}:\n{outcome.text}"
+            assert outcome.exit_code == expect, (
+                f"kamal {' '.join(arguments)} exited {outcome.exit_code}:\n{outcome.text}"
+            )
         return outcome
 
     # -- the servers

@@ -124,7 +124,9 @@ def test_an_accessory_boots_with_its_files_directories_and_secrets(application: 
     environment = host.docker("exec", "hello-jobs", "python3", "-c", "import os; print(dict(os.environ))")
     assert "'MODE': 'fast'" in environment
     assert "s3cret" in environment
-    assert "from the repository" in host.docker("exec", "hello-jobs", "python3", "-c", "print(open('/etc/settings.conf').read())")
+    assert "from the repository" in host.docker(
+        "exec", "hello-jobs", "python3", "-c", "print(open('/etc/settings.conf').read())"
+    )
     assert host.run(["stat", "-c", "%a", "/root/.kamal/apps/hello/env/accessories/jobs.env"]).strip() == "600"
 
     again = application.kamal("accessory", "boot", "jobs").stdout

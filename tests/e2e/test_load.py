@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from tests.e2e.application import Application
 
 from pykamal.sandbox.load import Load
+from tests.e2e.application import Application
 
 pytestmark = pytest.mark.e2e
 
 
 def test_deploys_and_a_rollback_under_load_drop_nothing(deployed: Application) -> None:
-    """The mission: kept-alive and new connections, and 2-second requests in flight, across two deploys and a rollback."""
+    """Kept-alive and new connections, and 2-second requests in flight, across two deploys and a rollback."""
     versions = [deployed.git("rev-parse", "HEAD")]
     urls = [f"http://{host.address}/" for host in deployed.hosts]
     with Load(urls, rate=100, keep_alive_fraction=0.5, slow_fraction=0.02, slow_seconds=2, timeout_seconds=15) as load:

@@ -27,9 +27,7 @@ def nothing_on(*hosts: str) -> dict[str, HostFacts]:
 def running(host: str, *versions: str, role_name: str = "web") -> dict[str, HostFacts]:
     labels = {"service": "app", "role": role_name, "destination": ""}
     containers = tuple(
-        Container(
-            f"id{n}", f"app-{role_name}-{version}", f"2026-11-22T00:00:0{n}Z", "running", f"i{n}", "app", labels
-        )
+        Container(f"id{n}", f"app-{role_name}-{version}", f"2026-11-22T00:00:0{n}Z", "running", f"i{n}", "app", labels)
         for n, version in enumerate(versions)
     )
     return {host: HostFacts(host, containers, None, None)}
