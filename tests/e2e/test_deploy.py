@@ -7,6 +7,7 @@ import re
 import signal
 
 import pytest
+
 from tests.e2e.application import Application, interrupt, wait_until
 
 pytestmark = pytest.mark.e2e
