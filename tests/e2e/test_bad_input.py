@@ -137,6 +137,21 @@ def test_a_missing_secret(application: Application, name: str) -> None:
     assert "Build and push" not in outcome.text
 
 
+def test_a_secret_that_an_accessory_misses(application: Application) -> None:
+    """A reboot finds out while the old container still runs."""
+    host = application.hosts[0]
+    settings = {
+        "image": f"{application.sandbox.manifest.registry_server}/sandbox/python:3.11",
+        "host": host.address,
+        "cmd": "python3 -c 'import time; time.sleep(9999)'",
+    }
+    application.configure(accessories={"jobs": settings})
+    application.kamal("accessory", "boot", "jobs")
+    application.configure(accessories={"jobs": {**settings, "env": {"secret": ["JOBS_TOKEN"]}}})
+    refused(application, "accessory", "reboot", "jobs", words=("'JOBS_TOKEN' not found",), advice="add JOBS_TOKEN=")
+    application.kamal("accessory", "remove", "jobs", "-y")
+
+
 # -- the way to the hosts
 
 

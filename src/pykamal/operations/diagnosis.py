@@ -18,7 +18,9 @@ HINT_LINES = 10
 _PORT_TAKEN = "another program on the host has the port: stop it, or set proxy/run/http_port and https_port"
 _DISK_FULL = "the disk of the host is full: see `df -h` there; `kamal prune all` removes old containers and images"
 _CREDENTIALS = "the registry refused the credentials: check registry/username and registry/password"
-_REGISTRY_SILENT = "the registry does not answer: see whether it is up, and registry/server in deploy.yml"
+_REGISTRY_SILENT = (
+    "the registry does not answer: see whether it is up and in reach from there, and registry/server in deploy.yml"
+)
 _NO_DOCKER = "Docker is not installed there: run kamal server bootstrap, or kamal setup"
 
 
