@@ -51,6 +51,17 @@ RIGHTS = (
 )  # fmt: skip
 
 
+# A control group can be removed a moment after its last process has ended, not before.
+CLEAN_UP = """\
+find /sandbox -mindepth 1 ! -name manifest.json -delete
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+  find /sys/fs/cgroup -depth -type d -path "*/$0*" -exec rmdir {} + 2>/dev/null
+  [ -z "$(find /sys/fs/cgroup -type d -path "*/$0*" -print -quit)" ] && exit 0
+  sleep 0.1
+done
+"""
+
+
 class ContainerProvider:
     name = "containers"
 
@@ -224,6 +235,7 @@ def _push_base_image(manifest: Manifest, paths: Paths, image: str, say: Say) -> 
     name, password = manifest.registry_username, manifest.registry_password
     docker("load", "--quiet", "--input", str(archive))
     docker("tag", f"{REPOSITORY}:{tag}", reference)
+    docker("rmi", f"{REPOSITORY}:{tag}")  # the operator's engine keeps nothing under a name that is not the sandbox's
     login = ["docker", "login", "--username", name, "--password-stdin", manifest.registry_server]
     processes.run(login, stdin=password, env=settings)
     processes.run(["docker", "push", "--quiet", reference], env=settings)
@@ -259,9 +271,8 @@ def _run_ours(image: str, program: Sequence[str], output: Path) -> str:
 def _clean_up_as_root(manifest: Manifest, paths: Paths, image: str) -> None:
     """Files that a container's root wrote into the sandbox's folder, and control groups of the hosts' engines."""
     docker(
-        "run", "--rm", f"--volume={paths.root}:/root-of-sandbox", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw", image,
-        "sh", "-c", 'rm -rf /root-of-sandbox/hosts /root-of-sandbox/registry; '
-        'find /sys/fs/cgroup -depth -type d -path "*/$0*" -exec rmdir {} +', f"pykamal-{manifest.token}-",
+        "run", "--rm", f"--volume={paths.root}:/sandbox", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw", image,
+        "sh", "-c", CLEAN_UP, f"pykamal-{manifest.token}-",
     )  # fmt: skip
 
 

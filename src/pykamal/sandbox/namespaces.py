@@ -199,12 +199,20 @@ def _cgroup(manifest: Manifest, machine: Machine) -> str:
 
 
 def _remove_cgroups(name: str) -> None:
-    """The groups that an engine made for its containers, in every hierarchy; version 2 has a single one."""
+    """The groups that an engine made for its containers, in every hierarchy; version 2 has a single one.
+
+    A group can be removed a moment after its last process has ended, not before.
+    """
     root = Path("/sys/fs/cgroup")
-    for top in (root / name, *root.glob(f"*/{name}")):
-        for folder, _, _ in os.walk(top, topdown=False):
-            with contextlib.suppress(OSError):
-                Path(folder).rmdir()
+    deadline = time.monotonic() + 2
+    while tops := [top for top in (root / name, *root.glob(f"*/{name}")) if top.exists()]:
+        for top in tops:
+            for folder, _, _ in os.walk(top, topdown=False):
+                with contextlib.suppress(OSError):
+                    Path(folder).rmdir()
+        if time.monotonic() > deadline:
+            raise SandboxError(f"The control groups {name} cannot be removed", details=tuple(map(str, tops)))
+        time.sleep(0.002)
 
 
 def _wait_for_pid(pid_file: Path, keeper: int, machine: Machine, log: Path) -> int:

@@ -257,7 +257,12 @@ class Sandbox:
 
     def _remove(self, found: Manifest) -> None:
         _provider_of(found).remove(found, self.paths)
-        shutil.rmtree(self.paths.root)
+        try:
+            shutil.rmtree(self.paths.root)
+        except OSError as error:
+            raise SandboxError(
+                f"{self.paths.root} cannot be removed: {error}", hint=f"Remove it: sudo rm -r {self.paths.root}"
+            ) from error
 
     def _open(self) -> Journal:
         if self._journal is None:
