@@ -37,7 +37,7 @@ def config_fields(config: Config, version: str, log_flags: Sequence[str]) -> dic
         "repository": config.repository,
         "absolute_image": config.absolute_image(version),
         "service_with_version": f"{config.service}-{version}",
-        "volume_args": [word for volume in config.volumes for word in ("--volume", volume)],
+        "volume_args": [word for volume in _items(root.get("volumes")) for word in ("--volume", volume)],
         "ssh_options": _ssh_options(root.get("ssh")),
         "sshkit": root.get("sshkit") or {},
         "builder": root.get("builder"),
@@ -46,12 +46,15 @@ def config_fields(config: Config, version: str, log_flags: Sequence[str]) -> dic
     }
 
 
+def _items(node: Node | None) -> list[Node]:
+    return node.items if isinstance(node, ListNode) else []
+
+
 def _accessory_hosts_as_written(root: MapNode) -> dict[str, Node]:
     """By name; numbers stay numbers there, unlike among the hosts of roles, where only texts count."""
     found: dict[str, Node] = {}
     for _, accessory in entries(root.get("accessories")):
-        several = child(accessory, "hosts")
-        for node in (child(accessory, "host"), *(several.items if isinstance(several, ListNode) else ())):
+        for node in (child(accessory, "host"), *_items(child(accessory, "hosts"))):
             if isinstance(node, ScalarNode) and (name := text(node)) is not None:
                 found.setdefault(name, node)
     return found

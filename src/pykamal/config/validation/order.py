@@ -28,6 +28,9 @@ CROSS_STAGE: Final = 14
 RUNTIME_STAGE: Final = 100
 """Settings that are checked when they are applied, after everything else."""
 
+_ENV_ORDER: Final = {"clear": 0, "secret": 1, "tags": 2}
+"""The keys of a structured env are checked in this order, whatever the file's."""
+
 _ROLE_STEPS: Final = {"env": 3, "logging": 4, "proxy": 5}
 _ACCESSORY_STEPS: Final = {"env": 4, "proxy": 5, "registry": 6}
 _SELECTOR_STEP, _LABELS_STEP, _RESTART_STEP, _ROLES_STEP = 1, 1, 2, 3
@@ -82,8 +85,13 @@ def _tree_rank(path: KeyPath, phase: Phase, root: MapNode) -> tuple[object, ...]
     """Depth first in file order: a value's own type, then its unknown keys, then its children, then its rules."""
     rank: list[object] = []
     for depth in range(1, len(path) + 1):
-        rank += [int(Phase.CHILDREN), _index(root, path[:depth])]
+        fixed = _ENV_ORDER.get(str(path[depth - 1])) if _in_env(path[: depth - 1]) else None
+        rank += [int(Phase.CHILDREN), _index(root, path[:depth]) if fixed is None else fixed]
     return (*rank, int(phase))
+
+
+def _in_env(path: KeyPath) -> bool:
+    return path[-1:] == ("env",) or (len(path) == 3 and path[:2] == ("env", "tags"))
 
 
 def _index(root: MapNode, path: KeyPath) -> int:
