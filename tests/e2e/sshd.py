@@ -66,11 +66,12 @@ def start_sshd(
     host_keys: Sequence[str] = ("ed25519",),
     home: Path | None = None,
     log_level: str = "VERBOSE",
+    prefix: Sequence[str] = (),
 ) -> Sshd:
     """Start a server with keys and an authorized_keys file of its own. `settings` are lines of sshd_config(5).
 
-    Sessions have a home directory without start-up files unless `home` names another: a test must not depend on what
-    the real ones do, nor cut them off in the middle.
+    `prefix` is put before the command line of sshd. Sessions have a home directory without start-up files unless `home`
+    names another: a test must not depend on what the real ones do, nor cut them off in the middle.
     """
     assert SSHD is not None, "openssh-server is not installed"
     (directory / "home").mkdir(parents=True, exist_ok=True)
@@ -100,7 +101,9 @@ def start_sshd(
         f"SetEnv HOME={home or directory / 'home'}",
     ]
     (directory / "sshd_config").write_text("\n".join(lines) + "\n")
-    process = subprocess.Popen([SSHD, "-D", "-f", str(directory / "sshd_config"), "-E", str(directory / "log")])
+    process = subprocess.Popen(
+        [*prefix, SSHD, "-D", "-f", str(directory / "sshd_config"), "-E", str(directory / "log")]
+    )
     server = Sshd(port, directory, key, process, getpass.getuser())
     _await_port(port, process)
     return server

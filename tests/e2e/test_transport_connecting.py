@@ -326,6 +326,62 @@ def test_a_passphrase_is_asked_for_at_the_terminal(
     assert "needs a passphrase" in "".join(caught.value.details)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts files over those of the system")
+@pytest.mark.parametrize("method", ["password", "keyboard-interactive"])
+def test_a_password_is_asked_for_at_the_terminal(
+    known_hosts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """When no key will do the user is asked for the password, three times at most (spec/cli.md 7)."""
+    own = _sshd_with_password(tmp_path, method)
+    typed: list[str] = []
+    questions: list[str] = []
+
+    def ask(question: str) -> str:
+        questions.append(question)
+        return typed.pop(0) if typed else ""
+
+    monkeypatch.setattr("pykamal.transport.prompts.sys.stdin", _Terminal())
+    monkeypatch.setattr("pykamal.transport.prompts.getpass.getpass", ask)
+    ssh = settings(own, user="somebody", keys=(str(tmp_path / "stranger"),))
+    new_key(tmp_path / "stranger")
+    try:
+        typed[:] = ["wrong", "right password"]
+        assert answers(ssh, trusting(known_hosts))
+        assert [question.startswith("(somebody@127.0.0.1) ") for question in questions] == [True, False]
+        assert questions[1].startswith("(attempt 2 of 3, somebody@127.0.0.1) ")
+        typed[:] = ["wrong"] * 9
+        questions.clear()
+        with pytest.raises(AuthenticationRefused):
+            answers(ssh, trusting(known_hosts))
+        assert len(questions) == 3
+    finally:
+        own.stop()
+
+
+def _sshd_with_password(directory: Path, method: str) -> Sshd:
+    """An sshd that sees a user with a password whom the machine does not have.
+
+    sshd checks keyboard-interactive through PAM, which reads the same files.
+    """
+    made = subprocess.run(["openssl", "passwd", "-6", "right password"], capture_output=True, text=True, check=True)
+    passwd = Path("/etc/passwd").read_text() + "somebody:x:0:0::/:/bin/sh\n"
+    (directory / "passwd").write_text(passwd)
+    shadow = Path("/etc/shadow").read_text() + f"somebody:{made.stdout.strip()}:20000:0:99999:7:::\n"
+    (directory / "shadow").write_text(shadow)
+    (directory / "shadow").chmod(0o600)
+    mounts = f"mount --bind {directory}/passwd /etc/passwd && mount --bind {directory}/shadow /etc/shadow"
+    by_password = method == "password"
+    return start_sshd(
+        directory / "sshd",
+        settings=[
+            f"PasswordAuthentication {'yes' if by_password else 'no'}",
+            f"KbdInteractiveAuthentication {'no' if by_password else 'yes'}",
+            f"UsePAM {'no' if by_password else 'yes'}",
+        ],
+        prefix=["unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh"],
+    )
+
+
 class _Terminal:
     def isatty(self) -> bool:
         return True

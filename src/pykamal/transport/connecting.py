@@ -21,7 +21,7 @@ from pykamal.transport.dialing import Dialer
 from pykamal.transport.host_keys import HostKeyCheck, known_hosts_files
 from pykamal.transport.identities import Identities, Keyring, agent_socket
 from pykamal.transport.library_log import LibraryLog
-from pykamal.transport.login import Client
+from pykamal.transport.login import METHODS, Client
 from pykamal.transport.prompts import Prompts
 from pykamal.transport.proxy_command import ProxyCommand
 from pykamal.transport.ssh import SshSession
@@ -72,7 +72,8 @@ class Connector:
         self._extension = extension
         self._dns_retries = dns_retries
         self._files = config_files(ssh.config)
-        self._keyring = Keyring(key_data, Prompts())
+        self._prompts = Prompts()
+        self._keyring = Keyring(key_data, self._prompts)
         self._log = LibraryLog(ssh.log_level, bus)
         self._proxies: list[ProxyCommand] = []
         self._jumps: dict[tuple[HostAddress, ...], asyncio.Task[asyncssh.SSHClientConnection]] = {}
@@ -160,17 +161,25 @@ class Connector:
             only_these=self._ssh.keys_only or settings.identities_only,
             agent_path=agent_path,
         )
+        limit = asyncio.timeout(LOGIN_SECONDS)
+
+        async def ask(question: str) -> str | None:
+            limit.reschedule(None)  # whoever types a password has the time that sshd gives
+            answer = await self._prompts.secret(question)
+            limit.reschedule(asyncio.get_running_loop().time() + LOGIN_SECONDS)
+            return answer.reveal() if answer else None
+
         options: dict[str, Any] = {
             "tunnel": way,
             "config": list(self._files) or None,
             "port": target.port,
-            "client_factory": lambda: Client(check),
+            "client_factory": lambda: Client(check, f"{target.user or ''}@{settings.address}", ask),
             "known_hosts": _nothing_known,
             "server_host_key_algs": check.algorithms,
             "client_keys": list(identities.pairs) or None,
             "agent_path": None,
             "agent_forwarding": agent_path if self._ssh.forward_agent and agent_path else False,
-            "preferred_auth": ["publickey"],
+            "preferred_auth": METHODS,
             "send_env": None,  # the operator's language is not the server's
             "gss_host": None,
             "gss_kex": False,
@@ -185,7 +194,7 @@ class Connector:
         if target.user:
             options["username"] = target.user
         try:
-            async with asyncio.timeout(LOGIN_SECONDS):
+            async with limit:
                 connection = await asyncssh.connect(settings.address, **options)
         except asyncssh.PermissionDenied as error:
             self._remember(check)

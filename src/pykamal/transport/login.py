@@ -6,6 +6,8 @@ host in all likelihood, asking costs two round trips more than it can save, on e
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import asyncssh
@@ -13,6 +15,11 @@ from asyncssh import auth
 
 from pykamal.transport.acknowledging import acknowledge_at_once
 from pykamal.transport.host_keys import HostKeyCheck
+
+PASSWORD_ATTEMPTS: Final = 3
+METHODS: Final = ("publickey", "keyboard-interactive", "password")
+
+Ask = Callable[[str], Awaitable[str | None]]
 
 _ASKED_FOR_METHODS: Final = b"none"
 _PUBLIC_KEY: Final = b"publickey"
@@ -22,8 +29,11 @@ _METHODS_KNOWN: Final = "pykamal_methods_known"
 class Client(asyncssh.SSHClient):
     """What asyncssh asks and tells while it opens a connection."""
 
-    def __init__(self, check: HostKeyCheck) -> None:
+    def __init__(self, check: HostKeyCheck, who: str, ask: Ask) -> None:
         self._check = check
+        self._who = who
+        self._ask = ask
+        self._attempts = 0
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         self._connection = conn
@@ -41,6 +51,33 @@ class Client(asyncssh.SSHClient):
             connection._auth_methods = [_PUBLIC_KEY]
         else:
             connection.set_extra_info(**{_METHODS_KNOWN: True})
+
+    async def password_auth_requested(self) -> str | None:
+        """The user's answer; None when there is nobody to ask, or after `PASSWORD_ATTEMPTS`."""
+        return await self._answer("password: ") if self._next_attempt() else None
+
+    def kbdint_auth_requested(self) -> str | None:
+        """Let the host choose what it asks, when somebody can answer."""
+        return "" if sys.stdin.isatty() and self._next_attempt() else None
+
+    async def kbdint_challenge_received(
+        self, _name: str, _instructions: str, _lang: str, prompts: Sequence[tuple[str, bool]]
+    ) -> list[str] | None:
+        answers = []
+        for text, _echoed in prompts:
+            answer = await self._answer(text)
+            if answer is None:
+                return None
+            answers.append(answer)
+        return answers
+
+    def _next_attempt(self) -> bool:
+        self._attempts += 1
+        return self._attempts <= PASSWORD_ATTEMPTS
+
+    async def _answer(self, question: str) -> str | None:
+        again = f"attempt {self._attempts} of {PASSWORD_ATTEMPTS}, " if self._attempts > 1 else ""
+        return await self._ask(f"({again}{self._who}) {question}")
 
     def auth_completed(self) -> None:
         acknowledge_at_once(self._connection)
