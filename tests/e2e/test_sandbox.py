@@ -275,6 +275,32 @@ def test_up_after_a_violent_end(spare: Sandbox, sandbox: Sandbox) -> None:
     assert over_ssh(sandbox, sandbox.hosts[0], "true").returncode == 0
 
 
+def test_sandboxes_share_no_registry(spare: Sandbox, sandbox: Sandbox) -> None:
+    """Prepared images are shared on the disk; a tag that one sandbox pushes anew stays what it was in the others."""
+    spare.up(hosts=1)
+
+    def digest(of: Sandbox) -> str:
+        base = f"{of.manifest.registry_server}/sandbox/python:3.11"
+        of.login()
+        of.docker("pull", base)
+        return of.docker("image", "inspect", "--format", "{{index .RepoDigests 0}}", base).partition("@")[2]
+
+    before = digest(sandbox)
+    assert digest(spare) == before
+    tag = f"{spare.manifest.registry_server}/sandbox/python:3.11"
+    spare.docker("build", "--tag", tag, "--build-arg", f"BASE={tag}", str(write_dockerfile(spare.paths.root / "other")))
+    spare.docker("push", tag)
+    spare.docker("rmi", tag)
+    assert digest(spare) != before
+    assert digest(sandbox) == before
+
+
+def write_dockerfile(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\nLABEL other=yes\n")
+    return folder
+
+
 def test_a_folder_of_somebody_else_is_refused() -> None:
     """A folder with the sandbox's name that no sandbox made is neither used nor deleted."""
     foreign = Sandbox(f"test-{os.getpid()}-foreign")

@@ -22,6 +22,7 @@ from pykamal.sandbox import init, processes, project, registry
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal, Machine, Manifest
 from pykamal.sandbox.paths import Paths, cache
+from pykamal.sandbox.processes import at_once
 from pykamal.sandbox.provider import Entrance, Say, wait_for_engine
 from pykamal.sandbox.python_image import REPOSITORY
 
@@ -86,14 +87,11 @@ class ContainerProvider:
         )  # fmt: skip
         _start_registry_container(manifest, paths, image)
         say(f"starting {len(manifest.hosts)} hosts")
-        with ThreadPoolExecutor(4) as pool:
-            base = pool.submit(_push_base_image, manifest, paths, image, say)
-            for _ in pool.map(lambda host: _start_host(manifest, paths, host, image), manifest.hosts):
-                pass
+        with ThreadPoolExecutor(1) as beside:
+            base = beside.submit(_push_base_image, manifest, paths, image, say)
+            at_once(lambda host: _start_host(manifest, paths, host, image), manifest.hosts)
             archives = [base.result(), *images]
-            entrances = [self.entrance(journal, host) for host in manifest.hosts]
-            for _ in pool.map(lambda entrance: _load(entrance, archives), entrances):
-                pass
+        at_once(lambda host: _load(self.entrance(journal, host), archives), manifest.hosts)
 
     def remove(self, manifest: Manifest, paths: Paths) -> None:
         ours = f"--filter=label={_label(manifest)}"

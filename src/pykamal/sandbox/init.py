@@ -100,6 +100,7 @@ def make_file_system(spec: dict[str, Any]) -> None:
         (root / target.lstrip("/")).mkdir(parents=True, exist_ok=True)
         mount(source, root / target.lstrip("/"), flags=MS_BIND)
     hidden = root / spec["hide"].lstrip("/")
+    hidden.mkdir(parents=True, exist_ok=True)
     mount("tmpfs", hidden, "tmpfs", flags=MS_RDONLY, data="mode=755,size=4k")
     (root / "run/.machine").mkdir()
     os.chdir(root)

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pykamal.core.errors import SandboxError
@@ -21,6 +20,7 @@ from pykamal.sandbox import init, network, processes, project, registry, seeds
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal, Machine, Manifest, boot_identifier
 from pykamal.sandbox.paths import Paths, home
+from pykamal.sandbox.processes import at_once
 from pykamal.sandbox.provider import Say, wait_for_engine
 from pykamal.sandbox.proxy_image import proxy_image
 from pykamal.sandbox.python_image import REPOSITORY
@@ -52,7 +52,6 @@ class NamespaceProvider:
             raise SandboxError(
                 "This machine does not permit new namespaces", details=(trial.stderr.strip(),), hint=HINT
             )
-
         home().mkdir(parents=True, exist_ok=True)
         if processes.run(["stat", "--file-system", "--format=%T", str(home())]).strip() == "overlayfs":
             raise SandboxError(
@@ -67,25 +66,20 @@ class NamespaceProvider:
         known = seed.ready
         paths.shared.mkdir(exist_ok=True)
         network.make_bridge(manifest)
-        with ThreadPoolExecutor(8) as pool:
-            if known:
-                seed.plant_archive(paths.images)
-                seed.plant_registry(paths.registry / "storage")
-                for _ in pool.map(lambda machine: _plant(seed, journal, machine), manifest.machines):
-                    pass
-            registry.start(journal)
-            start_machine(journal, manifest.workstation)
-            if not known:
-                workstation.wait()
-                registry.wait(paths)
-                seeds.make_seed(seed, journal, workstation, images, say=say)
-                for host in manifest.hosts:
-                    _plant(seed, journal, host)
-            say(f"starting {len(manifest.hosts)} hosts")
-            for _ in pool.map(lambda host: start_machine(journal, host), manifest.hosts):
-                pass
-            for _ in pool.map(lambda machine: wait_for_engine(self.entrance(journal, machine)), manifest.machines):
-                pass
+        if known:
+            seed.plant_archive(paths.images)
+            seed.plant_registry(paths.registry / "storage")
+            at_once(lambda machine: _plant(seed, journal, machine), manifest.machines)
+        registry.start(journal)
+        start_machine(journal, manifest.workstation)
+        if not known:
+            workstation.wait()
+            registry.wait(paths)
+            seeds.make_seed(seed, journal, workstation, images, say=say)
+            at_once(lambda host: _plant(seed, journal, host), manifest.hosts)
+        say(f"starting {len(manifest.hosts)} hosts")
+        at_once(lambda host: start_machine(journal, host), manifest.hosts)
+        at_once(lambda machine: wait_for_engine(self.entrance(journal, machine)), manifest.machines)
         registry.wait(paths)
         repository = f"{manifest.registry_server}/{REPOSITORY}"
         workstation.tag(f"{REPOSITORY}:{seed.python_version}", repository, seed.python_version)

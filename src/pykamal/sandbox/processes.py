@@ -7,10 +7,15 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from pykamal.core.errors import SandboxError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def run(argv: Sequence[str], *, stdin: str | None = None, env: Mapping[str, str] | None = None) -> str:
@@ -64,6 +69,12 @@ def spawn(argv: Sequence[str], *, log: Path) -> int:
             raise missing_program(argv[0]) from error
     process.returncode = 0  # it is meant to live on: no ResourceWarning for a child that is still running
     return process.pid
+
+
+def at_once(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """What a function gives for each item, asked for all at the same time. Raises the first error."""
+    with ThreadPoolExecutor(max(1, len(items))) as pool:
+        return list(pool.map(function, items))
 
 
 def start_time_ticks(pid: int) -> int | None:

@@ -10,7 +10,6 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from pykamal.sandbox.host import Host
 from pykamal.sandbox.manifest import Journal, Machine, Manifest, boot_identifier, load
 from pykamal.sandbox.namespaces import NamespaceProvider
 from pykamal.sandbox.paths import DEFAULT_NAME, Paths, home
+from pykamal.sandbox.processes import at_once
 from pykamal.sandbox.provider import Provider, Say
 
 WORKSTATION = "workstation"
@@ -194,9 +194,7 @@ class Sandbox:
             host.keep_images()
 
         self._keep_archive(tar)
-
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(load_on, self.hosts))
+        at_once(load_on, self.hosts)
 
     def stop_registry(self) -> None:
         """A registry that is away: connections to its port are closed at once."""

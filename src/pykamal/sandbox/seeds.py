@@ -20,8 +20,9 @@ from pykamal.sandbox.manifest import Journal
 from pykamal.sandbox.paths import Paths, cache
 from pykamal.sandbox.python_image import REPOSITORY, PythonImage
 
-LAYOUT = "2"  # raise it when the contents of a seed folder change
+LAYOUT = "3"  # raise it when the contents of a seed folder change
 ENGINE_PARTS = ("image", "overlay2")
+BLOBS, REPOSITORIES = "docker/registry/v2/blobs", "docker/registry/v2/repositories"
 PYTHON_ARCHIVE = "python.tar"
 KEPT_SEEDS = 3
 
@@ -48,8 +49,9 @@ class Seed:
         (folder / PYTHON_ARCHIVE).hardlink_to(self.folder / PYTHON_ARCHIVE)
 
     def plant_registry(self, storage: Path) -> None:
-        storage.parent.mkdir(parents=True, exist_ok=True)
-        _link_tree(self.folder / "registry", storage)
+        """Only the blobs can be shared: a registry writes over the file that says what a tag stands for."""
+        _link_tree(self.folder / "registry" / BLOBS, storage / BLOBS)
+        shutil.copytree(self.folder / "registry" / REPOSITORIES, storage / REPOSITORIES)
 
 
 def seed_for(images: Sequence[Path]) -> Seed:
@@ -97,7 +99,7 @@ def _keep(seed: Seed, paths: Paths) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     for part in ENGINE_PARTS:
         _link_tree(paths.host("workstation") / "docker" / part, draft / "engine" / part)
-    _link_tree(paths.registry / "storage", draft / "registry")
+    shutil.copytree(paths.registry / "storage", draft / "registry")
     (draft / PYTHON_ARCHIVE).hardlink_to(paths.images / PYTHON_ARCHIVE)
     try:
         draft.rename(seed.folder)
