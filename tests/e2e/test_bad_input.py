@@ -143,7 +143,7 @@ def test_a_secret_that_an_accessory_misses(application: Application) -> None:
     settings = {
         "image": f"{application.sandbox.manifest.registry_server}/sandbox/python:3.11",
         "host": host.address,
-        "cmd": "python3 -c 'import time; time.sleep(9999)'",
+        "cmd": "python3 -c 'import signal; signal.signal(15, lambda *_: exit()); signal.pause()'",
     }
     application.configure(accessories={"jobs": settings})
     application.kamal("accessory", "boot", "jobs")

@@ -37,8 +37,9 @@ async def execute(plan: Plan, context: Context) -> None:
         try:
             await run.carry_out()
         except KamalError:
-            if len(phase.hosts) > 1:
-                context.bus.log(_standing(run, phases[index + 1 :]), Level.ERROR)
+            unstarted = phases[index + 1 :]
+            if len(phase.hosts) > 1 and (unstarted or len(run.unfinished) < len(phase.hosts)):
+                context.bus.log(_standing(run, unstarted), Level.ERROR)
             raise
 
 
