@@ -130,7 +130,7 @@ class Fleet:
     def _imported(self) -> asyncio.Future[None]:
         """asyncssh, imported by a thread: it takes a while, in which Git and hooks run that others wait for."""
         if self._importing is None:
-            self._importing = asyncio.get_running_loop().run_in_executor(None, import_library)
+            self._importing = asyncio.get_running_loop().run_in_executor(None, load_ssh_library)
         return self._importing
 
     def _ready_connector(self) -> Connector:
@@ -149,7 +149,8 @@ class Fleet:
 
 def load_ssh_library() -> None:
     """Import what connections need ahead of time, in a thread, while something else is waited for."""
-    import pykamal.transport.connecting  # noqa: F401
+    import_library()
+    import pykamal.transport.connecting  # noqa: F401 (imported for sys.modules)
 
 
 async def _awaited(hook: Callable[[], Awaitable[None]]) -> None:
