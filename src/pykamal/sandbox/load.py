@@ -123,6 +123,9 @@ class Load:
         deadline = time.monotonic() + 10
         while not self._path.exists():
             if self._process.poll() is not None or time.monotonic() > deadline:
+                self._process.kill()
+                self._process.wait()
+                self._folder.cleanup()
                 raise SandboxError("The load generator does not start")
             time.sleep(0.01)
         return self
