@@ -74,6 +74,13 @@ class MapNode:
     entries: dict[Key, Entry]
     position: Position
     size: int = 1
+    _named: dict[str, tuple[int, Entry]] | None = field(default=None, init=False, repr=False, compare=False)
+
+    def named(self) -> dict[str, tuple[int, Entry]]:
+        """Places and entries by the name that stands in paths: `:name` for a symbol, the text of any other key."""
+        if self._named is None:
+            self._named = {path_name(key): (index, entry) for index, (key, entry) in enumerate(self.entries.items())}
+        return self._named
 
     def get(self, key: Key) -> Node | None:
         entry = self.entries.get(key)
@@ -95,6 +102,13 @@ class Document:
     lines: dict[str, list[str]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     loaded_environment: dict[str, str] = field(default_factory=dict)
+
+
+def path_name(key: Key) -> str:
+    """A key in a path. A symbol keeps its colon, so that it is not taken for the key of that name."""
+    if isinstance(key, OtherKey) and isinstance(key.value, Symbol):
+        return f":{key.value.name}"
+    return str(key)
 
 
 def plain_value(node: Node) -> Any:

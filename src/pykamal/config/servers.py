@@ -61,21 +61,24 @@ def proxy_host_names(proxy: MapNode) -> tuple[str, ...]:
     return tuple(part for part in (host or "").split(",") if part) if host and host.strip() else ()
 
 
-def accessory_hosts(root: MapNode, accessory: MapNode) -> tuple[str, ...]:
-    """Hosts of an accessory: given, of roles, or with tags; unique, in order (spec/config.md 9.1 and 9.2)."""
-    names: list[str] = []
-    roles = {role.name: role for role in role_nodes(root)}
-    host = text(accessory.get("host"))
-    if host is not None:
-        names.append(host)
-    names.extend(host_names(accessory.get("hosts")))
-    wanted_roles = [text(accessory.get("role")), *texts(accessory.get("roles"))]
-    for wanted in wanted_roles:
-        if wanted in roles:
-            names.extend(host.name for host in roles[wanted].hosts)
-    for tag in (text(accessory.get("tag")), *texts(accessory.get("tags"))):
-        names.extend(host.name for role in roles.values() for host in role.hosts if tag in host.tags)
-    return tuple(dict.fromkeys(names))
+class AccessoryHosts:
+    """Hosts of accessories: given, of roles, or with tags; unique, in order (spec/config.md 9.1 and 9.2)."""
+
+    def __init__(self, root: MapNode) -> None:
+        self._by_role: dict[str, list[str]] = {}
+        self._by_tag: dict[str, list[str]] = {}
+        for role in role_nodes(root):
+            self._by_role[role.name] = [host.name for host in role.hosts]
+            for host in role.hosts:
+                for tag in dict.fromkeys(host.tags):
+                    self._by_tag.setdefault(tag, []).append(host.name)
+
+    def of(self, accessory: MapNode) -> tuple[str, ...]:
+        names = [*filter(None, [text(accessory.get("host"))]), *host_names(accessory.get("hosts"))]
+        for single, several, known in (("role", "roles", self._by_role), ("tag", "tags", self._by_tag)):
+            for wanted in (text(accessory.get(single)), *texts(accessory.get(several))):
+                names.extend(known.get(wanted or "", ()))
+        return tuple(dict.fromkeys(names))
 
 
 def _role(name: str, node: Node) -> RoleNode:

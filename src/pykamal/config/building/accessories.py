@@ -9,21 +9,22 @@ from pykamal.config.building.values import env, logging, options, scalars
 from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
 from pykamal.config.models.accessory import Accessory, Directory, File
 from pykamal.config.reading import blank, entries, text, texts
-from pykamal.config.servers import accessory_hosts
+from pykamal.config.servers import AccessoryHosts
 
 DEFAULT_FILE_MODE = "755"
 
 
 def accessories(root: MapNode, service: str) -> tuple[Accessory, ...]:
     """All accessories, in file order."""
+    hosts_of = AccessoryHosts(root).of
     return tuple(
-        _accessory(root, name, node, service)
+        _accessory(root, name, node, service, hosts_of(node))
         for name, node in entries(root.get("accessories"))
         if isinstance(node, MapNode)
     )
 
 
-def _accessory(root: MapNode, name: str, node: MapNode, service: str) -> Accessory:
+def _accessory(root: MapNode, name: str, node: MapNode, service: str, hosts: tuple[str, ...]) -> Accessory:
     own_registry, own_proxy = node.get("registry"), node.get("proxy")
     own_options = options(node.get("options"))
     restart = own_options.pop("restart", None)
@@ -31,7 +32,7 @@ def _accessory(root: MapNode, name: str, node: MapNode, service: str) -> Accesso
         name=name,
         service=text(node.get("service")) or f"{service}-{name}",
         image_name=text(node.get("image")) or "",
-        hosts=accessory_hosts(root, node),
+        hosts=hosts,
         registry=None if blank(own_registry) else registry(own_registry),
         cmd=text(node.get("cmd")),
         port=text(node.get("port")),

@@ -37,7 +37,7 @@ from pykamal.config.template.syntax import (
 )
 from pykamal.config.template.values import equal, kind, text, true, weight
 
-MAXIMUM_STEPS: Final = 100_000
+MAXIMUM_STEPS: Final = 50_000
 MAXIMUM_WORK: Final = 2_000_000
 """Of texts and lists gone through, sixteen characters or one item a unit."""
 

@@ -30,7 +30,7 @@ from pykamal.config.template.syntax import (
     Verbatim,
 )
 from pykamal.config.template.tags import Part, PartKind
-from pykamal.config.template.tokens import MAXIMUM_NESTING, Token, Tokenizer
+from pykamal.config.template.tokens import MAXIMUM_NESTING, MAXIMUM_TOKENS, Token, Tokenizer
 
 _LEVELS: Final[tuple[tuple[str, ...], ...]] = (
     ("||",),
@@ -60,6 +60,8 @@ def parse(parts: list[Part]) -> Body:
             tokens.append(Token("output", None, part.tag_offset))
         tokens += Tokenizer(part.text, part.offset).all()
         tokens.append(Token("newline", "\n", part.offset + len(part.text)))
+        if len(tokens) > MAXIMUM_TOKENS:
+            raise TemplateError(f"the template has more than {MAXIMUM_TOKENS} words of code", part.tag_offset)
     return _Parser(tokens).program()
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pykamal.config.template.errors import TemplateError, unsupported
 
 MAXIMUM_NESTING: Final = 25
+MAXIMUM_TOKENS: Final = 20_000
 
 KEYWORDS: Final = frozenset(
     ["if", "unless", "elsif", "else", "end", "then", "do", "and", "or", "not", "nil", "true", "false", "case", "when"]
@@ -97,6 +98,8 @@ class Tokenizer:
                     return
                 braces -= 1
             self._token(character, spaced)
+            if len(self._tokens) > MAXIMUM_TOKENS:
+                raise self._error(f"the template has more than {MAXIMUM_TOKENS} words of code")
 
     def _skip_blanks(self) -> bool:
         start = self._position

@@ -12,7 +12,7 @@ from pykamal.config.gem_version import GemVersion
 from pykamal.config.outside import Outside
 from pykamal.config.reading import blank, boolean, child, entries, integer, string, text, texts, truthy
 from pykamal.config.servers import (
-    accessory_hosts,
+    AccessoryHosts,
     by_name,
     primary_role_name,
     proxy_host_names,
@@ -145,7 +145,7 @@ class _Checks:
             yield self._finding(11, message, self.root.get("hooks_path"))
 
     def _ssl(self) -> Iterator[Finding]:
-        hosts: list[str] = []
+        hosts: set[str] = set()
         repeated: dict[str, Node] = {}
         for role in self.roles:
             proxy = role_proxy(self.root, role, self.primary)
@@ -161,7 +161,7 @@ class _Checks:
                 yield self._finding(12, message, ssl)
             names = dict.fromkeys(proxy_host_names(proxy))
             repeated.update({name: role.node for name in names if name in hosts})
-            hosts.extend(names)
+            hosts.update(names)
         if repeated:
             message = f"Different roles can't share the same host for SSL: {', '.join(repeated)}"
             yield self._finding(13, message, next(iter(repeated.values())))
@@ -208,9 +208,10 @@ class _Checks:
             proxy = role_proxy(self.root, role, self.primary)
             if proxy is not None:
                 yield tuple(host.name for host in role.hosts), proxy, role.node
+        hosts_of = AccessoryHosts(self.root).of
         for _, accessory in entries(self.root.get("accessories")):
             if isinstance(accessory, MapNode) and isinstance(own := accessory.get("proxy"), MapNode):
-                yield accessory_hosts(self.root, accessory), own, own
+                yield hosts_of(accessory), own, own
 
     def _hooks_output(self) -> Iterator[Finding]:
         node = self.root.get("hooks_output")

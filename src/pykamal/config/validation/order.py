@@ -7,7 +7,6 @@ from typing import Final
 
 from pykamal.config.document import ListNode, MapNode, Node
 from pykamal.config.validation.finding import Finding, KeyPath, Phase
-from pykamal.config.validation.structure import json_key
 
 _ROOT_STAGE: Final = 1
 _SECTION_STAGES: Final = {
@@ -95,15 +94,15 @@ def _in_env(path: KeyPath) -> bool:
 
 
 def _index(root: MapNode, path: KeyPath) -> int:
+    """The place of the last step among its neighbours."""
     node: Node | None = root
     index = 0
-    for depth, step in enumerate(path):
+    for step in path:
         if isinstance(node, ListNode) and int(step) < len(node.items):
             index, node = int(step), node.items[int(step)]
-        elif isinstance(node, MapNode):
-            keys = list(node.entries)
-            index = next((i for i, key in enumerate(keys) if json_key(key, path[:depth]) == str(step)), len(keys))
-            node = node.entries[keys[index]].node if index < len(keys) else None
+        elif isinstance(node, MapNode) and str(step) in node.named():
+            index, entry = node.named()[str(step)]
+            node = entry.node
         else:
-            return index
+            return len(node.entries) if isinstance(node, MapNode) else index
     return index

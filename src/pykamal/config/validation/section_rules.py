@@ -28,7 +28,7 @@ _LOG_LEVELS: Final = frozenset(("debug", "info", "warn", "error", "fatal", "unkn
 
 def section_findings(root: MapNode, so_far: list[Finding]) -> list[Finding]:
     """What the rules find in those parts that the schema found no fault with."""
-    broken = {finding.path for finding in so_far}
+    broken = {finding.path for finding in so_far if finding.path}
     found = [
         *_registry(root, ("registry",), root.get("registry"), root.position),
         *_names(root),
@@ -41,7 +41,11 @@ def section_findings(root: MapNode, so_far: list[Finding]) -> list[Finding]:
         *_endpoint(root),
         *_ssh(root),
     ]
-    return [finding for finding in found if not any(finding.path[: len(path)] == path for path in broken if path)]
+    return [finding for finding in found if not _inside(finding.path, broken)]
+
+
+def _inside(path: KeyPath, broken: set[KeyPath]) -> bool:
+    return any(path[:length] in broken for length in range(1, len(path) + 1))
 
 
 def is_uri(text: str) -> bool:

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import jsonschema_rs
 
-from pykamal.config.document import Key, ListNode, MapNode, Node, OtherKey, ScalarNode, Symbol
+from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, Symbol, path_name
+from pykamal.config.limits import MAXIMUM_PROBLEMS
 from pykamal.config.reading import blank
 from pykamal.config.schema import bundle, resolved, schema_node
 from pykamal.config.validation.finding import Finding, KeyPath, Phase, described
@@ -27,7 +28,8 @@ _KEYWORD_ORDER: Final = ("type", "not", "const", "enum", "pattern", "minProperti
 _EMPTY_KEY: Final = "\ue0f2"
 """Stands for an empty key: the validator leaves such keys out of its paths."""
 
-_MOST_ERRORS: Final = 5000
+_LONGEST_KEY: Final = 40
+_MOST_ERRORS: Final = 1000
 _FORMER_KEYS: Final = {"traefik": "proxy", "healthcheck": "proxy/healthcheck"}
 """Keys of Kamal 1, and where their settings went."""
 
@@ -110,12 +112,13 @@ def _unknown_keys(root: MapNode, path: KeyPath, unknown: Iterable[str], schema_p
     if not isinstance(node, MapNode):
         return []
     names = {"" if name == _EMPTY_KEY else name for name in unknown}
-    found = [(str(key), entry.key_position) for key, entry in node.entries.items() if json_key(key, path) in names]
+    found = [(str(key), entry.key_position) for key, entry in node.entries.items() if path_name(key) in names]
     if not found:
         return []
     prefix = f"{'/'.join(str(step) for step in path)}: " if path else ""
     listed = ", ".join(name for name, _ in found)
     together = f"{prefix}unknown key{'s' if len(found) > 1 else ''}: {listed}"
+    known = list(schema.get("properties", {}))
     return [
         Finding(
             path,
@@ -123,17 +126,16 @@ def _unknown_keys(root: MapNode, path: KeyPath, unknown: Iterable[str], schema_p
             position,
             Phase.UNKNOWN_KEYS,
             ruby_message=together,
-            suggestion=_nearest(name, schema.get("properties", {}), root_level=not path),
+            suggestion=_nearest(name, known, root_level=not path) if index < MAXIMUM_PROBLEMS else None,
         )
-        for name, position in found
+        for index, (name, position) in enumerate(found)
     ]
 
 
-def _nearest(name: str, known: Iterable[str], *, root_level: bool) -> str | None:
+def _nearest(name: str, candidates: list[str], *, root_level: bool) -> str | None:
     if root_level and name in _FORMER_KEYS:
         return _FORMER_KEYS[name]
-    candidates = list(known)
-    nearest = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
+    nearest = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6) if len(name) <= _LONGEST_KEY else []
     if not nearest:
         folded = {candidate.replace("_", ""): candidate for candidate in candidates}
         nearest = [folded[key] for key in [name.replace("-", "").replace("_", "").lower()] if key in folded]
@@ -143,38 +145,26 @@ def _nearest(name: str, known: Iterable[str], *, root_level: bool) -> str | None
 def node_at(root: Node, path: KeyPath) -> tuple[Node, Position]:
     """The node at a path of the validator and the position of its key (its own in a list)."""
     node, key_position = root, root.position
-    for depth, step in enumerate(path):
+    for step in path:
         if isinstance(node, ListNode):
             node = node.items[int(step)]
             key_position = node.position
         elif isinstance(node, MapNode):
-            entry = node.entries.get(str(step)) or next(
-                entry for key, entry in node.entries.items() if json_key(key, path[:depth]) == str(step)
-            )
+            entry = node.named()[str(step)][1]
             node, key_position = entry.node, entry.key_position
     return node, key_position
 
 
-def json_key(key: Key, path: KeyPath) -> str:
-    """A key as the validator sees it: a symbol is its name at the root and something unknown below."""
-    if isinstance(key, OtherKey) and isinstance(key.value, Symbol) and path:
-        return f":{key.value.name}"
-    return str(key)
-
-
-def _json_value(node: Node, path: KeyPath = ()) -> Any:
+def _json_value(node: Node) -> Any:
     """The node as the validator's plain data.
 
     Dates become null. Fractions and symbols become one fraction: both pass for a text, and neither for a real string.
     """
     match node:
         case MapNode(entries=entries):
-            return {
-                json_key(key, path) or _EMPTY_KEY: _json_value(entry.node, (*path, str(key)))
-                for key, entry in entries.items()
-            }
+            return {path_name(key) or _EMPTY_KEY: _json_value(entry.node) for key, entry in entries.items()}
         case ListNode(items=items):
-            return [_json_value(item, (*path, index)) for index, item in enumerate(items)]
+            return [_json_value(item) for item in items]
         case ScalarNode(value=Symbol() | float()):
             return 0.5
         case ScalarNode(value=bool() | int() | str() as value):
