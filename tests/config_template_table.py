@@ -139,6 +139,22 @@ EXPRESSIONS: Final = [
     ('[5, 3].max', '5'),
     ('"trailing   ".rstrip.length', '8'),
     ('(if ENV["A"] then "t" else "f" end)', "t"),
+    (r'ENV["LIST"].split(/,\s*/).join("|")', "h1|h2|h3"),
+    (r'"Feature/ABC_1".downcase.gsub(/[^a-z0-9]+/, "-")', "feature-abc-1"),
+    (r'"v1.22.3"[/\d+\.\d+/]', "1.22"),
+    (r'"v1.22.3"[/v(\d+)/, 1]', "1"),
+    (r'"v1.22.3".sub(/\Av(\d+)\.(\d+).*\z/, "\\2-\\1")', "22-1"),
+    (r'"release-7" =~ /-\d/', "7"),
+    (r'"abc" =~ /x/', ""),
+    (r'"abc" !~ /x/', "true"),
+    (r'"a1b22".scan(/\d+/)', '["1", "22"]'),
+    (r'"a1b22".scan(/([a-z])(\d)/)', '[["a", "1"], ["b", "2"]]'),
+    (r'"Main".match?(/\Amain\z/i)', "true"),
+    (r'"x-y_z".gsub(/[-_]/) { |c| c == "-" ? "1" : "2" }', "x1y2z"),
+    (r'"10.0.0.1".match(/(\d+)\.(\d+)/)[2]', "0"),
+    (r'"a b".gsub(%r{\s}, "/")', "a/b"),
+    (r'"caf\u00e9 1".gsub(/[[:digit:]]/, "#")', "caf\u00e9 #"),
+    (r'"10 / 2".length / 2', "3"),
 ]
 
 TRIMMED: Final = [

@@ -275,7 +275,7 @@ class Evaluator:
                 if done is None:
                     raise unsupported(f'require "{library}"', node.offset)
                 return done
-            case "raise", [*_, message]:
+            case "raise" | "abort", [*_, message]:
                 raise TemplateError(text(message), node.offset, label="RuntimeError")
             case "Integer", [value]:
                 return self._invoked(int, [text(value)], {}, node)
@@ -428,6 +428,8 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     ">": lambda left, right: left > right,
     "<=": lambda left, right: left <= right,
     ">=": lambda left, right: left >= right,
+    "=~": methods.position,
+    "!~": lambda left, right: methods.position(left, right) is None,
     "<=>": _compared,
     "|": lambda left, right: left + [item for item in right if item not in left],
     "&": lambda left, right: [item for item in left if item in right],

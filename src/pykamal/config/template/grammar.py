@@ -45,8 +45,20 @@ _LEVELS: Final[tuple[tuple[str, ...], ...]] = (
 )
 _LEVEL_OF: Final = {operator: level for level, operators in enumerate(_LEVELS) for operator in operators}
 _ASSIGNMENTS: Final = ("=", "||=", "&&=", "+=", "-=", "*=")
-_STARTS_ARGUMENT: Final = ("string", "shell", "int", "float", "symbol", "words", "symbols", "name", "constant", "label")
-_COMMANDS: Final = ("require", "require_relative", "raise", "puts", "print", "load")
+_STARTS_ARGUMENT: Final = (
+    "string",
+    "shell",
+    "int",
+    "float",
+    "pattern",
+    "symbol",
+    "words",
+    "symbols",
+    "name",
+    "constant",
+    "label",
+)
+_COMMANDS: Final = ("require", "require_relative", "raise", "abort", "puts", "print", "load")
 
 
 def parse(parts: list[Part]) -> Body:
@@ -342,7 +354,7 @@ class _Parser:
     def _primary(self) -> Expression:
         token = self._take()
         match token.kind:
-            case "int" | "float":
+            case "int" | "float" | "pattern":
                 return Literal(token.value, token.offset)
             case "string":
                 text = self._text(token)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pykamal.config.document import Symbol
+from pykamal.config.template.patterns import Pattern, replacement
 from pykamal.config.template.values import blank, equal, inspected, text, true
 
 Block = Callable[..., Any]
@@ -59,8 +60,12 @@ def _float(value: str) -> float:
     return 0.0
 
 
-def _split(receiver: str, separator: str | None = None, limit: int = 0) -> list[str]:
-    if separator is None or separator == " ":
+def _split(receiver: str, separator: str | Pattern | None = None, limit: int = 0) -> list[str]:
+    if isinstance(separator, Pattern):
+        if separator.compiled.fullmatch(""):
+            raise ValueError("a separator must not be empty")
+        parts = [part or "" for part in separator.on(receiver).split(receiver, max(0, limit - 1))]
+    elif separator is None or separator == " ":
         parts = receiver.split(None, limit - 1) if limit > 0 else receiver.split()
     elif separator == "":
         parts = list(receiver)
@@ -83,6 +88,9 @@ def _at(receiver: Any, index: Any, length: Any = None) -> Any:
     """`value[index]`, `value[start, length]` and `value[first..last]` of a text or a list."""
     if isinstance(receiver, str) and isinstance(index, str):
         return index if index in receiver else None
+    if isinstance(receiver, str) and isinstance(index, Pattern):
+        found = _matched(receiver, index)
+        return None if found is None else found[length or 0]
     if isinstance(index, range):
         start = index.start if index.start >= 0 else index.start + len(receiver)
         stop = index.stop if index.stop > 0 else index.stop + len(receiver)
@@ -104,10 +112,51 @@ def _repeated(receiver: Any, times: Any) -> Any:
     return receiver * times
 
 
-def _replaced(receiver: str, old: str, new: str) -> str:
-    if receiver.count(old) * len(new) > MAXIMUM_TEXT:
-        raise ValueError("the text becomes too long")
-    return receiver.replace(old, new)
+def _replaced_all(receiver: str, old: str | Pattern, new: str | None = None, block: Block | None = None) -> str:
+    return _replaced(receiver, old, new, block, count=0)
+
+
+def _replaced_first(receiver: str, old: str | Pattern, new: str | None = None, block: Block | None = None) -> str:
+    return _replaced(receiver, old, new, block, count=1)
+
+
+def _replaced(receiver: str, old: str | Pattern, new: str | None, block: Block | None, count: int) -> str:
+    matcher = old.on(receiver) if isinstance(old, Pattern) else re.compile(re.escape(old))
+    length = 0
+
+    def inserted(match: re.Match[str]) -> str:
+        nonlocal length
+        if block is not None:
+            result = text(block(match[0]))
+        elif new is None:
+            raise TypeError("a replacement or a block is needed")
+        else:
+            result = replacement(new, match)
+        length += len(result)
+        if length > MAXIMUM_TEXT:
+            raise ValueError("the text becomes too long")
+        return result
+
+    return matcher.sub(inserted, receiver, count)
+
+
+def _matched(receiver: str, pattern: Pattern) -> list[str | None] | None:
+    """The match and its groups, as Ruby's MatchData is indexed."""
+    match = pattern.on(receiver).search(receiver)
+    return None if match is None else [match[0], *match.groups()]
+
+
+def _scanned(receiver: str, pattern: Pattern) -> list[Any]:
+    matches = list(pattern.on(receiver).finditer(receiver))
+    return [list(match.groups()) if match.re.groups else match[0] for match in matches]
+
+
+def position(receiver: Any, pattern: Any) -> int | None:
+    """`=~`: where the first match begins."""
+    if not isinstance(receiver, str):
+        return None
+    match = pattern.on(receiver).search(receiver)
+    return None if match is None else match.start()
 
 
 def formatted(form: str, values: tuple[Any, ...]) -> str:
@@ -310,8 +359,11 @@ _TEXT: Final[dict[str, Method]] = {
     "split": _split,
     "lines": lambda value: value.splitlines(keepends=True),
     "chars": list,
-    "sub": lambda value, old, new: value.replace(old, new, 1),
-    "gsub": _replaced,
+    "sub": _replaced_first,
+    "gsub": _replaced_all,
+    "match": _matched,
+    "match?": lambda value, pattern: _matched(value, pattern) is not None,
+    "scan": _scanned,
     "tr": _tr,
     "delete": lambda value, characters: _tr(value, characters, ""),
     "delete_prefix": str.removeprefix,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from pykamal.config.template.patterns import Pattern
+
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    value: str | int | float | bool | None
+    value: str | int | float | bool | Pattern | None
     offset: int
 
 

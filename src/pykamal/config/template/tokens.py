@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pykamal.config.template.errors import TemplateError, unsupported
+from pykamal.config.template.patterns import Unsupported, compiled
 
 MAXIMUM_NESTING: Final = 25
 MAXIMUM_TOKENS: Final = 20_000
@@ -40,15 +41,15 @@ _NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9][0-9_]*)?
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*[?!]?(?!=[^=~>])|[A-Za-z_][A-Za-z0-9_]*")
 _SYMBOL: Final = re.compile(r":([A-Za-z_][A-Za-z0-9_]*[?!=]?)(?!:)")
 _LABEL: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*[?!]?):(?!:)")
-_PERCENT: Final = re.compile(r"%([wWiIqQx]?)([(\[{<|!/])")
+_PERCENT: Final = re.compile(r"%([wWiIqQxr]?)([(\[{<|!/])")
 _CLOSERS: Final = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _ESCAPES: Final = {"n": "\n", "t": "\t", "s": " ", "r": "\r", "0": "\0", "e": "\x1b", "a": "\a", "b": "\b"}
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`kind` is one of int, float, string, shell, words, symbols, symbol, label, name, constant, keyword, operator,
-    newline, text, output, end.
+    """`kind` is one of int, float, string, shell, pattern, words, symbols, symbol, label, name, constant, keyword,
+    operator, newline, text, output, end.
 
     The value of a string or shell token is a list of texts and, for `#{...}`, lists of tokens.
     """
@@ -131,9 +132,7 @@ class Tokenizer:
         elif character == ":" and (match := _SYMBOL.match(code, position)):
             self._add("symbol", match[1], match.end() - position, spaced)
         elif character == "/" and self._value_expected(spaced):
-            raise unsupported(
-                "a regular expression", self._base + position, "Give a text instead, or use several steps."
-            )
+            self._regular_expression("/", position + 1, spaced)
         elif character in "$@":
             raise unsupported("a global or instance variable", self._base + position)
         elif (character.isascii() and character.isalpha()) or character == "_":
@@ -205,10 +204,28 @@ class Tokenizer:
                 raise self._error("a %w list is never closed")
             words = self._code[match.end() : end].split()
             self._add("words" if kind in "wW" else "symbols", words, end + 1 - self._position, spaced)
+        elif kind == "r":
+            self._regular_expression(closer, match.end(), spaced)
         elif kind == "q":
             self._single_quoted(opener, closer, match.end(), spaced)
         else:
             self._quoted(opener, closer, "shell" if kind == "x" else "string", match.end(), spaced)
+
+    def _regular_expression(self, closer: str, start: int, spaced: bool) -> None:
+        end = start
+        while not self._code.startswith(closer, end):
+            if end >= len(self._code):
+                raise self._error("a regular expression is never closed")
+            if self._code.startswith("#{", end):
+                raise unsupported("#{...} in a regular expression", self._base + end)
+            end += 2 if self._code[end] == "\\" else 1
+        flags = re.compile(r"[a-z]*").match(self._code, end + 1)
+        assert flags is not None, "the pattern matches the empty text too"
+        try:
+            pattern = compiled(self._code[start:end].replace("\\/", "/"), flags.group())
+        except Unsupported as reason:
+            raise unsupported(f"a regular expression with {reason}", self._base + start) from None
+        self._add("pattern", pattern, flags.end() - self._position, spaced)
 
     def _single_quoted(self, opener: str, closer: str, start: int, spaced: bool) -> None:
         text: list[str] = []

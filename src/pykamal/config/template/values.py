@@ -6,6 +6,7 @@ import re
 from typing import Any, Final
 
 from pykamal.config.document import Symbol, ruby_float
+from pykamal.config.template.patterns import Pattern
 
 _ESCAPES: Final = {
     "\\": "\\\\",
@@ -49,6 +50,8 @@ def text(value: Any) -> str:
             return str(value)
         case float():
             return ruby_float(value)
+        case Pattern():
+            return str(value)
         case _:
             return inspected(value)
 
@@ -115,5 +118,7 @@ def kind(value: Any) -> str:
             return "a list"
         case dict():
             return "a map"
+        case Pattern():
+            return "a regular expression"
         case _:
             return "this value"
