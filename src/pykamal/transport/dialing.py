@@ -6,14 +6,17 @@ import asyncio
 import os
 import random
 import socket
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from pykamal.core.errors import HostUnreachable
 from pykamal.events import Bus, Level
 
 CONNECT_SECONDS: Final = 15.0
 NEXT_ADDRESS_SECONDS: Final = 0.25  # RFC 8305 section 8: the connection attempt delay
+
+_Address = tuple[int, Any]
+"""A family and an address of that family, as `socket` takes them."""
 
 Protocol = TypeVar("Protocol", bound=asyncio.BaseProtocol)
 
@@ -34,13 +37,11 @@ class Dialer:
         self, session_factory: Callable[[], Protocol], remote_host: str, remote_port: int
     ) -> tuple[asyncio.BaseTransport, Protocol]:
         """Connect to one of the addresses of a host; the next is tried when one does not answer at once."""
-        await self._resolve(remote_host, remote_port)
-        loop = asyncio.get_running_loop()
+        addresses = await self._resolve(remote_host, remote_port)
         try:
             async with asyncio.timeout(self._connect_seconds):
-                return await loop.create_connection(
-                    session_factory, remote_host, remote_port, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS
-                )
+                connected = await _first_connected(addresses)
+            return await asyncio.get_running_loop().create_connection(session_factory, sock=connected)
         except TimeoutError as error:
             raise HostUnreachable(
                 f"No answer from {self._host} (port {remote_port}) within {self._connect_seconds:g} seconds",
@@ -60,12 +61,12 @@ class Dialer:
                 hint="see whether this machine has a network route to the host",
             ) from error
 
-    async def _resolve(self, name: str, port: int) -> None:
-        """Look the name up, as often as the configuration says; the resolver's cache answers when it is used."""
+    async def _resolve(self, name: str, port: int) -> list[_Address]:
+        """Look the name up, as often as the configuration says."""
         loop = asyncio.get_running_loop()
         for attempt in range(1, self._dns_retries + 2):
             try:
-                await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+                found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
             except socket.gaierror as error:
                 if attempt > self._dns_retries:
                     raise HostUnreachable(
@@ -81,7 +82,50 @@ class Dialer:
                 )
                 await asyncio.sleep(delay)
             else:
-                return
+                return [(family, address) for family, _type, _protocol, _name, address in found]
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+async def _first_connected(addresses: Sequence[_Address]) -> socket.socket:
+    """The first connection that is made; a new address is tried when those before take long or have failed.
+
+    Raises the `OSError` of the first address when none answers.
+    """
+    waiting = list(addresses)
+    attempts: dict[asyncio.Task[socket.socket], None] = {}
+    errors: list[BaseException] = []
+    try:
+        while waiting or attempts:
+            if waiting:
+                attempts[asyncio.create_task(_connected(*waiting.pop(0)))] = None
+            limit = NEXT_ADDRESS_SECONDS if waiting else None
+            done, _ = await asyncio.wait(attempts, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            for attempt in [attempt for attempt in attempts if attempt in done]:
+                del attempts[attempt]
+                if (error := attempt.exception()) is None:
+                    return attempt.result()
+                errors.append(error)
+        raise errors[0]
+    finally:
+        for attempt in attempts:
+            attempt.cancel()
+            attempt.add_done_callback(_close_late)
+
+
+async def _connected(family: int, address: Any) -> socket.socket:
+    new = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        new.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(new, address)
+    except BaseException:
+        new.close()
+        raise
+    return new
+
+
+def _close_late(attempt: asyncio.Task[socket.socket]) -> None:
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().close()
 
 
 def _reason(error: OSError) -> str:

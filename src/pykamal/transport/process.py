@@ -62,6 +62,8 @@ async def run_process(
 
 async def _end(transport: asyncio.SubprocessTransport, protocol: _Protocol, *, group: bool) -> None:
     """TERM, then KILL; a second cancel goes straight to KILL."""
+    if protocol.exited.done():
+        return
     process_id = transport.get_pid()
     kill = os.killpg if group else os.kill
     with suppress(ProcessLookupError):
