@@ -19,6 +19,7 @@ from pykamal.core.errors import SandboxError
 from pykamal.sandbox.host import Host
 from pykamal.sandbox.manifest import load
 from pykamal.sandbox.namespaces import NamespaceProvider
+from pykamal.sandbox.paths import home
 from pykamal.sandbox.sandbox import Sandbox
 from tests.e2e.application import Application
 
@@ -252,6 +253,7 @@ def test_down_leaves_nothing(spare: Sandbox) -> None:
     assert not [process for process in found.processes if process.alive]
     assert not list(Path("/sys/fs/cgroup").glob(f"**/*{found.token}*"))
     assert not spare.paths.root.exists()
+    assert not list(home().glob(f".{spare.name}*")), "not even a lock"
     assert spare.down() is False
 
 

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from pykamal.core.errors import SandboxError
 from pykamal.sandbox import network, project
@@ -321,14 +322,29 @@ def _machine_wide_lock() -> contextlib.AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
+    """Hold a lock file, and take it away afterwards: a run of the tests would leave several."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
+        while True:
+            file = path.open("w")
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_open_as(file, path):
+                break
+            file.close()  # whoever held it before took it away: it is no lock any more
     except PermissionError as error:
         raise SandboxError(f"{error.filename} may not be written to", hint="Run it with sudo.") from error
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            path.unlink()
+
+
+def _is_open_as(file: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _all_manifests() -> list[Manifest]:
