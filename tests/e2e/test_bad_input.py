@@ -321,6 +321,15 @@ def test_a_full_disk(application: Application, path: str) -> None:
         wait_until(lambda: application.version_served(host), what="the host after its engine's restart")
 
 
+def test_no_container_to_route_to(application: Application) -> None:
+    """spec/cli.md 13.5.1, step 8: Kamal's own words."""
+    outcome = application.kamal("app", "start", "--version", "never-booted", expect=1)
+    host = application.hosts[0].address
+    words = ("ERROR (Kamal::Cli::BootError)", f"Failed to get endpoint for web on {host}, did the container boot?")
+    assert_told(application, outcome, *words, advice="kamal app containers")
+    assert not any(application.locked(each) for each in application.hosts)
+
+
 # -- in the middle of it
 
 
@@ -373,7 +382,7 @@ def test_a_host_that_dies_in_the_middle(application: Application) -> None:
     outcome = Outcome(process.returncode, text, "")
     assert outcome.exit_code == 1, text
     standing = f"failed on {second.address}, done on {first.address}; not started: tag and prune"
-    lost = f"Connection to {second.address} lost while running `switch traffic to web`"
+    lost = f"Connection to {second.address} lost while running `"
     assert_told(application, outcome, lost, standing, advice="whether the host is up")
     assert not application.locked(first)
 
