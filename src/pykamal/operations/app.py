@@ -112,12 +112,12 @@ async def remove(context: Context) -> None:
     """Stop and remove the containers; images and directories where all roles of a host are selected."""
     config = context.config
 
-    def steps(role: Role, known: HostFacts) -> Iterable[Step]:
-        yield from _stop_steps(context, role, known)
+    def steps(role: Role, _: HostFacts) -> Iterable[Step]:
         yield audit.step(context, "Removed all app containers", role)
         yield Step(f"remove containers of {role.name}", commands.remove_containers(config, role))
 
     async with lock.held(context):
+        await stop(context)
         await _change(context, "app remove", steps)
         hosts = [host for host in context.targets.app_hosts if _all_roles_selected(context, host)]
         ending = script(

@@ -183,7 +183,7 @@ async def status(context: Context) -> None:
     except CommandFailed as error:
         if not _missing(error):
             raise
-        context.bus.emit(Result(text="There is no deploy lock"))
+        context.bus.say("There is no deploy lock")
     else:
         context.bus.emit(Result(text=result.captured))
 
