@@ -7,6 +7,7 @@ tests. Without it each run has its own, and what a run that was killed left behi
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,10 @@ from pykamal.sandbox.host import Host
 from pykamal.sandbox.paths import home
 from pykamal.sandbox.sandbox import Sandbox
 from tests.e2e.application import Application
+
+# Started in the background or by `nohup`, a run ignores these signals and so would the programs it interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 PREFIX = "test-"
 
