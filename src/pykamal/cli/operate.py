@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -82,9 +83,17 @@ def load(invocation: Invocation) -> Loaded:
     config = load_config(path, destination=destination, outside=LocalOutside())
     os.environ.update(config.loaded_environment)  # what the template's Dotenv.load loads is there for what follows
     for warning in config.warnings:
-        invocation.bus.say(warning, Tone.WARNING)
+        _warn(invocation, warning)
     secrets = Secrets(config.secrets_path, destination, asked_by=lambda name: _mention(name, path, destination))
     return Loaded(config, secrets)
+
+
+def _warn(invocation: Invocation, warning: str) -> None:
+    """On standard error, so that what a command prints stays what it printed before the warning existed."""
+    if invocation.json:
+        invocation.bus.say(warning, Tone.WARNING)
+    else:
+        sys.stderr.write(f"warning: {warning}\n")
 
 
 async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: bool) -> None:

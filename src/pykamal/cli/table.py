@@ -65,6 +65,11 @@ FOLLOW = flag("follow", "Keep showing lines of the primary host as they are writ
 SKIP_TIMESTAMPS = flag("skip-timestamps", "Lines without the time at their start", "T")
 LOGS = (SINCE, LINES, GREP, GREP_OPTIONS, FOLLOW, SKIP_TIMESTAMPS)
 PROXY_LOGS = (SINCE, LINES, GREP, FOLLOW, SKIP_TIMESTAMPS)
+RESOLVED = flag("resolved", "The files as they are after templating and merging")
+EXPLAIN = text("explain", "KEY", "What a key such as proxy/app_port is, and where it was set")
+REPORT = text(
+    "output", "FORM", "Readable text, JSON, or SARIF for `validate`", default="text", choices=("text", "json", "sarif")
+)
 ENV = Option("env", "Environment of the command", "e", Kind.PAIRS, "KEY:VALUE...")
 
 GROUPS: dict[str, str] = {
@@ -82,7 +87,13 @@ GROUPS: dict[str, str] = {
 
 TOP = (
     Entry("audit", "Show the servers' audit logs", "audit"),
-    Entry("config", "Show the combined configuration, secrets redacted", "config"),
+    Entry(
+        "config",
+        "Show the combined configuration, secrets redacted; or `validate` it, or print its JSON `schema` for editors",
+        "config",
+        "[validate|schema]",
+        options=(RESOLVED, EXPLAIN, REPORT),
+    ),
     Entry("deploy", "Build the image and switch the servers to it", "deploy", options=(*BUILDING, PLAN), changes=True),
     Entry("details", "Show every container of the app, its proxy and accessories", "details"),
     Entry("docs", "Show what deploy.yml can hold, or one section of it", "docs", "[SECTION]"),

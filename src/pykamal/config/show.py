@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pykamal.config.building.connections import jump_host
-from pykamal.config.document import Entry, ListNode, MapNode, Node, ScalarNode, Symbol
+from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, Symbol
 from pykamal.config.models.service import Config
 from pykamal.config.psych_emitter import RubyObject, dumped
 from pykamal.config.reading import child, entries, text, truthy
-from pykamal.core.sensitive import REDACTED
+from pykamal.config.redaction import without_secrets
 
 _AFTER_KEEPALIVE: Final = ("keys_only", "keys", "key_data", "config", "forward_agent")
 
@@ -26,8 +26,7 @@ def config_document(config: Config, version: str, log_flags: Sequence[str]) -> s
 
 def config_fields(config: Config, version: str, log_flags: Sequence[str]) -> dict[str, Any]:
     """The fields of spec/config.md 19.1 in their order; None where one is omitted."""
-    root = config.document
-    assert root is not None, "only a loaded configuration can be shown"
+    root = _document(config)
     as_written = _accessory_hosts_as_written(root)
     return {
         "roles": [role.name for role in config.roles],
@@ -41,7 +40,7 @@ def config_fields(config: Config, version: str, log_flags: Sequence[str]) -> dic
         "ssh_options": _ssh_options(root.get("ssh")),
         "sshkit": root.get("sshkit") or {},
         "builder": root.get("builder"),
-        "accessories": _without_secrets(root.get("accessories")),
+        "accessories": root.get("accessories"),
         "logging": list(log_flags),
     }
 
@@ -60,6 +59,16 @@ def _accessory_hosts_as_written(root: MapNode) -> dict[str, Node]:
     return found
 
 
+def resolved_document(config: Config) -> str:
+    """The merged files after templating as one YAML document, without literal secrets."""
+    return dumped(_document(config))
+
+
+def _document(config: Config) -> MapNode:
+    assert config.document is not None, "only a loaded configuration can be shown"
+    return without_secrets(config.document)
+
+
 def _ssh_options(node: Node | None) -> Mapping[Symbol, Any]:
     options: dict[str, Any] = {
         "user": child(node, "user") or "root",
@@ -70,8 +79,6 @@ def _ssh_options(node: Node | None) -> Mapping[Symbol, Any]:
     }
     for key in _AFTER_KEEPALIVE:
         options[key] = child(node, key)
-    if isinstance(keys := options["key_data"], ListNode):
-        options["key_data"] = [REDACTED for _ in keys.items]
     options["log_level"] = child(node, "log_level") or Symbol("fatal")
     return {Symbol(key): value for key, value in options.items() if value is not None}
 
@@ -84,25 +91,3 @@ def _proxy(node: Node | None) -> RubyObject | None:
         fields = {"command_line_template": command, "command_line": None, "timeout": 60}
         return RubyObject("Net::SSH::Proxy::Command", fields)
     return None
-
-
-def _without_secrets(accessories: Node | None) -> Node | None:
-    """The section with the literal passwords of its registries redacted."""
-    if not isinstance(accessories, MapNode):
-        return None
-    return _changed(accessories, lambda accessory: _redacted(accessory, "registry", "password"))
-
-
-def _redacted(node: Node, *path: str) -> Node:
-    if not path:
-        return ScalarNode(REDACTED, node.position, REDACTED) if isinstance(node, ScalarNode) else node
-    if not isinstance(node, MapNode) or path[0] not in node.entries:
-        return node
-    entry = node.entries[path[0]]
-    changed = Entry(entry.key_position, _redacted(entry.node, *path[1:]))
-    return MapNode({**node.entries, path[0]: changed}, node.position, node.size)
-
-
-def _changed(node: MapNode, change: Any) -> MapNode:
-    entries = {key: Entry(entry.key_position, change(entry.node)) for key, entry in node.entries.items()}
-    return MapNode(entries, node.position, node.size)

@@ -34,6 +34,9 @@ SECTION_FILES: Final = (
 )
 
 
+_NAMED: Final = ("properties", "patternProperties", "$defs")
+
+
 @cache
 def section(name: str) -> dict[str, Any]:
     """The schema file of one section, as it is written."""
@@ -51,6 +54,12 @@ def bundle() -> dict[str, Any]:
     return {**_with_local_references(section("deploy"), ""), "$defs": sections}
 
 
+def editor_schema() -> dict[str, Any]:
+    """The bundle in standard keywords only, for the language servers of editors."""
+    schema: dict[str, Any] = _standard(bundle())
+    return schema
+
+
 def schema_node(path: Sequence[str | int]) -> Any:
     """The part of the bundle at a path, such as an error of the validator gives."""
     node: Any = bundle()
@@ -65,6 +74,19 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
         target = schema_node(node["$ref"].removeprefix("#/").split("/"))
         node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
     return node
+
+
+def _standard(node: Any, *, names: bool = False) -> Any:
+    """`names` tells that the keys of this mapping are keys of deploy.yml or names of definitions, not keywords."""
+    if isinstance(node, list):
+        return [_standard(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: value if key in ("examples", "default") else _standard(value, names=key in _NAMED and not names)
+        for key, value in node.items()
+        if names or not key.startswith("x-")
+    }
 
 
 def _with_local_references(node: Any, name: str) -> Any:

@@ -1,0 +1,63 @@
+"""Problems of the configuration for machines: JSON of our own, and SARIF 2.1.0 for code review tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pykamal import __version__
+from pykamal.core.errors import ConfigurationError, Problem
+
+REPORT_VERSION = 1
+
+
+def as_json(error: ConfigurationError | None, warnings: tuple[str, ...] = ()) -> dict[str, Any]:
+    """`{"version", "valid", "message", "problems": [...], "warnings": [...]}`; no error is a valid configuration."""
+    problems = () if error is None else error.problems
+    return {
+        "version": REPORT_VERSION,
+        "valid": error is None,
+        "message": None if error is None else error.message,
+        "problems": [_problem(problem) for problem in problems],
+        "warnings": list(warnings),
+    }
+
+
+def as_sarif(error: ConfigurationError | None) -> dict[str, Any]:
+    problems = () if error is None else error.problems
+    rule = {"id": "configuration", "shortDescription": {"text": "deploy.yml must be a valid configuration"}}
+    driver = {"name": "pykamal", "version": __version__, "rules": [rule]}
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "results": [_result(problem) for problem in problems]}],
+    }
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    position = problem.position
+    return {
+        "message": problem.message,
+        "path": problem.path,
+        "file": position.file if position else None,
+        "line": position.line if position else None,
+        "column": position.column if position else None,
+        "expected": problem.expected,
+        "found": problem.found,
+        "suggestion": problem.suggestion,
+    }
+
+
+def _result(problem: Problem) -> dict[str, Any]:
+    result: dict[str, Any] = {"ruleId": "configuration", "level": "error", "message": {"text": _text(problem)}}
+    if (position := problem.position) is not None:
+        region = {"startLine": position.line, "startColumn": position.column}
+        location = {"artifactLocation": {"uri": position.file}, "region": region}
+        result["locations"] = [{"physicalLocation": location}]
+    return result
+
+
+def _text(problem: Problem) -> str:
+    expected = f", expected {problem.expected}" if problem.expected else ""
+    found = f", found {problem.found}" if problem.found and expected else ""
+    near = f", did you mean {problem.suggestion}?" if problem.suggestion else ""
+    return f"{problem.message}{expected}{found}{near}"
