@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pykamal.commands.flags import log_flags
 from pykamal.commands.words import render
+from pykamal.config.document import plain_value
 from pykamal.config.models import Config
 from pykamal.config.psych_emitter import dumped
+from pykamal.config.rendered import Rendered
 from pykamal.config.show import config_document
+from pykamal.config.yaml_reader import read_yaml
 from tests.config_catalogue import changed
 from tests.config_world import World, loaded
 
@@ -109,3 +114,14 @@ def test_accessories_without_servers() -> None:
     """Section 22: an empty list of roles, where Ruby Kamal dies (row 134)."""
     text = _shown(loaded(changed("servers: -\n@accessories: {db: {image: i, host: h}}")))
     assert text.startswith("---\n:roles: []\n:hosts:\n- h\n:version: 1.4.2\n")
+
+
+@given(
+    st.dictionaries(st.text(max_size=6), st.text(max_size=30) | st.integers() | st.booleans() | st.none(), max_size=4)
+)
+def test_what_is_shown_reads_back(data: dict[str, object]) -> None:
+    """Whatever the text, YAML in Psych's style means the same when it is read again."""
+    rendered = Rendered.untouched("f", dumped(data))
+    node, _ = read_yaml(rendered)
+    assert node is not None
+    assert plain_value(node) == data

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from pykamal.config.limits import MAXIMUM_PROBLEMS
 from pykamal.core.errors import ConfigurationError, Problem
 from pykamal.core.source import Position
 
-_WIDEST_QUOTE = 160
+_WIDEST_QUOTE: Final = 160
+_MAY_HOLD_A_SECRET: Final = re.compile(r"password|key_data|secret|token", re.IGNORECASE)
 
 
 def quoted(lines: Sequence[str], position: Position) -> str | None:
-    """The source line and, below it, a caret under the place; None when the line is not there."""
+    """The source line and, below it, a caret under the place; None for a line that is not there or may hold a secret."""
     if not 1 <= position.line <= len(lines):
         return None
     line = lines[position.line - 1].rstrip("\r")
+    if _MAY_HOLD_A_SECRET.search(line):
+        return None
     start = max(0, position.column - 1 - _WIDEST_QUOTE // 2) if len(line) > _WIDEST_QUOTE else 0
     shown = line[start : start + _WIDEST_QUOTE].replace("\t", " ")
     return f"{shown}\n{' ' * (position.column - 1 - start)}^"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any, Final
 
 SECTION_FILES: Final = (
@@ -34,14 +34,14 @@ SECTION_FILES: Final = (
 )
 
 
+_FOLDER: Final = Path(__file__).parent
 _NAMED: Final = ("properties", "patternProperties", "$defs")
 
 
 @cache
 def section(name: str) -> dict[str, Any]:
     """The schema file of one section, as it is written."""
-    text = resources.files(__package__).joinpath(f"{name}.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
+    schema: dict[str, Any] = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     return schema
 
 

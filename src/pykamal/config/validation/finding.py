@@ -14,7 +14,7 @@ from pykamal.core.source import Position
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
-_HIDDEN_KEYS = frozenset({"username", "password", "key_data", "env", "args", "clear"})
+_HIDDEN_KEYS = frozenset({"password", "key_data"})
 
 
 class Phase(IntEnum):
