@@ -15,7 +15,7 @@ _MAY_HOLD_A_SECRET: Final = re.compile(r"password|key_data|secret|token", re.IGN
 
 
 def quoted(lines: Sequence[str], position: Position) -> str | None:
-    """The source line and, below it, a caret under the place; None for a line that is not there or may hold a secret."""
+    """The source line and, below it, a caret; None for a line that is not there or that may hold a secret."""
     if not 1 <= position.line <= len(lines):
         return None
     line = lines[position.line - 1].rstrip("\r")
