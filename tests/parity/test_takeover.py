@@ -1,0 +1,284 @@
+"""Two tools, one set of servers: a team goes over from Ruby Kamal and back at any step, and the servers cannot tell.
+
+The same life of an application is lived three times from the same beginning: by Ruby Kamal alone, and twice by both in
+turn, so that each tool takes each step, and takes over from the other. After every step whole servers are compared
+(`server_state`): they are the same but for `IN_ANY_ORDER`. What hooks are told differs in `ALLOWED_IN_HOOKS` only.
+"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pykamal.sandbox.host import Host
+from pykamal.sandbox.sandbox import Sandbox
+from tests.conftest import reset
+from tests.parity import server_state
+from tests.parity.server_state import State, differences
+from tests.parity.team import SITE, Team, Tool, rehearsing, secure
+
+pytestmark = pytest.mark.parity
+
+REHEARSAL = ("setup 1", "deploy 2", "deploy 3", "rollback 2", "redeploy 2", "remove -y")
+SECURE = ("setup 1", "deploy 2", "accessory remove admin -y", "app remove")
+ORDERS: dict[str, tuple[Tool, ...]] = {
+    "Ruby alone": ("ruby",) * 6,
+    "Ruby first": ("ruby", "ours", "ruby", "ruby", "ours", "ruby"),
+    "ours first": ("ours", "ruby", "ours", "ours", "ruby", "ours"),
+    "secure, Ruby first": ("ruby", "ours", "ruby", "ours"),
+    "secure, ours first": ("ours", "ruby", "ours", "ruby"),
+}
+READ_AFTER = "deploy 2"
+AGE = re.compile(r"(\d+|About an?|Less than a) (second|minute|hour)s?")
+READINGS = (
+    "app version",
+    "app details",
+    "app containers",
+    "app images",
+    "lock status",
+    "audit",
+    "accessory details all",
+)
+
+IN_ANY_ORDER = {
+    "remove -y": ("Removed all app containers", "Ruby removes the containers of all roles of a host at the same time"),
+}
+SECRETS = ("REGISTRY_PASSWORD", "DATABASE_URL", "QUOTED", "PRIVATE_KEY", "JOBS_TOKEN", "CERTIFICATE", "KEY")
+ALLOWED_IN_HOOKS = {
+    ("rollback 2", "pre-connect", "KAMAL_VERSION"): "Ruby names the commit that is checked out, before it looks at its "
+    "arguments; ours the version that the rollback is to, as it does in every other hook",
+    ("rollback 2", "pre-connect", "KAMAL_SERVICE_VERSION"): "the same",
+}
+
+
+@dataclass
+class Stage:
+    """What was there after one step of a life."""
+
+    tool: Tool
+    served: list[str | None]
+    servers: list[State]
+    published: dict[str, str | None]
+    hooks: list[tuple[str, dict[str, str]]]
+    readings: dict[str, dict[Tool, list[str]]] = field(default_factory=dict)
+
+
+class Lives:
+    """Lived when first asked for, one after the other on the same servers."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        self._sandbox = sandbox
+        self._folder = folder
+        self._lived: dict[str, dict[str, Stage]] = {}
+
+    def __getitem__(self, order: str) -> dict[str, Stage]:
+        if order not in self._lived:
+            begin_anew(self._sandbox)
+            make, steps = (secure, SECURE) if "secure" in order else (rehearsing, REHEARSAL)
+            team = make(self._folder / order.replace(" ", "-").replace(",", ""), self._sandbox)
+            stages = self._lived[order] = {}
+            for step, tool in zip(steps, ORDERS[order], strict=True):
+                stages[step] = take(team, step, tool)
+                if order in {"Ruby first", "ours first"} and step == READ_AFTER:
+                    stages[step].readings = read_by_both(team)
+        return self._lived[order]
+
+
+def take(team: Team, step: str, tool: Tool) -> Stage:
+    *verb, number = step.split()
+    if verb == ["rollback"]:
+        team.run(tool, "rollback", team.versions[int(number) - 1])
+    elif number.isdigit():
+        team.be_at(int(number))
+        team.run(tool, *verb)
+    else:
+        team.run(tool, *step.split())
+    latest = "-".join(["latest", *team.flags[1:]])
+    tags = server_state.published(team.application.sandbox, "hello/app", [*team.versions, latest])
+    digests = {digest: team.short_names[tag] for tag, digest in tags.items() if tag != latest}
+    return Stage(
+        tool=tool,
+        served=team.served(),
+        servers=servers(team),
+        published={team.short_names.get(tag, tag): digests.get(digest) for tag, digest in tags.items()},
+        hooks=[(name, told(variables, team)) for name, variables in team.hooks_taken()],
+    )
+
+
+def servers(team: Team) -> list[State]:
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda host: server_state.read(host, team.short_names), team.hosts))
+
+
+def told(variables: dict[str, str], team: Team) -> dict[str, str]:
+    """A hook's variables that are Kamal's, commits by their short names."""
+    found = {name: value for name, value in variables.items() if name.startswith("KAMAL_") or name in SECRETS}
+    for version, short in team.short_names.items():
+        found = {name: value.replace(version, short) for name, value in found.items()}
+    return found
+
+
+def read_by_both(team: Team) -> dict[str, dict[Tool, list[str]]]:
+    """What each tool shows, by paragraphs: hosts answer in any order."""
+
+    def read(tool: Tool, command: str) -> list[str]:
+        outcome = team.run(tool, *command.split(), "-q")
+        lines = "\n".join(map(without_ages, outcome.stdout.splitlines()))
+        return sorted(filter(None, (paragraph.strip() for paragraph in lines.split("\n\n"))))
+
+    tools: tuple[Tool, ...] = ("ruby", "ours")
+    with ThreadPoolExecutor(4) as pool:
+        begun = {command: {tool: pool.submit(read, tool, command) for tool in tools} for command in READINGS}
+        shown = {command: {tool: each.result() for tool, each in both.items()} for command, both in begun.items()}
+    team.hooks_taken()
+    return shown
+
+
+def without_ages(line: str) -> str:
+    return " ".join(AGE.sub("some time", line).split())
+
+
+def begin_anew(sandbox: Sandbox) -> list[Host]:
+    hosts = reset(sandbox)
+    for host in hosts:
+        host.run(["rm", "-rf", "/root/hello-jobs", "/root/hello-admin", "/srv/jobs", "/srv/shared"])
+    return hosts
+
+
+@pytest.fixture(scope="module")
+def lives(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Lives:
+    return Lives(sandbox, tmp_path_factory.mktemp("lives"))
+
+
+MIXED = pytest.mark.parametrize("order", ["Ruby first", "ours first"])
+EACH_STEP = pytest.mark.parametrize("step", REHEARSAL)
+
+
+@MIXED
+@EACH_STEP
+def test_what_was_deployed_is_served(lives: Lives, order: str, step: str) -> None:
+    """spec/cli.md 13: each step ends well, whoever took the one before, and every server answers with its version."""
+    stage = lives[order][step]
+    assert stage.served == [None if step == "remove -y" else f"V{step.split()[1]}"] * 2
+
+
+@MIXED
+@EACH_STEP
+def test_servers_are_in_the_same_state(lives: Lives, order: str, step: str) -> None:
+    """spec/cli.md 23: containers, images, networks, volumes, files and modes, lock, audit log, the proxy's services."""
+    expected = lives["Ruby alone"][step]
+    stage = lives[order][step]
+    assert different(expected, stage, step) == []
+    assert stage.published == expected.published
+
+
+def different(expected: Stage, stage: Stage, step: str) -> list[tuple[str, Any, Any]]:
+    """Where the servers differ, but for what is allowed to."""
+    return list(
+        differences([settled(each, step) for each in expected.servers], [settled(each, step) for each in stage.servers])
+    )
+
+
+def settled(server: State, step: str) -> State:
+    """The server with the lines of its audit log in order that may be in any."""
+    files = {path: dict(file) for path, file in server["files"].items()}
+    message, _ = IN_ANY_ORDER.get(step, ("", ""))
+    for path, file in files.items():
+        if message and path.endswith("-audit.log"):
+            moved = sorted(line for line in file["lines"] if line.endswith(message))
+            file["lines"] = [moved.pop(0) if line.endswith(message) else line for line in file["lines"]]
+    return {**server, "files": files}
+
+
+@MIXED
+@EACH_STEP
+def test_hooks_are_told_the_same(lives: Lives, order: str, step: str) -> None:
+    """spec/cli.md 9.2 and 9.3: the same hooks in the same order, the same variables, the secrets where they belong."""
+    assert comparable(lives[order][step], step) == comparable(lives["Ruby alone"][step], step)
+
+
+def comparable(stage: Stage, step: str) -> list[tuple[str, dict[str, str]]]:
+    hooks: list[tuple[str, dict[str, str]]] = []
+    for name, variables in stage.hooks:
+        if hooks and hooks[-1][0] == name == "pre-connect":
+            continue  # Ruby's may run several times at once (spec/cli.md 22, 5)
+        known = {
+            "KAMAL_RECORDED_AT": server_state.TIME.sub("TIME", variables["KAMAL_RECORDED_AT"]),
+            "KAMAL_RUNTIME": re.sub(r"^\d+$", "SECONDS", variables.get("KAMAL_RUNTIME", "")),
+        }
+        told = {**variables, **known}
+        hooks.append((name, {key: told[key] for key in told if (step, name, key) not in ALLOWED_IN_HOOKS}))
+    return hooks
+
+
+@pytest.mark.parametrize(("step", "hook", "variable"), ALLOWED_IN_HOOKS)
+def test_what_is_allowed_to_differ_does(lives: Lives, step: str, hook: str, variable: str) -> None:
+    """An exception that is no longer needed is taken off the list."""
+    ours = lives["ours first"][step]
+    assert ours.tool == "ours"
+    assert dict(ours.hooks)[hook][variable] != dict(lives["Ruby alone"][step].hooks)[hook][variable]
+
+
+@MIXED
+@pytest.mark.parametrize("command", READINGS)
+def test_each_tool_reads_what_the_other_left(lives: Lives, order: str, command: str) -> None:
+    """spec/cli.md 12: what is shown of the servers is the same, whoever deployed and whoever looks."""
+    shown = lives[order][READ_AFTER].readings[command]
+    assert shown["ours"] == shown["ruby"]
+    assert bool(shown["ours"]) == (command != "lock status"), "-q says nothing of a lock that is not there"
+
+
+@pytest.mark.parametrize("step", SECURE)
+def test_without_destination_and_with_certificates(lives: Lives, step: str) -> None:
+    """spec/cli.md 23: the bare label, the proxy's own settings, certificates, a proxied accessory."""
+    ruby_first, ours_first = lives["secure, Ruby first"][step], lives["secure, ours first"][step]
+    assert different(ruby_first, ours_first, step) == []
+    assert ours_first.published == ruby_first.published
+    served = {"setup 1": "V1", "app remove": None}.get(step, "V2")
+    assert ours_first.served == ruby_first.served == [served] * 2
+
+
+def test_certificates_are_where_the_proxy_looks(lives: Lives) -> None:
+    """spec/cli.md 14.11: what the comparison would not notice when both were wrong."""
+    stage = lives["secure, ours first"]["setup 1"]
+    listed = stage.servers[0]["proxy"]["list"]
+    assert [row[-1] for row in listed if SITE in row[1]] == ["yes"]
+    assert {row[0] for row in listed[1:]} == {"hello-web", "hello-admin"}
+
+
+@pytest.mark.parametrize("order", ["secure, Ruby first", "secure, ours first"])
+def test_a_hook_is_told_when_it_runs(lives: Lives, order: str) -> None:
+    """spec/cli.md 9.3: the time of the hook, not of the plan that it belongs to."""
+    for step in ("setup 1", "deploy 2"):
+        times = {name: variables["KAMAL_RECORDED_AT"] for name, variables in lives[order][step].hooks}
+        assert times["pre-app-boot"] < times["post-app-boot"]
+
+
+@pytest.mark.parametrize(("holder", "other"), [("ruby", "ours"), ("ours", "ruby")])
+def test_a_lock_is_seen_and_released_by_the_other_tool(
+    sandbox: Sandbox, tmp_path: Path, holder: Tool, other: Tool
+) -> None:
+    """spec/cli.md 8: the same directory, the same text, the same answers."""
+    hosts = begin_anew(sandbox)
+    team = rehearsing(tmp_path / "team", sandbox)
+    version = team.application.git("rev-parse", "HEAD")
+    message = 'hands off: "täglich" $HOME\nmore'
+    team.run(holder, "lock", "acquire", "-m", message)
+    details = team.run(other, "lock", "status", "-q").stdout.strip()
+    assert details == team.run(holder, "lock", "status", "-q").stdout.strip()
+    without_time = server_state.TIME.sub("TIME", details)
+    assert without_time == f"Locked by: Ada at TIME\nVersion: {version}\nMessage: {message}"
+    widths = [len(line) for line in hosts[0].read("/root/.kamal/lock-hello-staging/details").split("\n")]
+    assert widths[0] == 60, "as both write it"
+
+    refused = team.run(other, "prune", "all", expect=1).text
+    assert "Deploy lock already in place!" in refused
+    assert "hands off" in refused
+    assert "Released the deploy lock" in team.run(other, "lock", "release").stdout
+    assert "There is no deploy lock" in team.run(holder, "lock", "status").stdout
+    team.run(holder, "prune", "all")
