@@ -22,7 +22,9 @@ class World:
     working_directory: Path = Path("/work place")
 
     def read_bytes(self, path: Path, limit: int) -> bytes:
-        name = str(path.relative_to(self.working_directory))
+        name = (
+            str(path.relative_to(self.working_directory)) if path.is_relative_to(self.working_directory) else str(path)
+        )
         if any(known.startswith(f"{name}/") for known in self.files):
             raise IsADirectoryError(name)
         if name not in self.files:

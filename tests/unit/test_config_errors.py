@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from pykamal.config import load
+from pykamal.core.errors import ConfigurationError
 from tests.config_catalogue import ACCEPTED, REFUSED, changed
 from tests.config_world import World, loaded, refused
 
@@ -109,6 +113,12 @@ def test_file_not_found() -> None:
     error = refused("x: 1", destination="nope")
     assert error.message == "Configuration file not found in /work place/config/deploy.nope.yml"
     assert error.label == "RuntimeError"
+
+
+def test_path_is_shown_without_detours() -> None:
+    """`-c ../x.yml` is made absolute in messages (spec/config.md 1.1)."""
+    with pytest.raises(ConfigurationError, match=r"Configuration file not found in /other/x\.yml"):
+        load(Path("../other/x.yml"), outside=World(working_directory=Path("/work")))
 
 
 def test_directory_instead_of_file() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pykamal.config.models import AssetPath, Credential, Directory, Env, File, HostKeyPolicy, ProxyRun, RoleHost, Ssl
+from pykamal.core.errors import ConfigurationError
 from tests.config_catalogue import changed
 from tests.config_world import World, loaded
 
@@ -298,6 +299,13 @@ def test_ssh() -> None:
 def test_boot_limit(limit: str, size: int) -> None:
     """Section 12: numbers and percentages of all hosts, rounded down, at least one."""
     assert loaded(changed(f"boot: {{limit: {limit}}}")).boot.group_size(7) == size
+
+
+def test_unusable_boot_limit() -> None:
+    """Section 12: what is neither a number nor a percentage loads, with a warning, and is refused when it is needed."""
+    boot = loaded(changed("boot: {limit: 1.5}")).boot
+    with pytest.raises(ConfigurationError, match=r"boot/limit: 1\.5 is neither a number of hosts nor a percentage"):
+        boot.group_size(4)
 
 
 def test_unusable_values_are_warned_about() -> None:

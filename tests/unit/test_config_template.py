@@ -5,10 +5,13 @@ The results in the tables are what Ruby Kamal 2.11.0 renders; the parity suite c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from pykamal.config.template import render
 from pykamal.core.errors import ConfigurationError
+from tests.config_catalogue import changed
 from tests.config_template_table import ENVIRONMENT, EXPRESSIONS, FILES, SHELL, TRIMMED
 from tests.config_world import World, loaded, refused
 
@@ -158,3 +161,26 @@ def test_problems_point_into_the_template() -> None:
 def test_comments_of_yaml_do_not_protect_a_tag() -> None:
     """`# <%= raise %>` still runs (spec/config.md 1.3)."""
     assert refused("# <%= raise 'boom' %>\n").message == "boom"
+
+
+class _Ruby(World):
+    """A machine whose Ruby prints `output`; the real one is compared with in the parity suite."""
+
+    output = ""
+
+    def run_shell(self, line: str, environment: Mapping[str, str]) -> str:
+        assert line.startswith("ruby -rerb")
+        return self.output.replace("FILE", environment["KAMAL_ERB_FILE"])
+
+
+def test_ruby_renders_when_it_is_asked_to() -> None:
+    """KAMAL_ERB=ruby hands the file to a Ruby of this machine."""
+    world = _Ruby(environment={"KAMAL_ERB": "ruby"})
+    world.output = changed("image: from/ruby") + "\nFILE"
+    assert loaded("<% anything %>", world=world).image == "from/ruby"
+
+
+def test_failing_ruby_is_noticed() -> None:
+    """Output that does not end with the file's name comes from a Ruby that failed or is not there."""
+    error = refused("<% anything %>", world=_Ruby(environment={"KAMAL_ERB": "ruby"}))
+    assert error.message == "Ruby could not render config/deploy.yml"

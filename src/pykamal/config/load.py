@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -45,7 +46,7 @@ def load_document(path: Path = DEFAULT_PATH, *, destination: str | None = None, 
     if destination is not None:
         environment["KAMAL_DESTINATION"] = destination
     before = dict(environment)
-    base = outside.working_directory / path.expanduser()
+    base = Path(os.path.normpath(outside.working_directory / path.expanduser()))
     document = _read(base, environment, outside)
     if destination is not None:
         document = _merged(document, _read(destination_path(base, destination), environment, outside))
@@ -69,16 +70,20 @@ def _read(path: Path, environment: dict[str, str], outside: Outside) -> Document
     from pykamal.config.yaml_reader import read_yaml
 
     name = _shown(path, outside.working_directory)
-    rendered = _rendered(name, _source(path, name, outside), environment, outside)
+    rendered = _rendered(name, path, _source(path, name, outside), environment, outside)
     root, warnings = read_yaml(rendered)
     if not isinstance(root, MapNode):
         raise _not_a_mapping(root, rendered)
     return Document(_with_root_names(root), {name: rendered.source.split("\n")}, tuple(warnings))
 
 
-def _rendered(name: str, source: str, environment: dict[str, str], outside: Outside) -> Rendered:
+def _rendered(name: str, path: Path, source: str, environment: dict[str, str], outside: Outside) -> Rendered:
     if "<%" not in source:
         return Rendered.untouched(name, source)
+    if environment.get("KAMAL_ERB") == "ruby":
+        from pykamal.config.template.by_ruby import render_by_ruby
+
+        return render_by_ruby(name, path, environment, outside)
     from pykamal.config.template import render
 
     return render(name, source, environment, outside)

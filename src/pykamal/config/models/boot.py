@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pykamal.core.errors import ConfigurationError
+
 
 @dataclass(frozen=True, slots=True)
 class Boot:
@@ -14,13 +16,20 @@ class Boot:
     parallel_roles: bool = False
 
     def group_size(self, all_hosts: int) -> int | None:
-        """Hosts that boot at once, or None for all. Percentages count every host, rounded down, at least 1."""
+        """Hosts that boot at once, or None for all. Percentages count every host, rounded down, at least 1.
+
+        Raises ConfigurationError for a limit that is neither, which loading only warns about.
+        """
         if self.limit is None:
             return None
         text = str(self.limit).strip()
-        if text.endswith("%"):
-            return max(1, all_hosts * int(text[:-1]) // 100)
-        return max(1, int(text))
+        digits = text.removesuffix("%").rstrip()
+        if not digits.isdecimal():
+            raise ConfigurationError(
+                f"boot/limit: {text} is neither a number of hosts nor a percentage",
+                hint="Write a number such as 10, or a percentage such as 25%.",
+            )
+        return max(1, all_hosts * int(digits) // 100 if text.endswith("%") else int(digits))
 
 
 @dataclass(frozen=True, slots=True)
