@@ -214,12 +214,20 @@ async def pull(context: Context) -> None:
 
 
 async def _pull(context: Context, checks: tuple[Phase, ...]) -> None:
-    plan = Plan("build pull", checks) + pull_plan(context, await _mirrors(context))
+    checking = Plan("build pull", checks)
     if context.settings.plan_only:
-        planning.show(context, plan)
+        planning.show(context, checking + pull_plan(context, await _mirrors(context)))
         return
+    mirrors: dict[str, str] = {}
+    if len(context.targets.app_hosts) > 1:
+
+        async def ask() -> None:
+            mirrors.update(await _mirrors(context))
+
+        await together(execute(checking, context), ask())
+        checking = Plan("build pull", ())
     async with _local_registry_forwarded(context):
-        await execute(plan, context)
+        await execute(checking + pull_plan(context, mirrors), context)
 
 
 def pull_plan(context: Context, mirrors: Mapping[str, str] | None = None) -> Plan:
