@@ -155,6 +155,12 @@ EXPRESSIONS: Final = [
     (r'"a b".gsub(%r{\s}, "/")', "a/b"),
     (r'"caf\u00e9 1".gsub(/[[:digit:]]/, "#")', "caf\u00e9 #"),
     (r'"10 / 2".length / 2', "3"),
+    ('"abcdef"[2..]', "cdef"),
+    ('"abcdef"[1..-2]', "bcde"),
+    ('[1, 2, 3, 4][1...-1]', "[2, 3]"),
+    ('true ? { a: 1 } : 2', "{:a=>1}"),
+    ('(nil.to_a + [1]).to_a', "[1]"),
+    ('(1..3)', "1..3"),
 ]
 
 TRIMMED: Final = [

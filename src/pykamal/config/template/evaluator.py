@@ -42,6 +42,7 @@ MAXIMUM_WORK: Final = 2_000_000
 """Of texts and lists gone through, sixteen characters or one item a unit."""
 
 MAXIMUM_DEPTH: Final = 50
+_ENDLESS: Final = 2**40
 _RUBY_FAULTS: Final = (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError, OverflowError, KeyError)
 
 
@@ -158,11 +159,12 @@ class Evaluator:
         return key
 
     def _range(self, node: RangeLiteral) -> Any:
-        first, last = self._value(node.first), self._value(node.last)
+        first = self._value(node.first)
+        last = _ENDLESS if node.last is None else self._value(node.last)
         if not (isinstance(first, int) and isinstance(last, int)):
             raise unsupported("a range that is not of numbers", node.offset)
         stop = last if node.exclusive else last + 1
-        if stop - first > methods.MAXIMUM_ITEMS:
+        if stop - first > methods.MAXIMUM_ITEMS and node.last is not None:
             raise TemplateError(f"a range of more than {methods.MAXIMUM_ITEMS} numbers", node.offset)
         return range(first, stop)
 
@@ -304,7 +306,9 @@ class Evaluator:
         receiver = self._value(node.receiver)
         if receiver is None and node.safe:
             return None
-        if isinstance(receiver, range) and node.name != "[]":
+        if isinstance(receiver, range):
+            if len(receiver) > methods.MAXIMUM_ITEMS:
+                raise unsupported("a range without an end, outside of an index,", node.offset)
             receiver = list(receiver)
         function = methods.find(receiver, node.name)
         if function is None:

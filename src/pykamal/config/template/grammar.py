@@ -217,7 +217,9 @@ class _Parser:
         token = self._accept("operator", "..", "...")
         if token is None:
             return first
-        return RangeLiteral(first, self._binary(0), token.value == "...", token.offset)
+        endless = self._is("operator", "]", ")")
+        last = None if endless else self._binary(0)
+        return RangeLiteral(first, last, token.value == "...", token.offset)
 
     def _binary(self, loosest: int) -> Expression:
         """Operators that bind at least as tightly as a level."""

@@ -37,6 +37,8 @@ def find(receiver: Any, name: str) -> Method | None:
             table = _SYMBOL
         case _:
             table = {}
+    if receiver is None and name == "to_a":
+        return lambda _: []
     return table.get(name) or _ANY.get(name)
 
 
@@ -121,17 +123,14 @@ def _replaced_first(receiver: str, old: str | Pattern, new: str | None = None, b
 
 
 def _replaced(receiver: str, old: str | Pattern, new: str | None, block: Block | None, count: int) -> str:
+    if new is None and block is None:
+        raise TypeError("a replacement or a block is needed")
     matcher = old.on(receiver) if isinstance(old, Pattern) else re.compile(re.escape(old))
     length = 0
 
     def inserted(match: re.Match[str]) -> str:
         nonlocal length
-        if block is not None:
-            result = text(block(match[0]))
-        elif new is None:
-            raise TypeError("a replacement or a block is needed")
-        else:
-            result = replacement(new, match)
+        result = text(block(match[0])) if block is not None else replacement(new or "", match)
         length += len(result)
         if length > MAXIMUM_TEXT:
             raise ValueError("the text becomes too long")
@@ -335,9 +334,6 @@ _ANY: Final[dict[str, Method]] = {
     "present?": lambda value: not blank(value),
     "presence": _presence,
     "to_i": _integer,
-    "to_a": lambda value: (
-        [] if value is None else [[k, v] for k, v in value.items()] if isinstance(value, dict) else value
-    ),
     "to_json": lambda value: json.dumps(_jsonable(value), separators=(",", ":"), ensure_ascii=False),
     "freeze": lambda value: value,
     "dup": lambda value: value.copy() if isinstance(value, list | dict) else value,
@@ -392,6 +388,7 @@ _TEXT: Final[dict[str, Method]] = {
     "bytesize": lambda value: len(value.encode()),
 }
 _LIST: Final[dict[str, Method]] = {
+    "to_a": lambda value: value,
     "each": _each,
     "each_with_index": _each_with_index,
     "map": _map,
@@ -442,6 +439,7 @@ _LIST: Final[dict[str, Method]] = {
     "excluding": lambda value, *items: [item for item in value if item not in items],
 }
 _MAP: Final[dict[str, Method]] = {
+    "to_a": lambda value: [[key, item] for key, item in value.items()],
     "[]": lambda value, key: value.get(key),
     "fetch": _fetch,
     "dig": _dig,

@@ -50,8 +50,10 @@ class MapLiteral:
 
 @dataclass(frozen=True, slots=True)
 class RangeLiteral:
+    """Without `last` it has no end, and is good for indexing only."""
+
     first: Expression
-    last: Expression
+    last: Expression | None
     exclusive: bool
     offset: int
 

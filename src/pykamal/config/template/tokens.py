@@ -69,6 +69,7 @@ class Tokenizer:
         self._depth = depth
         self._position = 0
         self._tokens: list[Token] = []
+        self._waiting_ternaries = [0]
 
     def all(self) -> list[Token]:
         self._run(until_brace=False)
@@ -185,15 +186,26 @@ class Tokenizer:
 
     def _ternary_branch(self) -> bool:
         """`a ? b : c`: the name before a colon is no label when a `?` waits for its colon and a blank is around."""
-        pending = sum(1 if token.value == "?" else -1 if token.value == ":" else 0 for token in self._tokens)
-        return pending > 0
+        return self._waiting_ternaries[-1] > 0
 
     def _operator(self, spaced: bool) -> None:
         for operator in _OPERATORS:
             if self._code.startswith(operator, self._position):
                 self._add("operator", operator, len(operator), spaced)
+                self._count_ternaries(operator)
                 return
         raise self._error(f"unexpected {self._code[self._position]!r}")
+
+    def _count_ternaries(self, operator: str) -> None:
+        """Keeps, for each bracket that is open, how many `?` still wait for their `:`."""
+        waiting = self._waiting_ternaries
+        if operator in ("(", "[", "{"):
+            waiting.append(0)
+        elif operator in (")", "]", "}"):
+            if len(waiting) > 1:
+                waiting.pop()
+        elif operator in ("?", ":"):
+            waiting[-1] += 1 if operator == "?" else -1
 
     def _percent(self, match: re.Match[str], spaced: bool) -> None:
         kind, opener = match[1], match[2]

@@ -52,6 +52,8 @@ def text(value: Any) -> str:
             return ruby_float(value)
         case Pattern():
             return str(value)
+        case range():
+            return f"{value.start}..{value.stop - 1}"
         case _:
             return inspected(value)
 
