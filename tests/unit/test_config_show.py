@@ -58,6 +58,7 @@ def test_worked_examples(name: str, destination: str | None) -> None:
         ("a\nb", "|-\n  a\n  b"),
         ("a\nb\n", "|\n  a\n  b"),
         ("<<", "!!str '<<'"),
+        ("a\n\n", '"a\\n\\n"'),
         (
             " ".join("abcdefghijklmnopqrstuvwxyz" * 2),
             " ".join("abcdefghijklmnopqrstuvwxyzabcdefghijklmn") + "\n  " + " ".join("opqrstuvwxyz"),

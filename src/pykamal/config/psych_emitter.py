@@ -125,7 +125,7 @@ def _scalar(value: Any) -> ScalarEvent:
 
 def _text(text: str) -> ScalarEvent:
     implicit = (True, True)
-    if "\n" in text.removesuffix("\n"):
+    if "\n" in text.removesuffix("\n").removesuffix("\n"):
         return ScalarEvent(None, None, implicit, text, style="|")
     if text == "<<":
         return ScalarEvent(None, _STRING_TAG, (False, False), text, style="'")
