@@ -103,3 +103,26 @@ def test_changed_files(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 10)))
     _load(text[:start] + data.draw(_yaml_bits) + text[end:])
+
+
+_BUSY = "service: a\nimage: b\nregistry: {username: u, password: p}\nbuilder: {arch: amd64}\n"
+_LARGE = {
+    "problems in a list": f"servers: [{'[],' * 24_000}]",
+    "problems in a map": f"labels: {{{','.join(f'{n}: []' for n in range(24_000))}}}",
+    "unknown keys": "\n".join(f"servics{n}: 1" for n in range(20_000)),
+    "ssl roles": _BUSY
+    + f"servers: {{{','.join(f'r{n}: {{hosts: [a], proxy: {{host: h{n}, ssl: true}}}}' for n in range(4000))}}}",
+    "tags": f"{_BUSY}servers: [{','.join(f'{{h{n}: [t{n}]}}' for n in range(5000))}]\n"
+    f"accessories: {{{','.join(f'a{n}: {{image: x, tag: t{n}}}' for n in range(3000))}}}",
+    "tags of templates": "<%= 1 %>\n" * 100_000,
+    "a long expression": f"<%= {'1 + ' * 200_000}1 %>",
+    "a long number": f"a: {'9' * 1_000_000}",
+    "a long text": f"a: {'x ' * 500_000}",
+}
+
+
+@pytest.mark.timeout(15)
+@pytest.mark.parametrize("name", _LARGE)
+def test_large_files(name: str) -> None:
+    """A file as large as the limits allow takes a second or two, not minutes."""
+    _load(_LARGE[name])

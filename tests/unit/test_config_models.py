@@ -7,7 +7,7 @@ import pytest
 from pykamal.config.models import AssetPath, Credential, Directory, Env, File, HostKeyPolicy, ProxyRun, RoleHost, Ssl
 from pykamal.core.errors import ConfigurationError
 from tests.config_catalogue import changed
-from tests.config_world import World, loaded
+from tests.config_world import World, loaded, refused
 
 pytestmark = pytest.mark.unit
 
@@ -326,6 +326,23 @@ def test_own_key_space() -> None:
     assert config.extension.host_key_policy is HostKeyPolicy.PINNED
     assert config.extension.known_hosts == ".kamal/hosts"
     assert loaded(changed("x-pykamal: {}")).extension.host_key_policy is HostKeyPolicy.ACCEPT_NEW
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("x-pykamal: {nope: 1}", "x-pykamal: unknown key: nope"),
+        (
+            "x-pykamal: {ssh: {host_key_policy: lax}}",
+            "x-pykamal/ssh/host_key_policy: should be strict, accept-new or pinned",
+        ),
+        ("x-pykamal: {ssh: []}", "x-pykamal/ssh: should be a hash"),
+        ("x-pykamal: {ssh: {known_hosts: 5}}", "x-pykamal/ssh/known_hosts: should be a string"),
+    ],
+)
+def test_own_key_space_is_strict(change: str, message: str) -> None:
+    """A wrong setting of ours is refused like any other."""
+    assert refused(changed(change)).message == message
 
 
 def test_raw_is_the_merged_document() -> None:

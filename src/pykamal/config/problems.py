@@ -19,10 +19,10 @@ def quoted(lines: Sequence[str], position: Position) -> str | None:
     if not 1 <= position.line <= len(lines):
         return None
     line = lines[position.line - 1].rstrip("\r")
-    if _MAY_HOLD_A_SECRET.search(line):
-        return None
     start = max(0, position.column - 1 - _WIDEST_QUOTE // 2) if len(line) > _WIDEST_QUOTE else 0
     shown = line[start : start + _WIDEST_QUOTE].replace("\t", " ")
+    if _MAY_HOLD_A_SECRET.search(line, max(0, start - _WIDEST_QUOTE), start + _WIDEST_QUOTE):
+        return None
     return f"{shown}\n{' ' * (position.column - 1 - start)}^"
 
 
