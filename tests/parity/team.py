@@ -86,6 +86,11 @@ class Team:
             self.versions.append(self.application.commit(f"version {number} in {self.application.folder.parent.name}"))
         self.application.git("checkout", "-q", self.versions[number - 1])
 
+    def break_next(self) -> None:
+        """Make the next version, one that never gets healthy, and be at it."""
+        (self.application.folder / "BROKEN").write_text("on purpose\n")
+        self.be_at(len(self.versions) + 1)
+
     def run(self, tool: Tool, *arguments: str, expect: int | None = 0) -> Outcome:
         kamal = self.application.ruby_kamal if tool == "ruby" else self.application.kamal
         return kamal(*arguments, *self.flags, expect=expect)
@@ -98,7 +103,8 @@ class Team:
         request = urllib.request.Request(f"http://{host.address}/version", headers={"Host": SITE})
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:
-                return self.short_names[json.load(answer)["version"]]
+                version = str(json.load(answer)["version"])
+                return self.short_names.get(version, version)
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return None
 
@@ -200,6 +206,7 @@ def _secure(application: Application) -> None:
     secrets.write_text(f'{secrets.read_text()}CERTIFICATE="{certificate}"\nKEY="{key}"\n')
     health = {"path": "/", "interval": 1, "timeout": 2}
     application.configure(
+        deploy_timeout=3,
         proxy={
             "hosts": [SITE, "www.hello.example.com"],
             "app_port": 8000,
