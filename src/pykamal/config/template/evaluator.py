@@ -11,6 +11,8 @@ from pykamal.config.limits import MAXIMUM_FILE_BYTES
 from pykamal.config.rendered import Piece
 from pykamal.config.template import methods
 from pykamal.config.template.errors import TemplateError, unsupported
+from pykamal.config.template.operators import OPERATORS
+from pykamal.config.template.sequences import MAXIMUM_ITEMS, MAXIMUM_TEXT
 from pykamal.config.template.surroundings import Failure, Surroundings
 from pykamal.config.template.syntax import (
     Assignment,
@@ -35,6 +37,7 @@ from pykamal.config.template.syntax import (
     Variable,
     Verbatim,
 )
+from pykamal.config.template.texts import formatted
 from pykamal.config.template.values import equal, kind, text, true, weight
 
 MAXIMUM_STEPS: Final = 50_000
@@ -148,7 +151,7 @@ class Evaluator:
     def _text(self, node: Text) -> str:
         shown = (part if isinstance(part, str) else self._shown(self._value(part), node.offset) for part in node.parts)
         result = "".join(shown)
-        if len(result) > methods.MAXIMUM_TEXT:
+        if len(result) > MAXIMUM_TEXT:
             raise TemplateError("a text becomes too long", node.offset)
         return result
 
@@ -164,8 +167,8 @@ class Evaluator:
         if not (isinstance(first, int) and isinstance(last, int)):
             raise unsupported("a range that is not of numbers", node.offset)
         stop = last if node.exclusive else last + 1
-        if stop - first > methods.MAXIMUM_ITEMS and node.last is not None:
-            raise TemplateError(f"a range of more than {methods.MAXIMUM_ITEMS} numbers", node.offset)
+        if stop - first > MAXIMUM_ITEMS and node.last is not None:
+            raise TemplateError(f"a range of more than {MAXIMUM_ITEMS} numbers", node.offset)
         return range(first, stop)
 
     def _variable(self, node: Variable) -> Any:
@@ -206,7 +209,7 @@ class Evaluator:
         return value
 
     def _arithmetic(self, operator: str, left: Any, right: Any, offset: int) -> Any:
-        function = _OPERATORS.get(operator)
+        function = OPERATORS.get(operator)
         if function is None:
             raise unsupported(f"the operator {operator}", offset)
         self._charge(left, offset)
@@ -286,7 +289,7 @@ class Evaluator:
             case "String", [value]:
                 return text(value)
             case "sprintf" | "format", [str() as form, *values]:
-                return self._invoked(methods.formatted, [form, tuple(values)], {}, node)
+                return self._invoked(formatted, [form, tuple(values)], {}, node)
         raise unsupported(f"`{node.name}`", node.offset)
 
     def _constant_call(self, constant: str, node: Call) -> Any:
@@ -306,8 +309,8 @@ class Evaluator:
         receiver = self._value(node.receiver)
         if receiver is None and node.safe:
             return None
-        if isinstance(receiver, range):
-            if len(receiver) > methods.MAXIMUM_ITEMS:
+        if isinstance(receiver, range) and node.name not in ("to_s", "inspect"):
+            if len(receiver) > MAXIMUM_ITEMS:
                 raise unsupported("a range without an end, outside of an index,", node.offset)
             receiver = list(receiver)
         function = methods.find(receiver, node.name)
@@ -362,79 +365,3 @@ def _taken_apart(values: list[Any], count: int) -> list[Any]:
     if len(values) < count and values and isinstance(values[0], list):
         return [*values[0], *values[1:]]
     return values
-
-
-def _plus(left: Any, right: Any) -> Any:
-    if isinstance(left, bool) or type(left) not in (str, int, float, list):
-        raise TypeError
-    return left + right
-
-
-def _minus(left: Any, right: Any) -> Any:
-    if isinstance(left, list):
-        return [item for item in left if item not in right]
-    return left - right
-
-
-def _times(left: Any, right: Any) -> Any:
-    if isinstance(left, str | list):
-        return methods.find(left, "*")(left, right)  # type: ignore[misc]
-    return _bounded(left * right)
-
-
-def _divided(left: Any, right: Any) -> Any:
-    return left // right if isinstance(left, int) and isinstance(right, int) else left / right
-
-
-def _modulo(left: Any, right: Any) -> Any:
-    if isinstance(left, str):
-        return methods.formatted(left, tuple(right) if isinstance(right, list) else (right,))
-    return left % right
-
-
-def _power(left: Any, right: Any) -> Any:
-    if not (isinstance(right, int) and 0 <= right <= 64):
-        raise ValueError
-    return _bounded(left**right)
-
-
-def _bounded(number: Any) -> Any:
-    if isinstance(number, int) and number.bit_length() > 4096:
-        raise ValueError
-    return number
-
-
-def _appended(left: Any, right: Any) -> Any:
-    if isinstance(left, list):
-        left.append(right)
-        return left
-    if isinstance(left, str):
-        return left + right
-    raise TypeError
-
-
-def _compared(left: Any, right: Any) -> int:
-    return int(left > right) - int(left < right)
-
-
-_OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "+": _plus,
-    "-": _minus,
-    "*": _times,
-    "/": _divided,
-    "%": _modulo,
-    "**": _power,
-    "<<": _appended,
-    "==": equal,
-    "===": equal,
-    "!=": lambda left, right: not equal(left, right),
-    "<": lambda left, right: left < right,
-    ">": lambda left, right: left > right,
-    "<=": lambda left, right: left <= right,
-    ">=": lambda left, right: left >= right,
-    "=~": methods.position,
-    "!~": lambda left, right: methods.position(left, right) is None,
-    "<=>": _compared,
-    "|": lambda left, right: left + [item for item in right if item not in left],
-    "&": lambda left, right: [item for item in left if item in right],
-}

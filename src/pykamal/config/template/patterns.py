@@ -38,6 +38,7 @@ class Pattern:
     """A compiled regular expression that refuses texts which are too long for it."""
 
     source: str
+    flags: str
     compiled: re.Pattern[str]
     unbounded: int
 
@@ -48,7 +49,9 @@ class Pattern:
         return self.compiled
 
     def __str__(self) -> str:
-        return f"(?-mix:{self.source})"
+        chosen = "".join(flag for flag in "mix" if flag in self.flags)
+        others = "".join(flag for flag in "mix" if flag not in self.flags)
+        return f"(?{chosen}-{others}:{self.source})"
 
 
 def compiled(source: str, flags: str) -> Pattern:
@@ -61,7 +64,7 @@ def compiled(source: str, flags: str) -> Pattern:
     options |= re.IGNORECASE if "i" in flags else 0
     options |= re.DOTALL if "m" in flags else 0
     try:
-        return Pattern(source, re.compile(text, options), translation.unbounded)
+        return Pattern(source, flags, re.compile(text, options), translation.unbounded)
     except (re.error, OverflowError, RecursionError) as error:
         raise Unsupported(f"this ({error})") from None
 
