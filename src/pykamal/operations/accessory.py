@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from pykamal.commands import accessory as commands
 from pykamal.commands import docker, env_file, files, proxy
 from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
-from pykamal.config.models import Accessory, File
+from pykamal.config.models import Accessory
 from pykamal.core.errors import KamalError, UsageError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Tone
 from pykamal.operations import audit, lock, registry
+from pykamal.operations.accessory_files import content
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
+from pykamal.operations.local_outside import LocalOutside
 from pykamal.operations.plan import Phase, Plan, Task
 from pykamal.operations.reading import capture, show_on_hosts
 from pykamal.operations.terminal import interactive_flags
@@ -58,7 +59,7 @@ def _require_all(context: Context, accessories: Iterable[Accessory]) -> None:
     """Read every secret and file that the new containers need. Raises `KamalError` while the old ones still run."""
     for accessory in accessories:
         for host in context.targets.hosts_of(accessory):
-            script(_file_steps(accessory), _start_steps(context, accessory, host))
+            script(_file_steps(context, accessory), _start_steps(context, accessory, host))
 
 
 async def _boot(context: Context, accessory: Accessory, *, prepared: bool = False) -> None:
@@ -81,7 +82,7 @@ async def boot_plan(context: Context, accessory: Accessory, *, prepared: bool = 
             script(
                 () if prepared else _login_and_network(context, accessory),
                 _directory_steps(accessory),
-                _file_steps(accessory),
+                _file_steps(context, accessory),
                 () if host in present else _start_steps(context, accessory, host),
             ),
         )
@@ -102,21 +103,13 @@ def _directory_steps(accessory: Accessory) -> Iterator[Step]:
         yield Step(f"prepare directory of {accessory.name}", command)
 
 
-def _file_steps(accessory: Accessory) -> Iterator[Step]:
+def _file_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
     for file in accessory.files:
-        content = _content(accessory, file)
+        text = content(accessory, file, context.secrets, LocalOutside())
         yield Step("make directory", commands.make_file_directory(accessory, file))
-        yield Step(f"upload {file.local}", files.write(commands.file_path(accessory, file), content, "0600"))
+        yield Step(f"upload {file.local}", files.write(commands.file_path(accessory, file), text, "0600"))
         for command in commands.file_permissions(accessory, file):
             yield Step(f"permissions of {file.remote}", command)
-
-
-def _content(accessory: Accessory, file: File) -> str:
-    """The local file's text. Templates come with the rest of the configuration's templating."""
-    path = Path(file.local)
-    if not path.is_file():
-        raise KamalError(f"Missing file: {path.resolve()}", hint=f"accessories/{accessory.name}/files names it")
-    return path.read_text()
 
 
 def _start_steps(context: Context, accessory: Accessory, host: str) -> Iterator[Step]:

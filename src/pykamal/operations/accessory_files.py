@@ -1,0 +1,39 @@
+"""The contents of an accessory's files, templates rendered (spec/config.md 9.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from pykamal.commands.words import text_of
+from pykamal.config.models import Accessory, File
+from pykamal.config.outside import Outside
+from pykamal.core.errors import KamalError
+from pykamal.core.sensitive import Sensitive
+
+
+class Lookup(Protocol):
+    def __getitem__(self, name: str) -> Sensitive: ...
+
+
+def content(accessory: Accessory, file: File, secrets: Lookup, outside: Outside) -> str | Sensitive:
+    """The text to upload. A template sees the accessory's own variables in ENV, secrets included, and so is a secret.
+
+    Raises KamalError for a file that is not there and ConfigurationError for a template that cannot be rendered.
+    """
+    path = outside.working_directory / file.local
+    if not path.is_file():
+        raise KamalError(f"Missing file: {path.resolve()}", hint=f"accessories/{accessory.name}/files names it")
+    text = path.read_text(encoding="utf-8")
+    if not file.template:
+        return text
+    from pykamal.config.template import render
+
+    environment = {**outside.environment, **_variables(accessory, secrets)}
+    return Sensitive(render(file.local, text, environment, outside).text)
+
+
+def _variables(accessory: Accessory, secrets: Lookup) -> Mapping[str, str]:
+    clear = {name: "" if value is None else text_of(value) for name, value in accessory.env.clear.items()}
+    references = accessory.env.secret_references
+    return {**clear, **{reference.name: secrets[reference.secret].reveal() for reference in references}}

@@ -1,0 +1,56 @@
+"""Files that are brought to accessories (spec/config.md 9.4)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pykamal.config.models import Accessory, Env, File
+from pykamal.core.errors import ConfigurationError, KamalError
+from pykamal.core.sensitive import Sensitive
+from pykamal.operations.accessory_files import content
+from pykamal.operations.local_outside import LocalOutside
+
+pytestmark = pytest.mark.unit
+
+_SECRETS = {"DB_PASSWORD": Sensitive("hunter2")}
+
+
+def _accessory(local: str) -> tuple[Accessory, File]:
+    file = File(local, "/etc/x")
+    env = Env({"PORT": 3306, "DEBUG": True}, ("PASSWORD:DB_PASSWORD",))
+    return Accessory("db", "shop-db", "mysql:8", ("h",), env=env, files=(file,)), file
+
+
+def test_plain_files_are_uploaded_as_they_are(tmp_path: Path) -> None:
+    """Tags in a file that is no template mean nothing."""
+    (tmp_path / "my.cnf").write_text("a = <%= 1 %>\n")
+    accessory, file = _accessory("my.cnf")
+    assert content(accessory, file, _SECRETS, LocalOutside(tmp_path, {})) == "a = <%= 1 %>\n"
+
+
+def test_templates_see_the_accessorys_variables(tmp_path: Path) -> None:
+    """A name that ends in erb is rendered with clear values and secrets in ENV, and the result is a secret itself."""
+    (tmp_path / "my.cnf.erb").write_text(
+        '<%= ENV["PORT"] %> <%= ENV["DEBUG"] %> <%= ENV["PASSWORD"] %> <%= ENV["HOME"] %>'
+    )
+    accessory, file = _accessory("my.cnf.erb")
+    text = content(accessory, file, _SECRETS, LocalOutside(tmp_path, {"HOME": "/root"}))
+    assert text == Sensitive("3306 true hunter2 /root")
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    """The absolute path is in the message."""
+    accessory, file = _accessory("nope")
+    with pytest.raises(KamalError, match=f"Missing file: {tmp_path}/nope"):
+        content(accessory, file, _SECRETS, LocalOutside(tmp_path, {}))
+
+
+def test_failing_templates_name_their_place(tmp_path: Path) -> None:
+    """What cannot be rendered is refused like a template of deploy.yml."""
+    (tmp_path / "x.erb").write_text("a\n<%= nope %>")
+    accessory, file = _accessory("x.erb")
+    with pytest.raises(ConfigurationError) as caught:
+        content(accessory, file, _SECRETS, LocalOutside(tmp_path, {}))
+    assert str(caught.value.problems[0].position) == "x.erb:2:5"
