@@ -115,6 +115,24 @@ def test_file_not_found() -> None:
     assert error.label == "RuntimeError"
 
 
+@pytest.mark.parametrize(
+    ("path", "destination", "missing"),
+    [
+        ("config/deploy.yml", "", "config/deploy..yml"),
+        ("config/deploy.yml", "a/b", "config/deploy.a/b.yml"),
+        ("config/foo.yaml", "staging", "config/foo.staging.yml"),
+        ("bare", "nope", "bare.nope.yml"),
+        ("a/deploy.erb.yml", "x", "a/deploy.erb.x.yml"),
+    ],
+)
+def test_destination_file_names(path: str, destination: str, missing: str) -> None:
+    """The last extension of the base's path is replaced (spec/config.md 1.1)."""
+    world = World(files={path: changed("x-a: 1")})
+    with pytest.raises(ConfigurationError) as caught:
+        load(Path(path), destination=destination, outside=world)
+    assert caught.value.message == f"Configuration file not found in /work place/{missing}"
+
+
 def test_path_is_shown_without_detours() -> None:
     """`-c ../x.yml` is made absolute in messages (spec/config.md 1.1)."""
     with pytest.raises(ConfigurationError, match=r"Configuration file not found in /other/x\.yml"):

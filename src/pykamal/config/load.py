@@ -46,7 +46,7 @@ def load_document(path: Path = DEFAULT_PATH, *, destination: str | None = None, 
     if destination is not None:
         environment["KAMAL_DESTINATION"] = destination
     before = dict(environment)
-    base = Path(os.path.normpath(outside.working_directory / path.expanduser()))
+    base = Path(os.path.normpath(outside.working_directory / _expanded(path)))
     document = _read(base, environment, outside)
     if destination is not None:
         document = _merged(document, _read(destination_path(base, destination), environment, outside))
@@ -54,9 +54,16 @@ def load_document(path: Path = DEFAULT_PATH, *, destination: str | None = None, 
     return Document(document.root, document.lines, document.warnings, loaded)
 
 
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # nobody has that name; the file is then looked for under the `~` itself
+        return path
+
+
 def destination_path(base: Path, destination: str) -> Path:
     """The base path with its last extension replaced: config/deploy.yml and staging give config/deploy.staging.yml."""
-    return base.with_name(f"{base.stem}.{destination}.yml")
+    return base.parent / f"{base.stem}.{destination}.yml"
 
 
 def _merged(base: Document, over: Document) -> Document:
