@@ -76,6 +76,13 @@ def test_tags_and_trimming(source: str, expected: str) -> None:
         ("<%= 1 + 'a' %>", "TypeError", "+ cannot be used with a number and a text"),
         ("<%= 1 / 0 %>", "TypeError", "/ cannot be used with a number and a number"),
         ("<%= 'a'.split(1, 2, 3) %>", "ArgumentError", "split cannot be called like this"),
+        (
+            "<%= File.expand_path('~nobody-has-this-name/x') %>",
+            "ArgumentError",
+            "expand_path cannot be called like this",
+        ),
+        ("<%= File.read(5) %>", "ArgumentError", "read cannot be called like this"),
+        ("<%= File.join('a', nil) %>", "ArgumentError", "join cannot be called like this"),
         ("<%= JSON.parse('{') %>", "JSON::ParserError", "unexpected token at '{'"),
         ("<% ENV['X'] = 5 %>", "TypeError", "no implicit conversion of 5 into String"),
     ],

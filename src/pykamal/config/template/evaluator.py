@@ -46,7 +46,7 @@ MAXIMUM_WORK: Final = 2_000_000
 
 MAXIMUM_DEPTH: Final = 50
 _ENDLESS: Final = 2**40
-_RUBY_FAULTS: Final = (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError, OverflowError, KeyError)
+_RUBY_FAULTS: Final = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, OSError)
 
 
 @dataclass(slots=True)

@@ -94,7 +94,7 @@ class Surroundings:
         raise Failure(f"key not found: {inspected(name)}", "KeyError")
 
     def _path(self, path: str) -> Path:
-        return self.outside.working_directory / Path(path).expanduser()
+        return self.outside.working_directory / path
 
     def _content(self, path: str) -> str:
         content = self.outside.read_bytes(self._path(path), MAXIMUM_FILE_BYTES + 1)
