@@ -21,16 +21,16 @@ pytestmark = pytest.mark.unit
 
 
 def nothing_on(*hosts: str) -> dict[str, HostFacts]:
-    return {host: HostFacts(host, (), None, None) for host in hosts}
+    return {host: HostFacts(host, ()) for host in hosts}
 
 
 def running(host: str, *versions: str, role_name: str = "web") -> dict[str, HostFacts]:
-    labels = {"service": "app", "role": role_name, "destination": ""}
+    """Versions that run on a host, oldest first."""
     containers = tuple(
-        Container(f"id{n}", f"app-{role_name}-{version}", f"2026-11-22T00:00:0{n}Z", "running", f"i{n}", "app", labels)
-        for n, version in enumerate(versions)
+        Container(f"app-{role_name}-{version}", "running", f"app:{version}", "app", role_name)
+        for version in reversed(versions)
     )
-    return {host: HostFacts(host, containers, None, None)}
+    return {host: HostFacts(host, containers)}
 
 
 def steps(phases: list[Phase]) -> list[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from pykamal.operations.facts import Container, HostFacts
+from pykamal.core.errors import CommandFailed, KamalError
+from pykamal.operations.facts import Container, HostFacts, parse, reading
 from pykamal.operations.proxy_plan import check_version
+from pykamal.transport.session import StepResult
 from tests.unit.samples import role
 
 pytestmark = pytest.mark.unit
@@ -13,44 +17,61 @@ pytestmark = pytest.mark.unit
 WEB = role("web", "h")
 
 
-def container(
-    version: str, *, state: str = "running", created: str = "2026-11-22T00:00:00Z", image: str = "i"
-) -> Container:
-    labels = {"service": "app", "role": "web", "destination": ""}
-    return Container(f"id-{version}", f"app-web-{version}", created, state, image, f"app:{version}", labels)
+def container(version: str, state: str = "running", *, destination: str = "", service: str = "app") -> Container:
+    return Container(f"app-web-{version}", state, f"app:{version}", service, "web", destination)
 
 
-def facts(*containers: Container, latest: str | None = None, proxy: Container | None = None) -> HostFacts:
-    return HostFacts("h", containers, proxy, latest)
+def facts(*containers: Container) -> HostFacts:
+    """A host with these containers, newest first."""
+    return HostFacts("h", containers)
 
 
-def test_current_is_the_newest_running_one_of_the_latest_image() -> None:
-    """14.2: the image tagged latest wins over the newest container."""
-    old = container("1", created="2026-11-22T00:00:01Z", image="latest-image")
-    new = container("2", created="2026-11-22T00:00:02Z")
-    assert facts(old, new, latest="latest-image").current_version(WEB) == "1"
-    assert facts(old, new, latest=None).current_version(WEB) == "2"
+def test_the_only_running_version_is_current() -> None:
+    """spec/cli.md 14.2, whatever the image tagged latest is."""
+    known = facts(container("2", "exited"), container("1"))
+    assert known.current_version(WEB) == "1"
+    assert known.undecided([WEB]) == ()
 
 
-def test_fractions_of_a_second_sort_by_time() -> None:
-    """Docker cuts trailing zeros of the fraction."""
-    earlier = container("1", created="2026-11-22T00:00:33.5Z")
-    later = container("2", created="2026-11-22T00:00:33.51Z")
-    assert facts(later, earlier).current_version(WEB) == "2"
+def test_among_several_the_chosen_one_is_current() -> None:
+    """spec/cli.md 14.2: the image tagged latest wins over the newest container, and is asked for only then."""
+    known = facts(container("2"), container("1"))
+    assert known.undecided([WEB]) == (WEB,)
+    assert replace(known, chosen={"web": "1"}).current_version(WEB) == "1"
+    assert replace(known, chosen={"web": "1"}).undecided([WEB]) == ()
 
 
 def test_stopped_containers_are_not_current_but_can_be_rolled_back_to() -> None:
     """13.4: a rollback needs the container, running or not."""
-    stopped = facts(container("1", state="exited"))
+    stopped = facts(container("1", "exited"))
     assert stopped.current_version(WEB) is None
     assert stopped.has_container(WEB, "1")
     assert not stopped.has_container(WEB, "2")
 
 
-def test_another_destination_is_somebody_elses() -> None:
-    """spec/config.md 18.4: the destination filter is always there."""
-    other = Container("id", "app-web-eu-1", "2026", "running", "i", "app:1", {"role": "web", "destination": "eu"})
-    assert facts(other).running_versions(WEB) == ()
+def test_another_destination_or_service_is_somebody_elses() -> None:
+    """spec/config.md 18.4: the filters are always there."""
+    assert facts(container("1", destination="eu"), container("1", service="other")).running_versions(WEB) == ()
+
+
+def test_what_docker_prints_is_understood() -> None:
+    """Containers with and without our labels, the proxy, and a line that is none of ours."""
+    proxy = "kamal-proxy\trunning\tbasecamp/kamal-proxy:v0.9.2\t\t\t"
+    printed = f"app-web-2\trunning\tapp:2\tapp\tweb\t\n{proxy}\nnoise\n"
+    (step,) = reading()
+    known = parse("h", [StepResult(step, 0, printed, "", 0.0)])
+    assert known.current_version(WEB) == "2"
+    assert known.proxy_running
+    assert known.proxy_version == "v0.9.2"
+    assert len(known.containers) == 2
+
+
+def test_an_engine_that_does_not_answer_is_no_empty_host() -> None:
+    """A failure to read must not look like a host without containers."""
+    (step,) = reading()
+    with pytest.raises(CommandFailed) as caught:
+        parse("h", [StepResult(step, 1, "", "Cannot connect to the Docker daemon", 0.0)])
+    assert caught.value.hint is not None
 
 
 @pytest.mark.parametrize(
@@ -58,10 +79,9 @@ def test_another_destination_is_somebody_elses() -> None:
 )
 def test_a_proxy_that_is_too_old_is_refused(tag: str, refused: bool) -> None:
     """14.7 and quirk 15: older versions and pre-releases are refused, tags that are no version are trusted."""
-    proxy = Container("p", "kamal-proxy", "2026", "running", "i", f"basecamp/kamal-proxy:{tag}")
-    known = facts(proxy=proxy)
+    known = facts(Container("kamal-proxy", "running", f"basecamp/kamal-proxy:{tag}"))
     if refused:
-        with pytest.raises(Exception, match="is too old, run `kamal proxy reboot`"):
+        with pytest.raises(KamalError, match="is too old, run `kamal proxy reboot`"):
             check_version("h", known)
     else:
         check_version("h", known)

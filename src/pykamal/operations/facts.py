@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from pykamal.commands import facts as commands
 from pykamal.commands.script import Script, Step, script
-from pykamal.config.models import Config, Role
-from pykamal.operations.diagnosis import error_of
+from pykamal.config.models import Role
+from pykamal.operations.diagnosis import error_of, failed_step
 from pykamal.transport.session import StepResult
 
-RUNNING_STATES = frozenset({"running", "restarting"})
+PROXY: Final = "kamal-proxy"
+RUNNING_STATES: Final = frozenset({"running", "restarting"})
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container. `created` is RFC 3339 in UTC; `image_id` is a digest."""
+    """One container; the labels are empty where it has none of that name."""
 
-    id: str
     name: str
-    created: str
     state: str
-    image_id: str
     image: str
-    labels: Mapping[str, str] = field(default_factory=dict)
+    service: str = ""
+    role: str = ""
+    destination: str = ""
 
     @property
     def running(self) -> bool:
@@ -34,37 +34,39 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """The containers of the service and the proxy's on one host."""
+    """The containers of one host, newest first.
+
+    `chosen` tells the current version of roles, by name, of which several versions run.
+    """
 
     host: str
     containers: tuple[Container, ...]
-    proxy: Container | None
-    latest_image_id: str | None
+    chosen: Mapping[str, str] = field(default_factory=dict)
 
     def of_role(self, role: Role) -> tuple[Container, ...]:
         """The role's containers at this destination, newest first."""
-        mine = [
-            container
-            for container in self.containers
-            if container.labels.get("role") == role.name
-            and container.labels.get("destination", "") == (role.destination or "")
-        ]
-        return tuple(sorted(mine, key=_age, reverse=True))
+        labels = (role.service, role.name, role.destination or "")
+        return tuple(each for each in self.containers if (each.service, each.role, each.destination) == labels)
 
     def running_versions(self, role: Role) -> tuple[str, ...]:
         return tuple(_version(role, container) for container in self.of_role(role) if container.running)
 
     def current_version(self, role: Role) -> str | None:
-        """The newest running container made from the image tagged latest, else the newest running one (14.2)."""
-        running = [container for container in self.of_role(role) if container.running]
-        latest = [container for container in running if container.image_id == self.latest_image_id]
-        chosen = next(iter(latest or running), None)
-        return _version(role, chosen) if chosen is not None else None
+        """The version that serves: the only one that runs, or the one chosen among several (spec/cli.md 14.2)."""
+        running = self.running_versions(role)
+        return self.chosen.get(role.name) or next(iter(running), None)
+
+    def undecided(self, roles: Iterable[Role]) -> tuple[Role, ...]:
+        """Roles of which several versions run, so that the image tagged latest has to say which is current."""
+        return tuple(role for role in roles if len(self.running_versions(role)) > 1 and role.name not in self.chosen)
 
     def has_container(self, role: Role, version: str) -> bool:
         """Whether a container of that name exists, in whatever state and with whatever labels."""
-        name = role.container_name(version)
-        return any(container.name == name for container in self.containers)
+        return any(container.name == role.container_name(version) for container in self.containers)
+
+    @property
+    def proxy(self) -> Container | None:
+        return next((container for container in self.containers if container.name == PROXY), None)
 
     @property
     def proxy_running(self) -> bool:
@@ -74,58 +76,27 @@ class HostFacts:
     @property
     def proxy_version(self) -> str | None:
         """The proxy image's tag, or None when there is no proxy container."""
-        if self.proxy is None:
-            return None
-        return self.proxy.image.rpartition(":")[2]
+        return None if self.proxy is None else self.proxy.image.rpartition(":")[2]
 
 
-def reading(config: Config) -> Script:
-    """The steps whose results `parse` understands."""
-    return script(
-        Step("read containers", commands.containers(config)),
-        Step("read latest image", commands.latest_image(config)),
-    )
+def reading() -> Script:
+    """The step whose result `parse` understands."""
+    return script(Step("read containers", commands.containers()))
 
 
 def parse(host: str, results: Sequence[StepResult]) -> HostFacts:
-    """Facts from the results of `reading`, which are the last ones of a longer script or all.
+    """Facts from the result of `reading`, which is the last one of a longer script or the only one.
 
-    Raises `CommandFailed` when Docker complains of anything but a container or image that is not there.
+    Raises `CommandFailed` when there was no engine to ask.
     """
-    containers, latest = results[-2:]
-    for result in (containers, latest):
-        if any("no such " not in line.lower() for line in result.stderr.splitlines() if line.strip()):
-            raise error_of(result, host)
-    found = list(_containers(containers.stdout.splitlines()))
+    failure = failed_step(results)
+    if failure is not None:
+        raise error_of(failure, host)
+    lines = (line.split("\t") for line in results[-1].stdout.splitlines())
     return HostFacts(
-        host=host,
-        containers=tuple(container for container in found if container.name != "kamal-proxy"),
-        proxy=next((container for container in found if container.name == "kamal-proxy"), None),
-        latest_image_id=latest.captured or None,
+        host, tuple(Container(*fields) for fields in lines if len(fields) == len(commands.CONTAINER_FIELDS))
     )
-
-
-def _containers(lines: Iterable[str]) -> Iterable[Container]:
-    for line in lines:
-        fields = line.split("\t")
-        if len(fields) != len(commands.CONTAINER_FIELDS):
-            continue
-        identifier, name, created, state, image_id, image, labels = fields
-        yield Container(
-            id=identifier,
-            name=name.removeprefix("/"),
-            created=created,
-            state=state,
-            image_id=image_id,
-            image=image,
-            labels=json.loads(labels) or {},
-        )
 
 
 def _version(role: Role, container: Container) -> str:
     return container.name.removeprefix(f"{role.container_prefix}-")
-
-
-def _age(container: Container) -> str:
-    # RFC 3339 with trailing zeros of the fraction cut: without the zone letter, text order is time order.
-    return container.created.rstrip("Z")

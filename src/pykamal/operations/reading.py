@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
+from pykamal.commands import app
 from pykamal.commands.command import Command
 from pykamal.commands.script import Script, Step, script
 from pykamal.events import HostResult
@@ -15,19 +17,25 @@ from pykamal.operations.facts import HostFacts
 from pykamal.operations.fanout import on_each
 from pykamal.transport.session import StepResult
 
-NOTHING_FOUND = "Nothing found"
-
 
 async def read_facts(
     context: Context, hosts: Iterable[str], known: dict[str, HostFacts] | None = None
 ) -> dict[str, HostFacts]:
-    """Facts of the hosts, in one exchange each; `known` ones are not read again."""
+    """Facts of the hosts, in one exchange each; `known` ones are not read again.
+
+    Where several versions of a role run, a second exchange tells which one is current.
+    """
     known = known or {}
 
     async def read(host: str) -> HostFacts:
-        if host in known:
-            return known[host]
-        return facts.parse(host, await run_on(context, host, facts.reading(context.config)))
+        found = known.get(host) or facts.parse(host, await run_on(context, host, facts.reading()))
+        undecided = found.undecided(context.targets.roles_on(host))
+        if not undecided:
+            return found
+        steps = (Step(f"current {role.name}", app.current_version(context.config, role)) for role in undecided)
+        results = await run_on(context, host, script(steps))
+        chosen = {role.name: result.captured for role, result in zip(undecided, results, strict=True)}
+        return replace(found, chosen=chosen)
 
     return await on_each(hosts, read)
 
@@ -40,7 +48,7 @@ async def under_lock(context: Context) -> AsyncIterator[dict[str, HostFacts]]:
     """
     host = context.targets.primary_host
     alone = len(context.targets.hosts) == 1
-    async with lock.held(context, facts.reading(context.config) if alone else None) as results:
+    async with lock.held(context, facts.reading() if alone else None) as results:
         yield {host: facts.parse(host, results)} if host is not None and results else {}
 
 
