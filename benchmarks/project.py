@@ -1,4 +1,4 @@
-"""The application that both tools deploy: many versions of the example, pushed before anything is measured."""
+"""The application that both tools deploy: many versions of a tiny one, pushed before anything is measured."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ RUBY_KAMAL = ROOT / ".cache" / "oracle" / "bin" / "kamal"
 
 
 def make_project(sandbox: Sandbox, folder: Path) -> dict[str, str]:
-    """A Git repository with the example and the sandbox's configuration; the environment to run the tools with."""
-    shutil.copytree(ROOT / "examples" / "hello", folder)
+    """A Git repository with the application and the sandbox's configuration; the environment to run the tools with."""
+    shutil.copytree(ROOT / "benchmarks" / "app", folder)
+    shutil.copy("/bin/busybox", folder)
     sandbox.copy_project(folder)
     for arguments in (
         ("init", "-q", "-b", "main"),
