@@ -62,14 +62,6 @@ NAMES = running("--format '\\''{{.Names}}'\\''")
         (app.remove_images(CONFIG), "docker image prune --all --force --filter label=service=app"),
         (app.tag_latest(CONFIG, "v1"), "docker tag ghcr.io/acme/app:v1 ghcr.io/acme/app:latest"),
         (app.tag_latest(STAGING, "v1"), "docker tag ghcr.io/acme/app:v1 ghcr.io/acme/app:latest-staging"),
-        (
-            app.health_status(WEB, "v1"),
-            (
-                f"{ID} | xargs docker inspect --format "
-                "'{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}'"
-            ),
-        ),
-        (app.health_log(WEB, "v1"), f"{ID} | xargs docker inspect --format '{{{{json .State.Health}}}}'"),
         (app.container_logs(WEB, "v1"), f"{ID} | xargs docker logs --timestamps 2>&1"),
         (
             app.container_state(WEB, "v1"),
@@ -265,7 +257,6 @@ def test_what_only_reads() -> None:
         app.running_versions(CONFIG, WEB),
         app.list_containers(CONFIG),
         app.list_images(CONFIG),
-        app.health_status(WEB, "v1"),
         app.container_state(WEB, "v1"),
     ]
     changes = [

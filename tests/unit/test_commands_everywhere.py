@@ -104,7 +104,6 @@ LINES = [
     app.logs(CONFIG, WEB, grep=ODD),
     app.logs(CONFIG, WEB, grep=ODD, follow=True),
     app.container_state(WEB, "v1"),
-    app.health_status(WEB, "v1"),
     assets.extract(CONFIG, WEB, "v1"),
     assets.synchronize(CONFIG, WEB, "v1", "v0"),
     assets.clean_up(CONFIG, WEB, "v1"),

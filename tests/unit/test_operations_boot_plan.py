@@ -131,6 +131,26 @@ def test_skip_hooks_skips_them(tmp_path: Path) -> None:
     assert all(LOCAL not in phase.hosts for phase in booted(shop, nothing_on("a"), skip_hooks=True))
 
 
+@pytest.mark.parametrize(
+    ("setting", "verbosity", "shown", "quiet"),
+    [
+        (None, "normal", False, False),
+        ("verbose", "normal", True, False),
+        ({"pre-app-boot": "quiet"}, "normal", False, True),
+        ({"pre-deploy": "verbose"}, "normal", False, False),
+        ("verbose", "quiet", False, False),
+    ],
+)
+def test_hooks_are_as_loud_as_they_are_told_to_be(
+    tmp_path: Path, setting: Any, verbosity: str, shown: bool, quiet: bool
+) -> None:
+    """9.4: `hooks_output`, for all hooks or one of them; `-v` and `-q` win."""
+    (tmp_path / "pre-app-boot").touch()
+    shop = config(role("web", "a"), hooks_path=str(tmp_path), hooks_output=setting)
+    (hook,) = [t for phase in booted(shop, nothing_on("a"), verbosity=verbosity) for t in phase.tasks if t.hook]
+    assert (hook.shown, hook.script.steps[0].command.quiet) == (shown, quiet)
+
+
 def test_stale_containers_are_all_running_ones_but_the_current() -> None:
     """14.2: renamed containers count."""
     known = running("h", "0", "1_replaced_ab", "1")

@@ -137,7 +137,6 @@ def settings_of(invocation: Invocation) -> Settings:
         lock_wait_interval=options["lock_wait_interval"],
         verbosity=invocation.verbosity,
         plan_only=options.get("plan", False),
-        assume_yes=options.get("confirmed", False),
         config_file=options["config_file"],
         destination=options["destination"],
     )

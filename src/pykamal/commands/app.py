@@ -102,17 +102,6 @@ def list_containers(config: Config) -> Command:
     return query("docker", "container", "ls", "--all", *label_filters(config))
 
 
-def health_status(role: Role, version: str) -> Command:
-    """One word: the health check's `starting`, `healthy`, `unhealthy`, or the container's `running`, `exited` ..."""
-    template = "{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}"
-    return container_id(role, version) | query("xargs", "docker", "inspect", "--format", template)
-
-
-def health_log(role: Role, version: str) -> Command:
-    """The last health checks as JSON; `null` for an image without one."""
-    return container_id(role, version) | query("xargs", "docker", "inspect", "--format", "{{json .State.Health}}")
-
-
 def container_logs(role: Role, version: str) -> Command:
     return container_id(role, version) | query("xargs", "docker", "logs", "--timestamps").redirected("2>&1")
 

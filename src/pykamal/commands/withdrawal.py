@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pykamal.commands import app
+from pykamal.commands import app, proxy
 from pykamal.commands.command import Command, query
 from pykamal.commands.words import Output, joined
 from pykamal.config.models.role import Role
@@ -18,6 +18,5 @@ def stop_unless_serving(role: Role, version: str) -> Command:
     if role.proxy is None:
         return stop
     target = joined(Output(app.container_id(role, version)), f":{role.proxy.app_port}")
-    services = query("docker", "exec", "kamal-proxy", "kamal-proxy", "list")
-    serving = services | query("grep", "-qF", target)
+    serving = proxy.list_services() | query("grep", "-qF", target)
     return serving.or_(stop).failing_allowed()

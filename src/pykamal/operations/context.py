@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Settings:
     """The global options (spec/cli.md 1.4); times in seconds.
 
-    `plan_only` prints what would be done; `assume_yes` answers every question with yes.
+    `plan_only` prints what would be done.
     """
 
     version: str | None = None
@@ -34,7 +34,6 @@ class Settings:
     lock_wait_interval: int = 15
     verbosity: str = "normal"
     plan_only: bool = False
-    assume_yes: bool = False
     config_file: str = "config/deploy.yml"
     destination: str | None = None
 
@@ -57,7 +56,6 @@ class Context:
     operation: str
     lock_held: bool = False
     version_override: str | None = None
-    logged_in: set[tuple[str, str | None]] = field(default_factory=set)
 
     @cached_property
     def targets(self) -> Targets:

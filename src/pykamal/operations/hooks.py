@@ -28,14 +28,25 @@ def phase(
     path = Path(context.config.hooks_path) / name
     if context.settings.skip_hooks or not path.is_file():
         return None
+    output = _output(context, name)
+    command = commands.run(str(path))
     task = Task(
         host=LOCAL,
         title=f"hook {name}",
-        script=script(Step(f"hook {name}", commands.run(str(path)))),
+        script=script(Step(f"hook {name}", command.quietly() if output == "quiet" else command)),
         hook=name,
         environment=environment(context, name, hosts=hosts, extra=extra),
+        shown=output == "verbose",
     )
     return Phase(name=f"{name} hook", tasks=(task,))
+
+
+def _output(context: Context, name: str) -> str | None:
+    """`verbose` or `quiet` as `hooks_output` says for this hook; `-v` and `-q` decide where they are given (9.4)."""
+    if context.settings.verbosity != "normal":
+        return None
+    configured = context.config.hooks_output
+    return configured.get(name) if isinstance(configured, Mapping) else configured
 
 
 async def fire(context: Context, name: str, *, extra: Mapping[str, str] | None = None) -> bool:

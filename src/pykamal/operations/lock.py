@@ -17,7 +17,6 @@ from pykamal.operations.diagnosis import error_of
 from pykamal.operations.workplace import now
 from pykamal.transport.session import Session, StepResult
 
-AUTOMATIC_MESSAGE = "Automatic deploy lock"
 RELEASE_SECONDS = 15.0
 LEFT = "when its host answers again, see kamal lock status, then run kamal lock release"
 ADVICE = "Run 'kamal lock help' for more information"
@@ -54,20 +53,20 @@ async def _acquire_waiting(context: Context, host: str, reading: Script | None) 
     settings = context.settings
     if not settings.lock_wait:
         context.bus.say("Acquiring the deploy lock...")
-        return await _acquire(context, host, AUTOMATIC_MESSAGE, reading)
+        return await _acquire(context, host, commands.AUTOMATIC_MESSAGE, reading)
 
     context.bus.say(f"Acquiring the deploy lock (waiting up to {settings.lock_wait_timeout}s)...")
     deadline = time.monotonic() + settings.lock_wait_timeout
     told = False
     while True:
         try:
-            return await _acquire(context, host, AUTOMATIC_MESSAGE, reading, announce=False)
+            return await _acquire(context, host, commands.AUTOMATIC_MESSAGE, reading, announce=False)
         except LockError as error:
             if not told:
                 context.bus.say("Deploy lock is held by:")
                 context.bus.say("\n".join(error.details))
                 told = True
-            if AUTOMATIC_MESSAGE not in "\n".join(error.details):
+            if not commands.parse_details("\n".join(error.details)).automatic:
                 raise LockError(
                     f"Deploy lock held manually, not waiting. {ADVICE}", host=host, details=error.details
                 ) from error

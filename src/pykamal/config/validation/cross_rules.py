@@ -22,8 +22,6 @@ from pykamal.config.servers import (
 from pykamal.config.validation.finding import Finding, described
 from pykamal.config.validation.order import CROSS_STAGE
 from pykamal.config.validation.section_rules import is_local_registry, is_uri
-from pykamal.config.validation.structure import node_at
-from pykamal.core.source import Position
 
 HOOK_LEVELS: Final = ("quiet", "verbose")
 _RENAMED_HOOKS: Final = ("pre-traefik-reboot", "post-traefik-reboot")
@@ -68,9 +66,6 @@ class _Checks:
         position = node.position if node is not None else self.root.position
         found = described(node) if isinstance(node, ScalarNode) and expected is not None else None
         return Finding((), message, position, stage=CROSS_STAGE + number, label=label, expected=expected, found=found)
-
-    def _key_position(self, *path: str) -> Position:
-        return node_at(self.root, path)[1]
 
     def _destination(self) -> Iterator[Finding]:
         required = self.root.get("require_destination")
