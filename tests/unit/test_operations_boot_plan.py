@@ -78,6 +78,16 @@ def test_roles_without_proxy_wait_for_the_first_healthy_primary() -> None:
     assert [step.name for step in jobs.script][-1] == "wait for jobs"
 
 
+def test_roles_in_parallel_still_stop_their_old_container_last() -> None:
+    """13.5.1: `boot.parallel_roles` sets roles beside each other, not the steps of one role."""
+    shop = config(role("web", "h"), role("jobs", "h"), boot=Boot(parallel_roles=True))
+    (boot,) = [phase for phase in booted(shop, running("h", "1")) if phase.name == "boot"]
+    assert [[task.title for task in lane] for lane in boot.lanes()] == [
+        ["boot web", "stop old web"],
+        ["boot jobs"],
+    ]
+
+
 def test_a_filtered_role_leads_itself() -> None:
     """13.5.1: `-r jobs` boots without waiting."""
     shop = config(role("web", "h"), role("jobs", "i"))

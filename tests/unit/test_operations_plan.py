@@ -60,7 +60,16 @@ def test_a_task_that_waits_begins_an_exchange() -> None:
     assert [len(batch) for batch in batches(lane, frozenset({gate}))] == [1, 1]
 
 
+def test_branches_keep_the_barrier_of_their_phase() -> None:
+    """spec/cli.md 13.5: in one exchange a branch would start before what its phase waits for."""
+    plan = Plan(
+        "deploy",
+        (Phase("prepare", (task("h"),)), Phase("boot", (task("h", branch="web"),)), Phase("tag", (task("h"),))),
+    )
+    assert [len(phase.tasks) for phase in plan.coalesced()] == [1, 1, 1]
+
+
 def test_roles_in_parallel_have_lanes_of_their_own() -> None:
     """spec/cli.md 6.4: `boot.parallel_roles`."""
-    tasks = (task("h", "web", role="web", own_lane=True), task("h", "jobs", role="jobs", own_lane=True))
+    tasks = (task("h", "web", role="web", branch="web"), task("h", "jobs", role="jobs", branch="jobs"))
     assert len(Phase("boot", tasks).lanes()) == 2

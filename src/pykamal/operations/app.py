@@ -146,7 +146,7 @@ async def _change(context: Context, name: str, steps_of: Callable[[Role, HostFac
     async with lock.held(context):
         known = await read_facts(context, context.targets.app_hosts)
         tasks = tuple(
-            Task(host, name, script(steps), own_lane=context.config.boot.parallel_roles)
+            Task(host, name, script(steps), branch=role.name if context.config.boot.parallel_roles else None)
             for host in context.targets.app_hosts
             for role in context.targets.roles_on(host)
             for steps in [tuple(steps_of(role, known[host]))]

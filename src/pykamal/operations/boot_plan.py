@@ -99,7 +99,7 @@ def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *,
     current = facts.current_version(role)
     old = replaced if current == version else current
     leads = role is context.targets.primary_role
-    parallel = config.boot.parallel_roles
+    branch = role.name if config.boot.parallel_roles else None
     withdraw = script(Step("stop new container", withdrawal.stop_unless_serving(role, version)))
     evidence = script(Step("container state", app.container_state(role, version, lines=diagnosis.LOG_LINES)))
     starting = script(
@@ -118,14 +118,14 @@ def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *,
         evidence=evidence,
         opens=gate if leads else None,
         waits_for=None if leads else gate,
-        own_lane=parallel,
+        branch=branch,
     )
     if old is not None:
         ending = script(
             Step(f"stop old {role.name}", app.stop_known(role, old)),
             _clean_up_steps(context, role, version),
         )
-        yield Task(host, f"stop old {role.name}", ending, own_lane=parallel)
+        yield Task(host, f"stop old {role.name}", ending, branch=branch)
 
 
 def _renaming(context: Context, role: Role, version: str, replaced: str) -> Sequence[Step]:

@@ -26,7 +26,7 @@ class Task:
 
     `undo` takes back what the task did when it fails or is interrupted; `evidence` reads what explains a failure.
     `opens` is opened when the task is done and closed when it fails; `waits_for` holds the task until then. Tasks of
-    one lane run one after another.
+    one lane run one after another; a `branch` is a lane of its own on the host, beside the others.
 
     On this machine, `environment` is added to the operator's, `hook` names the hook that the task runs, and `shown`
     passes output on to people as it comes.
@@ -40,7 +40,7 @@ class Task:
     evidence: Script | None = None
     opens: Gate | None = None
     waits_for: Gate | None = None
-    own_lane: bool = False
+    branch: str | None = None
     hook: str | None = None
     environment: Mapping[str, str | Sensitive] = field(default_factory=dict)
     directory: str | None = None
@@ -48,7 +48,7 @@ class Task:
 
     @property
     def lane(self) -> tuple[str, str | None]:
-        return (self.host, self.role if self.own_lane else None)
+        return (self.host, self.branch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,8 @@ def _one_exchange(before: Phase, after: Phase) -> bool:
     if before.pause or not before.tasks or not after.tasks:
         return False
     hosts = {*before.hosts, *after.hosts}
-    return len(hosts) == 1 and LOCAL not in hosts
+    branched = any(task.branch is not None for task in (*before.tasks, *after.tasks))
+    return len(hosts) == 1 and LOCAL not in hosts and not branched
 
 
 def batches(lane: Sequence[Task], awaited: frozenset[Gate]) -> list[list[Task]]:
