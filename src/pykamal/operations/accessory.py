@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pykamal.commands import accessory as commands
-from pykamal.commands import docker, env_file, files, proxy
+from pykamal.commands import docker, files, proxy
 from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Accessory
 from pykamal.core.errors import KamalError, UsageError
-from pykamal.core.sensitive import Sensitive
 from pykamal.events import Tone
 from pykamal.operations import audit, lock, registry
 from pykamal.operations.accessory_files import content
@@ -18,10 +17,9 @@ from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
 from pykamal.operations.local_outside import LocalOutside
 from pykamal.operations.plan import Phase, Plan, Task
-from pykamal.operations.reading import capture, show_on_hosts
+from pykamal.operations.reading import capture, log_lines, show_on_hosts
+from pykamal.operations.secret_env import secret_env
 from pykamal.operations.terminal import interactive_flags
-
-DEFAULT_LOG_LINES = 100
 
 
 def named(context: Context, name: str) -> tuple[Accessory, ...]:
@@ -117,7 +115,8 @@ def _start_steps(context: Context, accessory: Accessory, host: str) -> Iterator[
     yield audit.step(context, f"Booted {accessory.name} accessory")
     yield Step("make environment directory", commands.make_env_directory(config))
     yield Step(
-        "write environment", files.write(config.accessory_env_file(accessory), _secret_env(context, accessory), "0600")
+        "write environment",
+        files.write(config.accessory_env_file(accessory), secret_env(context, accessory.env), "0600"),
     )
     yield Step(f"run {accessory.name}", commands.run(config, accessory, host))
     yield from _switch_steps(context, accessory)
@@ -127,11 +126,6 @@ def _switch_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
     if accessory.running_proxy:
         command = proxy.deploy_accessory(context.config, accessory, context.version)
         yield Step(f"switch traffic to {accessory.name}", command)
-
-
-def _secret_env(context: Context, accessory: Accessory) -> Sensitive:
-    references = accessory.env.secret_references
-    return env_file.encode((reference.name, context.secrets[reference.secret]) for reference in references)
 
 
 async def reboot(context: Context, *, name: str) -> None:
@@ -232,7 +226,7 @@ async def logs(
     timestamps: bool = True,
 ) -> None:
     (accessory,) = named(context, name)
-    shown = lines if lines is not None else None if since or grep else DEFAULT_LOG_LINES
+    shown = log_lines(lines, since=since, grep=grep)
     command = commands.logs(
         accessory, since=since, lines=shown, grep=grep, grep_options=grep_options, timestamps=timestamps
     )

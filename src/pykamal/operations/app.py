@@ -17,10 +17,8 @@ from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
 from pykamal.operations.facts import HostFacts
 from pykamal.operations.plan import Phase, Plan, Task
-from pykamal.operations.reading import read_facts, run_on, show_on_hosts, under_lock
+from pykamal.operations.reading import log_lines, read_facts, run_on, show_on_hosts, under_lock
 from pykamal.operations.terminal import interactive_flags
-
-DEFAULT_LOG_LINES = 100
 
 
 async def boot(context: Context) -> None:
@@ -194,7 +192,7 @@ async def logs(
     container_id: str | None = None,
 ) -> None:
     """Log lines of every role and host; `Nothing found` where there are none."""
-    shown = lines if lines is not None else None if since or grep else DEFAULT_LOG_LINES
+    shown = log_lines(lines, since=since, grep=grep)
 
     def commands_for(host: str) -> Sequence[Command]:
         return [
@@ -229,7 +227,7 @@ def following(
     role = context.targets.primary_role
     if host is None or role is None:
         raise KamalError("No host to follow logs on", hint="check --hosts and --roles")
-    shown = lines if lines is not None else None if since or grep else 10
+    shown = log_lines(lines, since=since, grep=grep, default=10)
     command = commands.logs(
         context.config,
         role,

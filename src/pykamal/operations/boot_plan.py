@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 
-from pykamal.commands import app, assets, env_file, files, health, proxy, withdrawal
+from pykamal.commands import app, assets, files, health, proxy, withdrawal
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Role
-from pykamal.core.sensitive import Sensitive
 from pykamal.operations import audit, diagnosis, hooks, site_files
 from pykamal.operations.context import Context
 from pykamal.operations.facts import HostFacts
 from pykamal.operations.plan import Gate, Phase, Task
+from pykamal.operations.secret_env import secret_env
 
 
 def boot_phases(context: Context, facts: Mapping[str, HostFacts], version: str) -> list[Phase]:
@@ -139,13 +139,8 @@ def _environment_steps(context: Context, role: Role, host: str) -> Sequence[Step
     path = context.config.role_env_file(role)
     return (
         Step("make environment directory", files.make_directory(path.rpartition("/")[0])),
-        Step("write environment", files.write(path, secret_env(context, role, host), "0600")),
+        Step("write environment", files.write(path, secret_env(context, role.env_on(host)), "0600")),
     )
-
-
-def secret_env(context: Context, role: Role, host: str) -> Sensitive:
-    references = role.env_on(host).secret_references
-    return env_file.encode((reference.name, context.secrets[reference.secret]) for reference in references)
 
 
 def _ready_steps(context: Context, role: Role, version: str) -> Sequence[Step]:

@@ -13,9 +13,7 @@ from pykamal.operations import audit, hooks, lock, planning, proxy_plan, registr
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
 from pykamal.operations.plan import Phase, Plan, Task
-from pykamal.operations.reading import capture, read_facts, show_on_hosts
-
-DEFAULT_LOG_LINES = 100
+from pykamal.operations.reading import capture, log_lines, read_facts, show_on_hosts
 
 
 async def boot(context: Context) -> None:
@@ -128,7 +126,7 @@ async def logs(
     grep: str | None = None,
     timestamps: bool = True,
 ) -> None:
-    shown = lines if lines is not None else None if since or grep else DEFAULT_LOG_LINES
+    shown = log_lines(lines, since=since, grep=grep)
     command = commands.logs(since=since, lines=shown, grep=grep, timestamps=timestamps)
     await show_on_hosts(context, context.targets.proxy_hosts, lambda _: command, kind="Proxy")
 
