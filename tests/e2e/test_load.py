@@ -40,3 +40,24 @@ def test_a_failing_deploy_under_load_drops_nothing(deployed: Application) -> Non
     summary = load.summary
     assert summary.failed == 0, summary.failures[:10]
     assert {each.version for url in urls for each in summary.versions[url]} == {good}
+
+
+def test_roles_in_parallel_drop_nothing(application: Application) -> None:
+    """spec/config.md 12: with `boot.parallel_roles` a role's old container still serves until its new one does."""
+    host = application.hosts[0]
+    web = {"hosts": [host.address]}
+    application.configure(
+        servers={"web": web, "worker": {**web, "cmd": "python3 worker.py"}},
+        boot={"parallel_roles": True},
+        readiness_delay=0,
+    )
+    application.commit("with parallel roles")
+    application.kamal("setup")
+    version = application.commit("the next one")
+    with Load([f"http://{host.address}/"], rate=100) as load:
+        application.kamal("deploy")
+    assert load.summary.failed == 0, load.summary.failures[:10]
+    assert sorted(application.containers(host, "--filter", "label=service=hello")) == [
+        f"hello-web-{version}",
+        f"hello-worker-{version}",
+    ]
