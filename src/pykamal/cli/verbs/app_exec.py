@@ -5,7 +5,7 @@ from __future__ import annotations
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import in_terminal, operate
 from pykamal.cli.words import command_line, refuse_together
-from pykamal.operations import app
+from pykamal.operations import app_exec
 
 
 def run(invocation: Invocation) -> int:
@@ -15,7 +15,9 @@ def run(invocation: Invocation) -> int:
     if invocation.options["interactive"]:
         options = invocation.own("reuse", "env")
         return in_terminal(
-            invocation, lambda context: app.interactive(context, command=command, **options), connects=options["reuse"]
+            invocation,
+            lambda context: app_exec.interactive(context, command=command, **options),
+            connects=options["reuse"],
         )
     options = invocation.own("reuse", "env", "detach", "raw")
-    return operate(invocation, lambda context: app.exec_(context, command=command, **options))
+    return operate(invocation, lambda context: app_exec.exec_(context, command=command, **options))
