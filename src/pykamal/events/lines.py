@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Final, TextIO
 
+from pykamal.events.log_lines import LogLine, log_lines
 from pykamal.events.types import (
     CommandFinished,
     CommandOutput,
@@ -18,14 +18,12 @@ from pykamal.events.types import (
     Result,
     RunFailed,
     RunFinished,
-    Stream,
     Tone,
 )
 
 _THRESHOLDS: Final[Mapping[str, Level]] = {"verbose": Level.DEBUG, "normal": Level.INFO, "quiet": Level.ERROR}
 _LEVEL_COLOURS: Final = {Level.DEBUG: 30, Level.INFO: 34, Level.WARN: 33, Level.ERROR: 31}
 _TONE_COLOURS: Final = {Tone.PROGRESS: 35, Tone.WARNING: 33, Tone.PROBLEM: 31}
-_STREAM_COLOURS: Final = {Stream.STDOUT: 32, Stream.STDERR: 31}
 
 
 class Lines:
@@ -43,19 +41,12 @@ class Lines:
 
     def __call__(self, event: Event) -> None:
         match event:
-            case CommandStarted():
-                self._started(event)
-            case CommandOutput():
-                for line in event.text.removesuffix("\n").split("\n"):
-                    data = self._paint(line, f"0;{_STREAM_COLOURS[event.stream]};49")
-                    self._log(Level.DEBUG, f"\t{data}", event.id, shown=event.shown)
-            case CommandFinished():
-                self._finished(event)
+            case CommandStarted() | CommandOutput() | CommandFinished() | Log():
+                for line in log_lines(event, self._paint):
+                    self._log(line)
             case Message(text=text, tone=tone):
                 if not self.quiet:
                     self._write(self._paint(text, str(_TONE_COLOURS[tone])))
-            case Log(level=level, text=text):
-                self._log(level, text)
             case HostResult():
                 self._result(event)
             case Result(text=text):
@@ -65,33 +56,9 @@ class Lines:
             case RunFailed():
                 self._failed(event)
 
-    # -- the lines
-
-    def _started(self, event: CommandStarted) -> None:
-        command = self._paint(event.command, "1;33;49")
-        running = f"Running {command} {self._place(event)}"
-        self._log(_level(event.quiet), running, event.id, shown=event.shown)
-        label = self._paint("Command:", "0;34;49")
-        self._log(Level.DEBUG, f"{label} {self._paint(event.command, '0;34;49')}", event.id, shown=event.shown)
-
-    def _place(self, event: CommandStarted) -> str:
-        # A user is shown where the host as written names one, not where it comes from `ssh.user` (spec/cli.md 4.3).
-        user, at, host = event.host.rpartition("@") if event.host is not None else _this_machine()
-        if not at:
-            return f"on {self._paint(host, '0;34;49')}"
-        return f"as {self._paint(user, '0;34;49')}@{self._paint(host, '0;34;49')}"
-
-    def _finished(self, event: CommandFinished) -> None:
-        if event.failed:
-            return  # the final error tells
-        word = self._paint("successful", "1;32;49") if event.exit_status == 0 else self._paint("failed", "1;31;49")
-        text = f"Finished in {event.seconds:5.3f} seconds with exit status {event.exit_status} ({word})."
-        self._log(_level(event.quiet), text, event.id)
-
     def _result(self, event: HostResult) -> None:
         if event.raw:
-            self.stream.write(event.text)
-            self.stream.flush()
+            self._write_raw(event.text)
             return
         if event.kind is not None and not self.quiet:
             self._write(f"{event.kind} Host: {event.host}")
@@ -104,17 +71,26 @@ class Lines:
         if event.hint is not None:
             self._write(f"  Next: {event.hint}")
 
-    # -- writing
-
-    def _log(self, level: Level, text: str, identifier: str | None = None, *, shown: bool = False) -> None:
-        if level < self.threshold and (self.quiet or not shown):
+    def _log(self, line: LogLine) -> None:
+        if line.level < self.threshold and not line.shown:
             return
-        name = self._paint(f"{level.name:>6}", f"0;{_LEVEL_COLOURS[level]};49")
-        mark = f"[{self._paint(identifier, '0;32;49')}] " if identifier else ""
-        self._write(f"{name} {mark}{text}")
+        name = self._paint(f"{line.level.name:>6}", f"0;{_LEVEL_COLOURS[line.level]};49")
+        mark = f"[{self._paint(line.id, '0;32;49')}] " if line.id else ""
+        tab = "" if line.stream is None else "\t"
+        self._write(f"{name} {mark}{tab}{line.text}")
 
     def _paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.coloured else text
+
+    def _write_raw(self, text: str) -> None:
+        """Byte for byte, whatever the encoding of the stream: a database dump, say (spec/cli.md 4.4)."""
+        self.stream.flush()
+        binary = getattr(self.stream, "buffer", None)
+        if binary is None:
+            self.stream.write(text)
+        else:
+            binary.write(text.encode("utf-8", "surrogateescape"))
+        self.stream.flush()
 
     def _write(self, line: str) -> None:
         self.stream.write(line + "\n")
@@ -128,12 +104,3 @@ def wants_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
     if environment.get("SSHKIT_COLOR"):
         return True
     return stream.isatty() and environment.get("TERM") != "dumb"
-
-
-def _level(quiet: bool) -> Level:
-    return Level.DEBUG if quiet else Level.INFO
-
-
-def _this_machine() -> tuple[str, str, str]:
-    user = next((user for name in ("USER", "LOGNAME", "USERNAME") if (user := os.environ.get(name))), "")
-    return user, "@" if user else "", "localhost"

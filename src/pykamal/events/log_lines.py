@@ -1,0 +1,68 @@
+"""What events say as log lines, whoever writes them down (spec/cli.md 4.3)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from pykamal.events.types import CommandFinished, CommandOutput, CommandStarted, Event, Level, Log, Stream
+
+Paint = Callable[[str, str], str]
+"""A text and the code of its colour, as text for the place it goes to."""
+
+_STREAM_COLOURS: Final = {Stream.STDOUT: 32, Stream.STDERR: 31}
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line. `id` is the command's that it belongs to, `stream` where that printed it, `shown` as in the events."""
+
+    level: Level
+    text: str
+    host: str | None = None
+    id: str | None = None
+    stream: Stream | None = None
+    shown: bool = False
+
+
+def plain(text: str, _code: str) -> str:
+    return text
+
+
+def log_lines(event: Event, paint: Paint = plain) -> Iterator[LogLine]:
+    """The lines of an event; none for those that are told in other ways."""
+    match event:
+        case CommandStarted():
+            running = f"Running {paint(event.command, '1;33;49')} {_place(event, paint)}"
+            yield LogLine(_level(event.quiet), running, event.host, event.id, shown=event.shown)
+            command = f"{paint('Command:', '0;34;49')} {paint(event.command, '0;34;49')}"
+            yield LogLine(Level.DEBUG, command, event.host, event.id, shown=event.shown)
+        case CommandOutput(stream=stream):
+            for line in event.text.removesuffix("\n").split("\n"):
+                data = paint(line, f"0;{_STREAM_COLOURS[stream]};49")
+                yield LogLine(Level.DEBUG, data, event.host, event.id, stream, event.shown)
+        case CommandFinished(failed=False):  # the final error tells of a failure
+            word = paint("successful", "1;32;49") if event.exit_status == 0 else paint("failed", "1;31;49")
+            text = f"Finished in {event.seconds:5.3f} seconds with exit status {event.exit_status} ({word})."
+            yield LogLine(_level(event.quiet), text, event.host, event.id)
+        case Log(level=level, text=text, host=host):
+            yield LogLine(level, text, host)
+
+
+def _level(quiet: bool) -> Level:
+    return Level.DEBUG if quiet else Level.INFO
+
+
+def _place(event: CommandStarted, paint: Paint) -> str:
+    # A user is shown where the host as written names one, not where it comes from `ssh.user`.
+    user, at, host = event.host.rpartition("@") if event.host is not None else _this_machine()
+    if not at:
+        return f"on {paint(host, '0;34;49')}"
+    return f"as {paint(user, '0;34;49')}@{paint(host, '0;34;49')}"
+
+
+def _this_machine() -> tuple[str, str, str]:
+    user = next((user for name in ("USER", "LOGNAME", "USERNAME") if (user := os.environ.get(name))), "")
+    return user, "@" if user else "", "localhost"
