@@ -29,6 +29,22 @@ def changed(change: str) -> str:
     return "\n".join(lines.values()) + "\n"
 
 
+OWN_KEYS: Final = """x-pykamal:
+  ssh: {host_key_policy: pinned, known_hosts: .kamal/known_hosts}
+  proxy:
+    engine: pykamal
+    run: {client_header_timeout: 10, client_body_timeout: 20, proxy_protocol_from: [10.0.0.1, "2001:db8::/32"]}
+    trusted_proxies: [10.0.0.0/8]
+    allow: [192.0.2.0/24]
+    deny: [192.0.2.7]
+    rate_limit: {requests_per_second: 0.5, burst: 3}
+    max_requests_at_once: 4
+    max_request_body: 1000
+    basic_auth: {users: {alice: ALICE_PASSWORD}, realm: Staging, except: [/up]}
+    security_headers: {x-frame-options: DENY, Referrer-Policy: false, Permissions-Policy: "camera=(), geolocation=()"}
+"""
+"""Everything that only this tool knows; Ruby Kamal ignores it."""
+
 # ruff: noqa: E501 - a table reads best with one row a line
 # fmt: off
 REFUSED: Final = [

@@ -17,7 +17,7 @@ from pykamal.config import load
 from pykamal.config.show import config_document
 from pykamal.core.errors import ConfigurationError
 from pykamal.operations.local_outside import LocalOutside
-from tests.config_catalogue import ACCEPTED, REFUSED, changed
+from tests.config_catalogue import ACCEPTED, OWN_KEYS, REFUSED, changed
 from tests.config_template_table import ENVIRONMENT, EXPRESSIONS, FILES, TRIMMED
 from tests.parity.oracle import ruby_output
 
@@ -129,7 +129,6 @@ def test_trimming(source: str, tmp_path: Path) -> None:
 
 def test_own_keys_do_not_disturb_ruby(tmp_path: Path) -> None:
     """A file that uses all of `x-pykamal` is loaded by Ruby Kamal, with the same result."""
-    change = "x-pykamal: {ssh: {host_key_policy: pinned, known_hosts: .kamal/known_hosts}}"
-    ours, rubys = _both(tmp_path, {"config/deploy.yml": changed(change)})
+    ours, rubys = _both(tmp_path, {"config/deploy.yml": changed("service: app") + OWN_KEYS})
     assert not rubys.startswith("ERROR")
     assert ours == rubys

@@ -70,7 +70,7 @@ def test_examples_are_valid(key: str) -> None:
 def test_only_known_annotations() -> None:
     """Our own keywords are those that the package names."""
     names = {name for node in _dictionaries(bundle()) for name in node if name.startswith("x-")}
-    assert names - {"x-pykamal"} == _ANNOTATIONS
+    assert names - {"x-pykamal", "x-pykamal-proxy"} == _ANNOTATIONS
 
 
 def _dictionaries(node: Any) -> Iterator[dict[str, Any]]:

@@ -30,6 +30,7 @@ _SECTIONS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "ssh": ("ssh", ("ssh",)),
     "sshkit": ("sshkit", ("sshkit",)),
     "x-pykamal": ("x-pykamal", ("x-pykamal",)),
+    "x-pykamal-proxy": ("x-pykamal-proxy", ("x-pykamal", "proxy")),
 }
 """For each section the place of its schema and the keys under which it stands in deploy.yml."""
 

@@ -31,6 +31,7 @@ _SECTIONS: Final = (
     ("logging", "`logging`"),
     ("output", "`output`"),
     ("x-pykamal", "`x-pykamal`"),
+    ("x-pykamal-proxy", "`x-pykamal/proxy`"),
 )
 _ANY_TEXT: Final = {"string", "number", "boolean"}
 _TYPE_WORDS: Final = {
@@ -38,6 +39,7 @@ _TYPE_WORDS: Final = {
     "object": "map",
     "string": "text",
     "integer": "integer",
+    "number": "number",
     "boolean": "true or false",
 }
 

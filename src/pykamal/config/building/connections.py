@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from pykamal.config.building.proxy_extension import proxy_extension
 from pykamal.config.building.values import number
-from pykamal.config.document import MapNode, Node
+from pykamal.config.document import Node
 from pykamal.config.models.boot import Boot, Sshkit
 from pykamal.config.models.extension import Extension, HostKeyPolicy
 from pykamal.config.models.ssh import Ssh
@@ -66,9 +67,8 @@ def boot_limit_is_usable(limit: int | str | None) -> bool:
 def extension(node: Node | None) -> Extension:
     settings = child(node, "ssh")
     policy = text(child(settings, "host_key_policy"))
-    if not isinstance(settings, MapNode):
-        return Extension()
     return Extension(
         host_key_policy=HostKeyPolicy(policy) if policy else HostKeyPolicy.ACCEPT_NEW,
-        known_hosts=text(settings.get("known_hosts")),
+        known_hosts=text(child(settings, "known_hosts")),
+        proxy=proxy_extension(child(node, "proxy")),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from pykamal.config.models.proxy_extension import ProxyExtension
+
 
 class HostKeyPolicy(Enum):
     """What to do with a host key that known_hosts does not hold. A changed key is refused under each of them."""
@@ -23,3 +25,4 @@ class Extension:
 
     host_key_policy: HostKeyPolicy = HostKeyPolicy.ACCEPT_NEW
     known_hosts: str | None = None
+    proxy: ProxyExtension = ProxyExtension()

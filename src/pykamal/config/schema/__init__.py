@@ -31,6 +31,7 @@ SECTION_FILES: Final = (
     "aliases",
     "hooks",
     "x-pykamal",
+    "x-pykamal-proxy",
 )
 
 

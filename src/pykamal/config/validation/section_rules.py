@@ -11,6 +11,7 @@ from pykamal.config.reading import blank, child, entries, string, text, texts, t
 from pykamal.config.servers import by_name, primary_role_name, role_nodes, role_proxy
 from pykamal.config.validation.finding import Finding, KeyPath, Phase
 from pykamal.config.validation.order import RUNTIME_STAGE
+from pykamal.config.validation.proxy_extension import proxy_extension_findings
 from pykamal.config.validation.structure import node_at
 from pykamal.core.source import Position
 
@@ -40,6 +41,7 @@ def section_findings(root: MapNode, so_far: list[Finding]) -> list[Finding]:
         *_output(root),
         *_endpoint(root),
         *_ssh(root),
+        *proxy_extension_findings(root),
     ]
     return [finding for finding in found if not _inside(finding.path, broken)]
 

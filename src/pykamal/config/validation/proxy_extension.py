@@ -1,0 +1,106 @@
+"""Rules for `x-pykamal/proxy` that its schema does not say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_network
+from typing import Final
+
+from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
+from pykamal.config.models.proxy_extension import DEFAULT_SECURITY_HEADERS, ProxyEngine
+from pykamal.config.reading import blank, boolean, child, entries, integer, text
+from pykamal.config.validation.finding import Finding, KeyPath, described
+
+_PATH: Final[KeyPath] = ("x-pykamal", "proxy")
+_NETWORKS: Final = (("trusted_proxies",), ("allow",), ("deny",), ("run", "proxy_protocol_from"))
+_POSITIVE: Final = (
+    ("max_requests_at_once",),
+    ("max_request_body",),
+    ("run", "client_header_timeout"),
+    ("run", "client_body_timeout"),
+)
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")
+
+
+def proxy_extension_findings(root: MapNode) -> Iterator[Finding]:
+    node = child(root, *map(str, _PATH))
+    if not isinstance(node, MapNode):
+        return
+    yield from _engine(node)
+    for keys in _NETWORKS:
+        yield from _networks(keys, child(node, *keys))
+    for keys in _POSITIVE:
+        number = integer(child(node, *keys))
+        if number is not None and number < 1:
+            yield _finding(keys, "should be 1 or more", child(node, *keys))
+    yield from _rate_limit(child(node, "rate_limit"))
+    yield from _basic_auth(child(node, "basic_auth"))
+    yield from _security_headers(child(node, "security_headers"))
+
+
+def _finding(keys: KeyPath, message: str, node: Node | None, expected: str | None = None) -> Finding:
+    assert node is not None, "a finding is about something that is there"
+    found = described(node) if isinstance(node, ScalarNode) else None
+    return Finding((*_PATH, *keys), message, node.position, expected=expected, found=found)
+
+
+def _engine(node: MapNode) -> Iterator[Finding]:
+    if text(node.get("engine")) == ProxyEngine.PYKAMAL.value:
+        return
+    for key, setting in node.items():
+        if key != "engine" and not blank(setting):
+            message = "needs `engine: pykamal`; Ruby Kamal's proxy does not know it"
+            yield Finding((*_PATH, key), message, setting.position)
+
+
+def _networks(keys: KeyPath, node: Node | None) -> Iterator[Finding]:
+    for index, item in enumerate(node.items if isinstance(node, ListNode) else ()):
+        try:
+            ip_network(text(item) or "", strict=False)
+        except ValueError:
+            expected = "an address or a network such as 10.0.0.0/8"
+            yield _finding((*keys, index), f"should be {expected}", item, expected)
+
+
+def _rate_limit(node: Node | None) -> Iterator[Finding]:
+    if not isinstance(node, MapNode):
+        return
+    rate, burst = node.get("requests_per_second"), node.get("burst")
+    if rate is None:
+        yield _finding(("rate_limit",), "requests_per_second is required", node)
+    elif isinstance(rate, ScalarNode) and isinstance(rate.value, int | float) and not 0 < rate.value <= 1_000_000:
+        yield _finding(("rate_limit", "requests_per_second"), "should be more than 0, and at most a million", rate)
+    if (integer(burst) or 0) < 0:
+        yield _finding(("rate_limit", "burst"), "should be 0 or more", burst)
+
+
+def _basic_auth(node: Node | None) -> Iterator[Finding]:
+    if not isinstance(node, MapNode):
+        return
+    users, realm, exceptions = node.get("users"), node.get("realm"), node.get("except")
+    if blank(users):
+        yield _finding(("basic_auth",), "users are required", node)
+    for name, secret in entries(users):
+        if not name or ":" in name or not name.isprintable():
+            yield _finding(("basic_auth", "users"), f"{name!r} cannot be a user name", secret)
+        elif blank(secret):
+            yield _finding(("basic_auth", "users", name), "should be the name of a secret", secret)
+    if realm is not None and not _PRINTABLE.fullmatch(text(realm) or ""):
+        yield _finding(("basic_auth", "realm"), "should be printable ASCII", realm)
+    for index, item in enumerate(exceptions.items if isinstance(exceptions, ListNode) else ()):
+        if not (text(item) or "").startswith("/"):
+            yield _finding(("basic_auth", "except", index), "should be a path that starts with a slash", item)
+
+
+def _security_headers(node: Node | None) -> Iterator[Finding]:
+    defaults = {name.lower() for name in DEFAULT_SECURITY_HEADERS}
+    for name, value in entries(node):
+        path: KeyPath = ("security_headers", name)
+        if not _HEADER_NAME.fullmatch(name):
+            yield _finding(path, "is no header name", value)
+        elif boolean(value) and name.lower() not in defaults:
+            yield _finding(path, "should be the header's value: there is no default for it", value)
+        elif boolean(value) is None and not _PRINTABLE.fullmatch(text(value) or ""):
+            yield _finding(path, "should be printable ASCII", value)

@@ -1,0 +1,117 @@
+"""The settings below `x-pykamal/proxy`."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from pykamal.config.models import BasicAuth, ProxyEngine, ProxyExtension, ProxyLimits, RateLimit
+from pykamal.config.schema import section
+from tests.config_catalogue import OWN_KEYS, changed
+from tests.config_world import loaded, refused
+
+pytestmark = pytest.mark.unit
+
+
+def _proxy(text: str) -> ProxyExtension:
+    return loaded(changed("service: app") + f"x-pykamal: {{proxy: {text}}}\n").extension.proxy
+
+
+def test_everything_is_off_by_default() -> None:
+    """Without the key, the hosts run Ruby Kamal's proxy, and nothing is limited (issue 5)."""
+    assert loaded(changed("service: app")).extension.proxy == ProxyExtension()
+    assert ProxyExtension().engine is ProxyEngine.KAMAL_PROXY
+
+
+def test_all_keys() -> None:
+    """Each key of the schema reaches the model."""
+    proxy = loaded(changed("service: app") + OWN_KEYS).extension.proxy
+    protection = proxy.protection
+    assert proxy.engine is ProxyEngine.PYKAMAL
+    assert proxy.limits == ProxyLimits(10, 20, ("10.0.0.1", "2001:db8::/32"))
+    assert (protection.trusted_proxies, protection.allow, protection.deny) == (
+        ("10.0.0.0/8",),
+        ("192.0.2.0/24",),
+        ("192.0.2.7",),
+    )
+    assert protection.rate_limit == RateLimit(0.5, 3)
+    assert (protection.max_requests_at_once, protection.max_request_body) == (4, 1000)
+    assert protection.basic_auth == BasicAuth({"alice": "ALICE_PASSWORD"}, "Staging", ("/up",))
+    assert protection.security_headers == {
+        "Strict-Transport-Security": "max-age=31536000",
+        "X-Content-Type-Options": "nosniff",
+        "x-frame-options": "DENY",
+        "Permissions-Policy": "camera=(), geolocation=()",
+    }
+
+
+@pytest.mark.parametrize("name", ["x-pykamal", "x-pykamal-proxy"])
+def test_the_sample_has_all_keys(name: str) -> None:
+    """So that the comparison with Ruby Kamal (tests/parity) is made with each of them."""
+    written = yaml.safe_load(OWN_KEYS)["x-pykamal"]
+    if name == "x-pykamal-proxy":
+        written = written["proxy"]
+    for key, setting in section(name)["properties"].items():
+        assert key in written
+        assert all(inner in written[key] for inner in setting.get("properties", {})), key
+
+
+@pytest.mark.parametrize(("value", "count"), [("true", 4), ("false", 0), ("{}", 4)])
+def test_security_headers_by_a_word(value: str, count: int) -> None:
+    """`true` and an empty map are the defaults, `false` is none."""
+    assert len(_proxy(f"{{engine: pykamal, security_headers: {value}}}").protection.security_headers) == count
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("engine: nginx", "/engine: should be kamal-proxy or pykamal"),
+        ("rate: 5", ": unknown key: rate"),
+        ("allow: [10.0.0.0/33]", "/allow/0: should be an address or a network such as 10.0.0.0/8"),
+        ("deny: [example.com]", "/deny/0: should be an address or a network such as 10.0.0.0/8"),
+        ("trusted_proxies: 10.0.0.1", "/trusted_proxies: should be an array"),
+        ("run: {proxy_protocol_from: [x]}", "/run/proxy_protocol_from/0: should be an address or a network"),
+        ("run: {client_header_timeout: 0}", "/run/client_header_timeout: should be 1 or more"),
+        ("rate_limit: {burst: 5}", "/rate_limit: requests_per_second is required"),
+        ("rate_limit: {requests_per_second: many}", "/rate_limit/requests_per_second: should be a number"),
+        ("rate_limit: {requests_per_second: -0.5}", "/rate_limit/requests_per_second: should be more than 0"),
+        ("rate_limit: {requests_per_second: .nan}", "/rate_limit/requests_per_second: should be more than 0"),
+        ("rate_limit: {requests_per_second: 1, burst: -1}", "/rate_limit/burst: should be 0 or more"),
+        ("max_requests_at_once: 0", "/max_requests_at_once: should be 1 or more"),
+        ("max_request_body: 1.5", "/max_request_body: should be an integer"),
+        ("basic_auth: {realm: x}", "/basic_auth: users are required"),
+        ('basic_auth: {users: {"a:b": X}}', "/basic_auth/users: 'a:b' cannot be a user name"),
+        ('basic_auth: {users: {a: ""}}', "/basic_auth/users/a: should be the name of a secret"),
+        ('basic_auth: {users: {a: X}, realm: "a\\nb"}', "/basic_auth/realm: should be printable ASCII"),
+        ("basic_auth: {users: {a: X}, except: [up]}", "/basic_auth/except/0: should be a path that starts with"),
+        ("security_headers: {'a b': x}", "/security_headers/a b: is no header name"),
+        ("security_headers: {X-Own: true}", "/security_headers/X-Own: should be the header's value"),
+        ('security_headers: {X-Own: "a\\r\\nb"}', "/security_headers/X-Own: should be printable ASCII"),
+    ],
+)
+def test_what_cannot_work_is_refused(settings: str, message: str) -> None:
+    """With the place and what was expected instead."""
+    engine = "" if settings.startswith("engine") else "engine: pykamal, "
+    text = changed("service: app") + f"x-pykamal: {{proxy: {{{engine}{settings}}}}}\n"
+    assert refused(text).message.startswith(f"x-pykamal/proxy{message}")
+
+
+@pytest.mark.parametrize("engine", ["", "engine: kamal-proxy, "])
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ("deny: [192.0.2.1]", "deny"),
+        ("run: {client_header_timeout: 5}", "run"),
+        ("security_headers: true", "security_headers"),
+    ],
+)
+def test_protections_need_our_engine(engine: str, settings: str, key: str) -> None:
+    """Ruby Kamal's proxy knows none of the flags, so nothing may look protected that is not."""
+    text = changed("service: app") + f"x-pykamal: {{proxy: {{{engine}{settings}}}}}\n"
+    expected = f"x-pykamal/proxy/{key}: needs `engine: pykamal`; Ruby Kamal's proxy does not know it"
+    assert refused(text).message == expected
+
+
+def test_nothing_to_protect_with_needs_no_engine() -> None:
+    """Empty and false settings are none."""
+    assert _proxy("{deny: [], security_headers: false}") == ProxyExtension()
