@@ -104,7 +104,6 @@ def test_own_registry_and_network() -> None:
         (accessory.remove_containers(DB), "docker container prune --force --filter label=service=shop-db", False),
         (accessory.pull_image(DB), "docker image pull mysql:8.0", False),
         (accessory.remove_image(DB), "docker image rm --force mysql:8.0", False),
-        (accessory.make_env_directory(CONFIG), "mkdir -p .kamal/apps/app/env/accessories", False),
         (accessory.remove_directory(DB), "rm -rf shop-db", False),
     ],
 )

@@ -137,10 +137,6 @@ def file_permissions(accessory: Accessory, file: File) -> list[Command]:
     return list(_permissions(file_path(accessory, file), file.mode, file.owner))
 
 
-def make_env_directory(config: Config) -> Command:
-    return command("mkdir", "-p", f"{config.app_directory}/env/accessories")
-
-
 def remove_directory(accessory: Accessory) -> Command:
     return command("rm", "-rf", accessory.service)
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pykamal.commands import accessory as commands
 from pykamal.commands import docker, files, proxy
-from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Accessory
-from pykamal.core.errors import KamalError, UsageError
+from pykamal.core.errors import KamalError
 from pykamal.events import Tone
 from pykamal.operations import audit, lock, registry
 from pykamal.operations.accessory_files import content
@@ -17,21 +16,34 @@ from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
 from pykamal.operations.local_outside import LocalOutside
 from pykamal.operations.plan import Phase, Plan, Task
-from pykamal.operations.reading import capture, log_lines, show_on_hosts
-from pykamal.operations.secret_env import secret_env
-from pykamal.operations.terminal import interactive_flags
+from pykamal.operations.reading import capture, show_on_hosts
+from pykamal.operations.secret_env import accessory_env_steps
 
 
 def named(context: Context, name: str) -> tuple[Accessory, ...]:
     """The accessory of that name, or every one for `all`. Raises `KamalError` for an unknown name."""
-    if name == "all":
-        return context.config.accessories
+    return context.config.accessories if name == "all" else (single(context, name),)
+
+
+def single(context: Context, name: str) -> Accessory:
+    """The accessory of that name, for commands that `all` is no name for. Raises `KamalError` for an unknown one."""
     found = context.config.accessory(name)
     if found is None:
-        names = [accessory.name for accessory in context.config.accessories]
-        options = f" (options: {_listed(names)})" if names else ""
+        names = _names(context)
+        options = f" (options: {names})" if names else ""
         raise KamalError(f"No accessory by the name of '{name}'{options}")
-    return (found,)
+    return found
+
+
+def one_named(context: Context, name: str) -> Accessory:
+    """The accessory of that name, for what is done with one at a time. Raises `KamalError` for an unknown name."""
+    if name == "all" and context.config.accessory(name) is None:
+        raise KamalError("This works on one accessory at a time", hint=f"name one of: {_names(context)}")
+    return named(context, name)[0]
+
+
+def _names(context: Context) -> str:
+    return _listed([accessory.name for accessory in context.config.accessories])
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -57,7 +69,7 @@ def _require_all(context: Context, accessories: Iterable[Accessory]) -> None:
     """Read every secret and file that the new containers need. Raises `KamalError` while the old ones still run."""
     for accessory in accessories:
         for host in context.targets.hosts_of(accessory):
-            script(_file_steps(context, accessory), _start_steps(context, accessory, host))
+            script(file_steps(context, accessory), _start_steps(context, accessory, host))
 
 
 async def _boot(context: Context, accessory: Accessory, *, prepared: bool = False) -> None:
@@ -79,8 +91,8 @@ async def boot_plan(context: Context, accessory: Accessory, *, prepared: bool = 
             f"boot {accessory.name}",
             script(
                 () if prepared else _login_and_network(context, accessory),
-                _directory_steps(accessory),
-                _file_steps(context, accessory),
+                directory_steps(accessory),
+                file_steps(context, accessory),
                 () if host in present else _start_steps(context, accessory, host),
             ),
         )
@@ -96,12 +108,12 @@ def _login_and_network(context: Context, accessory: Accessory) -> Iterable[Step]
     )
 
 
-def _directory_steps(accessory: Accessory) -> Iterator[Step]:
+def directory_steps(accessory: Accessory) -> Iterator[Step]:
     for command in commands.make_directories(accessory):
         yield Step(f"prepare directory of {accessory.name}", command)
 
 
-def _file_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
+def file_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
     for file in accessory.files:
         text = content(accessory, file, context.secrets, LocalOutside())
         yield Step("make directory", commands.make_file_directory(accessory, file))
@@ -113,11 +125,7 @@ def _file_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
 def _start_steps(context: Context, accessory: Accessory, host: str) -> Iterator[Step]:
     config = context.config
     yield audit.step(context, f"Booted {accessory.name} accessory")
-    yield Step("make environment directory", commands.make_env_directory(config))
-    yield Step(
-        "write environment",
-        files.write(config.accessory_env_file(accessory), secret_env(context, accessory.env), "0600"),
-    )
+    yield from accessory_env_steps(context, accessory)
     yield Step(f"run {accessory.name}", commands.run(config, accessory, host))
     yield from _switch_steps(context, accessory)
 
@@ -136,12 +144,11 @@ async def reboot(context: Context, *, name: str) -> None:
         for accessory in accessories:
             steps = script(
                 _login_and_network(context, accessory),
-                audit.step(context, f"Pull {accessory.name} accessory image"),
-                Step(f"pull {accessory.image}", commands.pull_image(accessory)),
+                pull_steps(context, accessory),
                 _stop_steps(context, accessory),
-                _remove_container_steps(context, accessory),
+                remove_container_steps(context, accessory),
             )
-            await _on_hosts(context, accessory, f"stop {accessory.name}", steps.steps)
+            await on_hosts(context, accessory, f"stop {accessory.name}", steps.steps)
             await _boot(context, accessory, prepared=True)
 
 
@@ -154,14 +161,14 @@ async def start(context: Context, *, name: str) -> None:
                 Step(f"start {accessory.name}", commands.start(accessory)),
                 *_switch_steps(context, accessory),
             )
-            await _on_hosts(context, accessory, f"start {accessory.name}", steps)
+            await on_hosts(context, accessory, f"start {accessory.name}", steps)
 
 
 async def stop(context: Context, *, name: str) -> None:
     accessories = named(context, name)
     async with lock.held(context):
         for accessory in accessories:
-            await _on_hosts(context, accessory, f"stop {accessory.name}", tuple(_stop_steps(context, accessory)))
+            await on_hosts(context, accessory, f"stop {accessory.name}", tuple(_stop_steps(context, accessory)))
 
 
 def _stop_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
@@ -184,25 +191,49 @@ async def remove(context: Context, *, name: str) -> None:
         for accessory in accessories:
             steps = (
                 *_stop_steps(context, accessory),
-                *_remove_container_steps(context, accessory),
-                audit.step(context, f"Removed {accessory.name} accessory image"),
-                Step("remove image", commands.remove_image(accessory)),
-                Step("remove directory", commands.remove_directory(accessory)),
+                *remove_container_steps(context, accessory),
+                *remove_image_steps(context, accessory),
+                *remove_directory_steps(accessory),
             )
-            await _on_hosts(context, accessory, f"remove {accessory.name}", steps)
+            await on_hosts(context, accessory, f"remove {accessory.name}", steps)
 
 
-def _remove_container_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
+async def upgrade(context: Context, *, name: str, rolling: bool = False) -> None:
+    """Reboot on all hosts of the accessory at once, or on one after the other (spec/cli.md 13.7)."""
+    hosts = tuple(dict.fromkeys(host for each in named(context, name) for host in context.targets.hosts_of(each)))
+    async with lock.held(context):
+        for group in [(host,) for host in hosts] if rolling else [hosts]:
+            names = ",".join(group)
+            context.bus.say(f"Upgrading {name} accessories on {names}...")
+            await reboot(context.on(group), name=name)
+            context.bus.say(f"Upgraded {name} accessories on {names}...")
+
+
+def pull_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
+    yield audit.step(context, f"Pull {accessory.name} accessory image")
+    yield Step(f"pull {accessory.image}", commands.pull_image(accessory))
+
+
+def remove_container_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
     yield audit.step(context, f"Remove {accessory.name} accessory container")
     yield Step("remove container", commands.remove_containers(accessory))
 
 
-async def _on_hosts(context: Context, accessory: Accessory, title: str, steps: Sequence[Step]) -> None:
+def remove_image_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
+    yield audit.step(context, f"Removed {accessory.name} accessory image")
+    yield Step("remove image", commands.remove_image(accessory))
+
+
+def remove_directory_steps(accessory: Accessory) -> Iterator[Step]:
+    yield Step("remove directory", commands.remove_directory(accessory))
+
+
+async def on_hosts(context: Context, accessory: Accessory, title: str, steps: Sequence[Step]) -> None:
     tasks = tuple(Task(host, title, script(steps)) for host in context.targets.hosts_of(accessory))
     await execute(Plan(f"accessory {title}", (Phase(title, tasks),)), context)
 
 
-# -- looking, and running something in it
+# -- looking
 
 
 async def details(context: Context, *, name: str) -> None:
@@ -213,80 +244,3 @@ async def details(context: Context, *, name: str) -> None:
             lambda _, accessory=accessory: commands.details(accessory),  # type: ignore[misc]
             kind=f"Accessory {accessory.name}",
         )
-
-
-async def logs(
-    context: Context,
-    *,
-    name: str,
-    since: str | None = None,
-    lines: int | None = None,
-    grep: str | None = None,
-    grep_options: str | None = None,
-    timestamps: bool = True,
-) -> None:
-    (accessory,) = named(context, name)
-    shown = log_lines(lines, since=since, grep=grep)
-    command = commands.logs(
-        accessory, since=since, lines=shown, grep=grep, grep_options=grep_options, timestamps=timestamps
-    )
-    await show_on_hosts(context, context.targets.hosts_of(accessory), lambda _: command, kind=None)
-
-
-def following(
-    context: Context,
-    *,
-    name: str,
-    lines: int | None = None,
-    since: str | None = None,
-    grep: str | None = None,
-    grep_options: str | None = None,
-    timestamps: bool = True,
-) -> tuple[str, Command]:
-    """The host and the command to follow in a terminal."""
-    (accessory,) = named(context, name)
-    return _first_host(accessory), commands.logs(
-        accessory,
-        since=since,
-        lines=lines,
-        grep=grep,
-        grep_options=grep_options,
-        timestamps=timestamps,
-        follow=True,
-    )
-
-
-async def exec_(context: Context, *, name: str, command: str, reuse: bool = False, raw: bool = False) -> None:
-    """Run a command line in a new container of the accessory's image, or with `reuse` in the running one."""
-    (accessory,) = named(context, name)
-    if not command.strip():
-        raise UsageError("No command provided. You must specify a command to execute.")
-    place = "existing" if reuse else "new"
-    context.bus.say(f"Launching command from {place} container...")
-    note = audit.step(context, f"Executed cmd '{command}' on {accessory.name} accessory")
-    logins = () if reuse else registry.login_steps(context, accessory.registry)
-    await _on_hosts(context, accessory, f"note exec on {accessory.name}", (*logins, note))
-    line = _exec_line(context, accessory, command, reuse=reuse)
-    await show_on_hosts(context, context.targets.hosts_of(accessory), lambda _: line, raw=raw)
-
-
-def interactive(context: Context, *, name: str, command: str, reuse: bool = False) -> tuple[str, Command]:
-    """The host and the command to run in the operator's terminal."""
-    (accessory,) = named(context, name)
-    terminal = interactive_flags()
-    context.bus.say(f"Launching interactive command via SSH from {'existing' if reuse else 'new'} container...")
-    if reuse:
-        return _first_host(accessory), commands.exec_existing(accessory, command, interactive=terminal)
-    return _first_host(accessory), commands.exec_new(context.config, accessory, command, interactive=terminal)
-
-
-def _exec_line(context: Context, accessory: Accessory, command: str, *, reuse: bool) -> Command:
-    if reuse:
-        return commands.exec_existing(accessory, command)
-    return commands.exec_new(context.config, accessory, command)
-
-
-def _first_host(accessory: Accessory) -> str:
-    if not accessory.hosts:
-        raise KamalError(f"Accessory {accessory.name} has no hosts")
-    return accessory.hosts[0]

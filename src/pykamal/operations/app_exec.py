@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from pykamal.commands import app as commands
 from pykamal.commands.command import Command
-from pykamal.commands.script import script
-from pykamal.core.errors import KamalError, UsageError
+from pykamal.commands.script import Step, script
+from pykamal.config.models import Role
+from pykamal.core.errors import KamalError
 from pykamal.operations import audit, registry
 from pykamal.operations.context import Context
-from pykamal.operations.executor import execute
-from pykamal.operations.plan import Phase, Plan, Task
-from pykamal.operations.reading import read_facts, run_on, show_on_hosts
-from pykamal.operations.terminal import interactive_flags
+from pykamal.operations.reading import read_facts, run_on, show_steps
+from pykamal.operations.secret_env import role_env_steps
+from pykamal.operations.terminal import interactive_flags, require_command
 
 
 async def exec_(
@@ -27,8 +27,7 @@ async def exec_(
     raw: bool = False,
 ) -> None:
     """Run a command line in a new container of the image, or with `reuse` in the running one."""
-    if not command.strip():
-        raise UsageError("No command provided. You must specify a command to execute.")
+    require_command(command)
     if reuse:
         await _exec_existing(context, command, env=env or {}, raw=raw)
     else:
@@ -36,85 +35,92 @@ async def exec_(
 
 
 async def _exec_existing(context: Context, command: str, *, env: Mapping[str, str], raw: bool) -> None:
-    context.bus.say("Get current version of running container...")
     current = await _current_version(context)
     context.bus.say(f"Launching command with version {current} from existing container...")
+    message = f"Executed cmd '{command}' on app version {current}"
 
-    def commands_for(host: str) -> Sequence[Command]:
-        return [commands.exec_existing(role, current, command, env=env) for role in context.targets.roles_on(host)]
+    def steps_for(host: str) -> Sequence[Step]:
+        return [
+            step
+            for role in context.targets.roles_on(host)
+            for step in (
+                audit.step(context, message, role),
+                Step("", commands.exec_existing(role, current, command, env=env)),
+            )
+        ]
 
-    await _note(context, f"Executed cmd '{command}' on app version {current}", by_role=True)
-    await show_on_hosts(context, context.targets.app_hosts, commands_for, raw=raw)
+    await show_steps(context, context.targets.app_hosts, steps_for, raw=raw)
 
 
 async def _exec_new(context: Context, command: str, *, env: Mapping[str, str], detach: bool, raw: bool) -> None:
     wanted = _image_version(context)
     context.bus.say(f"Launching command with version {wanted} from new container...")
-    await _note(context, f"Executed cmd '{command}' on app version {wanted}", by_role=False, log_in=True)
+    message = f"Executed cmd '{command}' on app version {wanted}"
 
-    def commands_for(host: str) -> Sequence[Command]:
+    def steps_for(host: str) -> Sequence[Step]:
+        roles = context.targets.roles_on(host)
         return [
-            commands.exec_new(context.config, role, host, wanted, command, suffix=_suffix(), env=env, detach=detach)
-            for role in context.targets.roles_on(host)
+            *(registry.login_steps(context) if roles else ()),
+            *(
+                step
+                for role in roles
+                for step in (
+                    *role_env_steps(context, role, host),
+                    audit.step(context, message),
+                    Step(
+                        "",
+                        commands.exec_new(
+                            context.config, role, host, wanted, command, suffix=_suffix(), env=env, detach=detach
+                        ),
+                    ),
+                )
+            ),
         ]
 
-    await show_on_hosts(context, context.targets.app_hosts, commands_for, raw=raw)
+    await show_steps(context, context.targets.app_hosts, steps_for, raw=raw)
 
 
 async def interactive(
     context: Context, *, command: str, reuse: bool = False, env: Mapping[str, str] | None = None
 ) -> tuple[str, Command]:
     """The host and the command to run in the operator's terminal, on the primary host."""
-    if not command.strip():
-        raise UsageError("No command provided. You must specify a command to execute.")
-    host, role = context.targets.primary_host, context.targets.primary_role
-    if host is None or role is None:
-        raise KamalError("No host to run on", hint="check --hosts and --roles")
+    require_command(command)
+    host, role = _primary(context)
     terminal = interactive_flags()
-    place = "existing" if reuse else "new"
     if reuse:
-        context.bus.say("Get current version of running container...")
         wanted = await _current_version(context)
         line = commands.exec_existing(role, wanted, command, env=env or {}, interactive=terminal)
     else:
         wanted = _image_version(context)
-        if logins := registry.login_steps(context):
-            await run_on(context, host, script(logins))
+        await run_on(context, host, script(registry.login_steps(context), role_env_steps(context, role, host)))
         line = commands.exec_new(
             context.config, role, host, wanted, command, suffix=_suffix(), env=env or {}, interactive=terminal
         )
+    place = "existing" if reuse else "new"
     context.bus.say(f"Launching interactive command with version {wanted} via SSH from {place} container on {host}...")
     return host, line
 
 
 def _image_version(context: Context) -> str:
-    if context.settings.version is not None:
-        return context.settings.version
-    context.bus.say("Get most recent version available as an image...")
-    return context.config.latest_tag
+    if context.settings.version is None:
+        context.bus.say("Get most recent version available as an image...")
+        context.version_override = context.config.latest_tag
+    return context.version
 
 
 async def _current_version(context: Context) -> str:
-    host, role = context.targets.primary_host, context.targets.primary_role
-    if host is None or role is None:
-        raise KamalError("No host to run on", hint="check --hosts and --roles")
+    """The version that runs on the primary host; the version in effect where none does."""
+    context.bus.say("Get current version of running container...")
+    host, role = _primary(context)
     known = await read_facts(context, [host])
     return known[host].current_version(role) or context.version
 
 
-async def _note(context: Context, message: str, *, by_role: bool, log_in: bool = False) -> None:
-    logins = registry.login_steps(context) if log_in else ()
-    tasks = tuple(
-        Task(
-            host,
-            "audit",
-            script(logins, *(audit.step(context, message, role if by_role else None) for role in roles)),
-        )
-        for host in context.targets.app_hosts
-        for roles in [context.targets.roles_on(host)]
-        if roles
-    )
-    await execute(Plan("app exec", (Phase("audit", tasks),)), context)
+def _primary(context: Context) -> tuple[str, Role]:
+    host, role = context.targets.primary_host, context.targets.primary_role
+    if host is None or role is None:
+        raise KamalError("No host to run on", hint="check --hosts and --roles")
+    return host, role
 
 
 def _suffix() -> str:

@@ -8,7 +8,8 @@ from pykamal.commands import app as commands
 from pykamal.commands.command import Command
 from pykamal.core.errors import KamalError
 from pykamal.operations.context import Context
-from pykamal.operations.reading import log_lines, show_on_hosts
+from pykamal.operations.reading import FOLLOWED_LINES, log_lines, show_on_hosts
+from pykamal.operations.terminal import say_following
 
 
 async def logs(
@@ -57,13 +58,14 @@ def following(
     role = context.targets.primary_role
     if host is None or role is None:
         raise KamalError("No host to follow logs on", hint="check --hosts and --roles")
-    shown = log_lines(lines, since=since, grep=grep, default=10)
+    others = [other for other in context.targets.app_hosts if other != host]
+    say_following(context, host, what=role.name, others=len(others))
     command = commands.logs(
         context.config,
         role,
         container_id=container_id,
         since=since,
-        lines=shown,
+        lines=log_lines(lines, since=since, grep=grep, default=FOLLOWED_LINES),
         grep=grep,
         grep_options=grep_options,
         timestamps=timestamps,

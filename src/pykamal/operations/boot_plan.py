@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 
-from pykamal.commands import app, assets, files, health, proxy, withdrawal
+from pykamal.commands import app, assets, health, proxy, withdrawal
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Role
 from pykamal.operations import audit, diagnosis, hooks, site_files
 from pykamal.operations.context import Context
 from pykamal.operations.facts import HostFacts
 from pykamal.operations.plan import Gate, Phase, Task
-from pykamal.operations.secret_env import secret_env
+from pykamal.operations.secret_env import role_env_steps
 
 
 def boot_phases(context: Context, facts: Mapping[str, HostFacts], version: str) -> list[Phase]:
@@ -105,7 +105,7 @@ def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *,
     starting = script(
         _renaming(context, role, version, replaced) if replaced is not None else (),
         audit.step(context, f"Booted app version {version}", role),
-        _environment_steps(context, role, host),
+        role_env_steps(context, role, host),
         Step(f"start {role.name}", app.run(config, role, host, version, hostname_suffix=secrets.token_hex(6))),
         _ready_steps(context, role, version),
     )
@@ -132,14 +132,6 @@ def _renaming(context: Context, role: Role, version: str, replaced: str) -> Sequ
     return (
         audit.step(context, f"Renaming container {version} to {replaced}", role),
         Step("rename container", app.rename(role, version, replaced)),
-    )
-
-
-def _environment_steps(context: Context, role: Role, host: str) -> Sequence[Step]:
-    path = context.config.role_env_file(role)
-    return (
-        Step("make environment directory", files.make_directory(path.rpartition("/")[0])),
-        Step("write environment", files.write(path, secret_env(context, role.env_on(host)), "0600")),
     )
 
 

@@ -9,16 +9,20 @@ from dataclasses import replace
 from pykamal.commands import app
 from pykamal.commands.command import Command
 from pykamal.commands.script import Script, Step, script
-from pykamal.events import HostResult
+from pykamal.core.errors import ConnectionFailed
+from pykamal.events import HostResult, Level
 from pykamal.operations import facts, lock
 from pykamal.operations.context import Context
 from pykamal.operations.diagnosis import error_of, failed_step
 from pykamal.operations.facts import HostFacts
 from pykamal.operations.fanout import on_each
-from pykamal.transport.session import StepResult
+from pykamal.transport.session import Session, StepResult
 
 LOG_LINES = 100
 """Log lines of each host when nothing narrows them down (spec/cli.md 14.5)."""
+
+FOLLOWED_LINES = 10
+"""Log lines that following starts with."""
 
 
 def log_lines(lines: int | None, *, since: str | None, grep: str | None, default: int = LOG_LINES) -> int | None:
@@ -92,35 +96,63 @@ async def show_on_hosts(
     command_for: Callable[[str], Command | Sequence[Command]],
     *,
     kind: str | None = "App",
+    otherwise: str | None = None,
+) -> None:
+    """Print what the commands say, host by host in order. `otherwise` replaces the output of a failing command."""
+
+    def steps_for(host: str) -> list[Step]:
+        chosen = command_for(host)
+        commands = [chosen] if isinstance(chosen, Command) else chosen
+        return [Step("", command if otherwise is None else command.failing_allowed()) for command in commands]
+
+    await show_steps(context, hosts, steps_for, kind=kind, otherwise=otherwise)
+
+
+async def show_steps(
+    context: Context,
+    hosts: Sequence[str],
+    steps_for: Callable[[str], Sequence[Step]],
+    *,
+    kind: str | None = "App",
     raw: bool = False,
     otherwise: str | None = None,
 ) -> None:
-    """Print what the commands say, host by host in order. `otherwise` replaces the output of a failing command.
+    """Run steps on each host, in one exchange a host, and print what those without a name say, host by host in order.
 
-    Hosts that answered are shown even when others failed; the failures are raised afterwards.
+    Hosts that answered are shown even when others failed; the failures are raised afterwards. One that is out of reach
+    is named at once. `otherwise` replaces the output of a step that failed and may fail.
     """
-
-    async def show(host: str) -> None:
-        chosen = command_for(host)
-        steps = [chosen] if isinstance(chosen, Command) else list(chosen)
-        for command in steps:
-            text = await _text(context, host, command, raw=raw, otherwise=otherwise)
-            shown[host] = [*shown.get(host, []), text]
-
     shown: dict[str, list[str]] = {}
+
+    async def run(host: str) -> None:
+        steps = steps_for(host)
+        if not steps:
+            return
+        results = await (await _named_session(context, host, among=hosts)).run_script(script(steps), check=False)
+        failure = failed_step(results)
+        told = [result for result in results if not result.step.name and result is not failure]
+        shown[host] = [_text(result, raw=raw, otherwise=otherwise) for result in told]
+        if failure is not None:
+            raise error_of(failure, host)
+
     try:
-        await on_each(hosts, show)
+        await on_each(hosts, run)
     finally:
         for host in hosts:
             for text in shown.get(host, []):
                 context.bus.emit(HostResult(host=host, text=text, kind=kind, raw=raw))
 
 
-async def _text(context: Context, host: str, command: Command, *, raw: bool, otherwise: str | None) -> str:
-    session = await context.fleet.session(host)
-    result = await session.run(command, check=False)
-    if result.ok or command.may_fail:
-        return result.stdout if raw else result.captured
-    if otherwise is not None:
+async def _named_session(context: Context, host: str, *, among: Sequence[str]) -> Session:
+    try:
+        return await context.fleet.session(host)
+    except ConnectionFailed as error:
+        if len(among) > 1:
+            context.bus.log(error.message, Level.ERROR, host=host)
+        raise
+
+
+def _text(result: StepResult, *, raw: bool, otherwise: str | None) -> str:
+    if otherwise is not None and not result.ok:
         return otherwise
-    raise error_of(result, host)
+    return result.output.decode("utf-8", "surrogateescape") if raw else result.captured

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pykamal.commands import server as commands
 from pykamal.commands.command import Command, shell_line
 from pykamal.commands.script import Step, script
-from pykamal.core.errors import DependencyError, KamalError, UsageError
+from pykamal.core.errors import DependencyError, KamalError
 from pykamal.operations import audit, hooks, lock
 from pykamal.operations.context import Context
-from pykamal.operations.executor import execute
 from pykamal.operations.fanout import on_each
-from pykamal.operations.plan import Phase, Plan, Task
-from pykamal.operations.reading import run_on, show_on_hosts
+from pykamal.operations.reading import run_on, show_steps
+from pykamal.operations.terminal import require_command
 from pykamal.transport.session import StepResult
 
 SHOWN_LINES = 5
@@ -87,26 +86,22 @@ async def _join_docker_group(context: Context, host: str) -> None:
 
 async def exec_(context: Context, *, command: str, raw: bool = False) -> None:
     """`kamal server exec`: a command line on every selected host."""
-    line = _line(command)
+    require_command(command)
     hosts = context.targets.hosts
     context.bus.say(f"Running '{command}' on {', '.join(hosts)}...")
-    notes = tuple(
-        Task(host, "audit", script(audit.step(context, f"Executed cmd '{command}' on {host}"))) for host in hosts
-    )
-    await execute(Plan("server exec", (Phase("audit", notes),)), context)
-    await show_on_hosts(context, hosts, lambda _: line, raw=raw)
+
+    def steps_for(host: str) -> Sequence[Step]:
+        return audit.step(context, f"Executed cmd '{command}' on {host}"), Step("", shell_line(command))
+
+    await show_steps(context, hosts, steps_for, raw=raw)
 
 
-def interactive(context: Context, *, command: str) -> tuple[str, Command]:
+async def interactive(context: Context, *, command: str) -> tuple[str, Command]:
     """The host and the command to run in the operator's terminal."""
+    require_command(command)
     host = context.targets.primary_host
     if host is None:
         raise KamalError("No host to run on", hint="check --hosts")
+    await context.fleet.before_connecting()
     context.bus.say(f"Running '{command}' on {host} interactively...")
-    return host, _line(command)
-
-
-def _line(command: str) -> Command:
-    if not command.strip():
-        raise UsageError("No command provided. You must specify a command to execute.")
-    return shell_line(command)
+    return host, shell_line(command)

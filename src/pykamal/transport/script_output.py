@@ -138,6 +138,7 @@ class ScriptOutput:
             stdout="".join(step.texts[Stream.STDOUT]),
             stderr="".join(step.texts[Stream.STDERR]),
             seconds=self._clock() - step.started,
+            output=bytes(step.output),
         )
         self._step = None
         self.results.append(result)
@@ -146,6 +147,8 @@ class ScriptOutput:
         return result
 
     def _print(self, step: _RunningStep, stream: Stream, data: bytes, *, final: bool) -> None:
+        if stream is Stream.STDOUT:
+            step.output += data
         text = step.decoders[stream].decode(data, final)
         if text:
             step.texts[stream].append(text)
@@ -160,6 +163,7 @@ _new_decoder = codecs.getincrementaldecoder("utf-8")
 class _RunningStep:
     index: int
     started: float
+    output: bytearray = field(default_factory=bytearray)
     open_streams: set[Stream] = field(default_factory=lambda: set(Stream))
     texts: dict[Stream, list[str]] = field(default_factory=lambda: {stream: [] for stream in Stream})
     decoders: dict[Stream, codecs.IncrementalDecoder] = field(

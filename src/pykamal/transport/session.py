@@ -15,13 +15,17 @@ from pykamal.core.sensitive import Sensitive
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """How one step of a script ended. `stdout` and `stderr` are complete and as the program wrote them."""
+    """How one step of a script ended. `stdout` and `stderr` are complete and as the program wrote them.
+
+    `output` is standard output byte for byte; `stdout` has replacements for what is not UTF-8.
+    """
 
     step: Step
     exit_status: int
     stdout: str
     stderr: str
     seconds: float
+    output: bytes = b""
 
     @property
     def ok(self) -> bool:

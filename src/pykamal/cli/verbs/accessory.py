@@ -6,7 +6,7 @@ from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import in_terminal, operate
 from pykamal.cli.prompt import confirmed
 from pykamal.cli.words import command_line, log_options, refuse_together
-from pykamal.operations import accessory
+from pykamal.operations import accessory, accessory_exec, accessory_logs
 
 _FLOWS = {
     "boot": accessory.boot,
@@ -40,14 +40,14 @@ def _exec(invocation: Invocation, name: str, command: str) -> int:
     if invocation.options["interactive"]:
         return in_terminal(
             invocation,
-            lambda context: accessory.interactive(context, name=name, command=command, reuse=reuse),
+            lambda context: accessory_exec.interactive(context, name=name, command=command, reuse=reuse),
         )
     options = invocation.own("reuse", "raw")
-    return operate(invocation, lambda context: accessory.exec_(context, name=name, command=command, **options))
+    return operate(invocation, lambda context: accessory_exec.exec_(context, name=name, command=command, **options))
 
 
 def _logs(invocation: Invocation, name: str) -> int:
     options = log_options(invocation)
     if invocation.options["follow"]:
-        return in_terminal(invocation, lambda context: accessory.following(context, name=name, **options))
-    return operate(invocation, lambda context: accessory.logs(context, name=name, **options))
+        return in_terminal(invocation, lambda context: accessory_logs.following(context, name=name, **options))
+    return operate(invocation, lambda context: accessory_logs.logs(context, name=name, **options))

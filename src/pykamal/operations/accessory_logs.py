@@ -1,0 +1,55 @@
+"""What accessories wrote (spec/cli.md 14.8)."""
+
+from __future__ import annotations
+
+from pykamal.commands import accessory as commands
+from pykamal.commands.command import Command
+from pykamal.operations.accessory import single
+from pykamal.operations.accessory_exec import chosen_host
+from pykamal.operations.context import Context
+from pykamal.operations.reading import FOLLOWED_LINES, log_lines, show_on_hosts
+from pykamal.operations.terminal import say_following
+
+
+async def logs(
+    context: Context,
+    *,
+    name: str,
+    since: str | None = None,
+    lines: int | None = None,
+    grep: str | None = None,
+    grep_options: str | None = None,
+    timestamps: bool = True,
+) -> None:
+    accessory = single(context, name)
+    shown = log_lines(lines, since=since, grep=grep)
+    command = commands.logs(
+        accessory, since=since, lines=shown, grep=grep, grep_options=grep_options, timestamps=timestamps
+    )
+    await show_on_hosts(context, context.targets.hosts_of(accessory), lambda _: command, kind=None)
+
+
+def following(
+    context: Context,
+    *,
+    name: str,
+    lines: int | None = None,
+    since: str | None = None,
+    grep: str | None = None,
+    grep_options: str | None = None,
+    timestamps: bool = True,
+) -> tuple[str, Command]:
+    """The host and the command to follow in a terminal."""
+    accessory = single(context, name)
+    host = chosen_host(context, accessory)
+    others = [other for other in context.targets.hosts_of(accessory) if other != host]
+    say_following(context, host, what=accessory.name, others=len(others))
+    return host, commands.logs(
+        accessory,
+        since=since,
+        lines=log_lines(lines, since=since, grep=None, default=FOLLOWED_LINES),
+        grep=grep,
+        grep_options=grep_options,
+        timestamps=timestamps,
+        follow=True,
+    )
