@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -91,10 +92,10 @@ def test_unusable_records_stay_in_the_file(tmp_path: Path) -> None:
     """They are written back as they were, until a service of that name exists again."""
     file = StateFile(tmp_path / "state")
     file.unusable["bad"] = {"name": "bad", "anything": 1}
-    file.write({}, [])
+    asyncio.run(file.save({}, []))
     assert file.read() == [{"name": "bad", "anything": 1}]
     service = Service("bad", ServiceOptions(), TargetOptions(), TargetSet(["web:80"]))
-    file.write({"bad": service}, ["bad"])
+    asyncio.run(file.save({"bad": service}, ["bad"]))
     assert [record["name"] for record in file.read() or []] == ["bad"]
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
@@ -103,7 +104,7 @@ def test_a_changed_service_is_written_anew(tmp_path: Path) -> None:
     """The others are written as they were."""
     file = StateFile(tmp_path / "state")
     services = {name: Service(name, ServiceOptions(), TargetOptions(), TargetSet(["web:80"])) for name in ("a", "b")}
-    file.write(services, ["a", "b"])
+    asyncio.run(file.save(services, ["a", "b"]))
     services["a"].pause = Pause("stopped", "message")
-    file.write(services, ["a"])
+    asyncio.run(file.save(services, ["a"]))
     assert file.read() == [record_of(service) for service in services.values()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -46,7 +47,9 @@ async def control(run_directory: Path, ready_descriptor: int) -> None:
     await registry.publish_all()
     server = await _listen(registry)
     os.write(ready_descriptor, b"s")
+    gc.freeze()  # what was restored stays: thousands of services need not be looked through again and again
     async with server, asyncio.TaskGroup() as tasks:
+        tasks.create_task(registry.prepare_state())
         tasks.create_task(_keep_addresses(registry))
         tasks.create_task(_heed_suspects(registry))
         await _until_alone()

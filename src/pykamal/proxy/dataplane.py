@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -61,6 +62,11 @@ class DataPlane:
         except (OSError, EOFError):
             return 0
         return int(answer["in_flight"])
+
+    async def forget(self, targets: Iterable[Target]) -> None:
+        """Drops the in-flight counters of targets that will never be asked for again."""
+        with contextlib.suppress(OSError, EOFError):
+            await self._call("/forget", {"targets": [target.id for target in targets]})
 
     async def close_upgraded(self, targets: Iterable[Target], *, shared_addresses: Iterable[str]) -> None:
         """Closes the upgraded connections (WebSockets) of these targets, except over addresses that others use too."""

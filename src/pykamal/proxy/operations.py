@@ -72,7 +72,7 @@ async def deploy(registry: Registry, name: str, values: Values, given: list[str]
     except BaseException:
         targets.stop_checks()
         raise
-    registry.write_state(name)
+    await registry.write_state(name)
     if old is not None:
         await _retire(registry, name, old, values["drain-timeout"])
     log("INFO", "Deployed", service=name, targets=targets.names, hosts=options.hosts, paths=options.path_prefixes,
@@ -92,7 +92,7 @@ async def deploy_rollout(registry: Registry, name: str, values: Values) -> None:
     except BaseException:
         targets.stop_checks()
         raise
-    registry.write_state(name)
+    await registry.write_state(name)
     if old is not None:
         await _retire(registry, name, old, values["drain-timeout"])
 
@@ -106,7 +106,7 @@ async def set_rollout(registry: Registry, name: str, percentage: int, allowlist:
         if service.rollout is None:
             raise ProxyError("rollout target not set")
         service.split = Split(percentage, tuple(allowlist))
-    registry.write_state(name)
+    await registry.write_state(name)
     log("INFO", "Set rollout split", service=name, percentage=percentage, allowlist=allowlist)
 
 
@@ -114,7 +114,7 @@ async def stop_rollout(registry: Registry, name: str) -> None:
     """Removes the split; the rollout set stays."""
     async with registry.changing(name):
         registry.get(name).split = None
-    registry.write_state(name)
+    await registry.write_state(name)
     log("INFO", "Stopped rollout", service=name)
 
 
@@ -126,7 +126,7 @@ async def pause(registry: Registry, name: str, state: Pause, drain_timeout: int)
         sets = service.sets
     log("INFO", f"Service {state.state}", service=name)
     await asyncio.gather(*(_drain(registry, name, targets, drain_timeout) for targets in sets))
-    registry.write_state(name)
+    await registry.write_state(name)
     log("INFO", "Service drained", service=name)
 
 
@@ -134,7 +134,7 @@ async def resume(registry: Registry, name: str) -> None:
     """Lets requests through again, those that were held included."""
     async with registry.changing(name):
         registry.get(name).pause = Pause()
-    registry.write_state(name)
+    await registry.write_state(name)
     log("INFO", "Service resumed", service=name)
 
 
@@ -145,7 +145,8 @@ async def remove(registry: Registry, name: str) -> None:
         del registry.services[name]
     for targets in service.sets:
         targets.stop_checks()
-    registry.write_state(name)
+        await registry.data_plane.forget(targets.targets)
+    await registry.write_state(name)
     log("INFO", "Service removed", service=name)
 
 
@@ -171,14 +172,13 @@ async def _retire(registry: Registry, name: str, targets: TargetSet, timeout_ns:
         log("INFO", "Target health updated", target=target.name, state="draining", was=target.state)
         target.state = "draining"
     await _drain(registry, name, targets, timeout_ns)
+    await registry.data_plane.forget(targets.targets)
 
 
 async def _drain(registry: Registry, name: str, targets: TargetSet, timeout_ns: int) -> None:
     """Closes upgraded connections at once, waits for the rest, cancels what is left at the end of the time."""
     data_plane = registry.data_plane
-    others = registry.addresses_in_use(
-        target for service, target in registry.installed_targets() if service.name == name
-    )
+    others = registry.shared_addresses(targets.targets, besides=name)
     await data_plane.close_upgraded(targets.targets, shared_addresses=others)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_ns / SECOND
@@ -186,7 +186,7 @@ async def _drain(registry: Registry, name: str, targets: TargetSet, timeout_ns: 
     while await data_plane.in_flight(targets.targets):
         left = deadline - loop.time()
         if left <= 0:
-            shared = registry.addresses_in_use(targets.targets)
+            shared = registry.shared_addresses(targets.targets)
             await data_plane.cancel(targets.targets, shared_addresses=shared)
             return
         await asyncio.sleep(min(left, next(pauses, _DRAIN_POLL_SLOW_S)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager
 
 from pykamal.proxy.dataplane import DataPlane
@@ -54,12 +54,18 @@ class Registry:
                 roots.update(dict.fromkeys(service.options.hosts, service))
         return {name: document(service, roots.get(service.options.hosts[0])) for name, service in self.services.items()}
 
-    def write_state(self, changed: str) -> None:
+    async def write_state(self, changed: str) -> None:
         """Writes the state file after a change of one service; a full disk is logged, since the proxy itself works."""
         try:
-            self._state_file.write(self.services, [changed])
+            await self._state_file.save(self.services, [changed])
         except OSError as problem:
             log("ERROR", "Unable to save state", error=str(problem))
+
+    async def prepare_state(self) -> None:
+        """Encodes the records of all services little by little, so that the first change need not do it at once."""
+        for name in list(self.services):
+            self._state_file.encode(self.services, [name])
+            await asyncio.sleep(0)
 
     def root_of(self, service: Service) -> Service | None:
         """The service at `/` of this one's first host: itself, if it is bound there."""
@@ -93,10 +99,21 @@ class Registry:
                 for target in chosen.targets:
                     yield service, target
 
-    def addresses_in_use(self, besides: Iterable[Target]) -> set[str]:
-        """`address:port` of all installed targets but these."""
-        left_out = set(besides)
-        return {f"{target.address}:{target.port}" for _, target in self.installed_targets() if target not in left_out}
+    def shared_addresses(self, targets: Collection[Target], *, besides: str = "") -> set[str]:
+        """Those `address:port` of `targets` that other installed ones have too, a service named `besides` left out."""
+        wanted = {(target.address, target.port) for target in targets}
+        found = set()
+        for service in self.services.values():
+            if service.name == besides:
+                continue
+            for chosen in service.sets:
+                for other in chosen.targets:
+                    if (other.address, other.port) in wanted and other not in targets:
+                        wanted.discard((other.address, other.port))
+                        found.add(f"{other.address}:{other.port}")
+            if not wanted:
+                break
+        return found
 
     def _hosts_of(self, names: Iterable[str]) -> set[str]:
         found = (self.services.get(name) for name in names)

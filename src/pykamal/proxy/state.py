@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ from pykamal.proxy.services import STATES, Pause, Service, Split
 from pykamal.proxy.targets import TargetSet
 
 Record = dict[str, Any]
+_RECORDS_A_PIECE = 256
 _NULL_WHEN_EMPTY = ("exclude_metrics_paths", "log_request_headers", "log_response_headers")
 
 
@@ -25,7 +27,10 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.unusable: dict[str, Record] = {}
-        self._texts: dict[str, str] = {}
+        self._texts: dict[str, bytes] = {}
+        self._writing = asyncio.Lock()
+        self._asked = 0
+        self._saved = 0
 
     def read(self) -> list[Record] | None:
         """The records, None when there is no file.
@@ -46,19 +51,55 @@ class StateFile:
             raise ValueError(f"{self._path} cannot be read ({problem}); moved to {aside}") from problem
         return records
 
-    def write(self, services: Mapping[str, Service], changed: Iterable[str]) -> None:
-        """Replaces the file at once; only the `changed` services are looked at anew. Raises OSError."""
-        for name in changed:
-            self._texts.pop(name, None)
-        texts = {name: self._texts.get(name) or json.dumps(record_of(service)) for name, service in services.items()}
-        self._texts = texts
-        kept = [json.dumps(record) for name, record in self.unusable.items() if name not in services]
+    async def save(self, services: Mapping[str, Service], changed: Iterable[str]) -> None:
+        """Replaces the file at once; only the `changed` services are looked at anew.
+
+        When it returns, a file with these changes is on the disk; those who wait at the same time share one. Raises
+        OSError.
+        """
+        self.encode(services, changed)
+        self._asked += 1
+        asked = self._asked
+        async with self._writing:
+            if self._saved >= asked:
+                return
+            covered = self._asked
+            await asyncio.to_thread(self._replace, self._pieces(services))
+            self._saved = covered
+
+    def encode(self, services: Mapping[str, Service], names: Iterable[str]) -> None:
+        """Prepares the records of these services, which for thousands of them takes a while."""
+        for name in names:
+            if name in services:
+                self._texts[name] = _text(record_of(services[name]))
+            else:
+                self._texts.pop(name, None)
+
+    def _pieces(self, services: Mapping[str, Service]) -> list[bytes]:
+        self.encode(services, services.keys() - self._texts.keys())
+        kept = (_text(record) for name, record in self.unusable.items() if name not in services)
+        return [*self._texts.values(), *kept]
+
+    def _replace(self, records: list[bytes]) -> None:
+        """In pieces: one large text would take longer to put together than the kernel takes to write it."""
         temporary = self._path.with_name(f".{self._path.name}.new")
-        with temporary.open("w") as file:
-            file.write(f"[{', '.join([*texts.values(), *kept])}]\n")
+        with temporary.open("wb") as file:
+            file.write(b"[")
+            for start in range(0, len(records), _RECORDS_A_PIECE):
+                file.write((b"," if start else b"") + b",".join(records[start : start + _RECORDS_A_PIECE]))
+            file.write(b"]\n")
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._path)
+        directory = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def _text(record: Record) -> bytes:
+    return json.dumps(record, separators=(",", ":")).encode()
 
 
 def record_of(service: Service) -> Record:

@@ -19,16 +19,6 @@ local function body()
   return assert(cjson.decode(text or "{}"))
 end
 
-local function keys_with(prefix)
-  local found = {}
-  for _, key in ipairs(counters:get_keys(0)) do
-    if string.sub(key, 1, #prefix) == prefix then
-      found[#found + 1] = string.sub(key, #prefix + 1)
-    end
-  end
-  return found
-end
-
 local answers = {}
 
 -- {changed: [document], removed: [name], complete: bool}; complete means that every other service goes.
@@ -61,6 +51,16 @@ answers["/in-flight"] = function()
   return { in_flight = total }
 end
 
+-- {targets: [id]}: nobody will ask for them again, so their counters go.
+answers["/forget"] = function()
+  for _, id in ipairs(body().targets) do
+    for worker = 0, ngx.worker.count() - 1 do
+      counters:delete(worker .. ":" .. id)
+    end
+  end
+  return {}
+end
+
 -- {ids: [id], targets: [{address, port}], what: "upgraded" or "all"}
 answers["/cut"] = function()
   cutter.order(body())
@@ -69,11 +69,14 @@ end
 
 -- Targets that failed since the last call.
 answers["/suspects"] = function()
-  local ids = keys_with("suspect:")
-  for _, id in ipairs(ids) do
+  local ids = setmetatable({}, cjson.array_mt)
+  local id = counters:lpop("suspects")
+  while id do
+    ids[#ids + 1] = id
     counters:delete("suspect:" .. id)
+    id = counters:lpop("suspects")
   end
-  return { targets = setmetatable(ids, cjson.array_mt) }
+  return { targets = ids }
 end
 
 -- The target ids in use, for a control plane that starts again: {service: {target name: id}}

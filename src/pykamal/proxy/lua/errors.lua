@@ -70,7 +70,9 @@ local function blame_target(record, status)
     json_log.write("INFO", "Request cancelled due to draining", { service = record.service.name, target = target.name })
     return 504
   end
-  counters:set("suspect:" .. target.id, true, 60)
+  if counters:add("suspect:" .. target.id, true, 60) then
+    counters:rpush("suspects", target.id)
+  end
   json_log.write("ERROR", "Error while proxying", {
     target = target.name, path = record.path, error = status == 504 and "timeout" or "no valid response",
   })

@@ -166,10 +166,12 @@ function M.publish(changed, removed)
   end
   local revision = documents:get("revision") or 0
   for i, name in ipairs(names) do
-    documents:set("l:" .. (revision + i), name)
     documents:delete("l:" .. (revision + i - LOG_LENGTH))
+    -- Never at the expense of a service's document, which `set` would drop where room is short; a name that is
+    -- missing in the log makes workers learn everything anew.
+    documents:safe_set("l:" .. (revision + i), name)
   end
-  documents:set("revision", revision + #names)
+  documents:safe_set("revision", revision + #names)
   return true
 end
 
