@@ -14,13 +14,13 @@ from pykamal.events import Bus
 class Invocation:
     """What the user asked for, and the bus that shows what becomes of it.
 
-    `options` holds every option of the command by key (`skip_push`), defaults filled in.
+    `options` holds every option of the command by key (`skip_push`), defaults filled in. `logged` as in its `Entry`.
     """
 
     command: str
     arguments: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
-    changes: bool = False
+    logged: bool = False
     bus: Bus = field(default_factory=Bus)
 
     @property

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pykamal.cli.invocation import Invocation
+from pykamal.cli.recording import recorded
 from pykamal.cli.terminal import become_ssh
 from pykamal.commands.command import Command
 from pykamal.config.load import load as load_config
@@ -20,6 +21,7 @@ from pykamal.events import RunFinished, RunStarted, Tone
 from pykamal.operations.context import Context, Settings
 from pykamal.operations.local_outside import LocalOutside
 from pykamal.operations.run import opened
+from pykamal.operations.workplace import short_version
 from pykamal.secrets.store import Secrets
 from pykamal.transport.signals import run_until_done
 
@@ -36,9 +38,11 @@ def operate(invocation: Invocation, flow: Flow, *, connects: bool = True) -> int
     With `connects` the selected hosts are being connected to while the flow begins.
     """
     started = time.monotonic()
-    run_until_done(
-        _run(invocation, load(invocation), flow, connects=connects), on_stop=lambda _: _tell_of_stopping(invocation)
-    )
+    loaded = load(invocation)
+    with recorded(invocation, loaded.config):
+        run_until_done(
+            _run(invocation, loaded, flow, connects=connects), on_stop=lambda _: _tell_of_stopping(invocation)
+        )
     if invocation.command not in _TELL_THEIR_TIME_THEMSELVES:
         invocation.bus.emit(RunFinished(operation=invocation.command, seconds=time.monotonic() - started))
     return 0
@@ -116,11 +120,15 @@ def _tell_of_stopping(invocation: Invocation) -> None:
 
 
 def _started(invocation: Invocation, context: Context) -> RunStarted:
+    service, workplace = context.config.service, context.workplace
+    version = context.settings.version or workplace.environment_version or workplace.revision
     return RunStarted(
         operation=invocation.command,
-        service=context.config.service,
+        service=service,
         destination=context.config.destination,
-        version=context.settings.version or context.workplace.environment_version or context.workplace.revision,
+        version=version,
+        service_version=f"{service}@{short_version(version)}" if version else None,
+        performer=workplace.performer,
     )
 
 

@@ -36,7 +36,7 @@ def parse(entry: Entry, words: Sequence[str]) -> Invocation:
     if entry.most_arguments is not None and len(arguments) > entry.most_arguments:
         raise UsageError(_called_with(entry, list(arguments)), hint=_usage(entry))
     options = {option.key: _converted(option, values[option.key]) for option in entry.all_options}
-    return Invocation(entry.path, arguments, options, changes=entry.changes)
+    return Invocation(entry.path, arguments, options, logged=entry.logged)
 
 
 def _parsed(entry: Entry, words: list[str]) -> dict[str, Any]:

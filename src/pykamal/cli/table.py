@@ -34,6 +34,11 @@ class Entry:
         return self.path.rpartition(" ")[2]
 
     @property
+    def logged(self) -> bool:
+        """Whether `output` of deploy.yml keeps a log of it (column M of spec/cli.md 12)."""
+        return self.changes and self.path not in _NOT_LOGGED and self.group not in _GROUPS_NOT_LOGGED
+
+    @property
     def least_arguments(self) -> int:
         return sum(not word.startswith("[") for word in self.arguments.split())
 
@@ -48,6 +53,9 @@ class Entry:
         own = {option.name for option in self.options}
         return (*self.options, *(option for option in GLOBAL if option.name not in own))
 
+
+_GROUPS_NOT_LOGGED = frozenset({"build", "lock", "registry", "sandbox"})
+_NOT_LOGGED = frozenset({"accessory exec", "app exec", "init", "proxy boot_config", "server exec"})
 
 CONFIRMED = flag("confirmed", "Do it without asking", "y")
 ROLLING = flag("rolling", "One host after another instead of all at once")

@@ -18,6 +18,9 @@ class Bus:
     def subscribe(self, subscriber: Subscriber) -> None:
         self._subscribers.append(subscriber)
 
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        self._subscribers.remove(subscriber)
+
     def emit(self, event: Event) -> None:
         for subscriber in self._subscribers:
             subscriber(event)

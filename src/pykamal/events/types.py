@@ -43,12 +43,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A command of the command line begins. `operation` is its name (`deploy`, `app boot`)."""
+    """A command of the command line begins. `operation` is its name (`deploy`, `app boot`).
+
+    `service_version` is the service with the abbreviated version, `performer` who deploys, as hooks are told them.
+    """
 
     operation: str
     service: str | None = None
     destination: str | None = None
     version: str | None = None
+    service_version: str | None = None
+    performer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The sections about reaching hosts: ssh, sshkit, boot and pykamal's own."""
+"""The sections about reaching hosts and telling of it: ssh, sshkit, boot, output and pykamal's own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pykamal.config.building.values import number
 from pykamal.config.document import Node
 from pykamal.config.models.boot import Boot, Sshkit
 from pykamal.config.models.extension import Extension, HostKeyPolicy
+from pykamal.config.models.output import Output
 from pykamal.config.models.ssh import Ssh
 from pykamal.config.reading import boolean, child, integer, text, texts
 
@@ -57,6 +58,13 @@ def boot(node: Node | None) -> Boot:
         limit=text(limit) if size is None else size,
         wait=integer(child(node, "wait")),
         parallel_roles=bool(boolean(child(node, "parallel_roles"))),
+    )
+
+
+def output(node: Node | None) -> Output:
+    return Output(
+        file_path=text(child(node, "file", "path")) or None,
+        otel_endpoint=text(child(node, "otel", "endpoint")) or None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pykamal.config.building.accessories import accessories
-from pykamal.config.building.connections import boot, extension, ssh, sshkit
+from pykamal.config.building.connections import boot, extension, output, ssh, sshkit
 from pykamal.config.building.images import builder, registry
 from pykamal.config.building.roles import roles
 from pykamal.config.building.values import logging, number, scalars
@@ -39,6 +39,7 @@ def build_config(document: Document, destination: str | None) -> Config:
         hooks_output=_hooks_output(root),
         secrets_path=text(root.get("secrets_path")) or ".kamal/secrets",
         error_pages_path=None if blank(root.get("error_pages_path")) else text(root.get("error_pages_path")),
+        output=output(root.get("output")),
         retain_containers=number(root.get("retain_containers"), 5),
         readiness_delay=number(root.get("readiness_delay"), 7),
         deploy_timeout=number(root.get("deploy_timeout"), 30),

@@ -12,6 +12,7 @@ from pykamal.config.models.boot import Boot, Sshkit
 from pykamal.config.models.builder import Builder
 from pykamal.config.models.extension import Extension
 from pykamal.config.models.logging import Logging
+from pykamal.config.models.output import Output
 from pykamal.config.models.proxy import ProxyRun
 from pykamal.config.models.registry import Registry
 from pykamal.config.models.role import Role
@@ -46,6 +47,7 @@ class Config:
     hooks_output: str | Mapping[str, str] | None = None
     secrets_path: str = ".kamal/secrets"
     error_pages_path: str | None = None
+    output: Output = Output()
     retain_containers: int = 5
     readiness_delay: int = 7
     deploy_timeout: int = 30

@@ -1,0 +1,95 @@
+"""The logs that deploy.yml asks for beside what the terminal shows (spec/cli.md 11)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pykamal import KAMAL_VERSION
+from pykamal.cli.invocation import Invocation
+from pykamal.cli.report import failed
+from pykamal.config.models import Config
+from pykamal.core.errors import KamalError
+from pykamal.events import Result, RunFailed
+from pykamal.events.run_log import RunLog
+
+
+@contextmanager
+def recorded(invocation: Invocation, config: Config) -> Iterator[None]:
+    """Keep the logs while the command runs. What goes wrong with them is told, and the command goes on."""
+    logs = _opened(invocation, config) if _wanted(invocation) else []
+    for log in logs:
+        invocation.bus.subscribe(log)
+    started = time.monotonic()
+    failure: RunFailed | None = None
+    try:
+        yield
+    except BaseException as error:
+        failure = _failure(error, invocation.command)
+        raise
+    finally:
+        seconds = time.monotonic() - started
+        for log in logs:
+            invocation.bus.unsubscribe(log)
+            told = log.close(failure, seconds)
+            if told is not None:
+                invocation.bus.emit(Result(text=told))
+
+
+def _wanted(invocation: Invocation) -> bool:
+    """A plan changes nothing, nor does `app stale_containers` without `--stop` (spec/cli.md 12.2)."""
+    options = invocation.options
+    return invocation.logged and not options.get("plan") and options.get("stop", True)
+
+
+def _opened(invocation: Invocation, config: Config) -> list[RunLog]:
+    output = config.output
+    kinds: list[Callable[[], RunLog]] = []
+    if output.file_path is not None:
+        folder = output.file_path
+        kinds.append(lambda: _file(invocation, config, folder))
+    if output.otel_endpoint is not None:
+        endpoint = output.otel_endpoint
+        kinds.append(lambda: _otel(invocation, endpoint))
+    logs: list[RunLog] = []
+    for opened in kinds:
+        try:
+            logs.append(opened())
+        except (OSError, ValueError) as error:
+            _tell(f"Output logger setup failed: {type(error).__name__}: {error}")
+    return logs
+
+
+def _file(invocation: Invocation, config: Config, folder: str) -> RunLog:
+    from pykamal.events.lines import wants_colour
+    from pykamal.events.log_file import LogFile
+
+    return LogFile(
+        folder,
+        command=invocation.command,
+        destination=config.destination,
+        report=_tell,
+        coloured=wants_colour(sys.stdout, os.environ),
+    )
+
+
+def _otel(invocation: Invocation, endpoint: str) -> RunLog:
+    from pykamal.events.otel import OtelLog
+
+    return OtelLog(endpoint, command=invocation.command, tool_version=KAMAL_VERSION, report=_tell)
+
+
+def _tell(problem: str) -> None:
+    sys.stderr.write(f"{problem}\n")
+    sys.stderr.flush()
+
+
+def _failure(error: BaseException, operation: str) -> RunFailed:
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, KamalError):
+        return failed(error, operation)
+    return RunFailed(operation=operation, identifier="bug", label=type(error).__name__, message=str(error))
