@@ -38,8 +38,8 @@ OWN_KEYS: Final = """x-pykamal:
     allow: [192.0.2.0/24]
     deny: [192.0.2.7]
     rate_limit: {requests_per_second: 0.5, burst: 3}
-    max_requests_at_once: 4
-    max_request_body: 1000
+    connection_limit: 4
+    body_limit: 1000
     basic_auth: {users: {alice: ALICE_PASSWORD}, realm: Staging, except: [/up]}
     security_headers: {x-frame-options: DENY, Referrer-Policy: false, Permissions-Policy: "camera=(), geolocation=()"}
 """

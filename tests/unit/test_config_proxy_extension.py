@@ -35,7 +35,7 @@ def test_all_keys() -> None:
         ("192.0.2.7",),
     )
     assert protection.rate_limit == RateLimit(0.5, 3)
-    assert (protection.max_requests_at_once, protection.max_request_body) == (4, 1000)
+    assert (protection.connection_limit, protection.body_limit) == (4, 1000)
     assert protection.basic_auth == BasicAuth({"alice": "ALICE_PASSWORD"}, "Staging", ("/up",))
     assert protection.security_headers == {
         "Strict-Transport-Security": "max-age=31536000",
@@ -77,8 +77,8 @@ def test_security_headers_by_a_word(value: str, count: int) -> None:
         ("rate_limit: {requests_per_second: -0.5}", "/rate_limit/requests_per_second: should be more than 0"),
         ("rate_limit: {requests_per_second: .nan}", "/rate_limit/requests_per_second: should be more than 0"),
         ("rate_limit: {requests_per_second: 1, burst: -1}", "/rate_limit/burst: should be 0 or more"),
-        ("max_requests_at_once: 0", "/max_requests_at_once: should be 1 or more"),
-        ("max_request_body: 1.5", "/max_request_body: should be an integer"),
+        ("connection_limit: 0", "/connection_limit: should be 1 or more"),
+        ("body_limit: 1.5", "/body_limit: should be an integer"),
         ("basic_auth: {realm: x}", "/basic_auth: users are required"),
         ('basic_auth: {users: {"a:b": X}}', "/basic_auth/users: 'a:b' cannot be a user name"),
         ('basic_auth: {users: {a: ""}}', "/basic_auth/users/a: should be the name of a secret"),

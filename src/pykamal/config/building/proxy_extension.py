@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pykamal.config.building.values import number
 from pykamal.config.document import Node, ScalarNode
 from pykamal.config.models.proxy_extension import (
     DEFAULT_SECURITY_HEADERS,
@@ -32,8 +31,8 @@ def proxy_extension(node: Node | None) -> ProxyExtension:
             allow=texts(child(node, "allow")),
             deny=texts(child(node, "deny")),
             rate_limit=_rate_limit(child(node, "rate_limit")),
-            max_requests_at_once=integer(child(node, "max_requests_at_once")),
-            max_request_body=integer(child(node, "max_request_body")),
+            connection_limit=integer(child(node, "connection_limit")),
+            body_limit=integer(child(node, "body_limit")),
             basic_auth=_basic_auth(child(node, "basic_auth")),
             security_headers=_security_headers(child(node, "security_headers")),
         ),
@@ -44,7 +43,7 @@ def _rate_limit(node: Node | None) -> RateLimit | None:
     rate = child(node, "requests_per_second")
     if not isinstance(rate, ScalarNode) or not isinstance(rate.value, int | float):
         return None
-    return RateLimit(float(rate.value), number(child(node, "burst"), 0))
+    return RateLimit(float(rate.value), integer(child(node, "burst")))
 
 
 def _basic_auth(node: Node | None) -> BasicAuth | None:

@@ -38,10 +38,13 @@ class ProxyLimits:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """For one client: requests per second in the long run, and how many may come at once beyond that."""
+    """For one client: requests per second in the long run, and how many may come at once beyond that.
+
+    None is the proxy's own default, one second's worth.
+    """
 
     requests_per_second: float
-    burst: int = 0
+    burst: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,8 @@ class Protection:
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     rate_limit: RateLimit | None = None
-    max_requests_at_once: int | None = None
-    max_request_body: int | None = None
+    connection_limit: int | None = None
+    body_limit: int | None = None
     basic_auth: BasicAuth | None = None
     security_headers: Mapping[str, str] = field(default_factory=dict)
 

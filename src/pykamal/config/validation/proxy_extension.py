@@ -15,8 +15,8 @@ from pykamal.config.validation.finding import Finding, KeyPath, described
 _PATH: Final[KeyPath] = ("x-pykamal", "proxy")
 _NETWORKS: Final = (("trusted_proxies",), ("allow",), ("deny",), ("run", "proxy_protocol_from"))
 _POSITIVE: Final = (
-    ("max_requests_at_once",),
-    ("max_request_body",),
+    ("connection_limit",),
+    ("body_limit",),
     ("run", "client_header_timeout"),
     ("run", "client_body_timeout"),
 )
