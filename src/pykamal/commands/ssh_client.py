@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,21 +16,43 @@ PINNED_KNOWN_HOSTS: Final = ".kamal/known_hosts"
 """The project's own file of host keys, unless `x-pykamal/known_hosts` names another."""
 
 
-def interactive(ssh: Ssh, host: str, command: Command | str, *, extension: Extension | None = None) -> list[str]:
+def interactive(
+    ssh: Ssh,
+    host: str,
+    command: Command | str,
+    *,
+    extension: Extension | None = None,
+    terminal: bool = True,
+    agent_has_keys: bool = False,
+) -> list[str]:
     """The argument vector that replaces this process for a command with a terminal (spec/cli.md 7.1).
 
     `command` is for the login shell of the host and goes with its secrets revealed; it must not hold any, since
-    arguments show in process lists. `key_data` cannot be passed to `ssh`.
+    arguments show in process lists. `terminal` asks for one on the host too. `agent_has_keys` tells that the agent of
+    the environment has the keys of `key_data`, and them alone; see `with_agent`.
     """
     address = parse_host(host)
     text = command.wire() if isinstance(command, Command) else command
     target = f"{address.user or ssh.user}@{address.name}"
-    return [*client(ssh, extension), "-t", target, "-p", str(address.port or ssh.port), text]
+    port = ["-p", str(address.port or ssh.port)]
+    words = client(ssh, extension, agent_has_keys=agent_has_keys)
+    return [*words, *(["-t"] if terminal else []), target, *port, text]
 
 
-def client(ssh: Ssh, extension: Extension | None = None) -> list[str]:
+def client(ssh: Ssh, extension: Extension | None = None, *, agent_has_keys: bool = False) -> list[str]:
     """`ssh` with its configuration files, the way, the keys and the trust in host keys, before `-t` and the host."""
-    return ["ssh", *_config(ssh.config), *_way(ssh), *_keys(ssh), *_trust(extension or Extension())]
+    trust = _trust(extension or Extension())
+    keys = _keys(ssh, agent_has_keys=agent_has_keys)
+    return ["ssh", *_config(ssh.config), *_way(ssh, extension or Extension()), *keys, *trust]
+
+
+def with_agent(arguments: Sequence[str], descriptors: Sequence[int]) -> list[str]:
+    """Run a program with an agent of its own, which ends with it, holding the keys read from these descriptors.
+
+    So `ssh` can use keys that are in no file: they are in the agent's memory and never in an argument.
+    """
+    added = "".join(f"ssh-add -q - < /dev/fd/{descriptor}; " for descriptor in descriptors)
+    return ["ssh-agent", "sh", "-c", f'{added}exec "$@"', "sh", *arguments]
 
 
 def proxy_arguments(text: str, *, host: str, port: int, user: str, name: str) -> list[str]:
@@ -47,14 +70,32 @@ def _config(config: bool | Sequence[str] | None) -> list[str]:
     return [word for path in config for word in ("-F", path)]
 
 
-def _way(ssh: Ssh) -> list[str]:
+def _way(ssh: Ssh, extension: Extension) -> list[str]:
     if ssh.proxy:
-        return ["-J", ssh.proxy]
+        # `ssh -J` gives jump hosts nothing of what is said here, so trust of our own needs a longer line.
+        own_trust = extension.host_key_policy is not HostKeyPolicy.ACCEPT_NEW or extension.known_hosts is not None
+        return _option("ProxyCommand", _jump(ssh, extension, ssh.proxy)) if own_trust else ["-J", ssh.proxy]
     return _option("ProxyCommand", ssh.proxy_command) if ssh.proxy_command else []
 
 
-def _keys(ssh: Ssh) -> list[str]:
+def _jump(ssh: Ssh, extension: Extension, way: str) -> str:
+    """The ProxyCommand that goes through the jump hosts of a way, each trusted as the hosts behind them are."""
+    before, _, last = way.rpartition(",")
+    address = parse_host(last.strip())
+    first = _option("ProxyCommand", _jump(ssh, extension, before).replace("%", "%%")) if before else []
+    user = ["-l", address.user] if address.user else []
+    port = ["-p", str(address.port)] if address.port else []
+    return shlex.join(
+        ["ssh", *_config(ssh.config), *first, *_trust(extension), *user, *port, "-W", "%h:%p", address.name]
+    )
+
+
+def _keys(ssh: Ssh, *, agent_has_keys: bool) -> list[str]:
     keys = [word for key in ssh.keys for word in ("-i", key)]
+    if agent_has_keys:
+        # With IdentitiesOnly it would offer no key of the agent that is in no file.
+        no_default = _option("IdentityFile", "none") if ssh.keys_only and not keys else []
+        return [*keys, *no_default, *_option("IdentityAgent", "SSH_AUTH_SOCK")]
     return [*keys, *_option("IdentitiesOnly", "yes")] if ssh.keys_only else keys
 
 

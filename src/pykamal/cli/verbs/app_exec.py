@@ -14,10 +14,6 @@ def run(invocation: Invocation) -> int:
     command = command_line(invocation.arguments)
     if invocation.options["interactive"]:
         options = invocation.own("reuse", "env")
-        return in_terminal(
-            invocation,
-            lambda context: app_exec.interactive(context, command=command, **options),
-            connects=options["reuse"],
-        )
+        return in_terminal(invocation, lambda context: app_exec.interactive(context, command=command, **options))
     options = invocation.own("reuse", "env", "detach", "raw")
     return operate(invocation, lambda context: app_exec.exec_(context, command=command, **options))
