@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class LogFile:
             write()
         except OSError as error:
             self._broken = True
+            with suppress(OSError):
+                self._file.close()
             self._report(f"Log file {self.path} is incomplete: {type(error).__name__}: {error.strerror}")
 
 

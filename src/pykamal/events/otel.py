@@ -99,7 +99,7 @@ def _records(event: Event) -> Iterator[Record]:
 
 def _record(at: float, level: Level, text: str, attributes: dict[str, Any]) -> Record:
     return {
-        "timeUnixNano": str(int(at * 1_000_000_000)),
+        "timeUnixNano": f"{round(at * 1_000_000)}000",
         "observedTimeUnixNano": str(time.time_ns()),
         "severityNumber": _SEVERITIES[level],
         "severityText": level.name,

@@ -24,10 +24,11 @@ class Shipper:
     def __init__(
         self, endpoint: str, body: Callable[[list[dict[str, Any]]], bytes], report: Callable[[str], None]
     ) -> None:
-        address = urlsplit(f"{endpoint.removesuffix('/')}/v1/logs")
+        address = urlsplit(endpoint)
         if address.scheme not in ("http", "https") or not address.hostname:
             raise ValueError(f"{endpoint} is no http:// or https:// address")
-        self._host, self._port, self._path = address.hostname, address.port, address.path
+        self._host, self._port = address.hostname, address.port
+        self._path = f"{address.path.removesuffix('/')}/v1/logs"
         self._connect = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
         self._body = body
         self._report = report
