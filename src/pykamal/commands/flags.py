@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from pykamal.commands.command import Command, query
-from pykamal.commands.words import Expanded, Raw, Word, key_values, single_quoted
+from pykamal.commands.words import Expanded, Raw, Word, key_values, options, single_quoted
 from pykamal.config.models.logging import Logging
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
@@ -18,7 +18,7 @@ def log_flags(logging: Logging) -> list[Word]:
     """Driver and options; 10 MB of Docker's default driver when neither is given (spec/config.md 13)."""
     if logging.driver is None and not logging.options:
         return key_values("--log-opt", {"max-size": "10m"})
-    driver: list[Word] = [] if logging.driver is None else ["--log-driver", Expanded(logging.driver)]
+    driver = [] if logging.driver is None else options({"log-driver": logging.driver})
     return [*driver, *key_values("--log-opt", logging.options)]
 
 

@@ -139,8 +139,17 @@ def ruby_text(value: Value) -> str:
             return ruby_float(value)
         case bytes():
             return value.decode("utf-8", "replace")
+        case datetime.datetime():
+            moment = local_time(value)
+            zone = "UTC" if moment.tzinfo is datetime.UTC else f"{moment:%z}"
+            return f"{moment.date()} {moment:%H:%M:%S} {zone}"
         case _:
             return str(value)
+
+
+def local_time(value: datetime.datetime) -> datetime.datetime:
+    """A time without a zone is UTC, and is shown in the zone of this machine."""
+    return value if value.tzinfo is not None else value.replace(tzinfo=datetime.UTC).astimezone()
 
 
 def ruby_float(value: float) -> str:

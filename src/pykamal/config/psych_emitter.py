@@ -27,13 +27,16 @@ from yaml.events import (
     StreamStartEvent,
 )
 
-from pykamal.config.document import ListNode, MapNode, OtherKey, ScalarNode, Symbol, ruby_float
+from pykamal.config.document import ListNode, MapNode, OtherKey, ScalarNode, Symbol, local_time, ruby_float
 from pykamal.config.scalars import typed
 
 _STARTS_UNLIKE_A_WORD: Final = re.compile(r"^[^\w][^\"]*$", re.MULTILINE)
 _STRING_TAG: Final = "tag:yaml.org,2002:str"
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
 _LOOKS_OCTAL: Final = re.compile(r"0[0-7]*[89]")
+_DOCUMENT_END: Final = re.compile(r"(?<=[\n\x85\u2028\u2029])\.\.\.\n\Z")
+"""libyaml writes it behind a text that ends in empty lines, and Ruby's does not. Texts never start in column one."""
+
 _NULL_MARK: Final = "\ue0f0null\ue0f1"
 """Stands for null while libyaml writes, which since 0.2.5 leaves out the space that Ruby's keeps behind the colon."""
 
@@ -53,7 +56,7 @@ def dumped(value: Any) -> str:
     events += _events(value)
     events += [DocumentEndEvent(explicit=False), StreamEndEvent()]
     yaml.emit(events, stream, Dumper=_dumper(), allow_unicode=True)
-    return stream.getvalue().removesuffix("...\n").replace(_NULL_MARK, "")
+    return _DOCUMENT_END.sub("", stream.getvalue()).replace(_NULL_MARK, "")
 
 
 def _dumper() -> Any:
@@ -145,8 +148,7 @@ def _float(value: float) -> str:
 
 
 def _time(value: datetime.datetime) -> str:
-    """A time without a zone is UTC, shown in the zone of this machine."""
-    local = value.replace(tzinfo=datetime.UTC).astimezone() if value.tzinfo is None else value
-    offset = f"{local:%z}"
-    zone = "Z" if value.tzinfo is datetime.UTC else f"{offset[:3]}:{offset[3:]}"
-    return f"{local:%Y-%m-%d %H:%M:%S}.{value.microsecond * 1000:09} {zone}"
+    moment = local_time(value)
+    offset = f"{moment:%z}"
+    zone = "Z" if moment.tzinfo is datetime.UTC else f"{offset[:3]}:{offset[3:]}"
+    return f"{moment.date()} {moment:%H:%M:%S}.{value.microsecond * 1000:09} {zone}"

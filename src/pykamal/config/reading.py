@@ -43,6 +43,11 @@ def text(node: Node | None) -> str | None:
     return ruby_text(node.value)
 
 
+def chosen(node: Node | None, default: str) -> str:
+    """The scalar as text, the default when it is absent, null, false or empty."""
+    return (text(node) if truthy(node) else None) or default
+
+
 def string(node: Node | None) -> str | None:
     """The text of a string or symbol, None for everything else."""
     if isinstance(node, ScalarNode) and isinstance(node.value, (str, Symbol)):

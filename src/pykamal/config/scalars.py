@@ -105,9 +105,14 @@ def _moment(text: str) -> Value:
         return _float(text) if _FLOAT.fullmatch(text) else text
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     microsecond = int((match[7] or "0").ljust(6, "0")[:6])
+    later = datetime.timedelta()
+    if second == 60:
+        second, later = 59, datetime.timedelta(seconds=1)
+    elif (hour, minute, second) == (24, 0, 0):
+        hour, later = 0, datetime.timedelta(days=1)
     try:
-        return datetime.datetime(year, month, day, hour, minute, second, microsecond, tzinfo=_zone(match[8]))
-    except ValueError:
+        return datetime.datetime(year, month, day, hour, minute, second, microsecond, tzinfo=_zone(match[8])) + later
+    except (ValueError, OverflowError):
         return text
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
 from pykamal.config.merge import merged
 from pykamal.config.models.role import RoleHost
-from pykamal.config.reading import blank, boolean, child, host_names, text, texts
+from pykamal.config.reading import blank, boolean, child, host_names, text, texts, truthy
 
 DEFAULT_ROLE = "web"
 
@@ -23,8 +23,8 @@ class RoleNode:
 
 
 def primary_role_name(root: MapNode) -> str:
-    name = text(root.get("primary_role"))
-    return DEFAULT_ROLE if name is None else name
+    node = root.get("primary_role")
+    return text(node) or "" if truthy(node) else DEFAULT_ROLE
 
 
 def role_nodes(root: MapNode) -> list[RoleNode]:
@@ -74,7 +74,8 @@ class AccessoryHosts:
                     self._by_tag.setdefault(tag, []).append(host.name)
 
     def of(self, accessory: MapNode) -> tuple[str, ...]:
-        names = [*filter(None, [text(accessory.get("host"))]), *host_names(accessory.get("hosts"))]
+        host = text(accessory.get("host"))
+        names = [*([] if host is None else [host]), *host_names(accessory.get("hosts"))]
         for single, several, known in (("role", "roles", self._by_role), ("tag", "tags", self._by_tag)):
             for wanted in (text(accessory.get(single)), *texts(accessory.get(several))):
                 names.extend(known.get(wanted or "", ()))

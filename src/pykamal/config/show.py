@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pykamal.config.building.connections import jump_host
-from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, Symbol
+from pykamal.config.document import ListNode, MapNode, Node, Symbol
 from pykamal.config.models.service import Config
 from pykamal.config.psych_emitter import RubyObject, dumped
 from pykamal.config.reading import child, entries, text, truthy
@@ -54,7 +54,9 @@ def _accessory_hosts_as_written(root: MapNode) -> dict[str, Node]:
     found: dict[str, Node] = {}
     for _, accessory in entries(root.get("accessories")):
         for node in (child(accessory, "host"), *_items(child(accessory, "hosts"))):
-            if isinstance(node, ScalarNode) and (name := text(node)) is not None:
+            if isinstance(node, MapNode):
+                found.update((name, node) for name, _ in node.items())
+            elif (name := text(node)) is not None and node is not None:
                 found.setdefault(name, node)
     return found
 
@@ -87,7 +89,7 @@ def _proxy(node: Node | None) -> RubyObject | None:
     jump = child(node, "proxy")
     if truthy(jump):
         return RubyObject("Net::SSH::Proxy::Jump", {"jump_proxies": jump_host(text(jump) or "")})
-    if command := text(child(node, "proxy_command")):
+    if truthy(command := child(node, "proxy_command")):
         fields = {"command_line_template": command, "command_line": None, "timeout": 60}
         return RubyObject("Net::SSH::Proxy::Command", fields)
     return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+import json
+from typing import Any, Final
 
 from yaml.error import MarkedYAMLError, YAMLError
 from yaml.events import (
@@ -18,7 +19,7 @@ from yaml.events import (
 )
 from yaml.parser import ParserError
 
-from pykamal.config.document import Entry, Key, ListNode, MapNode, Node, OtherKey, ScalarNode, Value, ruby_text
+from pykamal.config.document import Entry, Key, ListNode, MapNode, Node, OtherKey, ScalarNode, Symbol, Value, ruby_text
 from pykamal.config.limits import MAXIMUM_DEPTH, MAXIMUM_NODES
 from pykamal.config.problems import refusal
 from pykamal.config.rendered import Rendered
@@ -26,7 +27,9 @@ from pykamal.config.scalars import typed
 from pykamal.core.errors import ConfigurationError
 from pykamal.core.source import Position
 
-_YAML_TAG = "tag:yaml.org,2002:"
+_YAML_TAG: Final = "tag:yaml.org,2002:"
+_OBJECT_TAGS: Final = ("!ruby/", f"{_YAML_TAG}ruby/", f"{_YAML_TAG}python/", "!python/")
+_SYMBOL_TAGS: Final = ("!ruby/symbol", "!ruby/sym")
 
 
 def read_yaml(rendered: Rendered) -> tuple[Node | None, list[str]]:
@@ -36,7 +39,10 @@ def read_yaml(rendered: Rendered) -> tuple[Node | None, list[str]]:
     """
     composer = _Composer(rendered)
     try:
-        return composer.document(), composer.warnings
+        try:
+            return composer.document(), composer.warnings
+        finally:
+            composer.finish()  # a syntax error further down is told first, as by Psych, which parses before it builds
     except YAMLError as error:
         raise _syntax_error(error, rendered) from None
 
@@ -48,17 +54,29 @@ class _Composer:
         self._parser = _parser(rendered.text)
         self._anchors: dict[str, Node | None] = {}
         self._count = 0
+        self._ended = False
 
     def document(self) -> Node | None:
         while True:
             event = self._next()
-            if event is None or isinstance(event, DocumentEndEvent):
+            if self._ended:
                 return None
             if isinstance(event, (ScalarEvent, SequenceStartEvent, MappingStartEvent, AliasEvent)):
                 return self._node(event, 1)
 
+    def finish(self) -> None:
+        """Read to the end of the document. Raises YAMLError."""
+        while not self._ended:
+            self._next()
+
     def _next(self) -> Any:
-        return self._parser.get_event()
+        try:
+            event = self._parser.get_event()
+        except YAMLError:
+            self._ended = True
+            raise
+        self._ended = event is None or isinstance(event, DocumentEndEvent)
+        return event
 
     def _position(self, event: Any) -> Position:
         return self._rendered.position(event.start_mark.line, event.start_mark.column)
@@ -67,7 +85,7 @@ class _Composer:
         self._count += 1
         position = self._position(event)
         if depth > MAXIMUM_DEPTH:
-            raise self._refused(f"mappings and lists are nested deeper than {MAXIMUM_DEPTH} levels", position)
+            raise self._too_much(f"mappings and lists are nested deeper than {MAXIMUM_DEPTH} levels", position)
         self._check_count(self._count, position)
         if isinstance(event, AliasEvent):
             return self._aliased(str(event.anchor), position)
@@ -90,7 +108,7 @@ class _Composer:
 
     def _check_count(self, count: int, position: Position) -> None:
         if count > MAXIMUM_NODES:
-            raise self._refused(f"more than {MAXIMUM_NODES} keys and values, aliases expanded", position)
+            raise self._too_much(f"more than {MAXIMUM_NODES} keys and values, aliases expanded", position)
 
     def _aliased(self, anchor: str, position: Position) -> Node:
         if anchor not in self._anchors:
@@ -148,9 +166,13 @@ class _Composer:
     def _scalar(self, event: Any, position: Position) -> ScalarNode:
         plain = not event.style
         tag = event.tag
-        if tag is not None and tag.startswith(("!ruby/", f"{_YAML_TAG}ruby/", f"{_YAML_TAG}python/", "!python/")):
+        if tag is not None and tag.startswith(_OBJECT_TAGS) and tag not in _SYMBOL_TAGS:
             raise self._object_tag(tag, position)
-        value = _tagged(event.value, tag, plain)
+        try:
+            value = _tagged(event.value, tag, plain)
+        except ValueError:
+            label, message = _no_float(typed(event.value))
+            raise refusal(message, position=position, source=self._rendered.source, label=label) from None
         if plain and isinstance(value, (int, float)) and not isinstance(value, bool):
             self._warn_of_surprise(event.value, value, position)
         return ScalarNode(value, position, event.value, plain)
@@ -163,11 +185,15 @@ class _Composer:
             )
 
     def _check_container_tag(self, tag: str | None, position: Position) -> None:
-        if tag is not None and "/" in tag.removeprefix(_YAML_TAG):
+        if tag is not None and tag.startswith(_OBJECT_TAGS):
             raise self._object_tag(tag, position)
 
     def _object_tag(self, tag: str, position: Position) -> ConfigurationError:
         return self._refused(f"the tag {tag} asks for an object, which is never made from YAML", position)
+
+    def _too_much(self, message: str, position: Position) -> ConfigurationError:
+        self._ended = True  # what stands behind it is not looked at any more
+        return self._refused(message, position)
 
     def _refused(self, message: str, position: Position) -> ConfigurationError:
         return refusal(message, position=position, source=self._rendered.source)
@@ -193,6 +219,7 @@ def _united(mappings: list[MapNode]) -> MapNode:
 
 
 def _tagged(text: str, tag: str | None, plain: bool) -> Value:
+    """Raises ValueError for what is tagged as a float and is none."""
     match tag and tag.removeprefix(_YAML_TAG):
         case "str" | "!str":
             return text
@@ -201,13 +228,33 @@ def _tagged(text: str, tag: str | None, plain: bool) -> Value:
                 return base64.b64decode(text, validate=False).decode("utf-8", "replace")
             except (binascii.Error, ValueError):
                 return text
-        case "float":
+        case "float" | "!float":
             number = typed(text)
-            return float(number) if isinstance(number, int) else number
-        case "int" | "bool" | "null":
+            if isinstance(number, bool) or not isinstance(number, str | int | float):
+                raise ValueError(text)
+            return float(number)
+        case "!ruby/symbol" | "!ruby/sym":
+            return Symbol(text)
+        case "int" | "bool" | "null" | "!":
             return typed(text)
-        case _:
+        case None:
             return typed(text) if plain else text
+        case _:
+            return typed(text)
+
+
+def _no_float(value: Value) -> tuple[str, str]:
+    """The class and the message of Ruby's own refusal."""
+    match value:
+        case str():
+            return "ArgumentError", f"invalid value for Float(): {json.dumps(value, ensure_ascii=False)}"
+        case None:
+            name = "nil"
+        case bool():
+            name = ruby_text(value)
+        case _:
+            name = type(value).__name__.capitalize()
+    return "TypeError", f"can't convert {name} into Float"
 
 
 def _parser(text: str) -> Any:

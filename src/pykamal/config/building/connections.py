@@ -19,7 +19,7 @@ def ssh(node: Node | None) -> Ssh:
     jump = text(child(node, "proxy"))
     return Ssh(
         user=text(child(node, "user")) or "root",
-        port=int(text(child(node, "port")) or 22),
+        port=_port(child(node, "port")),
         proxy=jump_host(jump) if jump else None,
         proxy_command=text(child(node, "proxy_command")),
         log_level=text(child(node, "log_level")) or "fatal",
@@ -29,6 +29,15 @@ def ssh(node: Node | None) -> Ssh:
         config=_client_config(child(node, "config")),
         forward_agent=True if forward_agent is None else forward_agent,
     )
+
+
+def port_is_usable(node: Node | None) -> bool:
+    return node is None or bool(re.fullmatch(r"[0-9]{1,5}", text(node) or ""))
+
+
+def _port(node: Node | None) -> int:
+    """The usual one for what is no port; a warning has said so."""
+    return int(text(node) or 22) if port_is_usable(node) else 22
 
 
 def jump_host(address: str) -> str:

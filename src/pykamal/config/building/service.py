@@ -12,7 +12,7 @@ from pykamal.config.building.values import logging, number, scalars
 from pykamal.config.building.warnings import warnings
 from pykamal.config.document import Document, MapNode, plain_value
 from pykamal.config.models.service import Config
-from pykamal.config.reading import blank, entries, string, text, texts
+from pykamal.config.reading import blank, chosen, entries, string, text, texts
 from pykamal.config.servers import primary_role_name
 
 
@@ -35,9 +35,9 @@ def build_config(document: Document, destination: str | None) -> Config:
         sshkit=sshkit(root.get("sshkit")),
         boot=boot(root.get("boot")),
         aliases={name: text(node) or "" for name, node in entries(root.get("aliases"))},
-        hooks_path=text(root.get("hooks_path")) or ".kamal/hooks",
+        hooks_path=chosen(root.get("hooks_path"), ".kamal/hooks"),
         hooks_output=_hooks_output(root),
-        secrets_path=text(root.get("secrets_path")) or ".kamal/secrets",
+        secrets_path=chosen(root.get("secrets_path"), ".kamal/secrets"),
         error_pages_path=None if blank(root.get("error_pages_path")) else text(root.get("error_pages_path")),
         output=output(root.get("output")),
         retain_containers=number(root.get("retain_containers"), 5),

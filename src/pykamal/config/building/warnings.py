@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pykamal.config.building.connections import boot_limit_is_usable
+from pykamal.config.building.connections import boot_limit_is_usable, port_is_usable
 from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
 from pykamal.config.reading import child, entries, text
 from pykamal.config.servers import role_nodes
@@ -14,6 +14,9 @@ def warnings(root: MapNode) -> Iterator[str]:
     yield from _ignored_hosts(root)
     yield from _unknown_tags(root)
     yield from _accessory_paths(root)
+    port = child(root, "ssh", "port")
+    if port is not None and not port_is_usable(port):
+        yield f"{port.position}: ssh/port is no port number; 22 is used"
     limit = child(root, "boot", "limit")
     if limit is not None and not boot_limit_is_usable(text(limit)):
         yield f"{limit.position}: boot/limit is neither a number nor a percentage; nothing can be booted with it"

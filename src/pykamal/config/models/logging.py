@@ -10,5 +10,7 @@ from pykamal.config.models.values import Scalar
 
 @dataclass(frozen=True, slots=True)
 class Logging:
-    driver: str | None = None
+    """A driver that is only `true` becomes a flag without a value, as in Ruby Kamal."""
+
+    driver: str | bool | None = None
     options: Mapping[str, Scalar] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from pykamal import KAMAL_VERSION
 from pykamal.config.document import MapNode, Node, ScalarNode
 from pykamal.config.gem_version import GemVersion
 from pykamal.config.outside import Outside
-from pykamal.config.reading import blank, boolean, child, entries, integer, string, text, texts, truthy
+from pykamal.config.reading import blank, boolean, child, chosen, entries, integer, string, text, texts, truthy
 from pykamal.config.servers import (
     AccessoryHosts,
     by_name,
@@ -105,7 +105,7 @@ class _Checks:
     def _minimum_version(self) -> Iterator[Finding]:
         node = self.root.get("minimum_version")
         wanted = text(node)
-        if "minimum_version" in self.broken or wanted is None:
+        if "minimum_version" in self.broken or wanted is None or not truthy(node):
             return
         version = GemVersion.parse(wanted)
         if version is None:
@@ -132,12 +132,16 @@ class _Checks:
     def _renamed_hooks(self) -> Iterator[Finding]:
         if "hooks_path" in self.broken:
             return
-        directory = text(self.root.get("hooks_path")) or ".kamal/hooks"
-        present = set(self.outside.file_names(self.outside.working_directory / directory))
+        node = self.root.get("hooks_path")
+        if truthy(node) and not (isinstance(node, ScalarNode) and isinstance(node.value, str)):
+            yield self._finding(11, "hooks_path: should be a string", node, "TypeError", expected="a string")
+            return
+        directory = self.outside.working_directory / chosen(node, ".kamal/hooks")
+        present = set(self.outside.file_names(directory))
         found = [name for name in _RENAMED_HOOKS if name in present]
         if found:
             message = f"Found {', '.join(found)}, these should be renamed to (pre|post)-proxy-reboot"
-            yield self._finding(11, message, self.root.get("hooks_path"))
+            yield self._finding(11, message, node)
 
     def _ssl(self) -> Iterator[Finding]:
         hosts: set[str] = set()

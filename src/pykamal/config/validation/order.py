@@ -30,6 +30,7 @@ RUNTIME_STAGE: Final = 100
 _ENV_ORDER: Final = {"clear": 0, "secret": 1, "tags": 2}
 """The keys of a structured env are checked in this order, whatever the file's."""
 
+_CREDENTIALS: Final = ("username", "password")
 _ROLE_STEPS: Final = {"env": 3, "logging": 4, "proxy": 5}
 _ACCESSORY_STEPS: Final = {"env": 4, "proxy": 5, "registry": 6}
 _SELECTOR_STEP, _LABELS_STEP, _RESTART_STEP, _ROLES_STEP = 1, 1, 2, 3
@@ -62,10 +63,18 @@ def _steps(path: KeyPath, phase: Phase, section: str, root: MapNode) -> tuple[ob
     if section == "servers" and isinstance(root.get("servers"), MapNode):
         return (str(path[1]).encode(), _part_step(path, phase, _ROLE_STEPS)) if len(path) >= 2 else (b"", 0)
     if section == "registry":
-        return (int(path[1:2] in (("username",), ("password",))),)  # whatever the file's order
+        return (_credential_step(path),)
     if section == "accessories":
-        return (_index(root, path[:2]), _part_step(path, phase, _ACCESSORY_STEPS)) if len(path) >= 2 else (-1, 0)
+        if len(path) < 2:
+            return (-1, 0)
+        credential = _credential_step(path[2:]) if path[2:3] == ("registry",) else 0
+        return (_index(root, path[:2]), _part_step(path, phase, _ACCESSORY_STEPS), credential)
     return ()
+
+
+def _credential_step(path: KeyPath) -> int:
+    """User name and password are looked at after everything else of a registry, whatever the file's order."""
+    return _CREDENTIALS.index(str(path[1])) + 1 if len(path) > 1 and path[1] in _CREDENTIALS else 0
 
 
 def _part_step(path: KeyPath, phase: Phase, steps: dict[str, int]) -> int:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pykamal.config.document import MapNode, Node, OtherKey, ScalarNode
-from pykamal.config.reading import blank, child, entries, string, text, texts, truthy
+from pykamal.config.document import ListNode, MapNode, Node, OtherKey, ScalarNode
+from pykamal.config.reading import blank, child, entries, integer, string, text, texts, truthy
 from pykamal.config.servers import by_name, primary_role_name, role_nodes, role_proxy
 from pykamal.config.validation.finding import Finding, KeyPath, Phase
 from pykamal.config.validation.order import RUNTIME_STAGE
@@ -64,7 +64,7 @@ def _registry(root: MapNode, path: KeyPath, node: Node | None, otherwise: Positi
     if is_local_registry(node):
         return
     server = child(node, "server")
-    if server is not None and truthy(server) and text(server) is not None and string(server) is None:
+    if server is not None and text(server) is not None and string(server) is None:
         yield Finding((*path, "server"), "should be a string", server.position, label="NoMethodError")
     position = node_at(root, path)[1] if node is not None else otherwise
     for key in ("username", "password"):
@@ -147,12 +147,17 @@ def _accessories(root: MapNode) -> Iterator[Finding]:
 
 
 def _role_references(path: KeyPath, node: MapNode, role_names: set[str]) -> Iterator[Finding]:
-    wanted = [text(node.get("role")), *texts(node.get("roles"))]
-    unknown = [name for name in wanted if name is not None and name not in role_names]
-    if unknown:
-        at = node.get("roles") or node.get("role")
+    role, roles = node.get("role"), node.get("roles")
+    if role is not None and not truthy(role):
+        yield Finding((*path, "role"), "should be a string", role.position, stage=RUNTIME_STAGE, label="NoMethodError")
+        return
+    wanted = [role] if role is not None else roles.items if isinstance(roles, ListNode) else []
+    names = [(text(item) or "", item) for item in wanted]
+    unknown = [name for name, _ in names if name not in role_names]
+    if any(name in unknown and truthy(item) for name, item in names):
+        at = role or roles
         position = at.position if at is not None else node.position
-        plural = "s" if node.get("role") is None else ""
+        plural = "s" if role is None else ""
         known = f"one of {', '.join(sorted(role_names))}" if role_names else None
         yield Finding(path, f"unknown role{plural} {', '.join(unknown)}", position, expected=known)
 
@@ -209,8 +214,8 @@ def _endpoint(root: MapNode) -> Iterator[Finding]:
 
 def _ssh(root: MapNode) -> Iterator[Finding]:
     level = child(root, "ssh", "log_level")
-    name = string(level)
-    if level is not None and name is not None and name.lower() not in _LOG_LEVELS:
+    name = text(level)
+    if level is not None and name is not None and integer(level) is None and name.lower() not in _LOG_LEVELS:
         yield Finding(
             (),
             f"invalid log level: {name}",
@@ -219,10 +224,6 @@ def _ssh(root: MapNode) -> Iterator[Finding]:
             label="ArgumentError",
             expected="debug, info, warn, error or fatal",
         )
-    port = child(root, "ssh", "port")
-    number = text(port)
-    if port is not None and number is not None and not re.fullmatch(r"[0-9]{1,5}", number):
-        yield Finding(("ssh", "port"), "should be a port number", port.position, stage=RUNTIME_STAGE)
     jump = child(root, "ssh", "proxy")
-    if jump is not None and text(jump) is not None and string(jump) is None and truthy(jump):
+    if isinstance(jump, ScalarNode) and truthy(jump) and not isinstance(jump.value, str):
         yield Finding(("ssh", "proxy"), "should be a string", jump.position, stage=RUNTIME_STAGE, label="NoMethodError")

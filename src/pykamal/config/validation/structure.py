@@ -12,7 +12,7 @@ import jsonschema_rs
 
 from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, Symbol, path_name
 from pykamal.config.limits import MAXIMUM_PROBLEMS
-from pykamal.config.reading import blank
+from pykamal.config.reading import blank, text, truthy
 from pykamal.config.schema import bundle, resolved, schema_node
 from pykamal.config.validation.finding import Finding, KeyPath, Phase, described
 from pykamal.core.source import Position
@@ -69,13 +69,13 @@ def _keyword(schema_path: list[Any]) -> str:
 def _value_finding(root: MapNode, path: KeyPath, keyword: str, schema_path: list[Any]) -> Finding | None:
     schema = schema_node(schema_path[:-1])
     node, key_position = node_at(root, path)
-    if schema.get("x-blank-passes") and blank(node):
+    if (schema.get("x-blank-passes") and blank(node)) or (keyword == "enum" and not truthy(node)):
         return None
-    expected, text = _wording(schema, keyword, node)
+    expected, message = _wording(schema, keyword, node)
     levels = schema.get("x-at-parent", 0)
     return Finding(
         path[: len(path) - levels],
-        text,
+        message,
         key_position if isinstance(node, ScalarNode) and node.value is None else node.position,
         Phase.TYPE if keyword == "type" and not levels else Phase.RULE,
         expected=expected,
@@ -86,15 +86,14 @@ def _value_finding(root: MapNode, path: KeyPath, keyword: str, schema_path: list
 def _wording(schema: dict[str, Any], keyword: str, node: Node) -> tuple[str | None, str]:
     """What was expected, if it can be said shortly, and the message."""
     if keyword == "pattern":
-        text = schema["x-pattern-message"]
-        return text.removeprefix("should be "), text
+        message: str = schema["x-pattern-message"]
+        return message.removeprefix("should be "), message
     if keyword in ("minProperties", "maxProperties"):
         return "one host with its tags", schema["x-count-message"]
     if keyword == "enum":
-        value = node.text if isinstance(node, ScalarNode) else ""
-        return " or ".join(schema["enum"]), schema["x-message"].format(value=value)
+        return " or ".join(schema["enum"]), schema["x-message"].format(value=text(node) or "")
     if "x-message" in schema:
-        message: str = schema["x-message"]
+        message = schema["x-message"]
         return (message.removeprefix("should be ") if message.startswith("should be ") else None), message
     expected = schema.get("x-expected") or _expected(schema["type"])
     return expected, f"should be {expected}"
