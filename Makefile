@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test unit conformance e2e parity faults bench lint format lock clean
+.PHONY: help setup demo demo-down test unit conformance soak e2e parity faults bench lint format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,10 @@ unit: ## Fast tests of the pure rooms
 	$(PYTEST) -n 2 -m unit tests/unit
 
 conformance: ## The proxy against its contract
-	$(PYTEST) -n 2 -m conformance tests/conformance
+	$(PYTEST) -n 2 -m conformance tests/conformance tests/soak
+
+soak: setup ## A hundred deploys, pauses, rollouts and a restart under constant traffic: nobody may notice
+	$(PYTEST) -m soak tests/soak
 
 e2e: ## Sandbox servers: deploys under load, failures, takeover from Ruby Kamal, parity samples
 	$(PYTEST) -m "e2e or (parity and not long)" tests/e2e tests/parity

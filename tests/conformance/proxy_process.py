@@ -165,6 +165,26 @@ def wait_until(condition: Callable[[], object], seconds: float = 5.0) -> None:
         time.sleep(0.01)
 
 
+def child_processes(parent: int) -> dict[int, str]:
+    """Process id and command line."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return {int(child): Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ") for child in children}
+
+
+def is_running(process: int) -> bool:
+    """Neither gone nor a zombie that waits for its parent."""
+    try:
+        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def find_child(proxy: Proxy, words: str) -> int:
+    assert proxy.process
+    (found,) = (pid for pid, arguments in child_processes(proxy.process.pid).items() if words in arguments)
+    return found
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that nobody has now, from below the range that the kernel hands out by itself."""
     found: list[int] = []

@@ -7,11 +7,10 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.conformance.proxy_process import IS_OURS, Proxy, wait_until
+from tests.conformance.proxy_process import IS_OURS, Proxy, child_processes, find_child, is_running, wait_until
 from tests.conformance.scripted_target import Target
 
 BUFFERS = ("--buffer-requests", "--buffer-responses")
@@ -75,26 +74,6 @@ def test_pauses_under_load(proxy: Proxy, t1: Target, t2: Target) -> None:
             proxy.deploy("s", target)
             proxy.succeed("resume", "s")
     assert load.failures == []
-
-
-def child_processes(parent: int) -> dict[int, str]:
-    """Process id and command line."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return {int(child): Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ") for child in children}
-
-
-def is_running(process: int) -> bool:
-    """Neither gone nor a zombie that waits for its parent."""
-    try:
-        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
-        return False
-
-
-def find_child(proxy: Proxy, words: str) -> int:
-    assert proxy.process
-    (found,) = (pid for pid, arguments in child_processes(proxy.process.pid).items() if words in arguments)
-    return found
 
 
 @only_ours
