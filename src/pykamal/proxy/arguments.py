@@ -5,12 +5,15 @@ argparse would cost half of a client's life and words its errors differently.
 
 from __future__ import annotations
 
+import re
+
 from pykamal.proxy.commands import ALIASES, COMMANDS, Command, default_text
 from pykamal.proxy.durations import parse_duration
 from pykamal.proxy.errors import UsageProblem
 
 PROGRAM = "kamal-proxy"
 _TRUE = {"1", "t", "T", "TRUE", "true", "True"}
+_LISTS = ("list", "lines")
 _FALSE = {"0", "f", "F", "FALSE", "false", "False"}
 
 
@@ -23,7 +26,7 @@ class Call:
         self.command = command
         self.arguments: list[str] = []
         self.values: dict[str, object] = {
-            name: [] if kind == "list" else default for name, kind, default, _ in command.flags
+            name: [] if kind in _LISTS else default for name, kind, default, _ in command.flags
         }
         self.given: list[str] = []
 
@@ -97,7 +100,7 @@ def _store(call: Call, name: str, kind: str, text: str) -> None:
         value = _convert(kind, text)
     except ValueError as problem:
         raise UsageProblem(f'invalid argument "{text}" for "--{name}" flag: {problem}') from None
-    if kind == "list" and name in call.given:
+    if kind in _LISTS and name in call.given:
         call.values[name] = [*_as_list(call.values[name]), *_as_list(value)]
     else:
         call.values[name] = value
@@ -112,6 +115,10 @@ def _convert(kind: str, text: str) -> object:
         return parse_int(text)
     if kind == "duration":
         return parse_duration(text)
+    if kind == "number":
+        return parse_number(text)
+    if kind == "lines":
+        return [text]
     return _split(text) if kind == "list" else text
 
 
@@ -130,6 +137,13 @@ def parse_int(text: str) -> int:
     if not (digits.isascii() and digits.isdigit()):
         raise ValueError(f'strconv.ParseInt: parsing "{text}": invalid syntax')
     return int(text)
+
+
+def parse_number(text: str) -> float:
+    """A decimal number, with a fraction or without. Raises ValueError."""
+    if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", text):
+        raise ValueError(f'strconv.ParseFloat: parsing "{text}": invalid syntax')
+    return float(text)
 
 
 def _split(text: str) -> list[str]:

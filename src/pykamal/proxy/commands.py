@@ -47,12 +47,30 @@ SERVICE = (
     ("scope-cookie-paths", "bool", False, "Put the path prefix in front of cookie paths"),
 )
 
+PROTECTION = (
+    ("trusted-proxy", "list", None, "Network(s) that may set X-Forwarded-*; replaces --forward-headers"),
+    ("allow", "list", None, "Network(s) that may use the service; others get 403"),
+    ("deny", "list", None, "Network(s) that get 403"),
+    ("rate-limit", "number", 0.0, "Requests per second that one client may send; no limit when 0"),
+    ("rate-limit-burst", "int", -1, "Requests at once beyond that; one second's worth when negative"),
+    ("connection-limit", "int", 0, "Requests that one client may have open at once; no limit when 0"),
+    ("body-limit", "int", 0, "Largest request body in bytes, buffered or not; no limit when 0"),
+    ("basic-auth-file", "string", "", "File with a line name:hash for each user; asks for a password"),
+    ("basic-auth-realm", "string", "Restricted", "What the browser shows when it asks"),
+    ("basic-auth-except", "list", None, "Exact path(s) that need no password"),
+    ("security-header", "lines", None, "Response header, as 'Name: value', unless the target sets it"),
+)
+"""What the reference does not know."""
+
 RUN = (
     ("debug", "bool", False, "Log at DEBUG level"),
     ("http-port", "int", 80, "Port for plain HTTP"),
     ("https-port", "int", 443, "Port for TLS"),
     ("metrics-port", "int", 0, "Port for Prometheus metrics; off when 0"),
     ("http3", "bool", False, "Accepted; HTTP/3 is not served"),
+    ("client-header-timeout", "duration", 60 * SECOND, "How long a client may take to send a request's headers"),
+    ("client-body-timeout", "duration", 3600 * SECOND, "How long a client may be silent inside a request's body"),
+    ("proxy-protocol-from", "list", None, "Network(s) whose PROXY protocol header is believed; all must send one"),
 )
 
 DRAIN = ("drain-timeout", "duration", 30 * SECOND, "Maximum time that requests in flight may finish")
@@ -84,7 +102,7 @@ class Command:
 
 
 COMMANDS = (
-    Command("deploy", "Deploy a target host", flags=TARGETS + SERVICE, required=("target",)),
+    Command("deploy", "Deploy a target host", flags=TARGETS + SERVICE + PROTECTION, required=("target",)),
     Command("list", "List the services that are being proxied", arguments=0),
     Command(
         "pause",
@@ -123,6 +141,6 @@ def default_text(kind: str, default: object) -> str:
     """` (default 30s)` for the help, empty where the default says nothing."""
     if kind == "duration" and isinstance(default, int):
         return f" (default {format_duration(default)})"
-    if default in (None, "", False, 0):
+    if default in (None, "", False, 0, -1):
         return ""
     return f" (default {str(default).lower()})"

@@ -10,8 +10,10 @@ import socket
 from pathlib import Path
 from string import Template
 
+from pykamal.proxy.durations import MILLISECOND
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.pages import BUILT_IN, built_in
+from pykamal.proxy.settings import RunSettings
 
 HERE = Path(__file__).parent
 BINARIES = (Path("/usr/sbin/nginx"), Path("/usr/local/nginx/sbin/nginx"), Path("/usr/local/openresty/nginx/sbin/nginx"))
@@ -39,13 +41,14 @@ def find_nginx() -> str:
     raise ProxyError("nginx is not installed (Debian packages: nginx libnginx-mod-http-lua lua-cjson)")
 
 
-def write_configuration(directory: Path, *, http_port: int, https_port: int, metrics_port: int, debug: bool) -> Path:
+def write_configuration(directory: Path, settings: RunSettings) -> Path:
     """Writes nginx.conf and pages.json into `directory` and returns the path of the first."""
     internal = f"/.{secrets.token_hex(12)}"
     both = {"INTERNAL": internal, "LOCATIONS": _locations()}
+    protocol = " proxy_protocol" if settings.proxy_protocol_from else ""
     servers = [
-        _render("server.conf.template", LISTEN=_listen(http_port), SECURE="false", **both),
-        _render("server.conf.template", LISTEN=_listen_tls(https_port), SECURE="true", **both),
+        _render("server.conf.template", LISTEN=_listen(settings.http_port, protocol), SECURE="false", **both),
+        _render("server.conf.template", LISTEN=_listen_tls(settings.https_port, protocol), SECURE="true", **both),
     ]
     text = _render(
         "nginx.conf.template",
@@ -55,14 +58,17 @@ def write_configuration(directory: Path, *, http_port: int, https_port: int, met
         WORKERS=str(min(len(os.sched_getaffinity(0)), MAXIMUM_WORKERS)),
         CONNECTIONS=str(MAXIMUM_CONNECTIONS),
         RUN=str(directory),
-        ERROR_LEVEL="info" if debug else "error",
+        ERROR_LEVEL="info" if settings.debug else "error",
         LUA=str(HERE / "lua"),
         LUA_LIBRARY=str(LUA_LIBRARY),
         LUA_MODULES=_lua_modules(),
         INTERNAL=internal,
         BODY_RUNGS=", ".join(str(rung) for rung in _BODY_RUNGS),
-        METRICS="true" if metrics_port else "false",
-        METRICS_SERVER=_metrics_server(metrics_port) if metrics_port else "",
+        HEADER_TIMEOUT=f"{settings.client_header_timeout // MILLISECOND}ms",
+        BODY_TIMEOUT=f"{settings.client_body_timeout // MILLISECOND}ms",
+        REAL_ADDRESSES=_real_addresses(settings.proxy_protocol_from),
+        METRICS="true" if settings.metrics_port else "false",
+        METRICS_SERVER=_metrics_server(settings.metrics_port) if settings.metrics_port else "",
         SERVERS="\n".join(servers),
     )
     configuration = directory / "nginx.conf"
@@ -93,11 +99,11 @@ def _listen(port: int, extra: str = "") -> str:
     return "\n".join(lines)
 
 
-def _listen_tls(port: int) -> str:
+def _listen_tls(port: int, extra: str) -> str:
     # The certificate comes from the service table; nginx only insists that some directive names one.
     return "\n".join(
         [
-            _listen(port, " ssl http2"),
+            _listen(port, f" ssl http2{extra}"),
             '        ssl_certificate "data:$kamal_service";',
             '        ssl_certificate_key "data:$kamal_service";',
             '        ssl_certificate_by_lua_block { require("certificate")() }',
@@ -105,6 +111,12 @@ def _listen_tls(port: int) -> str:
             "        ssl_session_cache shared:tls:10m;",
         ]
     )
+
+
+def _real_addresses(networks: tuple[str, ...]) -> str:
+    """Whose PROXY protocol header tells the client's address; from anybody else it is read and not believed."""
+    lines = [f"    set_real_ip_from {network};" for network in networks]
+    return "\n".join([*lines, "    real_ip_header proxy_protocol;"]) if lines else ""
 
 
 def _locations() -> str:

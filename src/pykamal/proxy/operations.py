@@ -12,6 +12,7 @@ from pykamal.proxy.listing import table
 from pykamal.proxy.logs import log
 from pykamal.proxy.options import ServiceOptions, options_from_flags
 from pykamal.proxy.pages import load_pages
+from pykamal.proxy.protection import load_users, protection_from_flags
 from pykamal.proxy.registry import Registry
 from pykamal.proxy.services import Pause, Service, Split, conflicting
 from pykamal.proxy.targets import TargetSet
@@ -51,10 +52,13 @@ async def perform(registry: Registry, command: str, service: str, values: Values
 async def deploy(registry: Registry, name: str, values: Values, given: list[str]) -> None:
     """Checks the new targets, swaps them in together with the options, drains the replaced ones."""
     options, target_options = options_from_flags(values, given)
+    protection = protection_from_flags(values)
     targets = TargetSet(values["target"], values["read-target"])
     certificate, pages = load_certificate(options), load_pages(options.error_page_path)
     _refuse_conflict(registry, name, options)
-    new = Service(name, options, target_options, targets, certificate=certificate, pages=pages)
+    users = load_users(protection.basic_auth_file)
+    new = Service(name, options, target_options, targets, certificate=certificate, pages=pages, protection=protection,
+        users=users)  # fmt: skip
     log("INFO", "Deploying", service=name, targets=targets.names, hosts=options.hosts, paths=options.path_prefixes,
         tls=options.tls_enabled)  # fmt: skip
     old: TargetSet | None = None

@@ -11,6 +11,7 @@ from pykamal.proxy.durations import MILLISECOND
 from pykamal.proxy.health import check_path
 from pykamal.proxy.options import ServiceOptions, TargetOptions
 from pykamal.proxy.pages import Page, built_in
+from pykamal.proxy.protection import Protection
 from pykamal.proxy.targets import TargetSet
 
 STATES = ("running", "paused", "stopped")
@@ -52,6 +53,8 @@ class Service:
     split: Split | None = None
     certificate: Certificate | None = None
     pages: Mapping[int, Page] = field(default_factory=dict)
+    protection: Protection = Protection()
+    users: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sets(self) -> list[TargetSet]:
@@ -110,6 +113,7 @@ def document(service: Service, root: Service | None) -> str:
         "log_request_headers": targets.log_request_headers,
         "log_response_headers": targets.log_response_headers,
         "exclude_metrics_paths": options.exclude_metrics_paths,
+        "protection": service.protection.for_nginx(service.users),
         "target_ids": {target.name: target.id for chosen in service.sets for target in chosen.targets},
     }
     return json.dumps(fields)

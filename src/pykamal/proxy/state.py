@@ -13,6 +13,7 @@ from typing import Any
 from pykamal.proxy.certificates import load_certificate
 from pykamal.proxy.options import HealthCheckOptions, ServiceOptions, TargetOptions, options_from_state
 from pykamal.proxy.pages import load_pages
+from pykamal.proxy.protection import load_users, protection_from_state
 from pykamal.proxy.services import STATES, Pause, Service, Split
 from pykamal.proxy.targets import TargetSet
 
@@ -127,7 +128,7 @@ def record_of(service: Service) -> Record:
         }
         if split
         else None,
-    }
+    } | service.protection.for_state()
 
 
 def _plain(options: ServiceOptions | TargetOptions | HealthCheckOptions) -> Record:
@@ -155,6 +156,7 @@ def service_of(record: Mapping[str, Any]) -> Service:
         rollout = TargetSet(rollout_writers, record.get("rollout_readers") or [])
     pause = record.get("pause_controller") or {}
     split = record.get("rollout_controller")
+    protection = protection_from_state(record)
     service = Service(
         name=record["name"],
         options=options,
@@ -169,6 +171,8 @@ def service_of(record: Mapping[str, Any]) -> Service:
         split=Split(split["percentage"], tuple(split.get("allowlist") or ())) if split else None,
         certificate=load_certificate(options) if options.is_root else None,
         pages=load_pages(options.error_page_path),
+        protection=protection,
+        users=load_users(protection.basic_auth_file),
     )
     for target in (target for chosen in service.sets for target in chosen.targets):
         target.state = "healthy"

@@ -20,11 +20,12 @@ import sys
 import time
 from pathlib import Path
 
-from pykamal.proxy.arguments import Call, parse_bool, parse_int
+from pykamal.proxy.arguments import Call
 from pykamal.proxy.environment import socket_path, temporary_directory
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.logs import log, show_debug
 from pykamal.proxy.nginx import find_nginx, write_configuration
+from pykamal.proxy.settings import settings_of
 
 SHUTDOWN_S = 10.0
 RESTART_PAUSE_S = 0.2
@@ -38,14 +39,14 @@ _CONTROL = "import sys; sys.path.insert(0, sys.argv.pop(1)); from pykamal.proxy.
 
 def run(call: Call) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit status. Raises ProxyError when a port is taken."""
-    settings = _settings(call)
-    if settings["debug"]:
+    settings = settings_of(call)
+    if settings.debug:
         show_debug()
-    if settings["http3"]:
+    if settings.http3:
         log("WARN", "HTTP/3 is not available; serving HTTP/1.1 and HTTP/2")
-    for name in ("metrics-port", "http-port", "https-port"):
-        if settings[name]:
-            _require_free(settings[name])
+    for port in (settings.metrics_port, settings.http_port, settings.https_port):
+        if port:
+            _require_free(port)
     directory = _run_directory()
     supervisor = Supervisor(directory)
     signal.signal(signal.SIGTERM, supervisor.stop)
@@ -55,18 +56,10 @@ def run(call: Call) -> int:
     try:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(mode=0o700)
-        supervisor.start(
-            write_configuration(
-                directory,
-                http_port=settings["http-port"],
-                https_port=settings["https-port"],
-                metrics_port=settings["metrics-port"],
-                debug=bool(settings["debug"]),
-            )
-        )
-        if settings["metrics-port"]:
-            log("INFO", "Metrics enabled", port=settings["metrics-port"])
-        log("INFO", "Server started", http=settings["http-port"], https=settings["https-port"])
+        supervisor.start(write_configuration(directory, settings))
+        if settings.metrics_port:
+            log("INFO", "Metrics enabled", port=settings.metrics_port)
+        log("INFO", "Server started", http=settings.http_port, https=settings.https_port)
         supervisor.watch()
         return 0
     finally:
@@ -235,23 +228,6 @@ def _level(line: str) -> str:
     if "[warn]" in line:
         return "WARN"
     return "DEBUG" if any(word in line for word in ("[info]", "[notice]", "[debug]")) else "ERROR"
-
-
-def _settings(call: Call) -> dict[str, int]:
-    settings: dict[str, int] = {}
-    for name, value in call.values.items():
-        assert isinstance(value, int)
-        settings[name] = value
-        variable = name.upper().replace("-", "_")
-        if name in call.given or name == "http3":
-            continue
-        read = parse_bool if name == "debug" else parse_int
-        for key in (variable, f"KAMAL_PROXY_{variable}"):
-            try:
-                settings[name] = read(os.environ[key])
-            except (KeyError, ValueError):
-                continue
-    return settings
 
 
 def _run_directory() -> Path:

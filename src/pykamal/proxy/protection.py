@@ -1,0 +1,134 @@
+"""What a service is protected with, a feature of this proxy alone: flags, state, and what nginx must know."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from pykamal.proxy.errors import ProxyError
+
+STATE_KEY = "pykamal_protection"
+"""In a service's record of the state file; the reference does not know it and leaves it out when it writes."""
+
+_HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([\x20-\x7e]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """Everything is off by default. Networks are addresses or CIDR; `rate_limit` in requests per second.
+
+    A client is an IPv4 address or an IPv6 network of 64 bits.
+    """
+
+    trusted_proxies: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    rate_limit: float = 0.0
+    rate_limit_burst: int | None = None
+    connection_limit: int = 0
+    body_limit: int = 0
+    basic_auth_file: str = ""
+    basic_auth_realm: str = "Restricted"
+    basic_auth_except: tuple[str, ...] = ()
+    security_headers: tuple[str, ...] = ()
+
+    def for_nginx(self, users: Mapping[str, str]) -> dict[str, object] | bool:
+        """The document's `protection` (lua/guard.lua), False when there is none; `users` are names with hashes."""
+        if self == Protection():
+            return False
+        burst = math.ceil(self.rate_limit) if self.rate_limit_burst is None else self.rate_limit_burst
+        return {
+            "trusted": self.trusted_proxies,
+            "allow": self.allow,
+            "deny": self.deny,
+            "rate": {"interval_s": 1 / self.rate_limit, "burst": burst} if self.rate_limit else False,
+            "connections": self.connection_limit,
+            "body": self.body_limit,
+            "auth": {"realm": self.basic_auth_realm, "except": self.basic_auth_except, "users": users}
+            if self.basic_auth_file
+            else False,
+            "headers": [_header(text) for text in self.security_headers],
+        }
+
+    def for_state(self) -> dict[str, object]:
+        """The part of the service's record, under STATE_KEY; nothing when there is no protection."""
+        return {STATE_KEY: asdict(self)} if self != Protection() else {}
+
+
+def protection_from_flags(values: Mapping[str, Any]) -> Protection:
+    """Raises ProxyError for what cannot be meant."""
+    protection = Protection(
+        trusted_proxies=tuple(values["trusted-proxy"]),
+        allow=tuple(values["allow"]),
+        deny=tuple(values["deny"]),
+        rate_limit=values["rate-limit"],
+        rate_limit_burst=values["rate-limit-burst"] if values["rate-limit-burst"] >= 0 else None,
+        connection_limit=values["connection-limit"],
+        body_limit=values["body-limit"],
+        basic_auth_file=values["basic-auth-file"],
+        basic_auth_realm=values["basic-auth-realm"],
+        basic_auth_except=tuple(values["basic-auth-except"]),
+        security_headers=tuple(values["security-header"]),
+    )
+    _validate(protection)
+    return protection
+
+
+def protection_from_state(record: Mapping[str, Any]) -> Protection:
+    """From a service's record. Raises ProxyError, TypeError or ValueError: no service starts without its protection."""
+    written = record.get(STATE_KEY) or {}
+    known: dict[str, Any] = {field.name: written[field.name] for field in fields(Protection) if field.name in written}
+    lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+    protection = Protection(**known | lists)
+    _validate(protection)
+    return protection
+
+
+def load_users(path: str) -> dict[str, str]:
+    """User names with password hashes, from lines `name:hash`. Raises ProxyError when there are none."""
+    if not path:
+        return {}
+    try:
+        lines = Path(path).read_text().splitlines()
+    except (OSError, ValueError) as problem:
+        raise ProxyError("unable to load basic auth users") from problem
+    pairs = (line.partition(":") for line in lines if line.strip() and not line.startswith("#"))
+    users = {name: digest.strip() for name, _, digest in pairs}
+    if not users or not all(name and digest.startswith("$") for name, digest in users.items()):
+        raise ProxyError("unable to load basic auth users")
+    return users
+
+
+def require_networks(flag: str, networks: tuple[str, ...] | list[str]) -> None:
+    """Raises ProxyError for the first that is neither an address nor CIDR."""
+    for network in networks:
+        try:
+            ip_network(network, strict=False)
+        except ValueError:
+            raise ProxyError(f'invalid network "{network}" for "--{flag}" flag') from None
+
+
+def _validate(protection: Protection) -> None:
+    require_networks("trusted-proxy", protection.trusted_proxies)
+    require_networks("allow", protection.allow)
+    require_networks("deny", protection.deny)
+    if not 0 <= protection.rate_limit <= 1_000_000:
+        raise ProxyError("service options invalid: rate-limit must be between 0 and 1000000 requests per second")
+    if protection.connection_limit < 0 or protection.body_limit < 0:
+        raise ProxyError("service options invalid: limits must not be negative")
+    for text in protection.security_headers:
+        _header(text)
+    if not protection.basic_auth_realm.isascii() or not protection.basic_auth_realm.isprintable():
+        raise ProxyError("service options invalid: basic-auth-realm must be printable ASCII")
+
+
+def _header(text: str) -> tuple[str, str]:
+    found = _HEADER.fullmatch(text)
+    if found is None:
+        raise ProxyError(f"service options invalid: security-header must be like 'Name: value': {text!r}")
+    return found[1], found[2].rstrip()
