@@ -43,7 +43,9 @@ parity: setup ## The long comparison with Ruby Kamal
 faults: setup ## Things killed, cut off, filled up and lied to
 	$(PYTEST) -m faults tests/faults
 
-bench: setup ## Ratios against Ruby Kamal in the same run
+bench: ## Ratios against Ruby Kamal, plain nginx and Caddy, each in the same run
+	@scripts/setup --bench
+	$(PYTHON) -m benchmarks.proxy
 	$(PYTHON) -m benchmarks
 
 format: ## Rewrite the code in the project's style

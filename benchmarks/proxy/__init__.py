@@ -1,0 +1,1 @@
+"""The proxy's data plane beside plain nginx and Caddy."""
