@@ -67,7 +67,7 @@ def container_logs(
     follow: bool,
 ) -> Command:
     """The log of a container of that name, both streams in one; following starts with the last 10 lines by default."""
-    tail = 10 if follow and lines is None else lines
+    tail = 10 if follow and lines is None and since is None else lines
     parts: dict[str, list[Word]] = {
         "timestamps": ["--timestamps"] if timestamps else [],
         "since": ["--since", since] if since else [],

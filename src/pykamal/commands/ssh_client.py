@@ -43,7 +43,7 @@ def client(ssh: Ssh, extension: Extension | None = None, *, agent_has_keys: bool
     """`ssh` with its configuration files, the way, the keys and the trust in host keys, before `-t` and the host."""
     trust = _trust(extension or Extension())
     keys = _keys(ssh, agent_has_keys=agent_has_keys)
-    return ["ssh", *_config(ssh.config), *_way(ssh, extension or Extension()), *keys, *trust]
+    return ["ssh", *_config(ssh.config), *_way(ssh, extension or Extension(), keys), *keys, *trust]
 
 
 def with_agent(arguments: Sequence[str], descriptors: Sequence[int]) -> list[str]:
@@ -70,24 +70,23 @@ def _config(config: bool | Sequence[str] | None) -> list[str]:
     return [word for path in config for word in ("-F", path)]
 
 
-def _way(ssh: Ssh, extension: Extension) -> list[str]:
-    if ssh.proxy:
-        # `ssh -J` gives jump hosts nothing of what is said here, so trust of our own needs a longer line.
-        own_trust = extension.host_key_policy is not HostKeyPolicy.ACCEPT_NEW or extension.known_hosts is not None
-        return _option("ProxyCommand", _jump(ssh, extension, ssh.proxy)) if own_trust else ["-J", ssh.proxy]
-    return _option("ProxyCommand", ssh.proxy_command) if ssh.proxy_command else []
+def _way(ssh: Ssh, extension: Extension, keys: Sequence[str]) -> list[str]:
+    if not ssh.proxy:
+        return _option("ProxyCommand", ssh.proxy_command) if ssh.proxy_command else []
+    if extension.host_key_policy is HostKeyPolicy.ACCEPT_NEW and extension.known_hosts is None:
+        return ["-J", ssh.proxy]
+    # `ssh -J` tells jump hosts nothing of what is said here, so other trust than ssh's own needs a longer line.
+    return _option("ProxyCommand", _through(ssh.proxy, [*_config(ssh.config), *keys, *_trust(extension)]))
 
 
-def _jump(ssh: Ssh, extension: Extension, way: str) -> str:
-    """The ProxyCommand that goes through the jump hosts of a way, each trusted as the hosts behind them are."""
-    before, _, last = way.rpartition(",")
+def _through(jumps: str, options: Sequence[str]) -> str:
+    """The ProxyCommand that goes through these jump hosts, each with the options."""
+    before, _, last = jumps.rpartition(",")
     address = parse_host(last.strip())
-    first = _option("ProxyCommand", _jump(ssh, extension, before).replace("%", "%%")) if before else []
+    first = _option("ProxyCommand", _through(before, options).replace("%", "%%")) if before else []
     user = ["-l", address.user] if address.user else []
     port = ["-p", str(address.port)] if address.port else []
-    return shlex.join(
-        ["ssh", *_config(ssh.config), *first, *_trust(extension), *user, *port, "-W", "%h:%p", address.name]
-    )
+    return shlex.join(["ssh", *first, *options, *user, *port, "-W", "%h:%p", address.name])
 
 
 def _keys(ssh: Ssh, *, agent_has_keys: bool) -> list[str]:

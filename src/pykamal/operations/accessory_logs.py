@@ -8,7 +8,7 @@ from pykamal.operations.accessory import single
 from pykamal.operations.accessory_exec import chosen_host
 from pykamal.operations.context import Context
 from pykamal.operations.reading import FOLLOWED_LINES, log_lines, show_on_hosts
-from pykamal.operations.terminal import say_following
+from pykamal.operations.terminal import followed
 
 
 async def logs(
@@ -42,9 +42,7 @@ def following(
     """The host and the command to follow in a terminal."""
     accessory = single(context, name)
     host = chosen_host(context, accessory)
-    others = [other for other in context.targets.hosts_of(accessory) if other != host]
-    say_following(context, host, what=accessory.name, others=len(others))
-    return host, commands.logs(
+    shown = commands.logs(
         accessory,
         since=since,
         lines=log_lines(lines, since=since, grep=None, default=FOLLOWED_LINES),
@@ -53,3 +51,4 @@ def following(
         timestamps=timestamps,
         follow=True,
     )
+    return followed(context, host, shown, what=accessory.name, others=context.targets.hosts_of(accessory))

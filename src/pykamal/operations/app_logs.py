@@ -9,7 +9,7 @@ from pykamal.commands.command import Command
 from pykamal.core.errors import KamalError
 from pykamal.operations.context import Context
 from pykamal.operations.reading import FOLLOWED_LINES, log_lines, show_on_hosts
-from pykamal.operations.terminal import say_following
+from pykamal.operations.terminal import followed
 
 
 async def logs(
@@ -58,9 +58,7 @@ def following(
     role = context.targets.primary_role
     if host is None or role is None:
         raise KamalError("No host to follow logs on", hint="check --hosts and --roles")
-    others = [other for other in context.targets.app_hosts if other != host]
-    say_following(context, host, what=role.name, others=len(others))
-    command = commands.logs(
+    shown = commands.logs(
         context.config,
         role,
         container_id=container_id,
@@ -71,4 +69,4 @@ def following(
         timestamps=timestamps,
         follow=True,
     )
-    return host, command
+    return followed(context, host, shown, what=role.name, others=context.targets.app_hosts)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Sequence
 
+from pykamal.commands.command import Command, command
 from pykamal.commands.flags import Interactive
 from pykamal.core.errors import UsageError
 from pykamal.operations.context import Context
@@ -14,15 +17,19 @@ def interactive_flags() -> Interactive:
     return "tty" if sys.stdin.isatty() else "stdin"
 
 
-def require_command(command: str) -> None:
+def require_command(line: str) -> None:
     """Raises `UsageError` when an exec was given nothing to execute."""
-    if not command.strip():
+    if not line.strip():
         raise UsageError("No command provided. You must specify a command to execute.")
 
 
-def say_following(context: Context, host: str, *, what: str, others: int = 0) -> None:
-    """The first line of followed logs: only one host is followed, so that nobody takes it for all of them."""
+def followed(context: Context, host: str, logs: Command, *, what: str, others: Sequence[str]) -> tuple[str, Command]:
+    """What shows logs in the terminal until Ctrl-C, which then is exit status 130 and not that of a broken connection.
+
+    Tells first that one host alone is followed, so that nobody takes it for all of them.
+    """
     context.bus.log(f"Following logs on {host}...", host=host)
-    if others:
-        hosts = "1 other host is" if others == 1 else f"{others} other hosts are"
-        context.bus.log(f"This is {what} on {host} alone; {hosts} not shown (choose with --hosts)", host=host)
+    missing = [other for other in others if other != host]
+    if missing:
+        context.bus.log(f"Only {what} on {host} is followed, not on {', '.join(missing)} (choose with --hosts)")
+    return host, command("trap", f"exit {128 + signal.SIGINT}", "INT").then(logs)

@@ -1,0 +1,253 @@
+"""Commands that take the operator's terminal, in a real one: the size of the window, Ctrl-C, the exit status."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from pykamal.sandbox.sandbox import Sandbox
+from tests.conftest import reset
+from tests.e2e.application import KAMAL, Application, wait_until
+from tests.e2e.terminal import CTRL_C, Terminal, terminal
+
+pytestmark = pytest.mark.e2e
+
+SHELL = r"# $"
+
+
+@pytest.fixture(scope="module")
+def running(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Application:
+    """The example application with a worker beside it on the first host, and an accessory on the second."""
+    reset(sandbox)
+    application = Application.create(tmp_path_factory.mktemp("terminal") / "hello", sandbox)
+    first, second = (host.address for host in application.hosts)
+    secrets = application.folder / ".kamal" / "secrets"
+    secrets.write_text(f"{secrets.read_text()}TOKEN=first\n")
+    application.configure(
+        readiness_delay=0,
+        env={"secret": ["TOKEN"]},
+        servers={
+            "web": [first, second],
+            "worker": {"hosts": [first], "cmd": "sh -c 'echo the worker works; exec sleep 9999'"},
+        },
+        accessories={
+            "jobs": {
+                "image": f"{sandbox.manifest.registry_server}/sandbox/python:3.11",
+                "host": second,
+                "cmd": "sleep 9999",
+                "env": {"secret": ["TOKEN"]},
+            }
+        },
+    )
+    application.commit("in a terminal")
+    application.kamal("setup")
+    return application
+
+
+def kamal(application: Application, *arguments: str) -> AbstractContextManager[Terminal]:
+    return terminal(str(KAMAL), *arguments, folder=application.folder, environment=application.environment)
+
+
+def processes(application: Application, words: str, *, host: int = 0) -> list[str]:
+    listed = application.hosts[host].run(["ps", "-e", "-o", "args="])
+    return [line for line in listed.splitlines() if words in line]
+
+
+def container(application: Application, role: str) -> str:
+    return f"hello-{role}-{application.git('rev-parse', 'HEAD')}"
+
+
+def test_following_logs(running: Application) -> None:
+    """spec/cli.md 14.5: lines appear as they are written; Ctrl-C is exit status 130 and leaves nothing behind there."""
+    first, second = running.hosts
+    with kamal(running, "app", "logs", "-f", "-n", "1") as window:
+        window.expect(f"Following logs on {first.address}")
+        window.expect(f"Only web on {first.address} is followed, not on {second.address}")
+        wait_until(lambda: processes(running, "docker logs"), what="following")
+        first.docker("exec", container(running, "web"), "sh", "-c", "echo a new line > /proc/1/fd/1")
+        window.expect(r"(?m)^\S+Z a new line$")
+        window.type(CTRL_C)
+        assert window.wait() == 130
+    wait_until(lambda: not processes(running, "docker logs"), what="the end of following")
+
+
+def test_following_another_role(running: Application) -> None:
+    """spec/cli.md 14.5: `-r` chooses the role that is followed, `-T` leaves the times out."""
+    with kamal(running, "app", "logs", "-f", "-T", "-r", "worker") as window:
+        window.expect(r"(?m)^the worker works$")
+        assert "listens on port" not in window.text
+        window.type(CTRL_C)
+        assert window.wait() == 130
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (("accessory", "logs", "jobs", "-f", "-s", "1h"), "docker logs hello-jobs --timestamps --since 1h --follow"),
+        (("proxy", "logs", "-f", "-n", "2"), "docker logs kamal-proxy --timestamps --tail 2 --follow"),
+    ],
+)
+def test_following_accessories_and_the_proxy(running: Application, command: tuple[str, ...], line: str) -> None:
+    """spec/cli.md 14.7, 14.8 and 22, 12: the lines asked for, from the hosts that they are on."""
+    host = 1 if command[0] == "accessory" else 0
+    with kamal(running, *command) as window:
+        window.expect(f"Following logs on {running.hosts[host].address}")
+        wait_until(lambda: processes(running, line, host=host), what="following")
+        window.type(CTRL_C)
+        assert window.wait() == 130
+
+
+def test_a_closed_window_ends_following(running: Application) -> None:
+    """Nothing is left behind on the host."""
+    with kamal(running, "app", "logs", "-f"):
+        wait_until(lambda: processes(running, "docker logs"), what="following")
+    wait_until(lambda: not processes(running, "docker logs"), what="the end of following")
+
+
+def test_a_shell_in_the_running_container(running: Application) -> None:
+    """spec/cli.md 14.4: a terminal of the window's size; Ctrl-C is for the program there; its status is ours."""
+    with kamal(running, "app", "exec", "-i", "--reuse", "-e", "GREETING:hello you", "--", "sh") as window:
+        window.expect(SHELL)
+        window.type("tty; stty size; echo $GREETING\n")
+        window.expect(r"/dev/pts/\d+\s+24 80\s+hello you")
+        window.resize(40, 132)
+        wait_until(lambda: shows_size(window, "40 132"), what="the new size")
+        window.type("sleep 777\n")
+        wait_until(lambda: processes(running, "sleep 777"), what="sleep")
+        window.type(CTRL_C)
+        window.type("echo status $?\n")
+        window.expect("status 130")
+        window.type("exit 7\n")
+        assert window.wait() == 7
+    assert container(running, "web") in running.containers(running.hosts[0])
+
+
+def shows_size(window: Terminal, size: str) -> bool:
+    window.type("stty size\n")
+    return window.text.rstrip().endswith(size) or f"\n{size}\n" in window.text
+
+
+def test_a_new_container_has_current_secrets_and_is_removed(running: Application) -> None:
+    """spec/cli.md 14.4: `exec` without `--reuse`, in a terminal; the secrets are those of now, not of the last boot."""
+    secrets = running.folder / ".kamal" / "secrets"
+    secrets.write_text(secrets.read_text().replace("TOKEN=first", "TOKEN=second"))
+    before = running.containers(running.hosts[0], "--all")
+    with kamal(running, "app", "exec", "-i", "sh") as window:
+        window.expect(SHELL)
+        window.type("echo $TOKEN\n")
+        window.expect(r"\nsecond")
+        window.resize(50, 100)
+        wait_until(lambda: shows_size(window, "50 100"), what="the new size")
+        assert [name for name in running.containers(running.hosts[0]) if name.startswith("hello-web-exec-latest-")]
+        window.type("exit 3\n")
+        assert window.wait() == 3
+    assert running.containers(running.hosts[0], "--all") == before
+    show = "sh -c 'echo $TOKEN'"
+    assert running.kamal("app", "exec", "-p", "-r", "web", "--raw", show).stdout == "second\n"
+    assert running.kamal("app", "exec", "-p", "-r", "web", "--raw", "--reuse", show).stdout == "first\n"
+    assert running.kamal("accessory", "exec", "jobs", "--raw", show).stdout == "second\n"
+
+
+@pytest.mark.parametrize("reuse", [True, False])
+def test_a_shell_in_an_accessory(running: Application, reuse: bool) -> None:
+    """spec/cli.md 14.8: on the accessory's host, in its container or in a new one that is gone afterwards."""
+    host = running.hosts[1]
+    before = running.containers(host, "--all")
+    with kamal(running, "accessory", "exec", "jobs", "-i", *(["--reuse"] if reuse else []), "sh") as window:
+        window.expect("from existing container" if reuse else "from new container")
+        window.expect(SHELL)
+        window.type("tty; python3 -c 'print(6 * 7)'; hostname\n")
+        window.expect(r"/dev/pts/\d+\s+42")
+        window.type("exit 4\n")
+        assert window.wait() == 4
+    assert running.containers(host, "--all") == before
+
+
+def test_a_shell_on_a_server(running: Application) -> None:
+    """spec/cli.md 14.1: on the primary host, or on the one that is chosen."""
+    host = running.hosts[1]
+    with kamal(running, "server", "exec", "-i", "-h", host.address, "bash --norc") as window:
+        window.expect(f"Running 'bash --norc' on {host.address} interactively...")
+        window.expect(SHELL)
+        window.type("stty size; echo $SSH_CONNECTION\n")
+        window.expect(rf"24 80\s+\S+ \d+ {host.address} 22")
+        window.type("exit 9\n")
+        assert window.wait() == 9
+
+
+@pytest.mark.parametrize("place", [("app", "exec", "--reuse"), ("accessory", "exec", "jobs"), ("server", "exec")])
+def test_without_a_terminal(running: Application, place: tuple[str, ...]) -> None:
+    """spec/cli.md 14.4 and 19: what is piped in is read there, and no terminal changes what comes out."""
+    done = subprocess.run(
+        [KAMAL, *place, "-i", "sh -c 'cat; test ! -t 1; exit 6'"],
+        cwd=running.folder,
+        env=running.environment,
+        input="piped\nin\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.endswith("piped\nin\n"), done.stdout + done.stderr
+    assert done.returncode == 6
+    assert "Pseudo-terminal" not in done.stderr
+    assert " -it " not in done.stdout
+
+
+def test_pre_connect_comes_before_the_terminal(running: Application, tmp_path: Path) -> None:
+    """spec/cli.md 9.5: exec commands run it explicitly, once, though it is `ssh` that connects; following does not."""
+    record = tmp_path / "ran"
+    running.hook("pre-connect", f"echo $KAMAL_COMMAND $KAMAL_SUBCOMMAND >> {record}")
+    try:
+        for command in (("server", "exec"), ("accessory", "exec", "jobs", "--reuse"), ("app", "exec")):
+            running.kamal(*command, "-i", "true")
+        assert record.read_text().split("\n") == ["server exec", "accessory exec", "app exec", ""]
+        running.kamal("app", "exec", "--raw", "-i", "true", expect=2)
+        assert len(record.read_text().splitlines()) == 3, "what cannot run connects nowhere"
+    finally:
+        (running.folder / ".kamal" / "hooks" / "pre-connect").unlink()
+
+
+# -- the way of the terminal's ssh to the host
+
+
+@pytest.fixture
+def ssh_settings(running: Application) -> Iterator[dict[str, object]]:
+    """The `ssh` section of deploy.yml, put back afterwards."""
+    path = running.folder / "config" / "deploy.yml"
+    before = path.read_text()
+    yield {"user": "root", "config": False}
+    path.write_text(before)
+
+
+def private_key(application: Application) -> str:
+    return str(application.sandbox.paths.private_key)
+
+
+def test_a_key_that_is_in_no_file(running: Application, ssh_settings: dict[str, object]) -> None:
+    """spec/cli.md 7.1: Ruby Kamal cannot; here an agent of the run's own has it, and no file and no argument does."""
+    secrets = running.folder / ".kamal" / "secrets"
+    text = secrets.read_text()
+    secrets.write_text(f"{text}DEPLOY_KEY='{Path(private_key(running)).read_text()}'\n")
+    running.configure(ssh={**ssh_settings, "key_data": ["DEPLOY_KEY"], "keys_only": True})
+    try:
+        with kamal(running, "server", "exec", "-i", "bash --norc") as window:
+            window.expect(SHELL)
+            window.type("exit 5\n")
+            assert window.wait() == 5
+        assert "PRIVATE KEY" not in window.text
+    finally:
+        secrets.write_text(text)
+
+
+def test_through_a_jump_host(running: Application, ssh_settings: dict[str, object]) -> None:
+    """spec/cli.md 7.1: a jump host is trusted by the same pinned keys, and logged in to with the same key."""
+    host, gate = (host.address for host in running.hosts)
+    running.configure(ssh={**ssh_settings, "proxy": gate, "keys": [private_key(running)], "keys_only": True})
+    with kamal(running, "server", "exec", "-i", "-h", host, "echo from ${SSH_CONNECTION%% *}; exit 8") as window:
+        window.expect(f"from {gate}\n")
+        assert window.wait() == 8
