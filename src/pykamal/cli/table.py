@@ -198,21 +198,28 @@ APP = (
     Entry("app version", "Show which version runs", "app"),
 )
 
+BUILD_OUTPUT = "Where the image goes, as in `buildx --output`"
+
 BUILD = (
+    Entry("build create", "Make the builder", "build", changes=True),
     Entry("build deliver", "Build and push the image, pull it on the servers", "build", changes=True),
     Entry("build details", "Show the builder", "build"),
+    Entry(
+        "build dev",
+        "Build the working directory as it is into an image of this machine, tagged as dirty",
+        "build",
+        options=(text("output", "TYPE", BUILD_OUTPUT, default="docker"), NO_CACHE),
+        changes=True,
+    ),
     Entry("build pull", "Pull the image on the servers", "build", options=(PLAN,), changes=True),
     Entry(
         "build push",
         "Build the image and push it to the registry",
         "build",
-        options=(
-            text("output", "TYPE", "Where the image goes, as in `buildx --output`", default="registry"),
-            NO_CACHE,
-            PLAN,
-        ),
+        options=(text("output", "TYPE", BUILD_OUTPUT, default="registry"), NO_CACHE, PLAN),
         changes=True,
     ),
+    Entry("build remove", "Remove the builder", "build", changes=True),
 )
 
 LOCK = (
@@ -259,6 +266,20 @@ PRUNE = (
 REGISTRY = (
     Entry("registry login", "Log in here and on the servers", "registry", options=SKIP_PLACES, changes=True),
     Entry("registry logout", "Log out here and on the servers", "registry", options=SKIP_PLACES, changes=True),
+    Entry(
+        "registry remove",
+        "Log out here and on the servers, or remove this machine's own registry",
+        "registry",
+        options=SKIP_PLACES,
+        changes=True,
+    ),
+    Entry(
+        "registry setup",
+        "Log in here and on the servers, or start this machine's own registry",
+        "registry",
+        options=SKIP_PLACES,
+        changes=True,
+    ),
 )
 
 NAME = text("name", "NAME", "Which sandbox", default="default")

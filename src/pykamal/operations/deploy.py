@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pykamal.events import RunFinished
-from pykamal.operations import accessory, build, hooks, lock, planning, proxy_plan, prune, requirements, server
+from pykamal.operations import accessory, build, build_pull, hooks, lock, planning, proxy_plan, prune, requirements, server
 from pykamal.operations.boot_plan import boot_phases, stale_tasks, tag_tasks
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
@@ -45,7 +45,7 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
         known = await read_facts(context, context.targets.hosts)
         delivery = Plan("deploy", (requirements.host_check(context, boots_proxy=whole),))
         delivery += Plan("deploy", ()) if skip_push else await build.push_plan(context, no_cache=no_cache)
-        delivery += build.pull_plan(context)
+        delivery += build_pull.pull_plan(context)
         for each in context.config.accessories if accessories else ():
             delivery += await accessory.boot_plan(context, each)
         planning.show(context, delivery + release_plan(context, known, whole=whole))

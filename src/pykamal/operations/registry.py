@@ -1,6 +1,8 @@
-"""Logging in to the registry, here and on the hosts (spec/cli.md 14.9)."""
+"""The image registry: logging in to it, or running it on this machine (spec/cli.md 14.9)."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from pykamal.commands import registry as commands
 from pykamal.commands.script import Step, script
@@ -9,7 +11,10 @@ from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
+from pykamal.operations.local_docker import require_docker
 from pykamal.operations.plan import LOCAL, Phase, Plan, Task
+
+# -- steps for other flows
 
 
 def login_steps(context: Context, registry: Registry | None = None, *, anew: bool = False) -> tuple[Step, ...]:
@@ -25,35 +30,61 @@ def login_steps(context: Context, registry: Registry | None = None, *, anew: boo
     return (Step("registry login", build(registry.server, username, password)),)
 
 
+def start_steps(context: Context) -> tuple[Step, ...]:
+    """Start the local registry; nothing for one that runs elsewhere."""
+    port = context.config.registry.local_port
+    return () if port is None else (Step("start registry", commands.start_local(port)),)
+
+
 def _resolved(context: Context, credential: Credential) -> Sensitive:
     if credential.secret is not None:
         return context.secrets[credential.secret]
     return Sensitive(credential.literal or "")
 
 
+# -- the commands
+
+
+async def setup(context: Context, *, skip_local: bool = False, skip_remote: bool = False) -> None:
+    """`kamal registry setup`: log in on this machine, then on the selected hosts; or start the local registry."""
+    if not skip_local:
+        await require_docker(context)
+    if context.config.registry.local:
+        local, remote = start_steps(context), ()
+    else:
+        local = remote = login_steps(context, anew=True)
+    await _everywhere(context, "registry setup", [] if skip_local else local, [] if skip_remote else remote)
+
+
+async def remove(context: Context, *, skip_local: bool = False, skip_remote: bool = False) -> None:
+    """`kamal registry remove`: log out here and on the selected hosts; or remove the local registry."""
+    if context.config.registry.local:
+        local, remote = (Step("remove registry", commands.remove_local()),), ()
+    else:
+        local = remote = (Step("registry logout", commands.logout(context.config.registry.server)),)
+    await _everywhere(context, "registry remove", [] if skip_local else local, [] if skip_remote else remote)
+
+
 async def login(context: Context, *, skip_local: bool = False, skip_remote: bool = False) -> None:
-    """`kamal registry login`: on this machine and on all selected hosts."""
+    """`kamal registry login`: `setup` of a registry that one logs in to."""
     if context.config.registry.local:
         raise KamalError("Cannot use login command with a local registry. Use `kamal registry setup` instead.")
-    steps = login_steps(context, anew=True)
-    tasks = _everywhere(context, steps, skip_local=skip_local, skip_remote=skip_remote)
-    await execute(Plan("registry login", (Phase("registry login", tasks),)), context)
+    await setup(context, skip_local=skip_local, skip_remote=skip_remote)
 
 
 async def logout(context: Context, *, skip_local: bool = False, skip_remote: bool = False) -> None:
-    """`kamal registry logout`: on this machine and on all selected hosts."""
+    """`kamal registry logout`: `remove` of a registry that one logs in to."""
     if context.config.registry.local:
         raise KamalError("Cannot use logout command with a local registry. Use `kamal registry remove` instead.")
-    steps = logout_steps(context)
-    tasks = _everywhere(context, steps, skip_local=skip_local, skip_remote=skip_remote)
-    await execute(Plan("registry logout", (Phase("registry logout", tasks),)), context)
+    await remove(context, skip_local=skip_local, skip_remote=skip_remote)
 
 
-def logout_steps(context: Context) -> tuple[Step, ...]:
-    registry = context.config.registry
-    return () if registry.local else (Step("registry logout", commands.logout(registry.server)),)
-
-
-def _everywhere(context: Context, steps: tuple[Step, ...], *, skip_local: bool, skip_remote: bool) -> tuple[Task, ...]:
-    hosts = [*([] if skip_local else [LOCAL]), *([] if skip_remote else context.targets.hosts)]
-    return tuple(Task(host, steps[0].name, script(*steps)) for host in hosts if steps)
+async def _everywhere(context: Context, operation: str, local: Sequence[Step], remote: Sequence[Step]) -> None:
+    """This machine first: what is wrong with the credentials shows before any host is asked."""
+    places = [([LOCAL], local), (context.targets.hosts, remote)]
+    phases = [
+        Phase(operation, tuple(Task(host, steps[0].name, script(steps)) for host in hosts))
+        for hosts, steps in places
+        if steps
+    ]
+    await execute(Plan(operation, tuple(phases)), context)

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import operate
-from pykamal.operations import build
+from pykamal.operations import build, build_dev, build_pull, builders
 
-_FLOWS = {"deliver": build.deliver, "details": build.details, "pull": build.pull}
+_FLOWS = {
+    "create": builders.create,
+    "deliver": build.deliver,
+    "details": builders.details,
+    "dev": build_dev.dev,
+    "pull": build_pull.pull,
+    "push": build.push,
+    "remove": builders.remove,
+}
+_ON_HOSTS = frozenset({"deliver", "pull"})
 
 
 def run(invocation: Invocation) -> int:
-    if invocation.name == "push":
-        return operate(invocation, lambda context: build.push(context, **invocation.own("output", "no_cache")))
-    return operate(invocation, _FLOWS[invocation.name], connects=invocation.name != "details")
+    flow = _FLOWS[invocation.name]
+    options = invocation.own("output", "no_cache") if invocation.name in ("dev", "push") else {}
+    return operate(invocation, lambda context: flow(context, **options), connects=invocation.name in _ON_HOSTS)

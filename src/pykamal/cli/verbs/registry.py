@@ -6,9 +6,11 @@ from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import operate
 from pykamal.operations import registry
 
-_FLOWS = {"login": registry.login, "logout": registry.logout}
+_FLOWS = {"login": registry.login, "logout": registry.logout, "remove": registry.remove, "setup": registry.setup}
 
 
 def run(invocation: Invocation) -> int:
+    """Hosts are connected to when their turn comes: a local registry needs none of them."""
     flow = _FLOWS[invocation.name]
-    return operate(invocation, lambda context: flow(context, **invocation.own("skip_local", "skip_remote")))
+    options = invocation.own("skip_local", "skip_remote")
+    return operate(invocation, lambda context: flow(context, **options), connects=False)

@@ -40,3 +40,9 @@ class Builder:
     pack: Buildpacks | None = None
     provenance: str | bool | None = None
     sbom: bool | None = None
+
+    @property
+    def remote_host(self) -> str | None:
+        """The machine of `remote` as a host string; None where it is not reached by SSH."""
+        scheme, separator, rest = (self.remote or "").partition("://")
+        return rest.partition("/")[0] or None if separator and scheme == "ssh" else None
