@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -60,10 +61,19 @@ def test_version(words: tuple[str, ...], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["version"], ["--help"], ["app", "--help"], ["deploy", "--help"], ["tree"], ["dpeloy"]]
+    "words",
+    [
+        ["version"],
+        ["--help"],
+        ["tree"],
+        ["dpeloy"],
+        ["__complete", "bash", "kamal app st"],
+        ["__complete", "zsh", "deploy", "--"],
+        ["__complete", "fish", "deploy", "-h", ""],
+    ],
 )
 def test_what_start_up_does_not_import(words: list[str], tmp_path: Path) -> None:
-    """`version`, help and mistakes import neither SSH nor asyncio nor YAML nor the schema (design.md, rule 6)."""
+    """`version`, help, mistakes and completion import neither SSH nor asyncio nor YAML nor the schema (design.md, 6)."""
     assert imported(words, HEAVY, tmp_path) == ""
 
 
@@ -85,13 +95,29 @@ def imported(words: list[str], modules: tuple[str, ...], directory: Path) -> str
     return done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("topic", [*(entry.path for entry in COMMANDS if entry.module), *GROUPS])
-def test_help_needs_no_configuration(topic: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """`--help` behind every command and group, exit code 0 (cli.md 1.3)."""
-    from pykamal.cli.dispatch import dispatch
-
-    assert dispatch([*topic.split(), "--help"]) == 0
-    assert f"kamal {topic}" in capsys.readouterr().out
+def test_help_of_everything_needs_nothing(tmp_path: Path) -> None:
+    """`--help` behind every command and group, without a configuration, exit code 0, and importing nothing heavy
+    (cli.md 1.3; design.md, rule 6). One process asks for all of them.
+    """
+    topics = [*(entry.path for entry in COMMANDS), *GROUPS]
+    program = (
+        "import io, json, sys\n"
+        "from contextlib import redirect_stdout\n"
+        "from pykamal.cli.dispatch import dispatch\n"
+        "told = {}\n"
+        f"for topic in {topics}:\n"
+        "    with redirect_stdout(io.StringIO()) as out: code = dispatch([*topic.split(), '--help'])\n"
+        f"    told[topic] = [code, out.getvalue(), [name for name in {HEAVY} if name in sys.modules]]\n"
+        "print(json.dumps(told))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    assert done.stderr == ""
+    for topic in topics:
+        code, text, heavy = told[topic]
+        assert code == 0, topic
+        assert f"kamal {topic}" in text
+        assert heavy == [], topic
 
 
 @pytest.mark.parametrize(
@@ -99,7 +125,7 @@ def test_help_needs_no_configuration(topic: str, capsys: pytest.CaptureFixture[s
     [
         (("dpeloy",), 2),
         (("re",), 2),
-        (("rollback",), 2),
+        (("rollback", "one", "two"), 2),
         (("app", "details", "-x"), 2),
         (("audit", "--output", "xml"), 2),
         (("config", "-c", "nope.yml"), 1),
@@ -148,8 +174,6 @@ def test_an_alias_beats_a_name_that_ruby_kamal_does_not_have(project: Path) -> N
 
 def test_json_is_all_there_is_on_standard_output(project: Path) -> None:
     """Results and errors are events as well (`--output json`)."""
-    import json
-
     done = kamal("config", "--version", "1.0", "--output", "json", directory=project)
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["event"] for event in events] == ["run-started", "result", "run-finished"]

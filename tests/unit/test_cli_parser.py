@@ -126,7 +126,7 @@ def test_a_repeated_pair() -> None:
         ("lock acquire", "", "No value provided for required options '--message'"),
         ("app details", "-x", 'ERROR: "kamal app details" was called with arguments ["-x"]'),
         ("app details", "word", 'ERROR: "kamal app details" was called with arguments ["word"]'),
-        ("rollback", "", 'ERROR: "kamal rollback" was called with no arguments'),
+        ("accessory boot", "", 'ERROR: "kamal accessory boot" was called with no arguments'),
         ("rollback", "a b", 'ERROR: "kamal rollback" was called with arguments ["a", "b"]'),
         ("accessory exec", "db", 'ERROR: "kamal accessory exec" was called with arguments ["db"]'),
         ("audit", "--output xml", "Expected '--output' to be one of text, json; got \"xml\""),
@@ -142,7 +142,7 @@ def test_what_is_refused(path: str, line: str, message: str) -> None:
 
 def test_usage_is_shown_with_a_refusal() -> None:
     """`Usage: "kamal COMMAND ARGUMENTS"` (cli.md 1.3); a near option is suggested."""
-    assert refusal("rollback").hint == 'Usage: "kamal rollback VERSION"'
+    assert refusal("accessory boot").hint == 'Usage: "kamal accessory boot NAME"'
     assert refusal("app details", "word").hint == 'Usage: "kamal app details"'
     assert refusal("app details", "--destinaton x").hint == 'Did you mean?  "--destination"'
 

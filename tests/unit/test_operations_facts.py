@@ -8,9 +8,9 @@ import pytest
 
 from pykamal.core.errors import CommandFailed, KamalError
 from pykamal.operations.facts import Container, HostFacts, parse, reading
-from pykamal.operations.proxy_plan import check_version
+from pykamal.operations.proxy_plan import boot_tasks, outdated
 from pykamal.transport.session import StepResult
-from tests.unit.samples import role
+from tests.unit.samples import config, context, role
 
 pytestmark = pytest.mark.unit
 
@@ -56,14 +56,14 @@ def test_another_destination_or_service_is_somebody_elses() -> None:
 
 def test_what_docker_prints_is_understood() -> None:
     """Containers with and without our labels, the proxy, and a line that is none of ours."""
-    proxy = "kamal-proxy\trunning\tbasecamp/kamal-proxy:v0.9.2\t\t\t"
-    printed = f"app-web-2\trunning\tapp:2\tapp\tweb\t\n{proxy}\nnoise\n"
+    proxy = "kamal-proxy\trunning\tbasecamp/kamal-proxy:v0.9.2\t\t\t\t3 weeks ago"
+    printed = f"app-web-2\trunning\tapp:2\tapp\tweb\t\t2 hours ago\n{proxy}\nnoise\n"
     (step,) = reading()
     known = parse("h", [StepResult(step, 0, printed, "", 0.0)])
     assert known.current_version(WEB) == "2"
     assert known.proxy_running
     assert known.proxy_version == "v0.9.2"
-    assert len(known.containers) == 2
+    assert [container.age for container in known.containers] == ["2 hours ago", "3 weeks ago"]
 
 
 def test_an_engine_that_does_not_answer_is_no_empty_host() -> None:
@@ -78,10 +78,15 @@ def test_an_engine_that_does_not_answer_is_no_empty_host() -> None:
     ("tag", "refused"), [("v0.9.1", True), ("v0.9.2.pre", True), ("0.9.2", False), ("latest", False)]
 )
 def test_a_proxy_that_is_too_old_is_refused(tag: str, refused: bool) -> None:
-    """14.7 and quirk 15: older versions and pre-releases are refused, tags that are no version are trusted."""
+    """14.7 and quirk 15: older versions and pre-releases are too old, tags that are no version are trusted."""
     known = facts(Container("kamal-proxy", "running", f"basecamp/kamal-proxy:{tag}"))
-    if refused:
-        with pytest.raises(KamalError, match="is too old, run `kamal proxy reboot`"):
-            check_version("h", known)
-    else:
-        check_version("h", known)
+    assert outdated(known) is refused
+
+
+def test_no_plan_is_made_for_a_proxy_that_is_too_old() -> None:
+    """14.7: the words that scripts know, and what to do."""
+    known = facts(Container("kamal-proxy", "running", "basecamp/kamal-proxy:v0.9.1"))
+    run = context(config(WEB))
+    with pytest.raises(KamalError, match=r"v0\.9\.1 is too old, run `kamal proxy reboot`") as caught:
+        boot_tasks(run, {"h": known}, log_in=False)
+    assert "--upgrade-proxy" in (caught.value.hint or "")

@@ -34,22 +34,26 @@ def _plain(words: list[str], by_form: Mapping[str, Option]) -> Iterator[str]:
             yield name + equals + value
         elif option.kind is Kind.FLAG:
             yield name if not equals else _flag(option, name, value)
-        elif option.kind is Kind.PAIRS:
-            seen = pairs.setdefault(option.name, {})
+        elif option.kind in (Kind.PAIRS, Kind.WORDS):
             found = [value] if equals else []
-            while words and not words[0].startswith("-") and ":" in words[0]:
+            while words and _continues(option, words[0]):
                 found.append(words.pop(0))
             if not found:
                 yield name
-            for pair in found:
-                _note(option, seen, pair)
-                yield from (name, pair)
+            for each in found:
+                if option.kind is Kind.PAIRS:
+                    _note(option, pairs.setdefault(option.name, {}), each)
+                yield from (name, each)
         elif equals:
             yield from (name, value)
         else:
             if not words or _known(words[0], by_form):
                 raise UsageError(f"No value provided for option '--{option.name}'")
             yield from (name, words.pop(0))
+
+
+def _continues(option: Option, word: str) -> bool:
+    return not word.startswith("-") and (option.kind is Kind.WORDS or ":" in word)
 
 
 def _known(word: str, by_form: Mapping[str, Option]) -> bool:

@@ -67,7 +67,7 @@ def _option_text(option: Option) -> str:
         notes.append(f"({' or '.join(option.choices)})")
     if option.required:
         notes.append("(required)")
-    if option.default is not None:
+    if option.default not in (None, True):
         notes.append(f"[{option.default}]")
     return " ".join(notes)
 

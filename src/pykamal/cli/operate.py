@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pykamal.cli.invocation import Invocation
+from pykamal.cli.prompt import asker
 from pykamal.cli.recording import recorded
 from pykamal.cli.terminal import become_ssh
 from pykamal.commands.command import Command
@@ -20,7 +21,7 @@ from pykamal.core.source import Position
 from pykamal.events import RunFinished, RunStarted, Tone
 from pykamal.operations.context import Context, Settings
 from pykamal.operations.local_outside import LocalOutside
-from pykamal.operations.run import opened
+from pykamal.operations.run import key_texts, opened
 from pykamal.operations.workplace import short_version
 from pykamal.secrets.store import Secrets
 from pykamal.transport.signals import run_until_done
@@ -29,7 +30,8 @@ Flow = Callable[[Context], Awaitable[None]]
 TerminalCommand = tuple[str, Command]
 """A host and what is to run on it, in the user's terminal."""
 
-_TELL_THEIR_TIME_THEMSELVES = frozenset({"deploy", "redeploy", "rollback", "setup"})
+_DEPLOYING = frozenset({"deploy", "redeploy", "rollback", "setup"})
+"""They tell how long they took themselves."""
 
 
 def operate(invocation: Invocation, flow: Flow, *, connects: bool = True) -> int:
@@ -43,7 +45,7 @@ def operate(invocation: Invocation, flow: Flow, *, connects: bool = True) -> int
         run_until_done(
             _run(invocation, loaded, flow, connects=connects), on_stop=lambda _: _tell_of_stopping(invocation)
         )
-    if invocation.command not in _TELL_THEIR_TIME_THEMSELVES:
+    if invocation.command not in _DEPLOYING:
         invocation.bus.emit(RunFinished(operation=invocation.command, seconds=time.monotonic() - started))
     return 0
 
@@ -51,8 +53,6 @@ def operate(invocation: Invocation, flow: Flow, *, connects: bool = True) -> int
 def in_terminal(
     invocation: Invocation,
     choose: Callable[[Context], TerminalCommand | Awaitable[TerminalCommand]],
-    *,
-    connects: bool = False,
 ) -> int:
     """Prepare an interactive command, then become the `ssh` that carries it; its exit status is ours."""
     loaded = load(invocation)
@@ -62,9 +62,9 @@ def in_terminal(
         choice = choose(context)
         chosen.append(choice if isinstance(choice, tuple) else await choice)
 
-    run_until_done(_run(invocation, loaded, flow, connects=connects))
+    run_until_done(_run(invocation, loaded, flow, connects=False))
     host, command = chosen[0]
-    become_ssh(loaded.config, host, command, invocation.bus)
+    become_ssh(loaded.config, host, command, invocation.bus, key_data=key_texts(loaded.config, loaded.secrets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +108,15 @@ async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: 
         loaded.secrets,
         operation=invocation.command,
         connects=connects,
+        ask=asker(invocation),
     )
     async with opening as context:
         invocation.bus.emit(_started(invocation, context))
         await flow(context)
+    if invocation.command in _DEPLOYING and not context.settings.plan_only:
+        from pykamal.cli.completion.versions import remember
+
+        remember(context.config.service, context.config.destination, context.version)
 
 
 def _tell_of_stopping(invocation: Invocation) -> None:
@@ -145,6 +150,7 @@ def settings_of(invocation: Invocation) -> Settings:
         lock_wait_interval=options["lock_wait_interval"],
         verbosity=invocation.verbosity,
         plan_only=options.get("plan", False),
+        upgrade_proxy=options.get("upgrade_proxy", False),
         config_file=options["config_file"],
         destination=options["destination"],
     )

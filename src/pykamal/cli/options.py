@@ -15,6 +15,10 @@ class Kind(Enum):
     NUMBER = "number"
     PAIRS = "pairs"
     """Words of the form `key:value`, as many as follow."""
+    WORDS = "words"
+    """Words up to the next option, as many as follow."""
+    REPEATED = "repeated"
+    """A value; given several times, several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class Option:
         return (f"-{self.short}", long) if self.short else (long,)
 
 
-def flag(name: str, text: str, short: str | None = None) -> Option:
-    return Option(name, text, short)
+def flag(name: str, text: str, short: str | None = None, *, default: bool = False) -> Option:
+    return Option(name, text, short, default=default or None)
 
 
 def text(

@@ -64,8 +64,8 @@ def _parameter(option: Option) -> click.Option:
         case Kind.FLAG:
             if option.negatable:
                 names[-1] += f"/--no-{option.name}"
-            return click.Option(names, is_flag=True, default=False)
-        case Kind.PAIRS:
+            return click.Option(names, is_flag=True, default=bool(option.default))
+        case Kind.PAIRS | Kind.WORDS | Kind.REPEATED:
             return click.Option(names, multiple=True)
         case Kind.NUMBER | Kind.TEXT:
             return click.Option(names, default=option.default, type=click.UNPROCESSED)

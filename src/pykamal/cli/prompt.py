@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 
 from pykamal.cli.invocation import Invocation
 from pykamal.core.errors import UsageError
@@ -16,14 +18,52 @@ def confirmed(invocation: Invocation, question: str) -> bool:
     if invocation.json:
         raise UsageError(f"kamal {invocation.command} --output json cannot ask", hint="add --confirmed")
     while True:
-        sys.stdout.write(f"{question} [y, N] (N) ")
-        sys.stdout.flush()
-        answer = sys.stdin.readline()
-        if answer.strip() == "y":
-            return True
-        if answer.strip() in ("", "N"):
-            if not answer:
-                sys.stdout.write("\n")
+        _put(question)
+        answer = _understood(sys.stdin.readline())
+        if answer is False:
             invocation.bus.say("Aborted", Tone.PROBLEM)
+        if answer is not None:
+            return answer
+
+
+def asker(invocation: Invocation) -> Callable[[str], Awaitable[bool]] | None:
+    """How a flow that is under way asks; None where nobody sits at a terminal, or machines read the output."""
+    return None if invocation.json or not sys.stdin.isatty() else _ask
+
+
+async def _ask(question: str) -> bool:
+    while True:
+        _put(question)
+        answer = _understood(await _typed_line())
+        if answer is not None:
+            return answer
+
+
+async def _typed_line() -> str:
+    """The next line of the terminal; an interrupt ends the wait for it."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), readable.set)
+    try:
+        await readable.wait()
+        return sys.stdin.readline()
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+
+
+def _put(question: str) -> None:
+    sys.stdout.write(f"{question} [y, N] (N) ")
+    sys.stdout.flush()
+
+
+def _understood(line: str) -> bool | None:
+    """Yes, no, or None for another word; the end of input is a no."""
+    match line.strip():
+        case "y":
+            return True
+        case "" | "N":
+            if not line:
+                sys.stdout.write("\n")
             return False
-        sys.stdout.write("Your response must be one of: [y, N]. Please try again.\n")
+    sys.stdout.write("Your response must be one of: [y, N]. Please try again.\n")
+    return None

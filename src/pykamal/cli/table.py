@@ -61,6 +61,7 @@ CONFIRMED = flag("confirmed", "Do it without asking", "y")
 ROLLING = flag("rolling", "One host after another instead of all at once")
 NO_CACHE = flag("no-cache", "Build without the cache of earlier builds")
 BUILDING = (flag("skip-push", "Use the image that is in the registry, build none", "P"), NO_CACHE)
+UPGRADE_PROXY = flag("upgrade-proxy", "Replace a proxy that is too old, without asking")
 SKIP_PLACES = (flag("skip-local", "Leave this machine out", "L"), flag("skip-remote", "Leave the servers out", "R"))
 RAW = flag("raw", "Write the output as it comes, without headings and messages")
 INTERACTIVE = flag("interactive", "Run it in this terminal, over SSH (consoles, shells)", "i")
@@ -80,6 +81,20 @@ REPORT = text(
 )
 ENV = Option("env", "Environment of the command", "e", Kind.PAIRS, "KEY:VALUE...")
 
+BOOT_CONFIG = (
+    flag("publish", "Publish the ports on the servers (the default)", default=True),
+    Option("publish-host-ip", "Only on this address; may be repeated", kind=Kind.REPEATED, value="IP"),
+    number("http-port", "N", "For HTTP", default=80),
+    number("https-port", "N", "For HTTPS", default=443),
+    text("log-max-size", "SIZE", "Of the container's log; empty for no limit", default="10m"),
+    text("registry", "SERVER", "Where the image comes from (Docker Hub)"),
+    text("repository", "NAME", "Whose kamal-proxy it is (basecamp)"),
+    text("image-version", "TAG", "Which version of it"),
+    number("metrics-port", "N", "Serve metrics on this port"),
+    flag("debug", "Log more"),
+    Option("docker-options", "Options of `docker run`, without dashes", kind=Kind.WORDS, value="KEY=VALUE..."),
+)
+
 GROUPS: dict[str, str] = {
     "accessory": "Databases, caches and other services beside the app",
     "app": "The application's containers",
@@ -95,6 +110,7 @@ GROUPS: dict[str, str] = {
 
 TOP = (
     Entry("audit", "Show the servers' audit logs", "audit"),
+    Entry("completion", "Print the script that completes command lines in a shell", "completion", "bash|zsh|fish"),
     Entry(
         "config",
         "Show the combined configuration, secrets redacted; or `validate` it, or print its JSON `schema` for editors",
@@ -102,28 +118,42 @@ TOP = (
         "[validate|schema]",
         options=(RESOLVED, EXPLAIN, REPORT),
     ),
-    Entry("deploy", "Build the image and switch the servers to it", "deploy", options=(*BUILDING, PLAN), changes=True),
+    Entry(
+        "deploy",
+        "Build the image and switch the servers to it",
+        "deploy",
+        options=(*BUILDING, UPGRADE_PROXY, PLAN),
+        changes=True,
+    ),
     Entry("details", "Show every container of the app, its proxy and accessories", "details"),
     Entry("docs", "Show what deploy.yml can hold, or one section of it", "docs", "[SECTION]"),
     Entry("help", "Show the commands, or one of them", "", "[COMMAND...]"),
     Entry("init", "Write a first config/deploy.yml, .kamal/secrets and sample hooks", "init", changes=True),
     Entry(
         "redeploy",
-        "Deploy without touching the proxy and without pruning",
+        "Deploy without touching the proxy",
         "deploy",
         options=(*BUILDING, PLAN),
         changes=True,
     ),
     Entry("remove", "Remove the app, its proxy and accessories", "remove", options=(CONFIRMED,), changes=True),
-    Entry("rollback", "Switch back to a version that was deployed", "rollback", "VERSION", (PLAN,), changes=True),
+    Entry(
+        "rollback",
+        "Switch back to a version that was deployed; without one, list those that are there",
+        "rollback",
+        "[VERSION]",
+        (PLAN,),
+        changes=True,
+    ),
     Entry(
         "setup",
         "Prepare new servers, boot accessories and deploy",
         "deploy",
-        options=(*BUILDING, PLAN),
+        options=(*BUILDING, UPGRADE_PROXY, PLAN),
         changes=True,
     ),
     Entry("tree", "Show the commands as a tree", ""),
+    Entry("upgrade", "Move servers from Kamal 1 to Kamal 2", "upgrade", options=(ROLLING, CONFIRMED), changes=True),
     Entry("version", "Show the version", "version"),
 )
 
@@ -139,7 +169,9 @@ ACCESSORY = (
         changes=True,
         passes_options=True,
     ),
+    Entry("accessory directories", "Make its directories", "accessory", "NAME", changes=True, hidden=True),
     Entry("accessory logs", "Show an accessory's log lines", "accessory", "NAME", LOGS),
+    Entry("accessory pull_image", "Pull its image", "accessory", "NAME", changes=True, hidden=True),
     Entry("accessory reboot", "Replace an accessory's container (all: every one)", "accessory", "NAME", changes=True),
     Entry(
         "accessory remove",
@@ -149,9 +181,28 @@ ACCESSORY = (
         (CONFIRMED,),
         changes=True,
     ),
+    Entry("accessory remove_container", "Remove its stopped container", "accessory", "NAME", changes=True, hidden=True),
+    Entry("accessory remove_image", "Remove its image", "accessory", "NAME", changes=True, hidden=True),
+    Entry(
+        "accessory remove_service_directory",
+        "Remove its files and directories",
+        "accessory",
+        "NAME",
+        changes=True,
+        hidden=True,
+    ),
     Entry("accessory restart", "Stop and start an accessory's container", "accessory", "NAME", changes=True),
     Entry("accessory start", "Start an accessory's container", "accessory", "NAME", changes=True),
     Entry("accessory stop", "Stop an accessory's container", "accessory", "NAME", changes=True),
+    Entry(
+        "accessory upgrade",
+        "Move an accessory from Kamal 1 to Kamal 2 (all: every one)",
+        "accessory",
+        "NAME",
+        (ROLLING, CONFIRMED),
+        changes=True,
+    ),
+    Entry("accessory upload", "Bring its files to the servers", "accessory", "NAME", changes=True, hidden=True),
 )
 
 APP = (
@@ -186,6 +237,10 @@ APP = (
         changes=True,
     ),
     Entry("app remove", "Remove the app's containers and images", "app", changes=True),
+    Entry("app remove_app_directories", "Remove the app's files on the servers", "app", changes=True, hidden=True),
+    Entry("app remove_container", "Remove a version's container", "app", "VERSION", changes=True, hidden=True),
+    Entry("app remove_containers", "Remove the app's stopped containers", "app", changes=True, hidden=True),
+    Entry("app remove_images", "Remove the app's images", "app", changes=True, hidden=True),
     Entry(
         "app stale_containers",
         "Find running containers of versions that were replaced",
@@ -235,7 +290,15 @@ LOCK = (
 )
 
 PROXY = (
-    Entry("proxy boot", "Start the proxy", "proxy", options=(PLAN,), changes=True),
+    Entry("proxy boot", "Start the proxy", "proxy", options=(UPGRADE_PROXY, PLAN), changes=True),
+    Entry(
+        "proxy boot_config",
+        "Set, show or forget how the proxy is started (deprecated: proxy/run of deploy.yml)",
+        "proxy",
+        "set|get|reset",
+        BOOT_CONFIG,
+        changes=True,
+    ),
     Entry("proxy details", "Show the proxy's container", "proxy"),
     Entry("proxy logs", "Show the proxy's log lines", "proxy", options=PROXY_LOGS),
     Entry("proxy reboot", "Replace the proxy's container", "proxy", options=(ROLLING, CONFIRMED), changes=True),
@@ -246,9 +309,20 @@ PROXY = (
         options=(flag("force", "Although apps are installed behind it"),),
         changes=True,
     ),
+    Entry("proxy remove_container", "Remove the stopped proxy", "proxy", changes=True, hidden=True),
+    Entry("proxy remove_image", "Remove the proxy's image", "proxy", changes=True, hidden=True),
+    Entry("proxy remove_proxy_directory", "Remove the proxy's files", "proxy", changes=True, hidden=True),
     Entry("proxy restart", "Stop and start the proxy's container", "proxy", changes=True),
     Entry("proxy start", "Start the proxy's container", "proxy", changes=True),
     Entry("proxy stop", "Stop the proxy's container", "proxy", changes=True),
+    Entry(
+        "proxy upgrade",
+        "Replace Traefik by kamal-proxy",
+        "proxy",
+        options=(ROLLING, CONFIRMED),
+        changes=True,
+        hidden=True,
+    ),
 )
 
 PRUNE = (
@@ -316,8 +390,9 @@ SERVER = (
     ),
 )
 
-OURS = frozenset({"sandbox"})
-"""Names that Ruby Kamal does not have: there they may be aliases, so an alias of that name wins here."""
+OURS = frozenset({"completion", "sandbox"})
+"""Names that Ruby Kamal does not have. There they may be aliases, so an alias of that name wins here; and what begins
+another name too abbreviates that one."""
 
 COMMANDS: tuple[Entry, ...] = (
     *TOP,

@@ -13,6 +13,7 @@ CONTAINER_FIELDS: Final = (
     '{{.Label "service"}}',
     '{{.Label "role"}}',
     '{{.Label "destination"}}',
+    "{{.RunningFor}}",
 )
 
 

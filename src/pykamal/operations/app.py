@@ -1,14 +1,15 @@
-"""The application's containers: boot, start, stop, look, remove (spec/cli.md 14.3 and 14.6)."""
+"""The application's containers: boot, start, stop, look (spec/cli.md 13.5 and 14.3)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
 from pykamal.commands import app as commands
-from pykamal.commands import files, proxy, server
+from pykamal.commands import proxy
 from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Role
+from pykamal.events import HostResult
 from pykamal.operations import audit, lock, planning
 from pykamal.operations.boot_plan import boot_phases, stale_versions, tag_tasks
 from pykamal.operations.context import Context
@@ -38,21 +39,25 @@ def _boot_plan(context: Context, known: Mapping[str, HostFacts], version: str) -
 
 
 async def start(context: Context) -> None:
-    """Start the containers of the version in effect and give them the proxy's traffic."""
+    """Start the containers of the version in effect, and give the proxy's traffic to them, or to those that ran before.
+
+    So another version that runs keeps its traffic, as in Ruby Kamal (spec/cli.md 14.3).
+    """
     version = context.version
 
-    def steps(role: Role, _: HostFacts) -> Iterable[Step]:
+    def steps(role: Role, known: HostFacts) -> Iterable[Step]:
         yield audit.step(context, f"Started app version {version}")
         yield Step(f"start {role.name}", commands.start(role, version).failing_allowed())
         if role.proxy is not None:
-            yield Step(f"switch traffic to {role.name}", proxy.deploy_role(context.config, role, version))
+            serving = known.current_version(role) or version
+            yield Step(f"switch traffic to {role.name}", proxy.deploy_role(context.config, role, serving))
 
-    await _change(context, "app start", steps)
+    await change(context, "app start", steps)
 
 
 async def stop(context: Context) -> None:
     """Take the containers out of the proxy, then stop them."""
-    await _change(context, "app stop", lambda role, known: _stop_steps(context, role, known))
+    await change(context, "app stop", lambda role, known: _stop_steps(context, role, known))
 
 
 def _stop_steps(context: Context, role: Role, known: HostFacts) -> Iterable[Step]:
@@ -64,13 +69,13 @@ def _stop_steps(context: Context, role: Role, known: HostFacts) -> Iterable[Step
 
 async def live(context: Context) -> None:
     """End maintenance."""
-    await _change(context, "app live", lambda role, _: _proxied(role, proxy.resume(role.container_prefix)))
+    await change(context, "app live", lambda role, _: _proxied(role, proxy.resume(role.container_prefix)))
 
 
 async def maintenance(context: Context, *, drain_timeout: int | None = None, message: str | None = None) -> None:
     """Answer every request with the maintenance page; `drain_timeout` in seconds."""
     seconds = context.config.drain_timeout if drain_timeout is None else drain_timeout
-    await _change(
+    await change(
         context,
         "app maintenance",
         lambda role, _: _proxied(role, proxy.stop(role.container_prefix, drain_timeout=seconds, message=message)),
@@ -89,54 +94,21 @@ async def stale_containers(context: Context, *, stop: bool = False) -> None:
         for host in context.targets.app_hosts:
             for role in context.targets.roles_on(host):
                 for version in stale_versions(known[host], role):
-                    context.bus.say(
-                        f"{host}: Detected stale container for role {role.name} with version {version} "
-                        "(use `kamal app stale_containers --stop` to stop)"
-                    )
+                    advice = "(use `kamal app stale_containers --stop` to stop)"
+                    text = f"Detected stale container for role {role.name} with version {version} {advice}"
+                    context.bus.emit(HostResult(host=host, text=text))
         return
 
     def steps(role: Role, known: HostFacts) -> Iterable[Step]:
         for version in stale_versions(known, role):
-            context.bus.say(f"{known.host}: Stopping stale container for role {role.name} with version {version}")
+            text = f"Stopping stale container for role {role.name} with version {version}"
+            context.bus.emit(HostResult(host=known.host, text=text))
             yield Step(f"stop stale {version}", commands.stop_known(role, version))
 
-    await _change(context, "app stale_containers", steps)
+    await change(context, "app stale_containers", steps)
 
 
-async def remove(context: Context) -> None:
-    """Stop and remove the containers; images and directories where all roles of a host are selected."""
-    config = context.config
-
-    def steps(role: Role, _: HostFacts) -> Iterable[Step]:
-        yield audit.step(context, "Removed all app containers", role)
-        yield Step(f"remove containers of {role.name}", commands.remove_containers(config, role))
-
-    async with lock.held(context):
-        await stop(context)
-        await _change(context, "app remove", steps)
-        hosts = [host for host in context.targets.app_hosts if _all_roles_selected(context, host)]
-        ending = script(
-            audit.step(context, "Removed all app images"),
-            Step("remove images", commands.remove_images(config)),
-            audit.step(context, f"Removed {config.app_directory}"),
-            Step("remove app directory", server.remove_app_directory(config)),
-            Step(
-                "remove proxy files",
-                files.remove(f".kamal/proxy/apps-config/{config.service_with_destination}", recursive=True)
-                .redirected("2> /dev/null")
-                .failing_allowed(),
-            ),
-        )
-        tasks = tuple(Task(host, "remove images and files", ending) for host in hosts)
-        await execute(Plan("app remove", (Phase("remove images and files", tasks),)), context)
-
-
-def _all_roles_selected(context: Context, host: str) -> bool:
-    configured = {role.name for role in context.config.roles if host in role.host_names}
-    return configured == {role.name for role in context.targets.roles_on(host)}
-
-
-async def _change(context: Context, name: str, steps_of: Callable[[Role, HostFacts], Iterable[Step]]) -> None:
+async def change(context: Context, name: str, steps_of: Callable[[Role, HostFacts], Iterable[Step]]) -> None:
     """Under the lock, run a role's steps on each of its hosts."""
     async with lock.held(context):
         known = await read_facts(context, context.targets.app_hosts)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class Settings:
     """The global options (spec/cli.md 1.4); times in seconds.
 
-    `plan_only` prints what would be done.
+    `plan_only` prints what would be done. `upgrade_proxy` replaces a proxy that is too old without asking.
     """
 
     version: str | None = None
@@ -34,6 +35,7 @@ class Settings:
     lock_wait_interval: int = 15
     verbosity: str = "normal"
     plan_only: bool = False
+    upgrade_proxy: bool = False
     config_file: str = "config/deploy.yml"
     destination: str | None = None
 
@@ -43,7 +45,8 @@ class Context:
     """One run of one command.
 
     `operation` is what the user asked for (`deploy`, `app boot`). `lock_held` tells whether this run, or a parent that
-    started it (`KAMAL_LOCK=true`), holds the deploy lock.
+    started it (`KAMAL_LOCK=true`), holds the deploy lock. `ask` puts a question to the user; it is None where nobody
+    can answer. `only_hosts` are what a flow has narrowed the selection down to.
     """
 
     config: Config
@@ -56,11 +59,18 @@ class Context:
     operation: str
     lock_held: bool = False
     version_override: str | None = None
+    ask: Callable[[str], Awaitable[bool]] | None = None
+    only_hosts: tuple[str, ...] | None = None
 
     @cached_property
     def targets(self) -> Targets:
         settings = self.settings
-        return select(self.config, hosts=settings.hosts, roles=settings.roles, primary=settings.primary)
+        selected = select(self.config, hosts=settings.hosts, roles=settings.roles, primary=settings.primary)
+        return selected if self.only_hosts is None else selected.only(self.only_hosts)
+
+    def on(self, hosts: Iterable[str]) -> Context:
+        """The same run on these of its hosts alone, for flows that go through them in groups."""
+        return replace(self, only_hosts=tuple(hosts))
 
     @property
     def version(self) -> str:

@@ -7,7 +7,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pykamal.events import RunFinished
-from pykamal.operations import accessory, build, build_pull, hooks, lock, planning, proxy_plan, prune, requirements, server
+from pykamal.operations import (
+    accessory,
+    build,
+    build_pull,
+    hooks,
+    lock,
+    planning,
+    proxy_plan,
+    proxy_version,
+    prune,
+    requirements,
+    server,
+)
 from pykamal.operations.boot_plan import boot_phases, stale_tasks, tag_tasks
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
@@ -36,7 +48,10 @@ async def deploy(
 
 
 async def redeploy(context: Context, *, skip_push: bool = False, no_cache: bool = False) -> None:
-    """Deploy without touching the proxy and accessories."""
+    """Deploy without touching the proxy and accessories.
+
+    It prunes, which Ruby Kamal leaves to the next deploy: teams that only redeploy fill their disks.
+    """
     await _deploy(context, skip_push=skip_push, no_cache=no_cache, accessories=False, whole=False)
 
 
@@ -60,11 +75,17 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
         async with under_lock(context) as fresh:
             hooked = await hooks.fire(context, "pre-deploy")
             if accessories:
-                await execute(proxy_only_plan(context, await read_facts(context, context.targets.hosts)), context)
+                known = await _read_facts(context, {}, whole=whole)
+                await execute(proxy_only_plan(context, known), context)
                 await accessory.boot_all(context)
-            known = await read_facts(context, context.targets.hosts, {} if hooked or accessories else fresh)
+            known = await _read_facts(context, {} if hooked or accessories else fresh, whole=whole)
             await execute(release_plan(context, known, whole=whole), context)
     await hooks.fire(context, "post-deploy", extra={"KAMAL_RUNTIME": str(int(time.monotonic() - started))})
+
+
+async def _read_facts(context: Context, fresh: dict[str, HostFacts], *, whole: bool) -> dict[str, HostFacts]:
+    known = await read_facts(context, context.targets.hosts, fresh)
+    return await proxy_version.brought_up_to_date(context, known) if whole else known
 
 
 def proxy_only_plan(context: Context, known: dict[str, HostFacts]) -> Plan:
@@ -81,11 +102,7 @@ def release_plan(context: Context, known: dict[str, HostFacts], *, whole: bool =
         phases += proxy_only_plan(context, known).phases
     phases.append(Phase("stale containers", stale_tasks(context, known), ("Detect stale containers...",)))
     phases += boot_phases(context, known, version)
-    finish = tag_tasks(context, version)
-    if whole:
-        phases.append(Phase("tag and prune", (*finish, *prune.tasks(context)), (PRUNING,)))
-    else:
-        phases.append(Phase("tag", finish))
+    phases.append(Phase("tag and prune", (*tag_tasks(context, version), *prune.tasks(context)), (PRUNING,)))
     return Plan(context.operation, tuple(phases))
 
 

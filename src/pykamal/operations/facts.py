@@ -18,7 +18,7 @@ RUNNING_STATES: Final = frozenset({"running", "restarting"})
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container; the labels are empty where it has none of that name."""
+    """One container; the labels are empty where it has none of that name. `age` is Docker's text: `3 hours ago`."""
 
     name: str
     state: str
@@ -26,6 +26,7 @@ class Container:
     service: str = ""
     role: str = ""
     destination: str = ""
+    age: str = ""
 
     @property
     def running(self) -> bool:
@@ -49,7 +50,7 @@ class HostFacts:
         return tuple(each for each in self.containers if (each.service, each.role, each.destination) == labels)
 
     def running_versions(self, role: Role) -> tuple[str, ...]:
-        return tuple(_version(role, container) for container in self.of_role(role) if container.running)
+        return tuple(version_of(role, container) for container in self.of_role(role) if container.running)
 
     def current_version(self, role: Role) -> str | None:
         """The version that serves: the only one that runs, or the one chosen among several (spec/cli.md 14.2)."""
@@ -98,5 +99,6 @@ def parse(host: str, results: Sequence[StepResult]) -> HostFacts:
     )
 
 
-def _version(role: Role, container: Container) -> str:
+def version_of(role: Role, container: Container) -> str:
+    """The version in its name; `V_replaced_HEX16` for one that made way for another of the same version."""
     return container.name.removeprefix(f"{role.container_prefix}-")

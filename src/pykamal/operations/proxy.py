@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 from pykamal.commands import proxy as commands
 from pykamal.commands import server
 from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.core.errors import KamalError
-from pykamal.operations import audit, hooks, lock, planning, proxy_plan, registry
+from pykamal.operations import audit, lock, planning, proxy_plan, proxy_version
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
+from pykamal.operations.facts import HostFacts
 from pykamal.operations.plan import Phase, Plan, Task
-from pykamal.operations.reading import capture, log_lines, read_facts, show_on_hosts
+from pykamal.operations.reading import FOLLOWED_LINES, capture, log_lines, read_facts, show_on_hosts
+from pykamal.operations.terminal import followed
 
 
 async def boot(context: Context) -> None:
-    """Have the network and the proxy running; a running proxy is left alone."""
+    """Have the network and the proxy running; a running proxy is left alone, unless it is too old."""
     if context.settings.plan_only:
-        planning.show(context, await _boot_plan(context))
+        planning.show(context, _boot_plan(context, await read_facts(context, context.targets.hosts)))
         return
     async with lock.held(context):
-        await execute(await _boot_plan(context), context)
+        known = await proxy_version.brought_up_to_date(context, await read_facts(context, context.targets.hosts))
+        await execute(_boot_plan(context, known), context)
 
 
-async def _boot_plan(context: Context) -> Plan:
-    known = await read_facts(context, context.targets.hosts)
+def _boot_plan(context: Context, known: Mapping[str, HostFacts]) -> Plan:
     return Plan("proxy boot", (Phase("proxy", proxy_plan.boot_tasks(context, known, log_in=True)),))
 
 
@@ -35,43 +37,17 @@ async def reboot(context: Context, *, rolling: bool = False) -> None:
     hosts = context.targets.proxy_hosts
     groups = [(host,) for host in hosts] if rolling else [hosts]
     async with lock.held(context):
-        phases = tuple(phase for group in groups for phase in _reboot_phases(context, group))
+        phases = tuple(phase for group in groups for phase in proxy_plan.reboot_phases(context, group))
         await execute(Plan("proxy reboot", phases), context)
 
 
-def _reboot_phases(context: Context, hosts: Sequence[str]) -> Iterator[Phase]:
-    before = hooks.phase(context, "pre-proxy-reboot", hosts=hosts)
-    after = hooks.phase(context, "post-proxy-reboot", hosts=hosts)
-    if before is not None:
-        yield before
-    yield Phase(
-        "proxy reboot",
-        tuple(
-            Task(
-                host,
-                "reboot proxy",
-                script(
-                    audit.step(context, "Rebooted proxy"),
-                    registry.login_steps(context),
-                    Step("stop proxy", commands.container_stop()),
-                    Step("remove proxy container", commands.remove_container()),
-                    Step("make proxy directory", commands.make_apps_directory()),
-                    Step("run proxy", commands.run(context.config, host)),
-                ),
-            )
-            for host in hosts
-        ),
-    )
-    if after is not None:
-        yield after
-
-
 async def start(context: Context) -> None:
-    await _each(context, "start proxy", "Started proxy", commands.container_start())
+    steps = audit.step(context, "Started proxy"), Step("start proxy", commands.container_start())
+    await _on_proxies(context, "start proxy", steps)
 
 
 async def stop(context: Context) -> None:
-    await _each(context, "stop proxy", "Stopped proxy", commands.container_stop())
+    await _on_proxies(context, "stop proxy", _stop_steps(context))
 
 
 async def restart(context: Context) -> None:
@@ -94,24 +70,54 @@ async def remove(context: Context, *, force: bool = False) -> None:
                 )
                 return
             context.bus.say("Forcing, so removing the proxy, even though other apps are installed")
-        steps = script(
-            audit.step(context, "Stopped proxy"),
-            Step("stop proxy", commands.container_stop()),
-            audit.step(context, "Removed proxy container"),
-            Step("remove proxy container", commands.remove_container()),
-            audit.step(context, "Removed proxy image"),
-            Step("remove proxy image", commands.remove_image()),
-            Step("remove proxy files", commands.remove_directory()),
+        steps = (
+            *_stop_steps(context),
+            *_remove_container_steps(context),
+            *_remove_image_steps(context),
+            *_remove_directory_steps(context),
         )
-        tasks = tuple(Task(host, "remove proxy", steps) for host in hosts)
-        await execute(Plan("proxy remove", (Phase("remove proxy", tasks),)), context)
+        await _on_proxies(context, "remove proxy", steps)
 
 
-async def _each(context: Context, name: str, message: str, command: Command) -> None:
+# -- single steps of `remove`, as hidden commands (spec/cli.md 12.4)
+
+
+async def remove_container(context: Context) -> None:
+    await _on_proxies(context, "remove proxy container", _remove_container_steps(context))
+
+
+async def remove_image(context: Context) -> None:
+    await _on_proxies(context, "remove proxy image", _remove_image_steps(context))
+
+
+async def remove_proxy_directory(context: Context) -> None:
+    await _on_proxies(context, "remove proxy files", _remove_directory_steps(context))
+
+
+def _stop_steps(context: Context) -> tuple[Step, ...]:
+    return audit.step(context, "Stopped proxy"), Step("stop proxy", commands.container_stop())
+
+
+def _remove_container_steps(context: Context) -> tuple[Step, ...]:
+    note = audit.step(context, "Removed proxy container")
+    return note, Step("remove proxy container", commands.remove_container())
+
+
+def _remove_image_steps(context: Context) -> tuple[Step, ...]:
+    return audit.step(context, "Removed proxy image"), Step("remove proxy image", commands.remove_image())
+
+
+def _remove_directory_steps(_: Context) -> tuple[Step, ...]:
+    return (Step("remove proxy files", commands.remove_directory()),)
+
+
+async def _on_proxies(context: Context, title: str, steps: Sequence[Step]) -> None:
     async with lock.held(context):
-        steps = script(audit.step(context, message), Step(name, command))
-        tasks = tuple(Task(host, name, steps) for host in context.targets.proxy_hosts)
-        await execute(Plan(name, (Phase(name, tasks),)), context)
+        tasks = tuple(Task(host, title, script(steps)) for host in context.targets.proxy_hosts)
+        await execute(Plan(title, (Phase(title, tasks),)), context)
+
+
+# -- looking
 
 
 async def details(context: Context) -> None:
@@ -143,4 +149,6 @@ def following(
     host = context.targets.primary_host
     if host is None:
         raise KamalError("No host to follow logs on", hint="check --hosts")
-    return host, commands.logs(since=since, lines=lines or 10, grep=grep, timestamps=timestamps, follow=True)
+    count = log_lines(lines, since=since, grep=None, default=FOLLOWED_LINES)
+    shown = commands.logs(since=since, lines=count, grep=grep, timestamps=timestamps, follow=True)
+    return followed(context, host, shown, what="the proxy", others=context.targets.proxy_hosts)

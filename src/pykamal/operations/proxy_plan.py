@@ -9,10 +9,10 @@ from pykamal.commands import docker, proxy
 from pykamal.commands.script import Step, script
 from pykamal.config.models.proxy import MINIMUM_PROXY_VERSION
 from pykamal.core.errors import KamalError
-from pykamal.operations import registry
+from pykamal.operations import audit, hooks, registry
 from pykamal.operations.context import Context
 from pykamal.operations.facts import HostFacts
-from pykamal.operations.plan import Task
+from pykamal.operations.plan import Phase, Task
 
 
 def boot_tasks(context: Context, facts: Mapping[str, HostFacts], *, log_in: bool) -> tuple[Task, ...]:
@@ -22,7 +22,8 @@ def boot_tasks(context: Context, facts: Mapping[str, HostFacts], *, log_in: bool
     """
     hosts = context.targets.proxy_hosts
     for host in hosts:
-        check_version(host, facts[host])
+        if outdated(facts[host]):
+            raise too_old(host, facts[host])
     return tuple(
         Task(host, "ensure kamal-proxy is running" if host in hosts else "ensure network", script(steps))
         for host in context.targets.hosts
@@ -43,17 +44,46 @@ def _steps(context: Context, host: str, *, proxied: bool, log_in: bool) -> Seque
     )
 
 
-def check_version(host: str, facts: HostFacts) -> None:
-    """Refuse a proxy older than the protocol needs; a tag that is no version is taken on trust (spec/cli.md 22, 15)."""
-    version = facts.proxy_version
-    parsed = _parsed(version or "")
-    minimum = _parsed(MINIMUM_PROXY_VERSION)
-    if parsed is not None and minimum is not None and parsed < minimum:
-        raise KamalError(
-            f"kamal-proxy version {version} is too old, run `kamal proxy reboot` in order to update to at least "
-            f"{MINIMUM_PROXY_VERSION}",
-            host=host,
+def reboot_phases(context: Context, hosts: Sequence[str]) -> tuple[Phase, ...]:
+    """A new proxy container with the current settings on each of these hosts, between the hooks for it."""
+
+    def task(host: str) -> Task:
+        steps = script(
+            audit.step(context, "Rebooted proxy"),
+            registry.login_steps(context),
+            Step("stop proxy", proxy.container_stop()),
+            Step("remove proxy container", proxy.remove_container()),
+            Step("make proxy directory", proxy.make_apps_directory()),
+            Step("run proxy", proxy.run(context.config, host)),
         )
+        return Task(host, "reboot proxy", steps)
+
+    before, after = hook_phases(context, hosts)
+    return (*before, Phase("proxy reboot", tuple(map(task, hosts))), *after)
+
+
+def hook_phases(context: Context, hosts: Sequence[str]) -> tuple[tuple[Phase, ...], tuple[Phase, ...]]:
+    """The hooks before and after a proxy is replaced, where there are such (spec/cli.md 9.2)."""
+    before = hooks.phase(context, "pre-proxy-reboot", hosts=hosts)
+    after = hooks.phase(context, "post-proxy-reboot", hosts=hosts)
+    return (before,) if before else (), (after,) if after else ()
+
+
+def too_old(host: str, facts: HostFacts) -> KamalError:
+    """The error of a proxy that is outdated."""
+    return KamalError(
+        f"kamal-proxy version {facts.proxy_version} is too old, run `kamal proxy reboot` in order to update to at "
+        f"least {MINIMUM_PROXY_VERSION}",
+        host=host,
+        hint="a reboot interrupts the host's traffic for a moment; --upgrade-proxy does it as part of this command",
+    )
+
+
+def outdated(facts: HostFacts) -> bool:
+    """Whether a proxy is older than the protocol needs; a tag that is no version is trusted (spec/cli.md 22, 15)."""
+    parsed = _parsed(facts.proxy_version or "")
+    minimum = _parsed(MINIMUM_PROXY_VERSION)
+    return parsed is not None and minimum is not None and parsed < minimum
 
 
 def _parsed(version: str) -> tuple[tuple[int, ...], bool] | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pykamal.operations import accessory, app, lock, proxy, registry
+from pykamal.operations import accessory, app_removal, lock, proxy, registry
 from pykamal.operations.context import Context
 
 
 async def remove(context: Context) -> None:
     """Remove everything from the selected hosts; the proxy stays where other applications use it."""
     async with lock.held(context):
-        await app.remove(context)
+        await app_removal.remove(context)
         await proxy.remove(context)
         for each in context.config.accessories:
             await accessory.remove(context, name=each.name)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
+from pykamal.config.models import Role
 from pykamal.core.errors import KamalError
+from pykamal.events import HostResult, Tone
 from pykamal.operations import hooks, planning
 from pykamal.operations.boot_plan import boot_phases, tag_tasks
 from pykamal.operations.context import Context
 from pykamal.operations.deploy import announced
 from pykamal.operations.executor import execute
-from pykamal.operations.facts import HostFacts
+from pykamal.operations.facts import Container, HostFacts, version_of
 from pykamal.operations.plan import Phase, Plan
 from pykamal.operations.reading import read_facts, under_lock
 
@@ -52,7 +55,7 @@ def check_available(context: Context, known: dict[str, HostFacts], version: str)
     ]
     if not missing:
         return
-    available = sorted(available_versions(context, known))
+    available = available_versions(context, known)
     raise KamalError(
         f"The app version '{version}' is not available as a container "
         "(use 'kamal app containers' for available versions)",
@@ -61,11 +64,44 @@ def check_available(context: Context, known: dict[str, HostFacts], version: str)
     )
 
 
-def available_versions(context: Context, known: dict[str, HostFacts]) -> set[str]:
-    """Versions of which every selected role has a container on each of its hosts."""
+def available_versions(context: Context, known: dict[str, HostFacts]) -> list[str]:
+    """Versions of which every selected role has a container on each of its hosts, newest first."""
     held = [
-        {container.name.removeprefix(f"{role.container_prefix}-") for container in known[host].of_role(role)}
+        [version for version, _ in _deployed(known[host], role)]
         for host in context.targets.app_hosts
         for role in context.targets.roles_on(host)
     ]
-    return {version for version in set.intersection(*held) if "_replaced_" not in version} if held else set()
+    return [version for version in held[0] if all(version in versions for versions in held)] if held else []
+
+
+def _deployed(facts: HostFacts, role: Role) -> list[tuple[str, Container]]:
+    """The role's containers by version, newest first, but for those that made way for one of the same version."""
+    found = [(version_of(role, container), container) for container in facts.of_role(role)]
+    return [(version, container) for version, container in found if "_replaced_" not in version]
+
+
+async def show_versions(context: Context) -> None:
+    """`kamal rollback` without a version: what there is to go back to, host by host, newest first."""
+    known = await read_facts(context, context.targets.app_hosts)
+    for host in context.targets.app_hosts:
+        context.bus.emit(HostResult(host=host, text=_listed(known[host], context.targets.roles_on(host))))
+    running = {known[host].current_version(role) for host in known for role in context.targets.roles_on(host)}
+    others = [version for version in available_versions(context, known) if {version} != running]
+    if others:
+        context.bus.say(f"`kamal rollback VERSION` goes to one that every host has: {', '.join(others)}")
+    else:
+        context.bus.say("There is no other version on every host to roll back to", Tone.WARNING)
+
+
+def _listed(facts: HostFacts, roles: Sequence[Role]) -> str:
+    rows = [("ROLE", "VERSION", "CREATED", "STATE")]
+    for role in roles:
+        current = facts.current_version(role)
+        rows += [
+            (role.name, version, each.age, f"{each.state}{' (current)' if version == current else ''}")
+            for version, each in _deployed(facts, role)
+        ]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join(
+        "  ".join([*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows
+    )

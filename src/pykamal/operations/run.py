@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from pykamal.config.models import Config
@@ -27,6 +27,7 @@ async def opened(
     *,
     operation: str,
     connects: bool = True,
+    ask: Callable[[str], Awaitable[bool]] | None = None,
 ) -> AsyncIterator[Context]:
     """The context of a run. With `connects`, all selected hosts are being connected to while the flow begins.
 
@@ -44,7 +45,7 @@ async def opened(
         bus,
         extension=config.extension,
         sshkit=config.sshkit,
-        key_data=[_key(secrets, entry) for entry in config.ssh.key_data],
+        key_data=key_texts(config, secrets),
         on_first_connection=pre_connect,
     )
     try:
@@ -60,6 +61,7 @@ async def opened(
             workplace=await reading,
             operation=operation,
             lock_held=hooks.held_by_parent(),
+            ask=ask,
         )
         async with _connecting(context, connects):
             yield context
@@ -86,6 +88,6 @@ async def _connecting(context: Context, connects: bool) -> AsyncIterator[None]:
             await ahead
 
 
-def _key(secrets: Secrets, entry: str) -> Sensitive:
-    """A private key: the secret of that name, else the text itself (deprecated; spec/config.md 10)."""
-    return secrets.get(entry) or Sensitive(entry)
+def key_texts(config: Config, secrets: Secrets) -> list[Sensitive]:
+    """The private keys of `ssh/key_data`: the secret of that name, else the text itself (spec/config.md 10)."""
+    return [secrets.get(entry) or Sensitive(entry) for entry in config.ssh.key_data]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pykamal.config.models import Accessory, Config, Role
 from pykamal.core.errors import SelectionError
@@ -45,6 +45,19 @@ class Targets:
 
     def hosts_of(self, accessory: Accessory) -> tuple[str, ...]:
         return tuple(host for host in accessory.hosts if host in self.hosts)
+
+    def only(self, hosts: Iterable[str]) -> Targets:
+        """The same selection on these hosts alone. The first of them leads where the primary host is not among them."""
+        kept = self._selected(hosts)
+        leader = self.primary_host if self.primary_host in kept else next(iter(kept), None)
+        roles = tuple(role for role in self.roles if set(role.host_names) & set(kept))
+        primary_role = _primary_role(roles, leader)
+        return replace(
+            self,
+            hosts=kept,
+            primary_host=leader,
+            roles=tuple(sorted(roles, key=lambda role: role is not primary_role)),
+        )
 
     def _selected(self, hosts: Iterable[str]) -> tuple[str, ...]:
         names = set(hosts)

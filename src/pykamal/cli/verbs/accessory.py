@@ -6,16 +6,22 @@ from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import in_terminal, operate
 from pykamal.cli.prompt import confirmed
 from pykamal.cli.words import command_line, log_options, refuse_together
-from pykamal.operations import accessory, accessory_exec, accessory_logs
+from pykamal.operations import accessory, accessory_exec, accessory_logs, accessory_parts
 
 _FLOWS = {
     "boot": accessory.boot,
     "details": accessory.details,
+    "directories": accessory_parts.directories,
+    "pull_image": accessory_parts.pull_image,
     "reboot": accessory.reboot,
     "remove": accessory.remove,
+    "remove_container": accessory_parts.remove_container,
+    "remove_image": accessory_parts.remove_image,
+    "remove_service_directory": accessory_parts.remove_service_directory,
     "restart": accessory.restart,
     "start": accessory.start,
     "stop": accessory.stop,
+    "upload": accessory_parts.upload,
 }
 
 
@@ -30,6 +36,11 @@ def run(invocation: Invocation) -> int:
             what = f"all containers, images and data directories for {name}"
             if not confirmed(invocation, f"This will remove {what}. Are you sure?"):
                 return 0
+        case "upgrade":
+            if not confirmed(invocation, "This will restart all accessories"):
+                return 0
+            options = invocation.own("rolling")
+            return operate(invocation, lambda context: accessory.upgrade(context, name=name, **options))
     flow = _FLOWS[invocation.name]
     return operate(invocation, lambda context: flow(context, name=name))
 

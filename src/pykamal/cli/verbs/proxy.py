@@ -5,12 +5,17 @@ from __future__ import annotations
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import in_terminal, operate
 from pykamal.cli.prompt import confirmed
+from pykamal.cli.table import BOOT_CONFIG
 from pykamal.cli.words import log_options
-from pykamal.operations import proxy
+from pykamal.core.errors import UsageError
+from pykamal.operations import proxy, proxy_boot_config, upgrade
 
 _FLOWS = {
     "boot": proxy.boot,
     "details": proxy.details,
+    "remove_container": proxy.remove_container,
+    "remove_image": proxy.remove_image,
+    "remove_proxy_directory": proxy.remove_proxy_directory,
     "restart": proxy.restart,
     "start": proxy.start,
     "stop": proxy.stop,
@@ -21,10 +26,13 @@ def run(invocation: Invocation) -> int:
     match invocation.name:
         case "logs":
             return _logs(invocation)
-        case "reboot":
+        case "boot_config":
+            return _boot_config(invocation)
+        case "reboot" | "upgrade":
             if not confirmed(invocation, "This will cause a brief outage on each host. Are you sure?"):
                 return 0
-            return operate(invocation, lambda context: proxy.reboot(context, **invocation.own("rolling")))
+            flow = proxy.reboot if invocation.name == "reboot" else upgrade.upgrade_proxy
+            return operate(invocation, lambda context: flow(context, **invocation.own("rolling")))
         case "remove":
             return operate(invocation, lambda context: proxy.remove(context, **invocation.own("force")))
     return operate(invocation, _FLOWS[invocation.name])
@@ -35,3 +43,18 @@ def _logs(invocation: Invocation) -> int:
     if invocation.options["follow"]:
         return in_terminal(invocation, lambda context: proxy.following(context, **options))
     return operate(invocation, lambda context: proxy.logs(context, **options))
+
+
+def _boot_config(invocation: Invocation) -> int:
+    match invocation.arguments[0]:
+        case "set":
+            options = invocation.own(*(option.key for option in BOOT_CONFIG))
+            more = options.pop("docker_options")
+            settings = proxy_boot_config.settings(**options)
+            return operate(invocation, lambda context: proxy_boot_config.store(context, settings, docker_options=more))
+        case "get":
+            return operate(invocation, proxy_boot_config.show)
+        case "reset":
+            return operate(invocation, proxy_boot_config.reset)
+        case other:
+            raise UsageError(f"Unknown boot_config subcommand {other}", hint="it is one of set, get, reset")

@@ -1,0 +1,14 @@
+"""`kamal upgrade`: from Kamal 1 to Kamal 2 (spec/cli.md 13.7)."""
+
+from __future__ import annotations
+
+from pykamal.cli.invocation import Invocation
+from pykamal.cli.operate import operate
+from pykamal.cli.prompt import confirmed
+from pykamal.operations import upgrade
+
+
+def run(invocation: Invocation) -> int:
+    if not confirmed(invocation, "This will replace Traefik with kamal-proxy and restart all accessories"):
+        return 0
+    return operate(invocation, lambda context: upgrade.upgrade(context, **invocation.own("rolling")))

@@ -1,0 +1,62 @@
+"""From Kamal 1 to Kamal 2: kamal-proxy instead of Traefik, everything booted anew (spec/cli.md 13.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pykamal.commands import proxy as commands
+from pykamal.commands.script import Step, script
+from pykamal.operations import accessory, app, audit, lock, proxy, proxy_plan, prune, registry
+from pykamal.operations.context import Context
+from pykamal.operations.executor import execute
+from pykamal.operations.plan import Phase, Plan, Task
+
+
+async def upgrade(context: Context, *, rolling: bool = False) -> None:
+    """`kamal upgrade`: proxy and accessories of all hosts, or of one host after the other."""
+    async with lock.held(context):
+        if not rolling:
+            context.bus.say("Upgrading all hosts...")
+            await _upgrade_host(context)
+            context.bus.say("Upgraded all hosts")
+            return
+        for host in context.targets.hosts:
+            context.bus.say(f"Upgrading {host}...")
+            await _upgrade_host(context.on([host]))
+            context.bus.say(f"Upgraded {host}")
+
+
+async def _upgrade_host(context: Context) -> None:
+    if context.targets.app_hosts:
+        await upgrade_proxy(context)
+    if context.targets.accessory_hosts:
+        await accessory.upgrade(context, name="all")
+
+
+async def upgrade_proxy(context: Context, *, rolling: bool = False) -> None:
+    """`kamal proxy upgrade`: kamal-proxy in Traefik's place, and the app behind it; hosts together or in turn."""
+    hosts = context.targets.hosts
+    async with lock.held(context):
+        for group in [(host,) for host in hosts] if rolling else [hosts]:
+            await _upgrade_proxies(context.on(group), group)
+
+
+async def _upgrade_proxies(context: Context, hosts: Sequence[str]) -> None:
+    names = ",".join(hosts)
+    context.bus.say(f"Upgrading proxy on {names}...")
+    before, after = proxy_plan.hook_phases(context, hosts)
+    replaced = script(
+        audit.step(context, "Rebooted proxy"),
+        registry.login_steps(context),
+        Step("remove Traefik", commands.remove_traefik()),
+        Step("stop proxy", commands.container_stop()),
+        Step("remove proxy container", commands.remove_container()),
+        Step("remove proxy image", commands.remove_image()),
+    )
+    removal = Phase("remove old proxy", tuple(Task(host, "remove old proxy", replaced) for host in hosts))
+    await execute(Plan("proxy upgrade", (*before, removal)), context)
+    await proxy.boot(context)
+    await app.boot(context)
+    await prune.prune_all(context)
+    await execute(Plan("proxy upgrade", after), context)
+    context.bus.say(f"Upgraded proxy on {names}")
