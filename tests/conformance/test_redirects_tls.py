@@ -10,13 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.proxy_process import IS_OURS, Proxy
+from tests.conformance.proxy_process import Proxy
 from tests.conformance.raw_http import Connection
 from tests.conformance.scripted_target import Target
 
 MakeCertificate = Callable[[str], tuple[Path, Path]]
-
-ours_without_acme = pytest.mark.skipif(IS_OURS, reason="automatic certificates are not part of this version")
 
 
 def tls_flags(pair: tuple[Path, Path], *hosts: str) -> list[str]:
@@ -182,20 +180,11 @@ def test_case_067_wildcard_certificates(proxy: Proxy, t1: Target, certificates: 
     assert proxy.ask(host="x.a.com", server_name="x.a.com").status == 200
 
 
-@ours_without_acme
 def test_case_068_challenges_are_answered_before_redirects(proxy: Proxy, t1: Target) -> None:
     """An unknown token is 404, any other path is redirected."""
     proxy.deploy("s", t1, "--tls", "--host", "a.com")
     assert proxy.ask("/.well-known/acme-challenge/zz", host="a.com").status == 404
     assert proxy.ask("/other", host="a.com").status == 301
-
-
-@pytest.mark.skipif(not IS_OURS, reason="the reference issues certificates")
-def test_automatic_tls_is_refused_clearly(proxy: Proxy, t1: Target) -> None:
-    """`--tls` without files cannot work in this version, and says so instead of failing handshakes later."""
-    message = proxy.refuse("deploy", "s", "--target", t1.address, "--tls", "--host", "a.com")
-    assert "automatic TLS is not available" in message
-    assert proxy.listing() == []
 
 
 def test_case_069_certificate_problems(proxy: Proxy, t1: Target, certificates: MakeCertificate, tmp_path: Path) -> None:

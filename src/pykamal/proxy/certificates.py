@@ -1,7 +1,8 @@
-"""Custom certificates: two PEM files that belong together, read once at deploy (spec/proxy.md 7.3)."""
+"""Where a service's certificate comes from: two PEM files, read once at deploy, or an authority (spec/proxy.md 7.3)."""
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +20,13 @@ class Certificate:
 
 
 def load_certificate(options: ServiceOptions) -> Certificate | None:
-    """The service's own certificate, None without TLS. Raises ProxyError when it cannot be had."""
+    """The service's own certificate, None without TLS and with automatic TLS. Raises ProxyError."""
     if not options.tls_enabled:
         return None
     if not options.has_certificate_files:
         if any("*" in host for host in options.hosts):
             raise ProxyError("automatic TLS does not support wildcards")
-        raise ProxyError(
-            "automatic TLS is not available in this proxy: give --tls-certificate-path and --tls-private-key-path"
-        )
+        return None
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
             options.tls_certificate_path, options.tls_private_key_path, password=""
@@ -38,3 +37,9 @@ def load_certificate(options: ServiceOptions) -> Certificate | None:
         )
     except (OSError, ValueError) as problem:
         raise ProxyError("unable to load certificate") from problem
+
+
+def origin(options: ServiceOptions) -> str:
+    """Names the place that automatic certificates come from and are kept in: the same text for the same place."""
+    place = f"{options.acme_directory}\n{options.acme_cache_path}"
+    return hashlib.sha256(place.encode()).hexdigest()[:16]

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pykamal.proxy.acme.automatic import Authority, AutomaticCertificates
+from pykamal.proxy.acme.door import open_door
 from pykamal.proxy.dataplane import DataPlane
 from pykamal.proxy.environment import data_directory, socket_path, temporary_directory
 from pykamal.proxy.errors import ProxyError
@@ -45,16 +47,26 @@ async def control(run_directory: Path, ready_descriptor: int) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, prepare)
     prepare()
     await registry.publish_all()
+    certificates = AutomaticCertificates(registry, _authority())
+    door = await open_door(run_directory, certificates)
     server = await _listen(registry)
     os.write(ready_descriptor, b"s")
     gc.freeze()  # what was restored stays: thousands of services need not be looked through again and again
-    async with server, asyncio.TaskGroup() as tasks:
+    async with door, server, asyncio.TaskGroup() as tasks:
+        tasks.create_task(certificates.keep_renewed())
         tasks.create_task(registry.prepare_state())
         tasks.create_task(_keep_addresses(registry))
         tasks.create_task(_heed_suspects(registry))
         await _until_alone()
         await _kill_nginx(run_directory)
         os._exit(1)
+
+
+def _authority() -> Authority:
+    return Authority(
+        directory=os.environ.get("KAMAL_PROXY_ACME_DIRECTORY", ""),
+        ca_file=os.environ.get("KAMAL_PROXY_ACME_CA_FILE", ""),
+    )
 
 
 def _data_directory() -> Path:

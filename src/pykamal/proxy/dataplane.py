@@ -76,6 +76,24 @@ class DataPlane:
         """Cancels what these targets still have in flight, except over addresses that others use as well."""
         await self._cut(targets, "all", list(shared_addresses))
 
+    async def install_certificate(self, key: str, *, chain: str, private_key: str, valid_for_s: float) -> None:
+        """Hands an issued certificate (PEM) to all workers, under the name by which lua/issued.lua looks for it.
+
+        Raises ProxyError when nginx is away.
+        """
+        request = {"key": key, "chain": chain, "private_key": private_key, "valid_for": valid_for_s}
+        await self._tell("/certificate", request)
+
+    async def publish_challenge(self, token: str, host: str, text: str) -> None:
+        """Has `text` answered to whoever fetches this HTTP-01 challenge. Raises ProxyError when nginx is away."""
+        await self._tell("/challenge", {"token": token, "host": host, "text": text})
+
+    async def _tell(self, path: str, request: dict[str, Any]) -> None:
+        try:
+            await self._call(path, request)
+        except (OSError, EOFError) as problem:
+            raise ProxyError(f"the data plane does not answer: {problem}") from problem
+
     async def _cut(self, targets: Iterable[Target], what: str, kept: list[str]) -> None:
         targets = list(targets)
         chosen = [

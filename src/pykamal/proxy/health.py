@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-import ssl
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote, urljoin, urlsplit
 
 from pykamal.proxy.durations import SECOND
+from pykamal.proxy.fetching import fetch
 from pykamal.proxy.logs import log
 from pykamal.proxy.options import HealthCheckOptions
 from pykamal.proxy.targets import Target, TargetSet
@@ -77,39 +77,12 @@ def _url(target: Target, options: HealthCheckOptions) -> str:
 
 async def _final_status(url: str, address: str, host: str) -> int:
     for _ in range(MAXIMUM_REDIRECTS + 1):
-        status, location = await _get(url, address, host)
-        if status not in _REDIRECTS or not location:
-            return status
-        onwards = urljoin(url, location)
+        answer = await fetch(url, address=address, host=host)
+        if answer.status not in _REDIRECTS or not answer.location:
+            return answer.status
+        onwards = urljoin(url, answer.location)
         if urlsplit(onwards).netloc not in ("", urlsplit(url).netloc):
             host = urlsplit(onwards).netloc
             address = urlsplit(onwards).hostname or ""
         url = onwards
     raise ValueError(f"stopped after {MAXIMUM_REDIRECTS} redirects")
-
-
-async def _get(url: str, address: str, host: str) -> tuple[int, str]:
-    parts = urlsplit(url)
-    secure = ssl.create_default_context() if parts.scheme == "https" else None
-    port = parts.port or (443 if secure else 80)
-    name = parts.hostname if secure else None
-    reader, writer = await asyncio.open_connection(address, port, ssl=secure, server_hostname=name)
-    try:
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        head = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: kamal-proxy\r\nConnection: close\r\n\r\n"
-        writer.write(head.encode())
-        return _status_and_location(await reader.readuntil(b"\r\n\r\n"))
-    finally:
-        writer.close()
-
-
-def _status_and_location(head: bytes) -> tuple[int, str]:
-    first, *lines = head.decode("latin-1").split("\r\n")
-    version, status, *_ = [*first.split(" ", 2), "", ""]
-    if not version.startswith("HTTP/1.") or not status.isdigit():
-        raise ValueError(f"malformed HTTP response {first[:40]!r}")
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name.lower() == "location":
-            return int(status), value.strip()
-    return int(status), ""

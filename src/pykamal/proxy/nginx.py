@@ -22,6 +22,16 @@ LUA_LIBRARY = Path("/usr/share/lua/5.1")
 MAXIMUM_WORKERS = 16
 MAXIMUM_CONNECTIONS = 16384
 
+_CIPHERS = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+)
+"""For TLS 1.2: forward secrecy and authenticated encryption, of which the client chooses. TLS 1.3 has no others."""
+
 _BODY_RUNGS = [4**power for power in range(5, 19)]
 """Static limits on a request body, 1 KiB to 64 GiB: nginx's own limit cannot be set for each service."""
 
@@ -108,7 +118,10 @@ def _listen_tls(port: int, extra: str) -> str:
             '        ssl_certificate_key "data:$kamal_service";',
             '        ssl_certificate_by_lua_block { require("certificate")() }',
             "        ssl_protocols TLSv1.2 TLSv1.3;",
+            f"        ssl_ciphers {':'.join(_CIPHERS)};",
             "        ssl_session_cache shared:tls:10m;",
+            # The keys of tickets would be those of the start for as long as nginx runs.
+            "        ssl_session_tickets off;",
         ]
     )
 

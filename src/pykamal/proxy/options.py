@@ -43,6 +43,11 @@ class ServiceOptions:
     def has_certificate_files(self) -> bool:
         return bool(self.tls_certificate_path and self.tls_private_key_path)
 
+    @property
+    def is_automatic(self) -> bool:
+        """Whether certificates are obtained for it."""
+        return self.tls_enabled and self.is_root and not self.has_certificate_files
+
 
 @dataclass(frozen=True, slots=True)
 class HealthCheckOptions:

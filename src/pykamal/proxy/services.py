@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pykamal.proxy.certificates import Certificate
+from pykamal.proxy.certificates import Certificate, origin
 from pykamal.proxy.durations import MILLISECOND
 from pykamal.proxy.health import check_path
 from pykamal.proxy.options import ServiceOptions, TargetOptions
@@ -91,7 +91,9 @@ def document(service: Service, root: Service | None) -> str:
         "strips": options.strip_prefix and options.path_prefixes != ("/",),
         "tls": tls,
         "tls_redirect": root.options.tls_redirect if root else True,
+        "is_root": options.is_root,
         "certificate": {"chain": certificate.chain, "key": certificate.key} if certificate else False,
+        "automatic": _automatic(root.options) if root else False,
         "canonical_host": options.canonical_host,
         "state": service.pause.state,
         "max_pause_ms": service.pause.fail_after / MILLISECOND,
@@ -117,3 +119,9 @@ def document(service: Service, root: Service | None) -> str:
         "target_ids": {target.name: target.id for chosen in service.sets for target in chosen.targets},
     }
     return json.dumps(fields)
+
+
+def _automatic(options: ServiceOptions) -> object:
+    if not options.is_automatic:
+        return False
+    return {"origin": origin(options), "on_demand": bool(options.tls_on_demand_url)}

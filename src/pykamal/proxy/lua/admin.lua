@@ -1,6 +1,8 @@
 -- The control plane's door, on a unix socket that nothing else can reach.
 local cjson = require("cjson.safe")
 local cutter = require("cutter")
+local issued = require("issued")
+local challenges = require("challenges")
 local services = require("services")
 
 local counters = ngx.shared.counters
@@ -64,6 +66,18 @@ end
 -- {ids: [id], targets: [{address, port}], what: "upgraded" or "all"}
 answers["/cut"] = function()
   cutter.order(body())
+  return {}
+end
+
+-- {key, chain, private_key, valid_for: seconds}
+answers["/certificate"] = function()
+  issued.install(body())
+  return {}
+end
+
+-- {token, host, text}
+answers["/challenge"] = function()
+  challenges.publish(body())
   return {}
 end
 

@@ -1,37 +1,44 @@
 -- Hands the certificate of the right service to a TLS handshake (spec/proxy.md 7.1).
 local ssl = require("ngx.ssl")
 local services = require("services")
+local issued = require("issued")
+local pairs_of_pem = require("pairs_of_pem")
 local json_log = require("json_log")
 
-local parsed = setmetatable({}, { __mode = "k" }) -- service -> {chain, key}
+local lower, sub = string.lower, string.sub
 
-local function material(service)
-  local found = parsed[service]
-  if not found then
-    local pair = service.certificate
-    local chain = assert(ssl.parse_pem_cert(pair.chain))
-    local key = assert(ssl.parse_pem_priv_key(pair.key))
-    found = { chain = chain, key = key }
-    parsed[service] = found
+local custom = setmetatable({}, { __mode = "k" }) -- service -> parsed pair
+
+local function material(service, name)
+  if not service.certificate then
+    return issued.find(service, name or service.hosts[1])
   end
-  return found
+  local pair = custom[service]
+  if not pair then
+    pair = assert(pairs_of_pem.parse(service.certificate.chain, service.certificate.key))
+    custom[service] = pair
+  end
+  return pair
 end
 
 return function()
   local name = ssl.server_name()
+  if name then
+    name = lower(name)
+    name = sub(name, -1) == "." and sub(name, 1, -2) or name
+  end
   local service = services.for_handshake(name)
-  if not service or not service.tls or not service.certificate then
+  if not service or not service.tls then
     return ngx.exit(ngx.ERROR)
   end
   if not name then
     json_log.write("WARN", "TLS handshake without a server name", { service = service.name })
   end
-  local pair = material(service)
-  ssl.clear_certs()
-  local ok, problem = ssl.set_cert(pair.chain)
-  if ok then
-    ok, problem = ssl.set_priv_key(pair.key)
+  local pair = material(service, name)
+  if not pair then
+    return ngx.exit(ngx.ERROR)
   end
+  local ok, problem = pairs_of_pem.present(pair)
   if not ok then
     ngx.log(ngx.ERR, "cannot use the certificate of ", service.name, ": ", problem)
     return ngx.exit(ngx.ERROR)

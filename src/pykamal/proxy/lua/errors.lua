@@ -104,6 +104,14 @@ function M.healthy()
   return ngx.eof()
 end
 
+-- A short text about a request that never was meant for the service.
+function M.plain(status, text)
+  local record = requests.current()
+  record.path = record.path or paths.decoded(var.request_uri)
+  describe(record)
+  return send(status, "text/plain; charset=utf-8", text)
+end
+
 -- Whatever `error_page` leads here.
 function M.answer()
   local status = ngx.status

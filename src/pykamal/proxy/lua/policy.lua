@@ -1,6 +1,7 @@
 -- What a service asks of a request before a target is chosen: redirects, pause and stop, body limits, headers.
 local paths = require("paths")
 local boot = require("boot")
+local challenges = require("challenges")
 local json_log = require("json_log")
 
 local var, req = ngx.var, ngx.req
@@ -94,6 +95,9 @@ function M.admitted(record, binding, method)
   local service = record.service
   if record.secure and not service.tls then
     return exit(503)
+  end
+  if service.automatic and not record.secure and challenges.concerns(var.request_uri) then
+    return exec(boot.internal .. "/challenge")
   end
   if service.scoped_checks and redirected(record, service) then
     return exit(301)

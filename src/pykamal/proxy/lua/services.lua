@@ -2,7 +2,7 @@
 local cjson = require("cjson.safe")
 local documents = ngx.shared.services
 
-local sort, lower, sub, find, byte = table.sort, string.lower, string.sub, string.find, string.byte
+local sort, sub, find, byte = table.sort, string.sub, string.find, string.byte
 local LOG_LENGTH = 4096
 local KAMAL_LOGS = "cache-control,last-modified,user-agent|"
 
@@ -219,20 +219,23 @@ function M.match(list, path)
   return nil
 end
 
--- The service that answers a TLS handshake for `name`; nil `name` means that the client sent none.
+-- The first of the services that a handshake without a name can be meant for (spec/proxy.md 7.1).
+local function nameless()
+  local first
+  for name, service in pairs(M.by_name) do
+    local named = service.is_root and service.hosts[1] ~= ""
+    if named and (service.certificate or service.automatic) and (not first or name < first.name) then
+      first = service
+    end
+  end
+  return first
+end
+
+-- The service that answers a TLS handshake for `name` (lower case, no final dot); nil means that the client sent none.
 function M.for_handshake(name)
   M.sync()
   if not name then
-    for _, service in pairs(M.by_name) do
-      if service.tls and service.hosts[1] ~= "" then
-        return service
-      end
-    end
-    return nil
-  end
-  name = lower(name)
-  if sub(name, -1) == "." then
-    name = sub(name, 1, -2)
+    return nameless()
   end
   local list = M.bindings(name)
   local binding = list and M.match(list, "/")

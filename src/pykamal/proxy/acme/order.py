@@ -1,0 +1,133 @@
+"""Carries out one order at an ACME authority (RFC 8555, HTTP-01) with EFF's `acme` library.
+
+A process of its own (acme/orders.py starts it): the library is large, blocks, and is needed once in sixty days.
+Standard input has the order as one line of JSON. Standard output has one event a line: after `account` and `challenge`
+it waits for a line in return; the last is `issued` or `failed`. When its input ends, it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import requests
+from acme import challenges, client, errors, messages
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from josepy import jwa, jwk
+
+ISSUE_LIMIT_S = 90
+REQUEST_LIMIT_S = 30
+RSA_BITS = 2048
+USER_AGENT = "pykamal-proxy"
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+Tell = Callable[[dict[str, str]], None]
+
+
+def main() -> None:
+    """Reads the order and carries it out."""
+    order = json.loads(sys.stdin.readline())
+    try:
+        key, chain = obtain(order, _tell_and_wait)
+    except (errors.Error, messages.Error, requests.RequestException, OSError, ValueError) as problem:
+        _tell({"event": "failed", **explain(problem)})
+    else:
+        _tell({"event": "issued", "key": key, "chain": chain})
+
+
+def obtain(order: dict[str, Any], tell: Tell) -> tuple[str, str]:
+    """Private key and certificate chain in PEM, for the fields of orders.Order. `tell` returns when it was heeded."""
+    account_key = order["account_key"] or _pem(_new_key("ecdsa"))
+    authority = _log_in(order["directory"], order["ca_file"], account_key)
+    if not order["account_key"]:
+        tell({"event": "account", "key": account_key})
+    key = _new_key(order["key_type"])
+    placed = authority.new_order(_signing_request(key, order["host"]))
+    for authorization in placed.authorizations:
+        if authorization.body.status != messages.STATUS_VALID:
+            _answer(authority, authorization, tell)
+    deadline = datetime.now() + timedelta(seconds=ISSUE_LIMIT_S)
+    return _pem(key), authority.poll_and_finalize(placed, deadline).fullchain_pem
+
+
+def explain(problem: Exception) -> dict[str, str]:
+    """What went wrong: `kind` (unreachable, validation, timeout, or the authority's own word) and `detail`."""
+    if isinstance(problem, errors.ValidationError):
+        found = [
+            str(challenge.error.detail)
+            for authorization in problem.failed_authzrs
+            for challenge in authorization.body.challenges
+            if challenge.error is not None
+        ]
+        return {"kind": "validation", "detail": "; ".join(found)}
+    if isinstance(problem, errors.IssuanceError):
+        problem = problem.error
+    if isinstance(problem, messages.Error):
+        return {"kind": str(problem.typ).rpartition(":")[2], "detail": str(problem.detail)}
+    if isinstance(problem, errors.TimeoutError):
+        return {"kind": "timeout", "detail": f"the order was not finished within {ISSUE_LIMIT_S} s"}
+    if isinstance(problem, OSError):  # requests' exceptions included
+        return {"kind": "unreachable", "detail": str(problem)}
+    return {"kind": "protocol", "detail": f"{type(problem).__name__}: {problem}"}
+
+
+def _log_in(directory: str, ca_file: str, account_key: str) -> client.ClientV2:
+    """A client of the account that belongs to the key; the authority makes one where there is none."""
+    key = jwk.JWK.load(account_key.encode())
+    algorithm = jwa.ES256 if isinstance(key, jwk.JWKEC) else jwa.RS256
+    network = client.ClientNetwork(
+        key,
+        alg=algorithm,
+        verify_ssl=ca_file or True,  # type: ignore[arg-type] # handed on to requests, which takes a bundle too
+        user_agent=USER_AGENT,
+        timeout=REQUEST_LIMIT_S,
+    )
+    authority = client.ClientV2(client.ClientV2.get_directory(directory, network), network)
+    try:
+        authority.new_account(messages.NewRegistration.from_data(terms_of_service_agreed=True))
+    except errors.ConflictError as known:
+        network.account = messages.RegistrationResource(body=messages.Registration(), uri=known.location)
+    return authority
+
+
+def _answer(authority: client.ClientV2, authorization: messages.AuthorizationResource, tell: Tell) -> None:
+    for offered in authorization.body.challenges:
+        if isinstance(offered.chall, challenges.HTTP01):
+            response, text = offered.response_and_validation(authority.net.key)
+            tell({"event": "challenge", "token": offered.chall.encode("token"), "text": text})
+            authority.answer_challenge(offered, response)
+            return
+    raise ValueError("the authority offers no HTTP-01 challenge")
+
+
+def _new_key(kind: str) -> PrivateKey:
+    if kind == "rsa":
+        return rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _pem(key: PrivateKey) -> str:
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+def _signing_request(key: PrivateKey, host: str) -> bytes:
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    names = x509.SubjectAlternativeName([x509.DNSName(host)])
+    request = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM)
+
+
+def _tell(event: dict[str, str]) -> None:
+    print(json.dumps(event), flush=True)
+
+
+def _tell_and_wait(event: dict[str, str]) -> None:
+    _tell(event)
+    if not sys.stdin.readline():
+        sys.exit(1)

@@ -1,0 +1,132 @@
+"""A real ACME authority on loopback: Let's Encrypt's test server Pebble, with a name server that knows every name.
+
+It validates by HTTP-01 against the proxy under test. Debian packages both programs as `pebble`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests.conformance.proxy_process import free_ports, wait_until
+
+
+class Authority:
+    """Started by `start`; `validity_s` is how long its certificates are valid, `http_port` where it validates."""
+
+    def __init__(self, *, http_port: int, validity_s: int = 90 * 86400) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="acme-"))
+        self._http_port, self._validity_s = http_port, validity_s
+        self._port, self._management_port, dns_port, dns_management_port = free_ports(4)
+        self._dns_address = f"127.0.0.1:{dns_port}"
+        self._certificate, self._key = self.directory / "server.crt", self.directory / "server.key"
+        self._make_certificate()
+        self._log_path = self.directory / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+        silent = ["-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv6", "", "-defaultIPv4", "127.0.0.1"]
+        management = ["-management", f"127.0.0.1:{dns_management_port}"]
+        self._names = subprocess.Popen(
+            ["pebble-challtestsrv", *silent, "-dns01", self._dns_address, *management],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self._port}/dir"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes a proxy use this authority instead of Let's Encrypt."""
+        return {"KAMAL_PROXY_ACME_DIRECTORY": self.url, "KAMAL_PROXY_ACME_CA_FILE": str(self._certificate)}
+
+    def start(self, *, seconds_before_validation: bool = False) -> Authority:
+        """A start forgets every account, order and certificate, and makes a new root."""
+        configuration = {
+            "listenAddress": f"127.0.0.1:{self._port}",
+            "managementListenAddress": f"127.0.0.1:{self._management_port}",
+            "certificate": str(self._certificate),
+            "privateKey": str(self._key),
+            "httpPort": self._http_port,
+            "tlsPort": 1,
+            "ocspResponderURL": "",
+            "externalAccountBindingRequired": False,
+            "certificateValidityPeriod": self._validity_s,
+            "domainBlocklist": ["blocked.example"],
+        }
+        path = self.directory / "configuration"
+        path.write_text(json.dumps({"pebble": configuration}))
+        pace = {} if seconds_before_validation else {"PEBBLE_VA_NOSLEEP": "1"}
+        with self._log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                ["pebble", "-config", str(path), "-dnsserver", self._dns_address],
+                env={"PATH": os.environ["PATH"], "PEBBLE_WFE_NONCEREJECT": "5", **pace},
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(self._answers, 20)
+        return self
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(timeout=10)
+
+    def dispose(self) -> None:
+        for process in (self._process, self._names):
+            if process is not None and process.poll() is None:
+                process.terminate()
+                process.wait(timeout=10)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def root(self) -> Path:
+        """The root certificate that its certificates are verified by."""
+        path = self.directory / "root.pem"
+        path.write_text(self._manage("roots/0"))
+        return path
+
+    def requested(self, host: str) -> int:
+        """How often the proxy asked it to validate this host: once for each order, unless it was validated before."""
+        return self.log().count(f'Identifier:acme.Identifier{{Type:"dns", Value:"{host}"}}')
+
+    @property
+    def issued(self) -> int:
+        """How many certificates it has issued, all its starts together."""
+        return self.log().count("Issued certificate serial")
+
+    @property
+    def accounts(self) -> int:
+        """How many accounts it has made."""
+        return self.log().count("accounts in memory")
+
+    def log(self) -> str:
+        return self._log_path.read_text()
+
+    def _manage(self, path: str) -> str:
+        url = f"https://127.0.0.1:{self._management_port}/{path}"
+        with urllib.request.urlopen(url, context=self._context(), timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def _context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self._certificate))
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self.log()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+
+    def _make_certificate(self) -> None:
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+        files = ["-keyout", str(self._key), "-out", str(self._certificate)]
+        subprocess.run(["openssl", "req", "-x509", *curve, *names, *files], check=True, capture_output=True)
