@@ -73,7 +73,7 @@ def test_version(words: tuple[str, ...], tmp_path: Path) -> None:
     ],
 )
 def test_what_start_up_does_not_import(words: list[str], tmp_path: Path) -> None:
-    """`version`, help, mistakes and completion import neither SSH nor asyncio nor YAML nor the schema (design.md, 6)."""
+    """`version`, help, mistakes and completion import neither SSH nor asyncio nor YAML nor the schema (rule 6)."""
     assert imported(words, HEAVY, tmp_path) == ""
 
 

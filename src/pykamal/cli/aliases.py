@@ -13,7 +13,7 @@ def expand(name: str, words: Sequence[str]) -> list[str] | None:
 
     None where there is no such alias, or no configuration. Raises `ConfigurationError` for a file that cannot be read.
     """
-    line = _aliases(_selected(words, "-c", "--config-file"), _selected(words, "-d", "--destination")).get(name)
+    line = _aliases(selected(words, "-c", "--config-file"), selected(words, "-d", "--destination")).get(name)
     if line is None:
         return None
     try:
@@ -34,7 +34,8 @@ def _aliases(config_file: str | None, destination: str | None) -> Mapping[str, s
     return load_aliases(path, destination=destination, outside=LocalOutside())
 
 
-def _selected(words: Sequence[str], short: str, long: str) -> str | None:
+def selected(words: Sequence[str], short: str, long: str) -> str | None:
+    """The last value of an option among words that are not parsed yet."""
     value = None
     for position, word in enumerate(words):
         name, equals, given = word.partition("=")

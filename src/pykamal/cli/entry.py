@@ -15,6 +15,11 @@ def main() -> None:
         # Scripts ask often; nothing is imported for the answer.
         os.write(sys.stdout.fileno(), f"{KAMAL_VERSION} (pykamal {__version__})\n".encode())
         return
+    if arguments[:1] == ["__complete"]:
+        from pykamal.cli.completion.answer import answer
+
+        sys.stdout.write(answer(arguments[1:]))
+        return
     from pykamal.cli.dispatch import OUTPUT_CLOSED, dispatch
 
     code = dispatch(arguments)

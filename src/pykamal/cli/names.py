@@ -16,8 +16,9 @@ def resolve(
 ) -> str | None:
     """The command's name, or None for an alias.
 
-    An exact name wins unless it is `yielding`, then an alias, then the beginning of one visible name; `-` is as good
-    as `_`. Raises `UsageError` for a word that begins several names, or none.
+    An exact name wins unless it is `yielding`, then an alias, then the beginning of one visible name, where `yielding`
+    ones count only if there are no others; `-` is as good as `_`. Raises `UsageError` for a word that begins several
+    names, or none.
     """
     names = sorted(names)
     wanted = _underscored(word)
@@ -28,7 +29,7 @@ def resolve(
         return None
     if exact is not None:
         return exact
-    begun = _begun(wanted, names)
+    begun = _begun(wanted, names, yielding)
     if len(begun) > 1:
         raise UsageError(f"Ambiguous command {word} matches [{', '.join(begun)}]")
     if not begun:
@@ -36,13 +37,14 @@ def resolve(
     return begun[0]
 
 
-def begins_one(word: str, names: Iterable[str]) -> bool:
-    """Whether a word is the beginning of exactly one name."""
-    return len(_begun(_underscored(word), names)) == 1
+def begins_one(word: str, names: Iterable[str], yielding: Container[str] = ()) -> bool:
+    """Whether `resolve` takes a word for the beginning of a name."""
+    return len(_begun(_underscored(word), names, yielding)) == 1
 
 
-def _begun(wanted: str, names: Iterable[str]) -> list[str]:
-    return [name for name in names if wanted and name.startswith(wanted)]
+def _begun(wanted: str, names: Iterable[str], yielding: Container[str]) -> list[str]:
+    begun = [name for name in names if wanted and name.startswith(wanted)]
+    return [name for name in begun if name not in yielding] or begun
 
 
 def _underscored(word: str) -> str:

@@ -57,7 +57,7 @@ def _route(words: list[str], expand: Expand, aliases: tuple[str, ...]) -> Run | 
         try:
             found = expand(word, rest)
         except ConfigurationError:
-            if begins_one(word, top_names()):
+            if begins_one(word, top_names(), OURS):
                 return False  # an abbreviated command tells by itself what is wrong with the file, if it reads it
             raise
         expanded[:] = found or []
@@ -72,7 +72,7 @@ def _route(words: list[str], expand: Expand, aliases: tuple[str, ...]) -> Run | 
     if name == "help":
         return Help(_topic(_split(rest)[0]))
     if name == "tree":
-        return Tree()
+        return Help(name) if "--help" in rest else Tree()
     if name in GROUPS:
         return _in_group(name, rest, alias)
     return _command(entry(name), rest, alias)
@@ -119,7 +119,7 @@ def _topic(words: Sequence[str]) -> str | None:
     """The full name that `help WORDS` is about."""
     if not words:
         return None
-    name = resolve(words[0], top_names()) or words[0]
+    name = resolve(words[0], top_names(), yielding=OURS) or words[0]
     if name not in GROUPS or len(words) == 1:
         return name
     commands = within(name)

@@ -25,12 +25,19 @@ def uncommitted(directory: str | None = None) -> Command:
     return query("git", *_in(directory), "status", "--porcelain")
 
 
+def latest_commits(count: int) -> Command:
+    """Print full hash, tab, age and subject of each, the newest first."""
+    return query("git", "log", f"--max-count={count}", "--format=%H%x09%cr: %s")
+
+
 def modified_files() -> Command:
-    return query("git", "ls-files", "--modified")
+    """List tracked files of the working directory that differ from the index, one a line."""
+    return query("git", "-c", "core.quotePath=false", "ls-files", "--modified")
 
 
 def untracked_files() -> Command:
-    return query("git", "ls-files", "--others")
+    """List files of the working directory that Git does not track, ignored ones too, one a line."""
+    return query("git", "-c", "core.quotePath=false", "ls-files", "--others")
 
 
 def user_name() -> Command:
@@ -61,17 +68,17 @@ def clone(git_root: str, directory: str) -> Command:
     return command("git", "-C", directory, "clone", git_root, "--recurse-submodules")
 
 
-def reset(git_root: str, directory: str, to_revision: str) -> list[Command]:
-    """Bring an old clone to a revision, in order."""
-    steps = (
-        ("remote", "set-url", "origin", git_root),
-        ("fetch", "origin"),
-        ("reset", "--hard", to_revision),
-        ("clean", "-fdx"),
-        ("submodule", "update", "--init"),
-        ("gc", "--auto", "--quiet"),
-    )
-    return [command("git", "-C", directory, *step) for step in steps]
+def reset(git_root: str, directory: str, to_revision: str) -> dict[str, Command]:
+    """Bring an old clone to a revision: named steps, in order."""
+    steps = {
+        "point clone to repository": ("remote", "set-url", "origin", git_root),
+        "fetch": ("fetch", "origin"),
+        "reset clone": ("reset", "--hard", to_revision),
+        "clean clone": ("clean", "-fdx"),
+        "update submodules": ("submodule", "update", "--init"),
+        "collect garbage": ("gc", "--auto", "--quiet"),
+    }
+    return {name: command("git", "-C", directory, *words) for name, words in steps.items()}
 
 
 def _in(directory: str | None) -> list[str]:

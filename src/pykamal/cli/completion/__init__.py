@@ -1,0 +1,5 @@
+"""Completion of command lines in bash, zsh and fish: small scripts that ask this program at each press of TAB.
+
+`kamal __complete SHELL WORD...` is what they ask; the last word is the one under the cursor, perhaps empty. Bash hands
+over its whole line instead. The answer holds no error, connects to nothing and runs no program but `git log`.
+"""

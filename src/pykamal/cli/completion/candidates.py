@@ -1,0 +1,222 @@
+"""What may stand under the cursor, given the words before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pykamal.cli.completion.project import Project, in_list
+from pykamal.cli.options import GLOBAL, Kind, Option
+from pykamal.cli.route import HELP_AS_FIRST_WORD, Help, Run, route
+from pykamal.cli.table import COMMANDS, GROUPS, Entry, entry, top_names, within
+from pykamal.core.errors import KamalError
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A whole word, and a few words about it for shells that show them."""
+
+    value: str
+    about: str = ""
+
+
+def candidates(words: Sequence[str]) -> list[Candidate]:
+    """The candidates for the last word, which they all begin with, in the order to show them in."""
+    *before, current = words
+    found = _possible(before, current)
+    unique = {candidate.value: candidate for candidate in found if candidate.value.startswith(current)}
+    return list(unique.values())
+
+
+def _possible(before: list[str], current: str) -> Iterable[Candidate]:
+    if not before:
+        return _first_words(current)
+    project = Project.of(before)
+    try:
+        found = route(before, lambda name, _: project.alias(name))
+    except KamalError:
+        return []
+    if isinstance(found, Run):
+        return _behind(found.entry, _read(found.words, found.entry.all_options), current)
+    if not isinstance(found, Help) or "--help" in before or before[0] in HELP_AS_FIRST_WORD:
+        return []
+    if before[0].startswith("-"):
+        return []
+    return _in_help(found, current) if "help" in before else _in_group(before, found, current)
+
+
+def _first_words(current: str) -> Iterator[Candidate]:
+    if current.startswith("-"):
+        yield Candidate("--help", "Show the commands")
+        return
+    yield from _commands(top_names(), None, current)
+    for name, line in Project.of([]).aliases().items():
+        yield Candidate(name, f"Alias of: {line}")
+
+
+def _in_group(before: list[str], found: Help, current: str) -> Iterable[Candidate]:
+    words = _read(before[1:], GLOBAL)
+    if words.waiting is not None or current.startswith("-"):
+        return _option_words(GLOBAL, words, current)
+    names = [command.name for command in within(found.topic) if not command.hidden]
+    return _commands([*names, "help", "tree"], found.topic, current)
+
+
+def _in_help(found: Help, current: str) -> Iterable[Candidate]:
+    if current.startswith("-"):
+        return []
+    if found.topic is None:
+        return _commands(top_names(), None, current)
+    if found.topic in GROUPS:
+        return _commands([command.name for command in within(found.topic) if not command.hidden], found.topic, current)
+    return []
+
+
+def _commands(names: Iterable[str], group: str | None, current: str) -> Iterator[Candidate]:
+    for name in names:
+        path = f"{group} {name}" if group else name
+        about = GROUPS.get(path) or next((command.summary for command in COMMANDS if command.path == path), "")
+        if not (path in GROUPS or not about or not entry(path).hidden):
+            continue
+        yield Candidate(name.replace("_", "-") if "-" in current else name, about or _EVERYWHERE[name])
+
+
+_EVERYWHERE: Final = {"help": "Show these commands, or one of them", "tree": "Show them as a tree"}
+
+
+# -- behind a command
+
+
+@dataclass
+class _Words:
+    """Words behind a command, sorted. `waiting` is the option whose value comes next."""
+
+    arguments: list[str] = field(default_factory=list)
+    given: set[str] = field(default_factory=set)
+    values: dict[str, str] = field(default_factory=dict)
+    waiting: Option | None = None
+    options_ended: bool = False
+
+
+def _read(words: Sequence[str], options: Iterable[Option]) -> _Words:
+    by_form = {form.partition(" ")[0]: option for option in options for form in option.forms}
+    read = _Words()
+    for word in words:
+        name, equals, value = word.partition("=")
+        option = None if read.options_ended else by_form.get(name.replace("_", "-"))
+        if read.waiting is not None and option is None:
+            read.values[read.waiting.name] = word
+            if read.waiting.kind is not Kind.PAIRS:
+                read.waiting = None
+            continue
+        read.waiting = None
+        if option is not None:
+            read.given.add(option.name)
+            if equals:
+                read.values[option.name] = value
+            elif option.kind is not Kind.FLAG:
+                read.waiting = option
+        elif word == "--":
+            read.options_ended = True
+        elif not word.startswith("-") or read.options_ended:
+            read.arguments.append(word)
+    return read
+
+
+def _behind(command: Entry, words: _Words, current: str) -> Iterable[Candidate]:
+    if not words.options_ended and (words.waiting is not None or current.startswith("-")):
+        return _option_words(command.all_options, words, current)
+    usage = command.arguments.split()
+    if len(words.arguments) < len(usage):
+        return _argument(command, usage[len(words.arguments)], _project(words), current)
+    if command.most_arguments is None or words.options_ended:
+        return []
+    return _option_words(command.all_options, words, "--")
+
+
+def _project(words: _Words) -> Project:
+    return Project(words.values.get("config-file"), words.values.get("destination"))
+
+
+def _option_words(options: Iterable[Option], words: _Words, current: str) -> Iterator[Candidate]:
+    """Names of options not given yet, or the values of the one that is being written."""
+    options = list(options)
+    if words.waiting is not None:
+        yield from _values(words.waiting, _project(words), current)
+        return
+    name, equals, value = current.partition("=")
+    if equals:
+        for option in options:
+            if name.replace("_", "-") in [form.partition(" ")[0] for form in option.forms]:
+                for candidate in _values(option, _project(words), value):
+                    yield Candidate(f"{name}={candidate.value}", candidate.about)
+        return
+    for option in options:
+        if option.name in words.given and option.kind is not Kind.PAIRS:
+            continue
+        negated = option.negatable and current.startswith("--no")
+        yield Candidate(f"--no-{option.name}" if negated else f"--{option.name}", option.help)
+        if option.short and current == "-":
+            yield Candidate(f"-{option.short}", option.help)
+    yield Candidate("--help", "Show what it does and takes")
+
+
+# -- values of options and arguments
+
+_TAKE_ALL: Final = frozenset({"boot", "details", "reboot", "remove", "upgrade"})
+"""Commands about accessories that take `all` for a name (spec/cli.md 12.3)."""
+
+
+def _values(option: Option, project: Project, current: str) -> Iterator[Candidate]:
+    if option.choices:
+        yield from map(Candidate, option.choices)
+    elif option in GLOBAL:
+        yield from _described(_of_global(option, project, current))
+    elif option.name == "name":
+        yield from map(Candidate, _sandboxes())
+
+
+def _of_global(option: Option, project: Project, current: str) -> Iterable[tuple[str, str]]:
+    match option.name:
+        case "config-file":
+            return project.config_files(current)
+        case "destination":
+            return project.destinations()
+        case "hosts":
+            return in_list(project.hosts(), current)
+        case "roles":
+            return in_list(project.roles(), current)
+        case "version":
+            return project.versions()
+    return ()
+
+
+def _described(found: Iterable[tuple[str, str]]) -> Iterator[Candidate]:
+    return (Candidate(value, about) for value, about in found)
+
+
+def _argument(command: Entry, usage: str, project: Project, current: str) -> Iterator[Candidate]:
+    word = usage.strip("[].")
+    if "|" in word:
+        yield from map(Candidate, word.split("|"))
+    elif word == "NAME" and command.group == "accessory":
+        yield from _described(project.accessories().items())
+        if command.name in _TAKE_ALL:
+            yield Candidate("all", "Every accessory")
+    elif word == "VERSION":
+        yield from _described(project.versions())
+    elif word == "SECTION":
+        from pykamal.cli.reference import NAMES
+
+        names = NAMES if not current[:1].isupper() else [name.capitalize() for name in NAMES]
+        yield from map(Candidate, names)
+
+
+def _sandboxes() -> list[str]:
+    from pykamal.sandbox.paths import home
+
+    try:
+        return sorted(folder.name for folder in home().iterdir() if not folder.name.startswith("."))
+    except OSError:
+        return []

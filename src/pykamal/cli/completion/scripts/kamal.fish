@@ -1,0 +1,12 @@
+# Completion of kamal for fish. In ~/.config/fish/config.fish:  kamal completion fish | source
+
+function __kamal_candidates
+    set --local words (commandline --current-process --tokenize --cut-at-cursor)
+    while string match --quiet --regex '^\w+=' -- $words[1]
+        set --erase words[1]
+    end
+    set --local program (string replace --regex '^~' $HOME -- $words[1])
+    $program __complete fish $words[2..] (commandline --current-token --cut-at-cursor) 2>/dev/null
+end
+
+complete --command kamal --no-files --keep-order --arguments '(__kamal_candidates)'

@@ -1,0 +1,55 @@
+"""Versions of the application that are known without asking a server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from pykamal.commands import git
+
+_KEPT: Final = 20
+_PATIENCE_SECONDS: Final = 1
+
+
+def remember(service: str, destination: str | None, version: str) -> None:
+    """Note a version that was just deployed from here. What cannot be written is not remembered."""
+    file = _file(service, destination)
+    versions = [version, *(known for known in remembered(service, destination) if known != version)]
+    with suppress(OSError):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = file.with_name(f"{file.name}.{os.getpid()}")
+        new.write_text("".join(f"{each}\n" for each in versions[:_KEPT]))
+        new.replace(file)
+
+
+def remembered(service: str, destination: str | None) -> list[str]:
+    """The latest first."""
+    try:
+        return _file(service, destination).read_text(errors="replace").split()
+    except OSError:
+        return []
+
+
+def commits() -> Iterator[tuple[str, str]]:
+    """The latest commits of the work tree: hash, age and subject. Nothing outside of one."""
+    try:
+        asked = subprocess.run(
+            ["/bin/sh", "-c", git.latest_commits(_KEPT).wire()], capture_output=True, text=True, errors="replace",
+            check=False, timeout=_PATIENCE_SECONDS,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    for line in asked.stdout.splitlines():
+        version, _, about = line.partition("\t")
+        yield version, about
+
+
+def _file(service: str, destination: str | None) -> Path:
+    chosen = os.environ.get("XDG_CACHE_HOME")
+    base = Path(chosen) if chosen else Path.home() / ".cache"
+    name = "-".join(filter(None, [service, destination]))
+    return base / "pykamal" / "versions" / name.replace("/", "_")

@@ -1,0 +1,197 @@
+"""The completion scripts in the shells themselves: keys are pressed in a terminal, and the line is read back."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+KAMAL = Path(sys.executable).with_name("kamal")
+CONFIG = """\
+service: app
+image: me/app
+servers:
+  web: [web-1.example.com, web-2.example.com]
+  jobs: ["fd00::1"]
+registry: {server: "localhost:5555"}
+builder: {arch: amd64}
+accessories:
+  db: {image: "mysql:8", host: 10.0.0.4}
+aliases: {console: "app exec -i --reuse bash"}
+"""
+TAB, SHOW = "\t", "\x07"
+
+LINES = [
+    ("kamal red", "kamal redeploy "),
+    ("kamal app cont", "kamal app containers "),
+    ("kamal app stale-", "kamal app stale-containers "),
+    ("kamal con", "kamal con"),
+    ("kamal cons", "kamal console "),
+    ("kamal deploy --skip-p", "kamal deploy --skip-push "),
+    ("kamal app boot -h web-", "kamal app boot -h web-"),
+    ("kamal app boot -h 10", "kamal app boot -h 10.0.0.4 "),
+    ("kamal app boot --hosts=10", "kamal app boot --hosts=10.0.0.4 "),
+    ("kamal app boot --hosts=10.0.0.4,web-1", "kamal app boot --hosts=10.0.0.4,web-1.example.com "),
+    ("kamal app boot -h fd", "kamal app boot -h fd00::1 "),
+    ("kamal app boot -h fd00:", "kamal app boot -h fd00::1 "),
+    ("kamal app boot -h fd00::1,10", "kamal app boot -h fd00::1,10.0.0.4 "),
+    ("kamal console -r jo", "kamal console -r jobs "),
+    ("kamal accessory logs d", "kamal accessory logs db "),
+    ("kamal deploy -d sta", "kamal deploy -d staging "),
+    ("kamal deploy -c conf", "kamal deploy -c config/"),
+    ("VERSION=1 kamal red", "VERSION=1 kamal redeploy "),
+    ("true; kamal red", "true; kamal redeploy "),
+]
+"""What is typed before TAB, and the line afterwards."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "config").mkdir()
+    (folder / "config" / "deploy.yml").write_text(CONFIG)
+    (folder / "config" / "deploy.staging.yml").write_text("{}\n")
+    for shell in ("bash", "zsh", "fish"):
+        script = subprocess.run([KAMAL, "completion", shell], capture_output=True, text=True, check=True).stdout
+        (folder / f"kamal.{shell}").write_text(script)
+    return folder
+
+
+class Terminal:
+    """A shell in a terminal. `line` types something, presses TAB, and gives the line that the shell then has; `seen` is
+    what it wrote meanwhile."""
+
+    def __init__(self, arguments: list[str], folder: Path, setup: str) -> None:
+        self.seen = ""
+        self._pid, self._fd = pty.fork()
+        if self._pid == 0:
+            os.chdir(folder)
+            environment = {"PATH": f"{KAMAL.parent}:{os.environ['PATH']}", "HOME": str(folder), "TERM": "dumb"}
+            os.execvpe(arguments[0], arguments, environment)
+        self._type(setup + "echo re''ady\n")
+        self._until("ready")
+
+    def line(self, typed: str) -> str:
+        self._type(typed + TAB + SHOW)
+        self.seen = self._until("]]")
+        return self.seen.rpartition("[[")[2].partition("]]")[0]
+
+    def close(self) -> None:
+        os.close(self._fd)
+        os.waitpid(self._pid, 0)
+
+    def _type(self, text: str) -> None:
+        os.write(self._fd, text.encode())
+
+    def _until(self, ending: str, seconds: float = 20) -> str:
+        seen = ""
+        deadline = time.monotonic() + seconds
+        while ending not in seen:
+            ready, _, _ = select.select([self._fd], [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"no {ending!r} in {seen!r}"
+            seen += os.read(self._fd, 4096).decode()
+        return seen
+
+
+@pytest.fixture(scope="module")
+def bash(project: Path) -> Iterator[Terminal]:
+    setup = (
+        "PS1=; PS2=; bind 'set bell-style none'; bind 'set enable-bracketed-paste off'; source kamal.bash\n"
+        """bind -x '"\\C-g": echo "[[$READLINE_LINE]]"; READLINE_LINE='\n"""
+    )
+    terminal = Terminal(["bash", "--norc", "--noprofile", "-i"], project, setup)
+    yield terminal
+    terminal.close()
+
+
+@pytest.fixture(scope="module")
+def zsh(project: Path) -> Iterator[Terminal]:
+    setup = (
+        "PS1=; unsetopt beep zle_bracketed_paste auto_menu; autoload -U compinit; compinit -u -D; source kamal.zsh\n"
+        """show() { zle -I; print -r -- "[[$BUFFER]]"; BUFFER= }; zle -N show; bindkey -e; bindkey '^G' show\n"""
+    )
+    terminal = Terminal(["zsh", "-f", "-i"], project, setup)
+    yield terminal
+    terminal.close()
+
+
+@pytest.mark.parametrize(("typed", "expected"), LINES)
+def test_bash(typed: str, expected: str, bash: Terminal) -> None:
+    """One candidate is put in, with a space unless more follows; of several their common beginning."""
+    assert bash.line(typed) == expected
+
+
+@pytest.mark.parametrize(("typed", "expected"), LINES)
+def test_zsh(typed: str, expected: str, zsh: Terminal) -> None:
+    """As in bash."""
+    assert zsh.line(typed) == expected
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_what_there_is_to_choose_from(shell: str, request: pytest.FixtureRequest) -> None:
+    """The candidates are listed; zsh shows what each is about."""
+    terminal: Terminal = request.getfixturevalue(shell)
+    terminal.line("kamal app st" + TAB)
+    assert {"stale_containers", "start", "stop"} <= set(terminal.seen.split())
+    assert ("Stop the app's container" in terminal.seen) == (shell == "zsh")
+
+
+def fish(project: Path, typed: str) -> list[list[str]]:
+    """The candidates and what is said of each."""
+    line = "'" + typed.replace("'", "\\'") + "'"
+    done = subprocess.run(
+        ["fish", "--no-config", "--command", f"source kamal.fish; complete --do-complete {line}"],
+        cwd=project,
+        env={"PATH": f"{KAMAL.parent}:{os.environ['PATH']}", "HOME": str(project)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return [candidate.split("\t") for candidate in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("kamal red", ["redeploy"]),
+        ("kamal app st", ["stale_containers", "start", "stop"]),
+        ("kamal deploy --skip-p", ["--skip-push"]),
+        ("kamal app boot --hosts=10", ["--hosts=10.0.0.4"]),
+        ("kamal app boot -h fd00::1,10", ["fd00::1,10.0.0.4"]),
+        ("kamal console -r ", ["jobs", "web"]),
+        ("kamal deploy -c conf", ["config/"]),
+        ("VERSION=1 kamal red", ["redeploy"]),
+        ("true; kamal red", ["redeploy"]),
+        ("kamal app exec ", []),
+    ],
+)
+def test_fish(typed: str, expected: list[str], project: Path) -> None:
+    """The same candidates, in the same order, with descriptions."""
+    found = fish(project, typed)
+    assert [candidate[0] for candidate in found] == expected
+
+
+def test_fish_shows_what_a_candidate_is_about(project: Path) -> None:
+    """The summary of a command, the hosts of a role."""
+    assert fish(project, "kamal app sto") == [["stop", "Stop the app's container"]]
+    assert fish(project, "kamal deploy -r w") == [["web", "web-1.example.com, web-2.example.com"]]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_nothing_is_said_where_nothing_is_known(shell: str, request: pytest.FixtureRequest, project: Path) -> None:
+    """A configuration that is missing or cannot be read is no reason to write into somebody's command line."""
+    terminal: Terminal = request.getfixturevalue(shell)
+    (project / "broken.yml").write_text("servers: [a\n")
+    for line in ("kamal app boot -c nowhere.yml -h x", "kamal app boot -c broken.yml -h x", "kamal nonsense x"):
+        assert terminal.line(line) == line
+        assert "rror" not in terminal.seen
