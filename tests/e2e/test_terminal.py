@@ -198,6 +198,20 @@ def test_without_a_terminal(running: Application, place: tuple[str, ...]) -> Non
     assert " -it " not in done.stdout
 
 
+def test_raw_output_is_byte_for_byte(running: Application) -> None:
+    """spec/cli.md 4.4: `--raw` is for dumps, which are no text."""
+    done = subprocess.run(
+        [KAMAL, "app", "exec", "--reuse", "--raw", "-p", r"printf '\377\000\r\n \303\251\n\n'"],
+        cwd=running.folder,
+        env=running.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == b"\xff\x00\r\n \xc3\xa9\n\n"
+
+
 def test_pre_connect_comes_before_the_terminal(running: Application, tmp_path: Path) -> None:
     """spec/cli.md 9.5: exec commands run it explicitly, once, though it is `ssh` that connects; following does not."""
     record = tmp_path / "ran"

@@ -39,6 +39,13 @@ def test_one_object_a_line() -> None:
     }
 
 
+def test_bytes_that_are_no_text_are_replaced() -> None:
+    """A raw result may hold any bytes (events/types.py); JSON cannot."""
+    stream = io.StringIO()
+    JsonLines(stream)(HostResult(host="h", text=b"\xff\xc3\xa9".decode("utf-8", "surrogateescape"), raw=True))
+    assert json.loads(stream.getvalue())["text"] == "\ufffdé"
+
+
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
 def test_kinds_are_kebab_case(event_type: type[Event]) -> None:
     """Every event has a name of its own in kebab case (events/types.py)."""

@@ -119,6 +119,15 @@ def test_raw_results() -> None:
     assert shown(HostResult(host="h", text=" one\n\n", raw=True), verbosity="quiet") == " one\n\n"
 
 
+def test_raw_results_are_byte_for_byte() -> None:
+    """spec/cli.md 4.4: a dump is not text, and goes through whatever the encoding of the stream."""
+    binary = io.BytesIO()
+    data = bytes(range(256))
+    stream = io.TextIOWrapper(binary, "ascii")
+    Lines(stream)(HostResult(host="h", text=data.decode("utf-8", "surrogateescape"), raw=True))
+    assert binary.getvalue() == data
+
+
 def test_progress_messages() -> None:
     """Plain lines, held back when quiet, coloured by their tone (cli.md 4.2)."""
     assert shown(Message(text="Doing...")) == "Doing...\n"
