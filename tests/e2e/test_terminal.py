@@ -201,7 +201,17 @@ def test_without_a_terminal(running: Application, place: tuple[str, ...]) -> Non
 def test_raw_output_is_byte_for_byte(running: Application) -> None:
     """spec/cli.md 4.4: `--raw` is for dumps, which are no text."""
     done = subprocess.run(
-        [KAMAL, "app", "exec", "--reuse", "--raw", "-p", r"""sh -c 'printf "\377\000\r\n \303\251\n\n"'"""],
+        [
+            KAMAL,
+            "app",
+            "exec",
+            "--reuse",
+            "--raw",
+            "-p",
+            "-r",
+            "web",
+            r"""sh -c 'printf "\377\000\r\n \303\251\n\n"'""",
+        ],
         cwd=running.folder,
         env=running.environment,
         stdin=subprocess.DEVNULL,
