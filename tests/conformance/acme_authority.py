@@ -15,7 +15,6 @@ import subprocess
 import tempfile
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 from tests.conformance.proxy_process import free_ports, wait_until
 

@@ -36,12 +36,28 @@ PACKAGES = (
     "nginx",
     f"{PYTHON}-minimal",
     "zlib1g",
+    # For automatic certificates: the client library, and what it imports.
+    "libffi8",
+    "python3-acme",
+    "python3-certifi",
+    "python3-cffi-backend",
+    "python3-charset-normalizer",
+    "python3-cryptography",
+    "python3-idna",
+    "python3-josepy",
+    "python3-openssl",
+    "python3-requests",
+    "python3-rfc3339",
+    "python3-six",
+    "python3-tz",
+    "python3-urllib3",
+    "tzdata",
 )
 _MERGED = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
 _UNUSED = re.compile(
     r"usr/share/(doc|man|locale|lintian|bug|perl5|apport|nginx|pixmaps|applications|binfmts|python3|debconf|i18n)(/|$)"
     r"|usr/share/ca-certificates$|etc/(?!ssl/openssl\.cnf)|var/|usr/lib/[^/]+-linux-gnu/(gconv|engines-3|audit)/"
-    r"|usr/lib/systemd|usr/lib/tmpfiles|usr/lib/ssl/misc|usr/lib/mime|usr/share/doc-base|usr/share/gcc"
+    r"|usr/share/zoneinfo/(?!tzdata\.zi$|[^/]+\.tab$)|usr/lib/systemd|usr/lib/tmpfiles|usr/lib/ssl/misc|usr/lib/mime|usr/share/doc-base|usr/share/gcc"
     rf"|usr/lib/{PYTHON}/(lib2to3|idlelib|tkinter|turtledemo|ensurepip|distutils|pydoc_data|test|unittest|sqlite3"
     r"|curses|dbm|wsgiref|xmlrpc|venv|turtle\.py|pydoc\.py|doctest\.py|__phello__)"
     rf"|usr/lib/{PYTHON}/lib-dynload/_?(ctypes_test|test|xx|sqlite3|curses|codecs_(jp|kr|hk|cn|tw|iso)|dbm|gdbm|ctypes)"
@@ -129,13 +145,14 @@ def _bundle_authorities(root: Path) -> None:
 
 def _compile_library(root: Path) -> None:
     """Leaves compiled modules in the place of their sources: half the size, and nothing is compiled at run time."""
-    library = root / "usr/lib" / PYTHON
+    libraries = [root / "usr/lib" / PYTHON, root / "usr/lib/python3/dist-packages"]
     command = interpreter(root)
     arguments = ["-m", "compileall", "-q", "-b", "--invalidation-mode", "unchecked-hash", "-s", str(root), "-p", "/"]
-    subprocess.run([*command.argv, *arguments, str(library)], check=True, env=command.environment)
-    for source in library.rglob("*.py"):
-        if source.with_suffix(".pyc").exists():
-            source.unlink()
+    subprocess.run([*command.argv, *arguments, *map(str, libraries)], check=True, env=command.environment)
+    for library in libraries:
+        for source in library.rglob("*.py"):
+            if source.with_suffix(".pyc").exists():
+                source.unlink()
 
 
 def interpreter(root: Path) -> Interpreter:
