@@ -65,7 +65,6 @@ def test_every_command_of_a_verb_has_a_flow(path: str) -> None:
         "accessory logs",
         "app maintenance",
         "app stale_containers",
-        "build push",
         "proxy logs",
     }
     special |= {"accessory upgrade", "app remove_container"}
