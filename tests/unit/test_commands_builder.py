@@ -268,10 +268,26 @@ def test_files_of_a_build() -> None:
     """spec/cli.md 15.5: `build dev` asks Docker which files it would get, the ignore rules applied."""
     line = builder.list_context()
     assert str(line) == (
-        "printf '%s' [REDACTED] | docker buildx build --quiet --load -t kamal-local-build-check -f - . > /dev/null "
-        "&& docker run --rm kamal-local-build-check"
+        "printf '%s' [REDACTED] | docker buildx build --quiet --file - --output type=tar,dest=- . "
+        "| tar --list --quoting-style=literal"
     )
-    docker = 'docker() { [ "$1" = run ] && echo listed || cat >&2; }\n'
+    docker = "docker() { cat >&2; tar -C /etc -c hostname; }\n"
     result = run(docker + line.wire())
-    assert result.stdout == b"listed\n"
-    assert result.stderr.startswith(b"FROM busybox\nCOPY . /context\n")
+    assert result.stdout == b"hostname\n"
+    assert result.stderr == b"FROM scratch\nCOPY . /\n"
+
+
+@pytest.mark.parametrize(
+    ("remote", "host"),
+    [
+        ("ssh://root@10.0.0.2:22", "root@10.0.0.2:22"),
+        ("ssh://builder", "builder"),
+        ("ssh://me@builder/run/docker.sock", "me@builder"),
+        ("tcp://10.0.0.2:2375", None),
+        ("ssh://", None),
+        (None, None),
+    ],
+)
+def test_machine_of_a_remote_builder(remote: str | None, host: str | None) -> None:
+    """spec/cli.md 15.3, step 7: user and port of the URL, as a host string of deploy.yml."""
+    assert Builder(("amd64",), remote=remote).remote_host == host

@@ -125,7 +125,7 @@ LINES = [
     *filter(None, (builder.inspect(CONFIG, "amd64"), builder.create(CONFIG, "amd64"), builder.remove(CONFIG, "amd64"))),
     builder.info(CONFIG, "amd64"),
     builder.check_docker(),
-    *git.reset("/r", "/d", "abc"),
+    *git.reset("/r", "/d", "abc").values(),
     hooks.run(".kamal/hooks/a b"),
 ]
 

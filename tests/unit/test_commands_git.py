@@ -34,10 +34,10 @@ def test_lines() -> None:
     assert str(git.revision("/b/")) == "git -C /b/ rev-parse HEAD"
     assert str(git.uncommitted()) == "git status --porcelain"
     assert str(git.uncommitted("/b/")) == "git -C /b/ status --porcelain"
-    assert str(git.modified_files()) == "git ls-files --modified"
-    assert str(git.untracked_files()) == "git ls-files --others"
+    assert str(git.modified_files()) == "git -c core.quotePath=false ls-files --modified"
+    assert str(git.untracked_files()) == "git -c core.quotePath=false ls-files --others"
     assert str(git.clone("/src/shop", "/tmp/c")) == "git -C /tmp/c clone /src/shop --recurse-submodules"
-    assert list(map(str, git.reset("/src/shop", "/tmp/c/shop/", "abc"))) == [
+    assert list(map(str, git.reset("/src/shop", "/tmp/c/shop/", "abc").values())) == [
         "git -C /tmp/c/shop/ remote set-url origin /src/shop",
         "git -C /tmp/c/shop/ fetch origin",
         "git -C /tmp/c/shop/ reset --hard abc",
@@ -66,8 +66,16 @@ def test_facts_of_a_work_tree(repository: Path) -> None:
     (repository / "b").write_text("new")
     (repository / "a").write_text("changed")
     assert run(git.uncommitted(), directory=repository).stdout == b" M a\n?? b\n"
+
+
+def test_files_of_a_work_tree(repository: Path) -> None:
+    """spec/cli.md 15.5: what `build dev` warns of; names beyond ASCII as they are, ignored files too."""
+    (repository / "grün").write_text("new")
+    (repository / "a").write_text("changed")
+    (repository / ".git/info/exclude").write_text("secret\n")
+    (repository / "secret").write_text("x")
     assert run(git.modified_files(), directory=repository).stdout == b"a\n"
-    assert run(git.untracked_files(), directory=repository).stdout == b"b\n"
+    assert run(git.untracked_files(), directory=repository).stdout.decode() == "grün\nsecret\n"
 
 
 def test_clone_follows_the_repository(repository: Path, tmp_path: Path) -> None:
@@ -81,7 +89,7 @@ def test_clone_follows_the_repository(repository: Path, tmp_path: Path) -> None:
     revision = run(git.revision(), directory=repository).stdout.decode().strip()
     build = git.build_directory(str(clones), str(repository), str(repository))
     (clones / "shop/litter").write_text("x")
-    for step in git.reset(str(repository), build, revision):
+    for step in git.reset(str(repository), build, revision).values():
         assert run(step).returncode == 0
     assert run(git.revision(build)).stdout.decode().strip() == revision
     assert run(git.uncommitted(build)).stdout == b""

@@ -36,8 +36,9 @@ def phases(context: Context, *, anew: bool = False) -> tuple[Phase, ...]:
         steps = [Step(name, reset) for name, reset in resets.items()]
     else:
         title = "clone repository"
+        remains = [Step("remove old clone", command("rm", "-rf", folder))] if Path(folder).exists() else []
         steps = [
-            Step("remove old clone", command("rm", "-rf", folder)),
+            *remains,
             Step("make clone directory", files.make_directory(folder)),
             Step("clone repository", git.clone(workplace.git_root, folder)),
         ]
@@ -101,7 +102,8 @@ async def _warn_of_changes(context: Context) -> None:
     """As they are now: the pre-build hook may have changed files."""
     if context.workplace.git_root is None:
         return
-    changes = (await context.local.run(git.uncommitted(), name="uncommitted changes")).stdout.rstrip()
+    result = await context.local.run(git.uncommitted().quietly(), name="uncommitted changes")
+    changes = result.stdout.rstrip()
     if changes:
         clones = context.workplace.clones
         what = "Building from a local git clone, so ignoring these" if clones else "Building with"

@@ -46,7 +46,7 @@ async def remove(context: Context) -> None:
 async def details(context: Context) -> None:
     """`kamal build details`: the kind of builder and what Docker says of it."""
     arch = await local_architecture(context)
-    result = await context.local.run(builder.info(context.config, arch), name="builder details")
+    result = await context.local.run(builder.info(context.config, arch).quietly(), name="builder details")
     context.bus.emit(Result(text=f"Builder: {builder.kind(context.config, arch).value}\n{result.captured}"))
 
 

@@ -49,20 +49,17 @@ async def setup(context: Context, *, skip_local: bool = False, skip_remote: bool
     """`kamal registry setup`: log in on this machine, then on the selected hosts; or start the local registry."""
     if not skip_local:
         await require_docker(context)
-    if context.config.registry.local:
-        local, remote = start_steps(context), ()
-    else:
-        local = remote = login_steps(context, anew=True)
-    await _everywhere(context, "registry setup", [] if skip_local else local, [] if skip_remote else remote)
+    logins = login_steps(context, anew=True)
+    here = logins or start_steps(context)
+    await _everywhere(context, "registry setup", () if skip_local else here, () if skip_remote else logins)
 
 
 async def remove(context: Context, *, skip_local: bool = False, skip_remote: bool = False) -> None:
     """`kamal registry remove`: log out here and on the selected hosts; or remove the local registry."""
-    if context.config.registry.local:
-        local, remote = (Step("remove registry", commands.remove_local()),), ()
-    else:
-        local = remote = (Step("registry logout", commands.logout(context.config.registry.server)),)
-    await _everywhere(context, "registry remove", [] if skip_local else local, [] if skip_remote else remote)
+    registry = context.config.registry
+    logouts = () if registry.local else (Step("registry logout", commands.logout(registry.server)),)
+    here = logouts or (Step("remove registry", commands.remove_local()),)
+    await _everywhere(context, "registry remove", () if skip_local else here, () if skip_remote else logouts)
 
 
 async def login(context: Context, *, skip_local: bool = False, skip_remote: bool = False) -> None:
