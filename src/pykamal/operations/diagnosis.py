@@ -126,7 +126,8 @@ _HINTS = {
     "target failed to become healthy": "the app runs but its health check does not answer 2xx in time: check "
     "proxy/app_port and proxy/healthcheck/path, or raise deploy_timeout",
     "did not complete successfully": "a step of the Dockerfile failed: the output above says why",
-    'no builder "kamal-': "make the builder first: kamal build create",
+    'error: no builder "kamal-': "make the builder first: kamal build create",
+    "existing instance for": "the builder is there already; kamal build remove removes it",
     "port is already allocated": _PORT_TAKEN,
     "address already in use": _PORT_TAKEN,
     "manifest unknown": "the image is not in the registry: build and push it (kamal build push), or check --version",
