@@ -155,7 +155,7 @@ def test_responses_pass_unchanged(proxy: Proxy, t1: Target, flags: tuple[str, ..
     proxy.deploy("s", t1, *flags)
     plain = proxy.ask()
     names = {name.lower() for name, _ in plain.headers}
-    assert names <= {"content-type", "content-length", "date", "connection"}
+    assert names == {"content-type", "content-length", "date", "connection"}
     given = {
         "Server": "mine",
         "Date": "Mon, 01 Jan 2001 00:00:00 GMT",
