@@ -372,8 +372,22 @@ SANDBOX = (
     ),
 )
 
+INLINE = flag("inline", "As `$(kamal secrets ...)` in a secrets file gets it")
+
 SECRETS = (
-    Entry("secrets extract", "Print one value out of what `fetch` printed", "secrets", "NAME JSON"),
+    Entry("secrets extract", "Print one value out of what `fetch` printed", "secrets", "NAME JSON", (INLINE,)),
+    Entry(
+        "secrets fetch",
+        "Print secrets of a password manager as JSON",
+        "secrets",
+        "[NAME...]",
+        (
+            text("adapter", "ADAPTER", "Which password manager", "a", required=True),
+            text("account", "ACCOUNT", "Whom to log in as, where the manager has accounts"),
+            text("from", "PATH", "Vault, folder or project that the names are in"),
+            INLINE,
+        ),
+    ),
     Entry("secrets print", "Print every secret, unmasked", "secrets"),
 )
 

@@ -102,8 +102,7 @@ async def _warn_of_changes(context: Context) -> None:
     """As they are now: the pre-build hook may have changed files."""
     if context.workplace.git_root is None:
         return
-    result = await context.local.run(git.uncommitted().quietly(), name="uncommitted changes")
-    changes = result.stdout.rstrip()
+    changes = (await context.local.run(git.uncommitted().quietly(), name="uncommitted changes")).captured
     if changes:
         clones = context.workplace.clones
         what = "Building from a local git clone, so ignoring these" if clones else "Building with"

@@ -6,15 +6,21 @@ import json
 import re
 from collections.abc import Sequence
 
-from pykamal.core.errors import KamalError
+from pykamal.core.errors import KamalError, UsageError
 from pykamal.secrets.adapters import adapter
 
 
 def fetch(secrets: Sequence[str], *, adapter_name: str, account: str | None, source: str | None) -> str:
-    """The secrets as one line of JSON, an object of strings. Raises `KamalError` for whatever the adapter refuses."""
+    """The secrets as one line of JSON, an object of strings.
+
+    Raises `UsageError` for an account that the adapter needs and has not, `KamalError` for whatever it refuses.
+    """
     manager = adapter(adapter_name)
     if manager.needs_account and not account:
-        raise KamalError(f"The {adapter_name} adapter needs an account", hint="give --account NAME")
+        raise UsageError(
+            "No value provided for required options '--account'",
+            hint=f"the adapter {adapter_name} needs one: --account NAME",
+        )
     found = manager.fetch(secrets, account=account, source=source)
     return json.dumps(dict(found), ensure_ascii=False, separators=(",", ":"))
 
@@ -43,7 +49,7 @@ def run(command: str, arguments: Sequence[str]) -> str:
         document = fetch(
             names, adapter_name=options["adapter"], account=options.get("account"), source=options.get("from")
         )
-        return _escaped(document)
+        return shell_escaped(document)
     if command == "extract":
         _, words = _options(arguments)
         if len(words) != 2:
@@ -54,7 +60,8 @@ def run(command: str, arguments: Sequence[str]) -> str:
     )
 
 
-def _escaped(text: str) -> str:
+def shell_escaped(text: str) -> str:
+    """`text` as one word of a shell line, as `--inline` gives it."""
     # Backslashes, not quotes: they also keep a `$` of a value from being taken for a variable (rule 5 of 16.1).
     return re.sub(r"[^A-Za-z0-9_\-.,:+/@\n]", r"\\\g<0>", text).replace("\n", "'\n'")
 

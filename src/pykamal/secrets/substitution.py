@@ -6,7 +6,7 @@ import shlex
 import subprocess
 from typing import Final
 
-from pykamal.core.errors import KamalError
+from pykamal.core.errors import KamalError, UsageError
 from pykamal.secrets import helpers
 
 _OWN: Final = "kamal secrets "
@@ -29,4 +29,7 @@ def _own(command: str) -> str:
         name, *arguments = shlex.split(command)[2:]
     except ValueError as error:
         raise KamalError(f"Cannot read `{command.split(' ', 3)[2]}`: {error}", hint="check its quotes") from error
-    return helpers.run(name, arguments)
+    try:
+        return helpers.run(name, arguments)
+    except UsageError as error:  # of a line in a file, not of the command line
+        raise KamalError(error.message, hint=error.hint) from error

@@ -1,4 +1,4 @@
-"""`kamal secrets print` and `extract` (spec/cli.md 16.2)."""
+"""`kamal secrets ...` (spec/cli.md 16.2)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,28 @@ from pykamal.secrets import helpers
 
 
 def run(invocation: Invocation) -> int:
-    if invocation.name == "extract":
-        invocation.bus.emit(Result(text=helpers.extract(*invocation.arguments)))
-    else:
-        for name, value in load(invocation).secrets.all().items():
-            invocation.bus.emit(Result(text=f"{name}={value.reveal()}"))
+    """`fetch` and `extract` read no configuration: they are called while it is being read, too."""
+    match invocation.name:
+        case "fetch":
+            _show(invocation, _fetched(invocation))
+        case "extract":
+            _show(invocation, helpers.extract(*invocation.arguments))
+        case _:
+            for name, value in load(invocation).secrets.all().items():
+                _show(invocation, f"{name}={value.reveal()}")
     return 0
+
+
+def _fetched(invocation: Invocation) -> str:
+    options = invocation.options
+    document = helpers.fetch(
+        invocation.arguments,
+        adapter_name=options["adapter"],
+        account=options["account"],
+        source=options["from"],
+    )
+    return helpers.shell_escaped(document) if options["inline"] else document
+
+
+def _show(invocation: Invocation, text: str) -> None:
+    invocation.bus.emit(Result(text=text))
