@@ -16,7 +16,7 @@ Interactive: TypeAlias = Literal["tty", "stdin"]
 
 def log_flags(logging: Logging) -> list[Word]:
     """Driver and options; 10 MB of Docker's default driver when neither is given (spec/config.md 13)."""
-    if logging.driver is None and not logging.options:
+    if not str(logging.driver or "").strip() and not logging.options:
         return key_values("--log-opt", {"max-size": "10m"})
     driver = [] if logging.driver is None else options({"log-driver": logging.driver})
     return [*driver, *key_values("--log-opt", logging.options)]

@@ -14,11 +14,12 @@ DEFAULT_ROLE = "web"
 
 @dataclass(frozen=True, slots=True)
 class RoleNode:
-    """One role of the document. `settings` is None for a role that is only a list of hosts."""
+    """One role of the document. `settings` is None for a role that is only a list of hosts, which `hosts_node` is."""
 
     name: str
     node: Node
     settings: MapNode | None
+    hosts_node: Node | None
     hosts: tuple[RoleHost, ...]
 
 
@@ -31,7 +32,7 @@ def role_nodes(root: MapNode) -> list[RoleNode]:
     """Roles in file order; a list of hosts is the role `web`."""
     servers = root.get("servers")
     if isinstance(servers, ListNode):
-        return [RoleNode(DEFAULT_ROLE, servers, None, _hosts(servers))]
+        return [RoleNode(DEFAULT_ROLE, servers, None, servers, _hosts(servers))]
     if not isinstance(servers, MapNode):
         return []
     return [_role(name, node) for name, node in servers.items()]
@@ -84,7 +85,8 @@ class AccessoryHosts:
 
 def _role(name: str, node: Node) -> RoleNode:
     settings = node if isinstance(node, MapNode) else None
-    return RoleNode(name, node, settings, _hosts(child(settings, "hosts") if settings is not None else node))
+    hosts = child(settings, "hosts") if settings is not None else node
+    return RoleNode(name, node, settings, hosts, _hosts(hosts))
 
 
 def _hosts(node: Node | None) -> tuple[RoleHost, ...]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pykamal.config.building.connections import jump_host
-from pykamal.config.document import ListNode, MapNode, Node, Symbol
+from pykamal.config.document import Key, ListNode, MapNode, Node, OtherKey, Symbol, Value
 from pykamal.config.models.service import Config
 from pykamal.config.psych_emitter import RubyObject, dumped
-from pykamal.config.reading import child, entries, text, truthy
+from pykamal.config.reading import child, text, truthy
 from pykamal.config.redaction import without_secrets
+from pykamal.config.servers import role_nodes
 
 _AFTER_KEEPALIVE: Final = ("keys_only", "keys", "key_data", "config", "forward_agent")
 
@@ -27,11 +28,11 @@ def config_document(config: Config, version: str, log_flags: Sequence[str]) -> s
 def config_fields(config: Config, version: str, log_flags: Sequence[str]) -> dict[str, Any]:
     """The fields of spec/config.md 19.1 in their order; None where one is omitted."""
     root = _document(config)
-    as_written = _accessory_hosts_as_written(root)
+    as_written = _role_hosts_as_written(root)
     return {
         "roles": [role.name for role in config.roles],
-        "hosts": [as_written.get(host, host) for host in config.all_hosts],
-        "primary_host": config.primary_host,
+        "hosts": _hosts(config, as_written, root),
+        "primary_host": as_written.get(config.primary_host, config.primary_host),
         "version": version,
         "repository": config.repository,
         "absolute_image": config.absolute_image(version),
@@ -49,16 +50,24 @@ def _items(node: Node | None) -> list[Node]:
     return node.items if isinstance(node, ListNode) else []
 
 
-def _accessory_hosts_as_written(root: MapNode) -> dict[str, Node]:
-    """By name; numbers stay numbers there, unlike among the hosts of roles, where only texts count."""
-    found: dict[str, Node] = {}
-    for _, accessory in entries(root.get("accessories")):
-        for node in (child(accessory, "host"), *_items(child(accessory, "hosts"))):
-            if isinstance(node, MapNode):
-                found.update((name, node) for name, _ in node.items())
-            elif (name := text(node)) is not None and node is not None:
-                found.setdefault(name, node)
-    return found
+def _role_hosts_as_written(root: MapNode) -> dict[str | None, Value]:
+    """By name: those that YAML reads as something else than a text."""
+    keys = [key for role in role_nodes(root) for item in _items(role.hosts_node) for key in _keys(item)]
+    return {str(key): key.value for key in keys if isinstance(key, OtherKey)}
+
+
+def _hosts(config: Config, as_written: Mapping[str | None, Value], root: MapNode) -> list[Any]:
+    """As they are written, each once: 5 and a text that looks like it are two."""
+    shown: list[Any] = [as_written.get(host, host) for host in config.app_hosts]
+    for accessory in config.accessories:
+        settings = child(root, "accessories", accessory.name)
+        nodes = [node for node in (child(settings, "host"), *_items(child(settings, "hosts"))) if node is not None]
+        shown += nodes or [as_written.get(host, host) for host in accessory.hosts]
+    return list({dumped(host): host for host in shown}.values())
+
+
+def _keys(node: Node) -> Iterable[Key]:
+    return node.entries if isinstance(node, MapNode) else ()
 
 
 def resolved_document(config: Config) -> str:

@@ -6,7 +6,7 @@ from pykamal.config.document import ListNode, Node, ScalarNode, Symbol, ruby_tex
 from pykamal.config.models.env import Env
 from pykamal.config.models.logging import Logging
 from pykamal.config.models.values import OptionValue, Scalar
-from pykamal.config.reading import blank, boolean, child, entries, text, texts
+from pykamal.config.reading import blank, child, entries, texts
 
 _STRUCTURED_ENV = ("clear", "secret", "tags")
 
@@ -68,8 +68,7 @@ def tag_envs(node: Node | None) -> dict[str, Env]:
 
 def logging(node: Node | None) -> Logging:
     driver = child(node, "driver")
-    name = boolean(driver) or text(driver)
-    return Logging(None if blank(driver) else name, scalars(child(node, "options")))
+    return Logging(None if driver is None else scalar(driver), scalars(child(node, "options")))
 
 
 def number(node: Node | None, default: int) -> int:

@@ -24,8 +24,7 @@ def warnings(root: MapNode) -> Iterator[str]:
 
 def _ignored_hosts(root: MapNode) -> Iterator[str]:
     for role in role_nodes(root):
-        hosts = child(role.settings, "hosts") if role.settings is not None else role.node
-        for item in hosts.items if isinstance(hosts, ListNode) else ():
+        for item in role.hosts_node.items if isinstance(role.hosts_node, ListNode) else ():
             if isinstance(item, ScalarNode) and not isinstance(item.value, str):
                 yield f"{item.position}: {item.text} is no host name and is ignored; quote it if it is one"
 

@@ -10,7 +10,5 @@ from pykamal.config.models.values import Scalar
 
 @dataclass(frozen=True, slots=True)
 class Logging:
-    """A driver that is only `true` becomes a flag without a value, as in Ruby Kamal."""
-
-    driver: str | bool | None = None
+    driver: Scalar = None
     options: Mapping[str, Scalar] = field(default_factory=dict)

@@ -168,7 +168,7 @@ class _Checks:
     def _local_registry(self) -> Iterator[Finding]:
         remote = child(self.root, "builder", "remote")
         address = text(remote)
-        if not is_local_registry(self.root.get("registry")) or blank(remote) or address is None:
+        if not is_local_registry(self.root.get("registry")) or not truthy(remote) or address is None:
             return
         if is_uri(address) and address.startswith("ssh://"):
             return

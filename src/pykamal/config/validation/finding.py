@@ -23,7 +23,9 @@ class Phase(IntEnum):
     TYPE = 0
     UNKNOWN_KEYS = 1
     CHILDREN = 2
-    RULE = 3
+    SELECTOR = 3
+    """That an accessory says in one way where it runs: before every other rule."""
+    RULE = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from pykamal.config.document import ListNode, MapNode, Node
+from pykamal.config.reading import boolean, child
 from pykamal.config.validation.finding import Finding, KeyPath, Phase
 
 _ROOT_STAGE: Final = 1
@@ -24,6 +25,9 @@ _SECTION_STAGES: Final = {
     "sshkit": 13,
 }
 CROSS_STAGE: Final = 14
+MERGED_STAGE: Final = CROSS_STAGE + 12
+"""What only the merged settings of a role's proxy show comes up when its SSL is looked at."""
+
 RUNTIME_STAGE: Final = 100
 """Settings that are checked when they are applied, after everything else."""
 
@@ -33,7 +37,7 @@ _ENV_ORDER: Final = {"clear": 0, "secret": 1, "tags": 2}
 _CREDENTIALS: Final = ("username", "password")
 _ROLE_STEPS: Final = {"env": 3, "logging": 4, "proxy": 5}
 _ACCESSORY_STEPS: Final = {"env": 4, "proxy": 5, "registry": 6}
-_SELECTOR_STEP, _LABELS_STEP, _RESTART_STEP, _ROLES_STEP = 1, 1, 2, 3
+_LABELS_STEP, _RESTART_STEP, _ROLES_STEP = 1, 2, 3
 
 
 def in_file_order(findings: Iterable[Finding]) -> list[Finding]:
@@ -50,7 +54,7 @@ def _rank(finding: Finding, root: MapNode) -> tuple[object, ...]:
         return (finding.stage,)
     path = finding.path
     section = str(path[0]) if path else ""
-    outer_type = len(path) == 1 and finding.phase == Phase.TYPE and section != "servers"
+    outer_type = len(path) == 1 and finding.phase == Phase.TYPE and not _is_flag(root.get("proxy"), path)
     if not path or outer_type or section not in _SECTION_STAGES:
         # The root map checks its own keys and the outer type of every section.
         return (_ROOT_STAGE, *_tree_rank(path, finding.phase, root))
@@ -68,8 +72,16 @@ def _steps(path: KeyPath, phase: Phase, section: str, root: MapNode) -> tuple[ob
         if len(path) < 2:
             return (-1, 0)
         credential = _credential_step(path[2:]) if path[2:3] == ("registry",) else 0
-        return (_index(root, path[:2]), _part_step(path, phase, _ACCESSORY_STEPS), credential)
+        accessory = root.get("accessories")
+        flag = isinstance(accessory, MapNode) and _is_flag(child(accessory, str(path[1]), "proxy"), path[2:])
+        step = _ACCESSORY_STEPS["proxy"] if flag else _part_step(path, phase, _ACCESSORY_STEPS)
+        return (_index(root, path[:2]), step, credential)
     return ()
+
+
+def _is_flag(proxy: Node | None, path: KeyPath) -> bool:
+    """Whether `proxy` is true or false, which passes for its type and is refused by the section itself."""
+    return path == ("proxy",) and boolean(proxy) is not None
 
 
 def _credential_step(path: KeyPath) -> int:

@@ -10,7 +10,7 @@ from pykamal.config.document import ListNode, MapNode, Node, OtherKey, ScalarNod
 from pykamal.config.reading import blank, child, entries, integer, string, text, texts, truthy
 from pykamal.config.servers import by_name, primary_role_name, role_nodes, role_proxy
 from pykamal.config.validation.finding import Finding, KeyPath, Phase
-from pykamal.config.validation.order import RUNTIME_STAGE
+from pykamal.config.validation.order import MERGED_STAGE, RUNTIME_STAGE
 from pykamal.config.validation.proxy_extension import proxy_extension_findings
 from pykamal.config.validation.structure import node_at
 from pykamal.core.source import Position
@@ -98,7 +98,7 @@ def _roles(root: MapNode) -> Iterator[Finding]:
         if isinstance(settings, MapNode):
             # What only the merged settings show is reported under the root's name, at the role's place.
             for finding in _proxy(("proxy",), role_proxy(root, role, primary)):
-                yield Finding(finding.path, finding.text, settings.position)
+                yield Finding(finding.path, finding.text, settings.position, stage=MERGED_STAGE)
 
 
 def _proxy(path: KeyPath, node: Node | None) -> Iterator[Finding]:
@@ -138,7 +138,7 @@ def _accessories(root: MapNode) -> Iterator[Finding]:
         position = node_at(root, path)[1]
         if sum(1 for key in _SELECTORS if node.get(key) is not None) != 1:
             message = "specify one of `host`, `hosts`, `role`, `roles`, `tag` or `tags`"
-            yield Finding(path, message, position, Phase.RULE)
+            yield Finding(path, message, position, Phase.SELECTOR)
         yield from _role_references(path, node, role_names)
         yield from _proxy((*path, "proxy"), node.get("proxy"))
         registry = node.get("registry")
@@ -186,8 +186,9 @@ def _builder(root: MapNode) -> Iterator[Finding]:
     arch = child(node, "arch")
     if blank(arch) and not (isinstance(arch, ScalarNode) and arch.value is None):
         yield Finding(path, "Builder arch not set", position, expected="arch: amd64, arch: arm64 or a list of both")
-    if not blank(pack := child(node, "pack")) and len(texts(arch)) > 1:
-        yield Finding(path, "buildpacks only support building for one arch", pack.position if pack else position)
+    pack = child(node, "pack")
+    if pack is not None and truthy(pack) and len(texts(arch)) > 1:
+        yield Finding(path, "buildpacks only support building for one arch", pack.position)
     local = child(node, "local")
     if local is not None and not truthy(local) and blank(child(node, "remote")):
         yield Finding(path, "Cannot disable local builds, no remote is set", local.position)

@@ -25,6 +25,7 @@ _TYPE_WORDS: Final = {
     "string": "a string",
 }
 _KEYWORD_ORDER: Final = ("type", "not", "const", "enum", "pattern", "minProperties", "maxProperties", "maxItems")
+_PHASES: Final = {"type": Phase.TYPE, "minProperties": Phase.UNKNOWN_KEYS, "maxProperties": Phase.UNKNOWN_KEYS}
 _EMPTY_KEY: Final = "\ue0f2"
 """Stands for an empty key: the validator leaves such keys out of its paths."""
 
@@ -77,7 +78,7 @@ def _value_finding(root: MapNode, path: KeyPath, keyword: str, schema_path: list
         path[: len(path) - levels],
         message,
         key_position if isinstance(node, ScalarNode) and node.value is None else node.position,
-        Phase.TYPE if keyword == "type" and not levels else Phase.RULE,
+        Phase.RULE if levels else _PHASES.get(keyword, Phase.RULE),
         expected=expected,
         found=described(node),
     )
