@@ -139,10 +139,11 @@ class Proxy:
         headers: Headers | None = None,
         body: bytes | None = None,
         server_name: str | None = None,
+        source: str = "127.0.0.1",
     ) -> Response:
         """One request on a connection of its own."""
         options = {} if server_name is None else {"server_name": server_name}
-        with self.connect(**options) as connection:
+        with self.connect(source=source, **options) as connection:
             return connection.ask(method, path, host=host, headers=headers, body=body)
 
     def log_lines(self, message: str) -> list[dict[str, Any]]:

@@ -48,10 +48,22 @@ class Response:
 
 
 class Connection:
-    """One connection to the proxy; `server_name` turns TLS on (an empty one sends no SNI)."""
+    """One connection to the proxy; `server_name` turns TLS on (an empty one sends no SNI).
 
-    def __init__(self, port: int, *, server_name: str | None = None, alpn: list[str] | None = None) -> None:
-        plain = socket.create_connection(("127.0.0.1", port), timeout=15)
+    `source` is the loopback address from which it comes, `preface` what is sent before everything else.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        server_name: str | None = None,
+        alpn: list[str] | None = None,
+        source: str = "127.0.0.1",
+        preface: bytes = b"",
+    ) -> None:
+        plain = socket.create_connection(("127.0.0.1", port), timeout=15, source_address=(source, 0))
+        plain.sendall(preface)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket: socket.socket = plain
         if server_name is not None:

@@ -9,8 +9,11 @@ from pathlib import Path
 from pykamal.proxy.errors import ProxyError
 
 BUILT_IN = {
+    401: ("Unauthorized", "This service asks for a user name and a password."),
+    403: ("Forbidden", "This service is not open to your address."),
     404: ("Not Found", "Nothing is served at this address."),
     413: ("Content Too Large", "The request is larger than this service accepts."),
+    429: ("Too Many Requests", "Your address sends more than this service accepts. Please try again soon."),
     502: ("Bad Gateway", "The application did not give a valid answer."),
     503: ("Service Temporarily Unavailable", "This service is temporarily unavailable. Please try again soon."),
     504: ("Gateway Timeout", "The application did not answer in time."),

@@ -143,7 +143,7 @@ function M.route(record)
       end
       local plain = record.secure and service.plain_secure or not record.secure and service.plain
       if plain and not upgrade and (method == "GET" or method == "HEAD")
-        and (service.max_request_body == 0 or not has_body()) then
+        and (service.body_limit == 0 or not has_body()) then
         if forward_plain(record, revision) then
           return
         end

@@ -19,6 +19,7 @@ end
 function M.load(directory, settings)
   M.directory = directory
   M.internal, M.body_rungs, M.metrics = settings.internal, settings.body_rungs, settings.metrics
+  require("passwords").make_key()
   M.builtin_pages = assert(cjson.decode(read(directory .. "/pages.json")))
   local services = require("services")
   local documents = assert(cjson.decode(read(directory .. "/snapshot.json")))

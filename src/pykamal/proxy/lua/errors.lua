@@ -1,4 +1,5 @@
 -- Answers that the proxy makes itself: error pages, redirects, malformed requests.
+local guard = require("guard")
 local requests = require("requests")
 local boot = require("boot")
 local json_log = require("json_log")
@@ -9,8 +10,9 @@ local counters = ngx.shared.counters
 local find = string.find
 
 local REASONS = {
-  [400] = "Bad Request", [404] = "Not Found", [408] = "Request Timeout", [413] = "Request Entity Too Large",
-  [431] = "Request Header Fields Too Large", [500] = "Internal Server Error", [502] = "Bad Gateway",
+  [400] = "Bad Request", [401] = "Unauthorized", [403] = "Forbidden", [404] = "Not Found", [408] = "Request Timeout",
+  [413] = "Request Entity Too Large", [429] = "Too Many Requests", [431] = "Request Header Fields Too Large",
+  [500] = "Internal Server Error", [502] = "Bad Gateway",
   [503] = "Service Unavailable", [504] = "Gateway Timeout", [505] = "HTTP Version Not Supported",
 }
 
@@ -122,8 +124,16 @@ function M.answer()
   record.path = record.path or paths.decoded(var.request_uri)
   describe(record)
   local service = record.service
+  if service and service.headers then
+    guard.add_headers(record)
+  end
   if status == 301 then
     return redirect(record)
+  end
+  if status == 401 then
+    header["WWW-Authenticate"] = record.challenge
+  elseif status == 429 then
+    header["Retry-After"] = record.retry_after
   end
   if (status == 502 or status == 504) and record.target then
     status = blame_target(record, status)

@@ -20,7 +20,7 @@ end
 return function()
   local record = requests.current()
   ngx.req.read_body()
-  if body_size() > record.service.max_request_body then
+  if body_size() > record.service.body_limit then
     return ngx.exit(413)
   end
   record.measured = true

@@ -2,6 +2,8 @@
 local paths = require("paths")
 local boot = require("boot")
 local challenges = require("challenges")
+local clients = require("clients")
+local guard = require("guard")
 local json_log = require("json_log")
 
 local var, req = ngx.var, ngx.req
@@ -99,8 +101,20 @@ function M.admitted(record, binding, method)
   if service.automatic and not record.secure and challenges.concerns(var.request_uri) then
     return exec(boot.internal .. "/challenge")
   end
+  if service.protection then
+    local status = guard.unwelcome(record)
+    if status then
+      return exit(status)
+    end
+  end
   if service.scoped_checks and redirected(record, service) then
     return exit(301)
+  end
+  if service.protection then
+    local status = guard.refusal(record)
+    if status then
+      return exit(status)
+    end
   end
   local state = service.state
   if state ~= "running" then
@@ -116,7 +130,7 @@ function M.admitted(record, binding, method)
     json_log.write("WARN", "Rejecting request due to expired pause", { service = service.name, path = record.path })
     return exit(504)
   end
-  if service.buffer_requests and service.max_request_body > 0 and not measured(record, service.max_request_body) then
+  if service.body_limit > 0 and not measured(record, service.body_limit) then
     return exit(413)
   end
   return true
@@ -125,6 +139,9 @@ end
 -- Headers that depend on the service; the common ones are static in the configuration.
 function M.adapt_headers(record)
   local service = record.service
+  if service.protection and service.protection.trusted then
+    return clients.adapt_headers(record)
+  end
   if not service.forward_headers then
     local received = var.http_x_forwarded_for
     if received then

@@ -28,11 +28,23 @@ function M.leave_target(record)
   end
 end
 
+-- Takes the request out of what its client has open (lua/guard.lua).
+local function leave_client(record)
+  local slot = record.slot
+  if slot then
+    record.slot = nil
+    if counters:incr(slot, -1) == 0 then
+      counters:delete(slot)
+    end
+  end
+end
+
 function M.open()
   local k = key()
   local stale = records[k]
   if stale then
     M.leave_target(stale)
+    leave_client(stale)
   else
     M.active = M.active + 1
   end
@@ -68,6 +80,7 @@ function M.close()
   end
   records[k] = nil
   M.leave_target(record)
+  leave_client(record)
   if not record.upgraded then
     M.active = M.active - 1
   end

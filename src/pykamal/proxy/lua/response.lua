@@ -1,4 +1,5 @@
 -- What a target's response head needs before it goes to the client.
+local guard = require("guard")
 local requests = require("requests")
 
 local header, req = ngx.header, ngx.req
@@ -75,6 +76,9 @@ return function()
   if header.Server == nil then
     header.Server = nil
   end
+  if header.Date == nil then
+    header.Date = ngx.http_time(ngx.time())
+  end
   if not record then
     return
   end
@@ -82,6 +86,9 @@ return function()
     set_affinity(record.service)
   end
   local service = record.service
+  if service.headers then
+    guard.add_headers(record)
+  end
   if record.prefix and service.scope_cookie_paths then
     scope_cookies(record.prefix)
   end

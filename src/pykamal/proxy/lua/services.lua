@@ -1,5 +1,6 @@
 -- The service table: documents in shared memory with a change log, decoded once in each worker.
 local cjson = require("cjson.safe")
+local guard = require("guard")
 local documents = ngx.shared.services
 
 local sort, sub, find, byte = table.sort, string.sub, string.find, string.byte
@@ -63,8 +64,10 @@ local function prepare(service)
   for _, path in ipairs(service.exclude_metrics_paths) do
     service.excluded[path] = true
   end
+  guard.prepare(service)
   service.scoped_checks = service.tls or service.canonical_host ~= ""
   service.adapts_headers = not service.forward_headers or service.client_ip_header ~= ""
+    or service.protection and service.protection.trusted ~= nil
   local logged = table.concat(service.log_request_headers, ","):lower() .. "|" .. table.concat(service.log_response_headers, ",")
   service.log = logged == "|" and "plain" or logged == KAMAL_LOGS and "headers" or "own"
   local simple = service.state == "running"
@@ -76,6 +79,7 @@ local function prepare(service)
     and service.buffer_requests
     and service.buffer_responses
     and service.max_response_body == 0
+    and not service.protection
   service.plain = simple and not service.scoped_checks
   service.plain_secure = simple and service.tls
 end

@@ -1,0 +1,96 @@
+-- Basic authentication. A password is hashed once in a while, in a thread, and then remembered by a keyed digest.
+local cjson = require("cjson.safe")
+local clients = require("clients")
+local paths = require("paths")
+
+local var, req = ngx.var, ngx.req
+local limits = ngx.shared.limits
+local decode_base64, digest = ngx.decode_base64, ngx.hmac_sha1
+local find, gsub, match = string.find, string.gsub, string.match
+
+local REMEMBERED_S = 300
+local FAILURES, FAILURES_WITHIN_S = 10, 60
+local LONGEST_HEADER = 1024
+local UNKNOWN_USER = "$2b$10$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"
+
+local M = { key = "" }
+
+-- Called before the workers start, which must share the key.
+function M.make_key()
+  local file = assert(io.open("/dev/urandom", "rb"))
+  M.key = file:read(32)
+  file:close()
+end
+
+function M.prepare(written, service_name)
+  local exceptions = {}
+  for _, path in ipairs(written.except) do
+    exceptions[path] = true
+  end
+  local names = {}
+  for name, hash in pairs(written.users) do
+    names[#names + 1] = name .. ":" .. hash
+  end
+  table.sort(names)
+  return {
+    users = written.users,
+    exceptions = exceptions,
+    challenge = 'Basic realm="' .. gsub(written.realm, '[\\"]', "\\%0") .. '", charset="UTF-8"',
+    -- A changed user or password forgets what was remembered.
+    scope = service_name .. "\0" .. cjson.encode(names) .. "\0",
+  }
+end
+
+local function credentials(header)
+  local encoded = #header <= LONGEST_HEADER and match(header, "^[Bb][Aa][Ss][Ii][Cc] +(%S+)$")
+  local text = encoded and decode_base64(encoded)
+  if not text or find(text, "%z") then
+    return nil
+  end
+  return match(text, "^([^:]*):(.*)$")
+end
+
+local function refuse(record, auth)
+  record.challenge = auth.challenge
+  return 401
+end
+
+-- The status with which a request is refused, nil when it may go on.
+function M.refusal(record, auth)
+  record.path = record.path or paths.decoded(var.request_uri)
+  if auth.exceptions[record.path] then
+    return nil
+  end
+  local header = record.authorization or var.http_authorization
+  if not header then
+    return refuse(record, auth)
+  end
+  local remembered = "user:" .. digest(M.key, auth.scope .. header)
+  if not limits:get(remembered) then
+    local failures = "failures:" .. record.service.name .. "\0" .. clients.key(record)
+    if (limits:get(failures) or 0) >= FAILURES then
+      record.retry_after = FAILURES_WITHIN_S
+      return 429
+    end
+    local user, password = credentials(header)
+    if not user then
+      return refuse(record, auth)
+    end
+    -- An unknown user costs as much time as a known one.
+    local hash = auth.users[user]
+    local answered, matches = ngx.run_worker_thread("passwords", "crypt", "matches", password, hash or UNKNOWN_USER)
+    if not answered then
+      return 503
+    end
+    if not matches or not hash then
+      limits:incr(failures, 1, 0, FAILURES_WITHIN_S)
+      return refuse(record, auth)
+    end
+    limits:set(remembered, true, REMEMBERED_S)
+  end
+  record.authorization = header
+  req.clear_header("Authorization")
+  return nil
+end
+
+return M
