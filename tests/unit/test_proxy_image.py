@@ -55,19 +55,19 @@ def test_a_layer_is_reproducible_and_rootless(layer: Path, tmp_path: Path) -> No
 def test_an_image_names_its_layers_by_their_digests(layer: Path, tmp_path: Path) -> None:
     """User, command, ports and label are what Kamal relies on (21); both tags are there."""
     image = tmp_path / "image.tar"
-    write_image(image, [layer])
+    write_image(image, [layer], ["a/b:v1", "c/d:v2"], "abc")
     with tarfile.open(image) as archive:
         (manifest,) = read_json(archive, "manifest.json")
         config = read_json(archive, manifest["Config"])
         stored = archive.extractfile(manifest["Layers"][0])
         assert stored is not None
         assert f"sha256:{hashlib.sha256(stored.read()).hexdigest()}" == config["rootfs"]["diff_ids"][0]
-    assert manifest["RepoTags"][0] == "basecamp/kamal-proxy:v0.9.2"
-    assert manifest["RepoTags"][1].startswith("pykamal/proxy:")
+    assert manifest["RepoTags"] == ["a/b:v1", "c/d:v2"]
     assert config["config"]["Cmd"] == ["kamal-proxy", "run"]
     assert config["config"]["User"] == "1000:1000"
     assert set(config["config"]["ExposedPorts"]) == {"80/tcp", "443/tcp"}
     assert config["config"]["Labels"]["org.opencontainers.image.title"] == "kamal-proxy"
+    assert config["config"]["Labels"]["org.opencontainers.image.revision"] == "abc"
 
 
 def test_the_program_layer_needs_the_standard_library_only() -> None:

@@ -112,11 +112,33 @@ def container_state(role: Role, version: str, *, lines: int = 50) -> Command:
     The JSON has `restarts`, and in `state` what Docker knows: `Status`, `ExitCode`, `OOMKilled`, `Error` and, with a
     health check, `Health`.
     """
-    name = role.container_name(version)
+    return state_of(role.container_name(version), lines=lines)
+
+
+def state_of(name: str, *, lines: int = 50) -> Command:
+    """The same for a container of any name."""
     template = '{"restarts": {{.RestartCount}}, "state": {{json .State}}}'
     state = query("docker", "container", "inspect", "--format", template, name)
     log = query("docker", "logs", "--timestamps", "--tail", str(lines), name).redirected("2>&1")
     return state.and_(log).failing_allowed()
+
+
+def deaths(role: Role, version: str) -> Command:
+    """Print how the container ended in the last minutes, oldest first: `die EXITCODE` a line, before it `oom` if so.
+
+    A container that is started again and again runs at some moments, and its state then tells nothing of its ends.
+    """
+    filters = (
+        "--filter",
+        f"container={role.container_name(version)}",
+        "--filter",
+        "event=die",
+        "--filter",
+        "event=oom",
+    )
+    template = '{{.Action}} {{index .Actor.Attributes "exitCode"}}'
+    period = ("--since", "10m", "--until", "0s")
+    return query("docker", "events", *period, *filters, "--format", template).failing_allowed()
 
 
 # -- images

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from pykamal.commands import accessory as accessories
-from pykamal.commands import app
+from pykamal.commands import app, proxy_image
 from pykamal.commands.assets import error_pages_path
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.flags import container_logs, name_filter
@@ -16,13 +17,15 @@ from pykamal.commands.paths import (
     inside_proxy,
     proxied_app_directory,
 )
+from pykamal.commands.proxy_image import LEGACY_REFERENCE, file_or
 from pykamal.commands.words import Expanded, Output, Raw, Word, joined, options
 from pykamal.config.models.accessory import Accessory
-from pykamal.config.models.proxy import DEFAULT_PROXY_REPOSITORY, MINIMUM_PROXY_VERSION, Proxy, ProxyRun
+from pykamal.config.models.proxy import Proxy, ProxyRun
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
 
 CONTAINER: Final = "kamal-proxy"
+STATE_VOLUME: Final = "kamal-proxy-config"
 
 ENDPOINT_MISSING_STATUS: Final = 69
 """Exit status of `deploy_role` and `deploy_accessory` when there is no container (EX_UNAVAILABLE of sysexits.h)."""
@@ -40,18 +43,41 @@ def start_or_run(config: Config, host: str) -> Command:
 
 
 def run(config: Config, host: str) -> Command:
-    """Make the container from `proxy/run` of the host, else from the files that `proxy boot_config` left there."""
+    """Make and start the container, from `proxy/run` of the host, else from what `proxy boot_config` left there."""
+    return _made(config, host, "run", "--detach")
+
+
+def create(config: Config, host: str) -> Command:
+    """The same container, not started."""
+    return _made(config, host, "create")
+
+
+def _made(config: Config, host: str, verb: str, *flags: str) -> Command:
     settings = config.proxy_run_on(host)
+    base: list[Word] = ["docker", verb, "--name", CONTAINER, "--network", "kamal", *flags, *_CONTAINER_FLAGS]
     if settings is None:
-        return legacy_settings() | command("xargs", *_RUN)
+        return _legacy_settings(config, host) | command("xargs", *base)
     metrics = settings.metrics_port
-    words: list[Word] = [*_RUN, *map(Raw, publish_flags(settings))]
+    words: list[Word] = [*base, *map(Raw, publish_flags(settings))]
     words += ["--log-opt", f"max-size={settings.log_max_size}"] if (settings.log_max_size or "").strip() else []
     words += [f"--expose={metrics}"] if metrics is not None else []
-    words += [*options(settings.options), settings.image, "kamal-proxy", "run"]
+    words += [*options(settings.options), proxy_image.reference(config, host), "kamal-proxy", "run"]
     words += ["--debug"] if settings.debug else []
     words += ["--metrics-port", Expanded(str(metrics))] if metrics is not None else []
-    return command(*words)
+    return command(*words, *_limits(config))
+
+
+def _limits(config: Config) -> list[Word]:
+    """What our proxy alone is told for all services (x-pykamal/proxy/run)."""
+    limits = config.extension.proxy.limits
+    if not proxy_image.is_ours(config):
+        return []
+    flags = {
+        "client-header-timeout": _seconds(limits.client_header_timeout),
+        "client-body-timeout": _seconds(limits.client_body_timeout),
+        "proxy-protocol-from": limits.proxy_protocol_from,
+    }
+    return options({name: value for name, value in flags.items() if value is not None})
 
 
 def publish_flags(settings: ProxyRun) -> list[str]:
@@ -64,11 +90,16 @@ def publish_flags(settings: ProxyRun) -> list[str]:
     return [word for prefix in prefixes for port in ports for word in ("--publish", f"{prefix}{port}")]
 
 
-def legacy_settings() -> Command:
+def legacy_settings(image: Word = LEGACY_REFERENCE, run_command: str = "", flags: Sequence[Word] = ()) -> Command:
     """Print `OPTIONS IMAGE:VERSION RUN_COMMAND` from the files of `proxy boot_config`, or the defaults."""
     ports = "--publish 80:80 --publish 443:443 --log-opt max-size=10m"
-    image = joined(_file_or("image", DEFAULT_PROXY_REPOSITORY), ":", _file_or("image_version", MINIMUM_PROXY_VERSION))
-    return query("echo", _file_or("options", ports), image, _file_or("run_command", ""))
+    return query("echo", file_or("options", ports), image, file_or("run_command", run_command), *flags)
+
+
+def _legacy_settings(config: Config, host: str) -> Command:
+    """The same with the image and the limits of our proxy, where that is asked for."""
+    limits = _limits(config)
+    return legacy_settings(proxy_image.reference(config, host), "kamal-proxy run" if limits else "", limits)
 
 
 def container_start() -> Command:
@@ -230,6 +261,16 @@ def list_services() -> Command:
     return query("docker", "exec", CONTAINER, "kamal-proxy", "list")
 
 
+def failed_checks(role: Role, version: str) -> Command:
+    """Print the last line of the proxy's log about a failed health check of a version's container; never fails."""
+    if role.proxy is None:
+        raise ValueError(f"role {role.name} does not run behind the proxy")
+    target = joined(Output(app.container_id(role, version)), f":{role.proxy.app_port}")
+    log = query("docker", "logs", "--since", "5m", CONTAINER).redirected("2>&1")
+    about_target = query("grep", "-F", "Healthcheck failed") | query("grep", "-F", target)
+    return (log | about_target | query("tail", "-n", "1")).failing_allowed()
+
+
 def certificates_directory(config: Config, role: Role) -> str:
     """Where `cert.pem` and `key.pem` of a role are, both with mode 0644 (spec/cli.md 14.11)."""
     return f"{proxied_app_directory(config)}/tls/{role.name}"
@@ -237,9 +278,9 @@ def certificates_directory(config: Config, role: Role) -> str:
 
 # -- parts
 
-_RUN: Final[tuple[Word, ...]] = (
-    *("docker", "run", "--name", CONTAINER, "--network", "kamal", "--detach", "--restart", "unless-stopped"),
-    *("--volume", "kamal-proxy-config:/home/kamal-proxy/.config/kamal-proxy"),
+_CONTAINER_FLAGS: Final[tuple[Word, ...]] = (
+    *("--restart", "unless-stopped"),
+    *("--volume", f"{STATE_VOLUME}:/home/kamal-proxy/.config/kamal-proxy"),
     *("--volume", Raw(f"$PWD/{APPS_DIRECTORY}:{APPS_DIRECTORY_INSIDE}")),
 )
 
@@ -262,9 +303,3 @@ def _target(proxy: Proxy) -> Word:
 
 def _seconds(value: int | None) -> str | None:
     return None if value is None else f"{value}s"
-
-
-def _file_or(name: str, default: str) -> Raw:
-    saved = query("cat", f"{PROXY_DIRECTORY}/{name}").redirected("2> /dev/null")
-    fallback = query("echo", Raw(f'"{default}"'))
-    return Raw(f"$({saved.or_(fallback)})")

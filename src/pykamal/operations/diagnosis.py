@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-from pykamal.commands import proxy, readiness
+from pykamal.commands import proxy, proxy_image, readiness
 from pykamal.core.errors import BootError, KamalError
+from pykamal.operations import post_mortem
 from pykamal.transport.session import StepResult
 
-LOG_LINES = 20
 HINT_LINES = 10
 
 _PORT_TAKEN = "another program on the host has the port: stop it, or set proxy/run/http_port and https_port"
@@ -25,16 +22,14 @@ _NO_DOCKER = "Docker is not installed there: run kamal server bootstrap, or kama
 
 
 def explained(failure: StepResult, host: str, evidence: Sequence[StepResult]) -> KamalError:
-    """A failed step as an error with the container's state and last log lines, and the likely cause as its hint.
+    """A failed step as an error with what became of the container, and the likely cause as its hint.
 
-    `evidence` is the result of `pykamal.commands.app.container_state`.
+    `evidence` are the results that `pykamal.operations.post_mortem` reads.
     """
     error = error_of(failure, host)
-    lines = evidence[0].stdout.splitlines() if evidence else []
-    container = _container(lines)
+    container = post_mortem.read(evidence)
     if container is not None:
-        logged = ["last log lines:", *(f"  {line}" for line in lines[1:][-LOG_LINES:])] if lines[1:] else []
-        error.details = (*error.details, f"container: {container.described}", *logged)
+        error.details = (*error.details, *container.details)
         error.hint = container.hint or error.hint
     return error
 
@@ -67,6 +62,9 @@ def _known(failure: StepResult, host: str) -> tuple[str, str] | None:
         case proxy.ENDPOINT_MISSING_STATUS if missing := _ENDPOINT_MISSING.search(failure.stderr):
             message = f"Failed to get endpoint for {missing['name']} on {host}, did the container boot?"
             return message, "there is no container to route to: see `kamal app containers`, then boot it anew"
+        case proxy_image.IMAGE_MISSING_STATUS if missing := _IMAGE_MISSING.search(failure.stderr):
+            message = f"{host} does not have the image of pykamal's proxy, {missing['image']}"
+            return message, "bring it there with `kamal proxy build`"
         case readiness.PORT_TAKEN_STATUS if taken := _LISTENER.search(failure.stderr):
             holder = f"{taken['program']} (process {taken['pid']})" if taken["program"] else "another program"
             message = f"Port {taken['port']} of {host} is taken by {holder}, so kamal-proxy cannot start there"
@@ -77,49 +75,9 @@ def _known(failure: StepResult, host: str) -> tuple[str, str] | None:
 
 
 _ENDPOINT_MISSING = re.compile(r"Failed to get endpoint for (?P<name>.+), did the container boot\?")
+_IMAGE_MISSING = re.compile(r"^The image (?P<image>\S+) is not on this host", re.MULTILINE)
 _LISTENER = re.compile(r':(?P<port>\d+)\s+\S+:\*(?:\s+users:\(\("(?P<program>[^"]+)",pid=(?P<pid>\d+))?')
 _FULL_DISK = re.compile(r" (?P<left>\d+) +\S+% +(?P<mount>/.*)$", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Container:
-    """What became of a container; `state` is Docker's own record."""
-
-    restarts: int
-    state: Mapping[str, Any]
-
-    @property
-    def described(self) -> str:
-        state = self.state
-        parts = [str(state.get("Status", "unknown"))]
-        if self.restarts:
-            parts.append(f"restarted {self.restarts} times")
-        if state.get("Status") == "exited" or state.get("ExitCode"):
-            parts.append(f"exit code {state.get('ExitCode')}")
-        if state.get("OOMKilled"):
-            parts.append("killed: out of memory")
-        health = state.get("Health") or {}
-        if health:
-            parts.append(f"health {health.get('Status')}")
-        if health.get("Log"):
-            parts.append(f"last check: {str(health['Log'][-1].get('Output', '')).strip()}")
-        return ", ".join(parts)
-
-    @property
-    def hint(self) -> str | None:
-        if self.state.get("OOMKilled"):
-            return "the container ran out of memory: raise its memory option, or make the app smaller"
-        if self.restarts or self.state.get("Status") in {"exited", "restarting", "dead"}:
-            return "the app exited at start: the last log lines above say why"
-        return None
-
-
-def _container(lines: Sequence[str]) -> _Container | None:
-    try:
-        found = json.loads(lines[0]) if lines else {}
-        return _Container(found["restarts"], found["state"])
-    except (ValueError, KeyError, TypeError):
-        return None
 
 
 _HINTS = {

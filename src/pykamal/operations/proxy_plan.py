@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from pykamal.commands import docker, proxy
+from pykamal.commands import app, docker, proxy, proxy_image, proxy_switch
 from pykamal.commands.script import Step, script
 from pykamal.config.models.proxy import MINIMUM_PROXY_VERSION
 from pykamal.core.errors import KamalError
@@ -40,26 +40,52 @@ def _steps(context: Context, host: str, *, proxied: bool, log_in: bool) -> Seque
         network,
         *(registry.login_steps(context) if log_in else ()),
         Step("make proxy directory", proxy.make_apps_directory()),
+        *_own_steps(context, host),
         Step("start proxy", proxy.start_or_run(context.config, host)),
+    )
+
+
+def _own_steps(context: Context, host: str) -> tuple[Step, ...]:
+    """What our proxy needs before its container is made."""
+    if not proxy_image.is_ours(context.config):
+        return ()
+    return (
+        Step("get proxy image", proxy_switch.unless_made(proxy_image.ensure(context.config, host))),
+        Step("claim proxy state", proxy_switch.claim_state(context.config, host)),
     )
 
 
 def reboot_phases(context: Context, hosts: Sequence[str]) -> tuple[Phase, ...]:
     """A new proxy container with the current settings on each of these hosts, between the hooks for it."""
 
-    def task(host: str) -> Task:
-        steps = script(
-            audit.step(context, "Rebooted proxy"),
-            registry.login_steps(context),
-            Step("stop proxy", proxy.container_stop()),
-            Step("remove proxy container", proxy.remove_container()),
-            Step("make proxy directory", proxy.make_apps_directory()),
-            Step("run proxy", proxy.run(context.config, host)),
-        )
-        return Task(host, "reboot proxy", steps)
-
     before, after = hook_phases(context, hosts)
-    return (*before, Phase("proxy reboot", tuple(map(task, hosts))), *after)
+    return (*before, Phase("proxy reboot", tuple(_reboot_task(context, host) for host in hosts)), *after)
+
+
+def _reboot_task(context: Context, host: str) -> Task:
+    """The same outcome as Ruby Kamal's stop, prune and run, with all but stop and start outside of the outage."""
+    config = context.config
+    steps = script(
+        audit.step(context, "Rebooted proxy"),
+        registry.login_steps(context),
+        Step("make proxy directory", proxy.make_apps_directory()),
+        Step("get proxy image", proxy_image.ensure(config, host)),
+        Step("share proxy state", proxy_switch.share_state(config, host)),
+        Step("set old proxy aside", proxy_switch.set_aside()),
+        Step("make new proxy", proxy_switch.make(config, host)),
+        Step("switch proxies", proxy_switch.switch()),
+        Step("wait for new proxy", proxy_switch.wait()),
+        Step("give proxy its state", proxy_switch.own_state(config, host)),
+        Step("remove old proxy", proxy_switch.remove_replaced()),
+        Step("remove proxy containers", proxy.remove_container()),
+    )
+    return Task(
+        host,
+        "reboot proxy",
+        steps,
+        undo=script(Step("put old proxy back", proxy_switch.put_back())),
+        evidence=script(Step("proxy state", app.state_of(proxy.CONTAINER))),
+    )
 
 
 def hook_phases(context: Context, hosts: Sequence[str]) -> tuple[tuple[Phase, ...], tuple[Phase, ...]]:

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pykamal.proxy.errors import ProxyError
-
 UID = 1000
 PYTHON = "python3.11"
 PACKAGES = (
@@ -65,7 +63,10 @@ _UNUSED = re.compile(
 )
 PASSWD = f"root:x:0:0:root:/root:/bin/sh\nkamal-proxy:x:{UID}:{UID}::/home/kamal-proxy:/bin/sh\n"
 GROUP = f"root:x:0:\nkamal-proxy:x:{UID}:\n"
-SHELL_TOOLS = ("sh", "cat", "ls", "ps", "wget", "nslookup", "env", "kill", "sleep", "head", "tail", "grep")
+SHELL_TOOLS = (
+    *("sh", "cat", "ls", "ps", "wget", "nslookup", "env", "kill", "sleep", "head", "tail", "grep"),
+    *("timeout", "chown", "chmod"),  # for taking over from another proxy (commands/proxy_switch.py)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +75,6 @@ class Interpreter:
 
     argv: list[str]
     environment: dict[str, str]
-
-
-def wanted() -> list[str]:
-    """Name and checksum of every package file that apt would fetch now. Raises ProxyError."""
-    command = ["apt-get", "download", "--print-uris", *PACKAGES]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False)
-    if listed.returncode:
-        subprocess.run(["apt-get", "update", "-qq"], capture_output=True, check=False)
-        listed = subprocess.run(command, capture_output=True, text=True, check=False)
-    if listed.returncode:
-        raise ProxyError(f"the proxy image needs Debian 12 packages: {listed.stderr.strip()}")
-    return sorted(" ".join(line.split()[1:]) for line in listed.stdout.splitlines() if line.startswith("'"))
-
-
-def fetch_packages(workspace: Path) -> list[Path]:
-    """Downloads the packages into a new directory below `workspace`. Raises ProxyError."""
-    directory = workspace / "packages"
-    directory.mkdir()
-    command = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", *PACKAGES]
-    fetched = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
-    if fetched.returncode:
-        raise ProxyError(f"cannot download the packages of the proxy image: {fetched.stderr.strip()}")
-    return sorted(directory.glob("*.deb"))
 
 
 def unpack(packages: list[Path], root: Path) -> None:

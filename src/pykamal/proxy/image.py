@@ -1,13 +1,15 @@
-"""Builds the proxy's container image from Debian packages, without a container engine.
+"""Builds the proxy's container image from Debian packages, without a container engine and without root.
 
-    python -m pykamal.proxy.image OUTPUT_DIRECTORY
+    python -m pykamal.proxy.image [--tag NAME:TAG ...] [--describe] OUTPUT_DIRECTORY
 
-Two layers: the base system, which changes only with the packages, and the proxy itself. The result is a tar for
-`docker load`, byte for byte the same for the same packages and sources.
+prints the path of a tar for `docker load`. With `--describe` it makes none and prints what it would make, as JSON:
+`path`, `revision` (what the image is made of, which it carries as a label) and `architecture`. Two layers: the base
+system, which changes only with the packages, and the proxy itself; the same bytes for the same packages and sources.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import io
 import json
@@ -16,29 +18,33 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pykamal import __version__
 from pykamal.proxy.base_system import (
+    PACKAGES,
     UID,
     architecture,
     base_files,
     extract,
-    fetch_packages,
     interpreter,
     unpack,
-    wanted,
 )
+from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.packages import Packages
 
 Log = Callable[[str], None]
 
-TAGS = ("basecamp/kamal-proxy:v0.9.2", f"pykamal/proxy:{__version__}")
+NAME = "pykamal/kamal-proxy:v0.9.2"
+"""The version is the upstream's whose contract this proxy fulfils, which Kamal compares with its minimum."""
+REVISION_LABEL = "org.opencontainers.image.revision"
 HOME = "home/kamal-proxy"
 PROGRAM_DIRECTORY = "usr/lib/kamal-proxy"
 CREATED = "1970-01-01T00:00:00Z"
 _PACKAGE = Path(__file__).parent
-_LEFT_OUT = {"image.py", "base_system.py"}
+_LEFT_OUT = {"image.py", "base_system.py", "packages.py"}
 
 LAUNCHER = f"""#!/usr/bin/python3.11 -IS
 import sys
@@ -48,41 +54,66 @@ sys.exit(main())
 """
 
 
-def build_image(cache_dir: Path, log: Log) -> Path:
+@dataclass(frozen=True, slots=True)
+class Description:
+    """An image before it is built: where it will be, what it is made of, for which machines (`amd64`, `arm64`)."""
+
+    path: str
+    revision: str
+    architecture: str
+
+
+def build_image(cache_dir: Path, log: Log, names: Sequence[str] = (NAME,)) -> Path:
     """The path of the image's tar in `cache_dir`, built if no build of the same content lies there.
 
     Needs apt-get and dpkg-deb (Debian 12) and the distribution's package mirror, for the first build only.
     Raises ProxyError when a package cannot be had.
     """
     cache_dir.mkdir(parents=True, exist_ok=True)
-    base = _base_layer(cache_dir, log)
-    sources = _digest(_source_digests())
-    image = cache_dir / f"proxy-image-{base.stem[-16:]}-{sources}.tar"
+    packages = Packages(PACKAGES, cache_dir)
+    description = _described(cache_dir, packages, names)
+    image = Path(description.path)
     if image.exists():
         log(f"proxy image is up to date: {image}")
         return image
+    base = _base_layer(cache_dir, packages, log)
     with tempfile.TemporaryDirectory(dir=cache_dir) as workspace:
         program = Path(workspace, "program")
         _lay_out_program(program, base)
         layer = Path(workspace, "program.tar")
         write_layer(layer, program)
         unfinished = Path(workspace, "image.tar")
-        write_image(unfinished, [base, layer])
+        write_image(unfinished, [base, layer], names, description.revision)
         unfinished.replace(image)
     log(f"proxy image built: {image} ({image.stat().st_size >> 20} MB)")
     return image
 
 
-def _base_layer(cache_dir: Path, log: Log) -> Path:
-    packages = wanted()
-    recipe = hashlib.sha256((_PACKAGE / "base_system.py").read_bytes()).hexdigest()
-    layer = cache_dir / f"proxy-base-{_digest([recipe, *packages])}.tar"
+def describe_image(cache_dir: Path, names: Sequence[str] = (NAME,)) -> Description:
+    """What `build_image` would make. Raises ProxyError."""
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    return _described(cache_dir, Packages(PACKAGES, cache_dir), names)
+
+
+def _described(cache_dir: Path, packages: Packages, names: Sequence[str]) -> Description:
+    revision = f"{_digest(_base_recipe(packages))}-{_digest(_source_digests())}"
+    path = cache_dir / f"proxy-image-{revision}-{_digest(names)[:8]}.tar"
+    return Description(str(path), revision, architecture())
+
+
+def _base_recipe(packages: Packages) -> list[str]:
+    return [hashlib.sha256((_PACKAGE / "base_system.py").read_bytes()).hexdigest(), *packages.wanted]
+
+
+def _base_layer(cache_dir: Path, packages: Packages, log: Log) -> Path:
+    recipe = _base_recipe(packages)
+    layer = cache_dir / f"proxy-base-{_digest(recipe)}.tar"
     if layer.exists():
         return layer
-    log(f"building the base system from {len(packages)} Debian packages")
+    log(f"building the base system from {len(recipe) - 1} Debian packages")
     with tempfile.TemporaryDirectory(dir=cache_dir) as workspace:
         root = Path(workspace, "root")
-        unpack(fetch_packages(Path(workspace)), root)
+        unpack(packages.fetch(Path(workspace)), root)
         unfinished = Path(workspace, "base.tar")
         write_layer(unfinished, root, base_files())
         unfinished.replace(layer)
@@ -148,7 +179,7 @@ def write_layer(layer: Path, root: Path, extra: Iterable[tuple[tarfile.TarInfo, 
             archive.addfile(info, io.BytesIO(content))
 
 
-def write_image(image: Path, layers: list[Path]) -> None:
+def write_image(image: Path, layers: Sequence[Path], names: Sequence[str], revision: str) -> None:
     """The archive that `docker load` reads: layers, configuration and manifest."""
     digests = [_file_digest(layer) for layer in layers]
     config = {
@@ -163,6 +194,7 @@ def write_image(image: Path, layers: list[Path]) -> None:
             "Labels": {
                 "org.opencontainers.image.title": "kamal-proxy",
                 "org.opencontainers.image.version": f"pykamal-{__version__}",
+                REVISION_LABEL: revision,
                 "org.opencontainers.image.licenses": "MIT",
             },
             "WorkingDir": f"/{HOME}",
@@ -177,7 +209,7 @@ def write_image(image: Path, layers: list[Path]) -> None:
     text = json.dumps(config, sort_keys=True).encode()
     name = f"{hashlib.sha256(text).hexdigest()}.json"
     paths = [f"{digest}/layer.tar" for digest in digests]
-    manifest = [{"Config": name, "RepoTags": list(TAGS), "Layers": paths}]
+    manifest = [{"Config": name, "RepoTags": list(names), "Layers": paths}]
     with tarfile.open(image, "w", format=tarfile.USTAR_FORMAT) as archive:
         _add(archive, name, text)
         _add(archive, "manifest.json", json.dumps(manifest).encode())
@@ -200,10 +232,20 @@ def _file_digest(path: Path) -> str:
 
 
 def main() -> None:
-    """Builds into the directory given and prints the tar's path."""
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m pykamal.proxy.image OUTPUT_DIRECTORY")
-    print(build_image(Path(sys.argv[1]), lambda line: print(line, file=sys.stderr)))
+    """Builds into the directory given and prints the tar's path, or what it would be."""
+    parser = argparse.ArgumentParser(prog="python -m pykamal.proxy.image")
+    parser.add_argument("--tag", action="append", dest="names", metavar="NAME:TAG")
+    parser.add_argument("--describe", action="store_true")
+    parser.add_argument("directory", type=Path)
+    options = parser.parse_args()
+    directory, names = options.directory.absolute(), options.names or [NAME]
+    try:
+        if options.describe:
+            print(json.dumps(asdict(describe_image(directory, names))))
+        else:
+            print(build_image(directory, lambda line: print(line, file=sys.stderr), names))
+    except ProxyError as problem:
+        sys.exit(f"Error: {problem}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from pykamal.sandbox.provider import Say
 
 PACKAGE_LISTS = Path("/var/lib/apt/lists")
 KEPT_IMAGES = 3
+NAMES = ("basecamp/kamal-proxy:v0.9.2", "pykamal/kamal-proxy:v0.9.2")
+"""The first stands in for the upstream's image, which the servers cannot pull."""
 
 
 def proxy_image(say: Say) -> Path:
@@ -42,7 +44,7 @@ def _build(say: Say) -> Path:
     from pykamal.proxy.image import build_image
 
     try:
-        return build_image(cache() / "proxy", say)
+        return build_image(cache() / "proxy", say, NAMES)
     except ProxyError as error:
         raise SandboxError(f"The proxy's image cannot be built: {error}") from error
 

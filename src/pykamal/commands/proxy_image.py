@@ -1,0 +1,125 @@
+"""The image that a host's proxy runs: which one, whether it is there, how ours is made and gets there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from pykamal.commands.command import Command, command, query
+from pykamal.commands.paths import PROXY_DIRECTORY
+from pykamal.commands.words import Raw, Word, joined
+from pykamal.config.models.proxy import DEFAULT_PROXY_REPOSITORY, MINIMUM_PROXY_VERSION, ProxyRun
+from pykamal.config.models.proxy_extension import ProxyEngine
+from pykamal.config.models.service import Config
+
+OWN_REPOSITORY: Final = "pykamal/kamal-proxy"
+"""Not the upstream's name: where Ruby Kamal makes a container, it makes one of the upstream's image."""
+
+REVISION_LABEL: Final = "org.opencontainers.image.revision"
+"""What our image was made of, in the words of its builder (`pykamal.proxy.image`)."""
+
+IMAGE_MISSING_STATUS: Final = 72
+"""Exit status of `ensure` where our image is not on the host (EX_OSFILE of sysexits.h)."""
+
+
+def is_ours(config: Config) -> bool:
+    """Whether deploy.yml asks for our proxy."""
+    return config.extension.proxy.engine is ProxyEngine.PYKAMAL
+
+
+def ours(config: Config, host: str) -> str:
+    """Our image as a host knows it.
+
+    `proxy/run` may name registry, repository and version. The version is the upstream's whose contract ours fulfils,
+    since that is what Ruby Kamal compares with the least that it can drive.
+    """
+    settings = config.proxy_run_on(host) or ProxyRun()
+    named = settings.repository != DEFAULT_PROXY_REPOSITORY
+    return (settings if named else replace(settings, repository=OWN_REPOSITORY)).image
+
+
+def reference(config: Config, host: str) -> Word:
+    """The image that a host's proxy is made of; the files of `proxy boot_config` tell it where deploy.yml does not."""
+    if is_ours(config):
+        return ours(config, host)
+    settings = config.proxy_run_on(host)
+    if settings is not None:
+        return settings.image
+    return LEGACY_REFERENCE
+
+
+def file_or(name: str, default: str) -> Raw:
+    """What `proxy boot_config` left in a file, or the default."""
+    saved = query("cat", f"{PROXY_DIRECTORY}/{name}").redirected("2> /dev/null")
+    fallback = query("echo", Raw(f'"{default}"'))
+    return Raw(f"$({saved.or_(fallback)})")
+
+
+LEGACY_REFERENCE: Final = joined(
+    file_or("image", DEFAULT_PROXY_REPOSITORY), ":", file_or("image_version", MINIMUM_PROXY_VERSION)
+)
+
+
+def ensure(config: Config, host: str) -> Command:
+    """Have the image on the host before anything is stopped.
+
+    Ours is never asked for at a public registry, where its name may be anybody's.
+    """
+    image = reference(config, host)
+    present = query("docker", "image", "inspect", image).redirected("> /dev/null 2>&1")
+    if not is_ours(config) or has_registry(ours(config, host)):
+        return present.or_(command("docker", "pull", image))
+    message = f"The image {ours(config, host)} is not on this host"
+    missing = query("echo", message).redirected(">&2").then(query("exit", str(IMAGE_MISSING_STATUS)))
+    return present.or_(missing.grouped())
+
+
+def has_registry(image: str) -> bool:
+    """Whether a reference names the registry: its first part has a dot or a port, or is localhost."""
+    first, slash, _ = image.partition("/")
+    return bool(slash) and ("." in first or ":" in first or first == "localhost")
+
+
+# -- bringing ours
+
+
+def describe(directory: str, images: Iterable[str]) -> Command:
+    """Print what `build` would make, as one line of JSON: path, revision, architecture; see `pykamal.proxy.image`."""
+    return query(*_builder(images), "--describe", directory)
+
+
+def build(directory: str, images: Iterable[str]) -> Command:
+    """Make the image on this machine, named `images`, as a file in `directory`; nothing where it is there."""
+    return command(*_builder(images), directory)
+
+
+def revision(image: str) -> Command:
+    """Print the revision of our image as it is on the host, and the host's architecture in Docker's terms."""
+    labels = query("docker", "image", "inspect", "--format", f'{{{{index .Config.Labels "{REVISION_LABEL}"}}}}', image)
+    architecture = query("docker", "version", "--format", "{{.Server.Arch}}")
+    return labels.redirected("2> /dev/null").or_(query("echo", "missing")).grouped().and_(architecture)
+
+
+def compress(path: str) -> Command:
+    """`PATH.gz` beside the file: the same bytes for the same image."""
+    return command("gzip", "--keep", "--force", "--no-name", path)
+
+
+def load(path: str | None = None) -> Command:
+    """Have the engine take images from a file, or from standard input; compressed or not."""
+    return command("docker", "load", "--quiet", *(["--input", path] if path else []))
+
+
+def push(image: str) -> Command:
+    return command("docker", "push", "--quiet", image)
+
+
+def pull(image: str) -> Command:
+    return command("docker", "pull", "--quiet", image)
+
+
+def _builder(images: Iterable[str]) -> list[str]:
+    names = [word for image in images for word in ("--tag", image)]
+    return [sys.executable, "-m", "pykamal.proxy.image", *names]

@@ -1,0 +1,123 @@
+"""One proxy container in place of another, with the ports in nobody's hands for as short a time as can be.
+
+The new container is made before the old one is stopped, so that nothing is pulled, made or removed in between. Both
+work on one volume, which the two engines' images may own as different users: as long as either may write, both can.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pykamal.commands.command import Command, Effect, Simple, command, query
+from pykamal.commands.proxy import CONTAINER, STATE_VOLUME, create
+from pykamal.commands.proxy_image import reference
+from pykamal.commands.words import Raw, render
+from pykamal.config.models.service import Config
+
+REPLACED: Final = f"{CONTAINER}-replaced"
+"""The old container's name until the new one serves."""
+
+ANSWERS_SECONDS: Final = 30
+"""How long the new proxy may take until it answers: a second or two with 10,000 services."""
+
+_SHARED: Final = 'chown -R "${1%%:*}" /state && chmod -R g+rwX /state'
+_OWNED: Final = (
+    'chown -R "$1" /state && chmod -R u+rwX,go-w /state && chmod 0700 /state && '
+    "if [ -d /state/certs ]; then chmod -R go-rwx /state/certs; fi"
+)
+
+
+def share_state(config: Config, host: str) -> Command:
+    """Let the new proxy's user write the state too; the old one's still may, by its group."""
+    return _state_for(config, host, unless_of=CONTAINER, script=_SHARED, summary="# share the state with the new proxy")
+
+
+def own_state(config: Config, host: str) -> Command:
+    """Give the state to the new proxy's user alone, once it serves, with the modes that both engines give it."""
+    return _state_for(config, host, unless_of=REPLACED, script=_OWNED, summary="# give the state to the new proxy")
+
+
+def claim_state(config: Config, host: str) -> Command:
+    """The same before a proxy is made where none is, for what an earlier one left."""
+    return _state_for(config, host, unless_of=None, script=_OWNED, summary="# give the proxy what an earlier one left")
+
+
+def unless_made(prepared: Command) -> Command:
+    """What only a container that has yet to be made needs."""
+    made = query("docker", "container", "inspect", CONTAINER).redirected("> /dev/null 2>&1")
+    return made.or_(prepared.grouped())
+
+
+def set_aside() -> Command:
+    """Rename the old container, which goes on serving. What an interrupted switch left under that name makes way."""
+    text = f"""
+    if docker container inspect {CONTAINER} > /dev/null 2>&1; then
+      if docker container inspect {REPLACED} > /dev/null 2>&1; then
+        docker container stop {REPLACED} > /dev/null
+        docker container rm --force {REPLACED} > /dev/null
+      fi
+      docker container rename {CONTAINER} {REPLACED}
+    fi"""
+    return _shell(text, f"docker container rename {CONTAINER} {REPLACED}")
+
+
+def make(config: Config, host: str) -> Command:
+    """The new container, not started."""
+    return create(config, host).redirected("> /dev/null")
+
+
+def switch() -> Command:
+    """Stop the old one, if any, and start the new one. What was in flight had the time that its engine gives it."""
+    stop = command("docker", "container", "stop", REPLACED).redirected("> /dev/null 2>&1")
+    return stop.then(command("docker", "container", "start", CONTAINER).redirected("> /dev/null"))
+
+
+def wait() -> Command:
+    """Until the new proxy answers: it has read its state and listens then."""
+    loop = "until kamal-proxy list > /dev/null 2>&1; do sleep 0.1; done"
+    return query("docker", "exec", CONTAINER, "timeout", str(ANSWERS_SECONDS), "sh", "-c", loop)
+
+
+def remove_replaced() -> Command:
+    return command("docker", "container", "rm", REPLACED).redirected("> /dev/null 2>&1").failing_allowed()
+
+
+def put_back() -> Command:
+    """After a failure: the old container under its own name, running, on a state of its own."""
+    text = f"""
+    docker container inspect {REPLACED} > /dev/null 2>&1 || exit 0
+    docker container rm --force {CONTAINER} > /dev/null 2>&1
+    {_run_on_state(f"$(docker container inspect --format '{{{{.Image}}}}' {REPLACED})", _OWNED, _user_of(REPLACED))}
+    docker container rename {REPLACED} {CONTAINER} && docker container start {CONTAINER} > /dev/null || exit 1
+    docker exec {CONTAINER} kamal-proxy list > /dev/null 2>&1 || docker container restart {CONTAINER} > /dev/null"""
+    return _shell(text, f"# put {REPLACED} back")
+
+
+def _state_for(config: Config, host: str, *, unless_of: str | None, script: str, summary: str) -> Command:
+    """Run `script` as root on the volume with the new image's user as `$1`; not for the user of container `unless_of`.
+
+    Without `unless_of` it runs where there is no container yet.
+    """
+    image = render(reference(config, host), shown=False)
+    needed = f'[ "$user" != {_user_of(unless_of)} ]' if unless_of else f"! docker container inspect {CONTAINER}"
+    text = f"""
+    docker volume inspect {STATE_VOLUME} > /dev/null 2>&1 || exit 0
+    user=$(docker image inspect --format '{{{{.Config.User}}}}' {image}) || exit 1
+    if {needed} > /dev/null 2>&1; then
+      {_run_on_state(image, script, '"${user:-0:0}"')}
+    fi"""
+    return _shell(text, summary)
+
+
+def _run_on_state(image: str, script: str, user: str) -> str:
+    line = "docker run --rm --pull never --user 0 --network none --volume"
+    return f"{line} {STATE_VOLUME}:/state {image} sh -c {render(script, shown=False)} sh {user}"
+
+
+def _user_of(container: str) -> str:
+    return f"\"$(docker container inspect --format '{{{{.Config.User}}}}' {container} 2> /dev/null)\""
+
+
+def _shell(text: str, summary: str) -> Command:
+    dedented = "\n".join(line.removeprefix("    ") for line in text.strip("\n").splitlines())
+    return Command(Simple((Raw(dedented),)), Effect.CHANGE, summary=summary)
