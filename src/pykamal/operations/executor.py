@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pykamal.commands.script import Script, script
-from pykamal.core.errors import CommandFailed, HealthError, HookFailed, KamalError
+from pykamal.core.errors import CommandFailed, HealthError, KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Level, PhaseFinished, PhaseStarted
 from pykamal.operations.context import Context
 from pykamal.operations.diagnosis import explained, failed_step, hint_of
 from pykamal.operations.fanout import on_each
+from pykamal.operations.hook_failure import hook_failure
 from pykamal.operations.plan import LOCAL, Phase, Plan, Task, batches
 from pykamal.operations.workplace import now
 from pykamal.transport.session import StepResult
@@ -184,11 +185,7 @@ class _Run:
                 if task.hook is None:
                     error.hint = hint_of(error.stdout, error.stderr)
                     raise
-                raise HookFailed(
-                    f"Hook `{task.hook}` failed:\n{error.program} exit status: {error.exit_status}",
-                    details=error.details,
-                    hint=f"fix {step.command}, or skip hooks with --skip-hooks",
-                ) from error
+                raise hook_failure(task.hook, str(step.command), error) from error
 
 
 def _environment(task: Task) -> Mapping[str, str | Sensitive]:
