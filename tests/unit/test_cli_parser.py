@@ -70,6 +70,13 @@ def test_a_flag_turned_off(line: str) -> None:
     assert option("deploy", line, "verbose") is False
 
 
+@pytest.mark.parametrize("line", ["-P --no-skip-push", "-P --skip-skip-push", "--skip-push=false"])
+def test_a_flag_with_a_no_of_its_own_turned_off(line: str) -> None:
+    """As every other one: `kamal ci --no-skip-push` undoes what an alias says (cli.md 1.3)."""
+    assert option("deploy", line, "skip_push") is False
+    assert option("deploy", "--no-cache --no-no-cache", "no_cache") is False
+
+
 def test_clustered_flags() -> None:
     """Short booleans can be written together (cli.md 1.3)."""
     options = parsed("deploy", "-pq").options
@@ -110,6 +117,11 @@ def test_pairs() -> None:
     assert option("app exec", "env --env=A:1 -e B:2", "env") == {"A": "1", "B": "2"}
 
 
+def test_a_pair_of_an_alias_is_replaced() -> None:
+    """Later options win (cli.md 10); only in one option a key may not be repeated (cli.md 1.3)."""
+    assert option("app exec", "-e A:1 B:1 -e A:2 env", "env") == {"A": "2", "B": "1"}
+
+
 def test_a_repeated_pair() -> None:
     """The literal text of Ruby Kamal (cli.md 1.3)."""
     expected = "You can't specify 'A' more than once in option '--env'; got A:1 and A:2"
@@ -128,7 +140,19 @@ def test_a_repeated_pair() -> None:
         ("app details", "word", 'ERROR: "kamal app details" was called with arguments ["word"]'),
         ("accessory boot", "", 'ERROR: "kamal accessory boot" was called with no arguments'),
         ("rollback", "a b", 'ERROR: "kamal rollback" was called with arguments ["a", "b"]'),
-        ("accessory exec", "db", 'ERROR: "kamal accessory exec" was called with arguments ["db"]'),
+        ("accessory exec", "", 'ERROR: "kamal accessory exec" was called with no arguments'),
+        ("accessory exec", "db", "No command provided. You must specify a command to execute."),
+        ("app exec", "-i", "No command provided. You must specify a command to execute."),
+        ("server exec", "", "No command provided. You must specify a command to execute."),
+        ("sandbox ssh", "", 'ERROR: "kamal sandbox ssh" was called with no arguments'),
+        ("app logs", "--lines +-5", "Expected numeric value for '--lines'; got \"+-5\""),
+        ("app logs", "--lines=", "Expected numeric value for '--lines'; got \"\""),
+        ("app logs", "--lines 5.5", "Expected numeric value for '--lines'; got \"5.5\""),
+        ("app logs", f"-n {'9' * 5000}", f"Expected numeric value for '--lines'; got \"{'9' * 5000}\""),
+        ("app exec", "-e --reuse env", "No value provided for option '--env'"),
+        ("deploy", "--no-verbose=true", "Expected no value for option '--no-verbose'; got \"true\""),
+        ("deploy", "-h --no-verbose", "No value provided for option '--hosts'"),
+        ("deploy", "--skip-cache", 'ERROR: "kamal deploy" was called with arguments ["--skip-cache"]'),
         ("audit", "--output xml", "Expected '--output' to be one of text, json; got \"xml\""),
         ("app exec", "-e A env", "Expected key:value for '--env'; got \"A\""),
         ("app exec", "env -e", "No value provided for option '--env'"),
@@ -142,6 +166,7 @@ def test_what_is_refused(path: str, line: str, message: str) -> None:
 
 def test_usage_is_shown_with_a_refusal() -> None:
     """`Usage: "kamal COMMAND ARGUMENTS"` (cli.md 1.3); a near option is suggested."""
+    assert refusal("lock acquire", "-m why word").hint == 'Usage: "kamal lock acquire --message TEXT"'
     assert refusal("accessory boot").hint == 'Usage: "kamal accessory boot NAME"'
     assert refusal("app details", "word").hint == 'Usage: "kamal app details"'
     assert refusal("app details", "--destinaton x").hint == 'Did you mean?  "--destination"'

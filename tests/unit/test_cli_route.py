@@ -64,6 +64,7 @@ def test_a_typing_error_gets_a_suggestion() -> None:
     """`Could not find command`, and the nearest name (cli.md 1.2)."""
     assert refusal("dpeloy").message == 'Could not find command "dpeloy".'
     assert refusal("dpeloy").hint == 'Did you mean?  "deploy"'
+    assert refusal("DEPLOY").hint == 'Did you mean?  "deploy"\n               "redeploy"'
     assert refusal("app bot").hint == 'Did you mean?  "boot"'
     assert refusal("xyzzy").hint is None
 
@@ -78,6 +79,12 @@ def test_general_help(line: str) -> None:
     ("line", "topic"),
     [
         ("help deploy", "deploy"),
+        ("--help deploy", "deploy"),
+        ("-h app exec", "app exec"),
+        ("help app remove_containers", "app remove_containers"),
+        ("app help tree", "tree"),
+        ("tree --help", "tree"),
+        ("app tree --help", "tree"),
         ("help dep", "deploy"),
         ("help app", "app"),
         ("help app exec", "app exec"),
@@ -140,6 +147,21 @@ def test_trees() -> None:
     """`tree` of everything or of a group (cli.md 18.4)."""
     assert route(["tree"], no_aliases) == Tree()
     assert route(["app", "tree"], no_aliases) == Tree("app")
+    assert route(["app", "-v", "tree", "-d", "staging"], no_aliases) == Tree("app")
+    assert refusal("tree app").message == 'ERROR: "kamal tree" was called with arguments ["app"]'
+    assert refusal("app tree boot").message == 'ERROR: "kamal tree" was called with arguments ["boot"]'
+
+
+def test_an_unknown_option_of_a_group() -> None:
+    """It is not taken for a wish for help (cli.md 1.1)."""
+    assert refusal("app --foo").message == 'Could not find command "--foo".'
+
+
+def test_names_of_ours_take_no_abbreviation_away() -> None:
+    """`co` is `config` as in Ruby Kamal, though there is `completion` here (cli.md 1.2)."""
+    assert path("co") == "config"
+    assert path("comp bash") == "completion"
+    assert route(["sa"], no_aliases) == Help("sandbox")
 
 
 # -- aliases (cli.md 10)

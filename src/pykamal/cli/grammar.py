@@ -15,75 +15,77 @@ def plain_form(words: Sequence[str], options: Iterable[Option]) -> list[str]:
     """The words with `-o=value` as `-o value`, `--flag=false` as `--no-flag`, and `-e A:1 B:2` as `-e A:1 -e B:2`.
 
     Words behind `--` are left alone. Raises `UsageError` for a missing value, for a flag's value that is neither true
-    nor false and for a repeated key.
+    nor false, and for a key that is repeated in one go; in a later option it counts, as an alias may have set it.
     """
     return list(_plain(list(words), {form: option for option in options for form in _forms(option)}))
 
 
 def _plain(words: list[str], by_form: Mapping[str, Option]) -> Iterator[str]:
-    pairs: dict[str, dict[str, str]] = {}
     while words:
         word = words.pop(0)
         if word == "--":
             yield from (word, *words)
             return
         name, equals, value = word.partition("=")
-        name = _negative(name, by_form)
         option = by_form.get(name.replace("_", "-")) if word.startswith("-") else None
         if option is None:
-            yield name + equals + value
+            turned_off = _turned_off(name, by_form)
+            if turned_off is not None and equals:
+                raise UsageError(f"Expected no value for option '{name}'; got \"{value}\"")
+            yield word if turned_off is None else f"--no-{turned_off.name}"
         elif option.kind is Kind.FLAG:
-            yield name if not equals else _flag(option, name, value)
-        elif option.kind in (Kind.PAIRS, Kind.WORDS):
-            found = [value] if equals else []
-            while words and _continues(option, words[0]):
-                found.append(words.pop(0))
-            if not found:
-                yield name
-            for each in found:
-                if option.kind is Kind.PAIRS:
-                    _note(option, pairs.setdefault(option.name, {}), each)
-                yield from (name, each)
-        elif equals:
-            yield from (name, value)
+            yield _flag(option, name, value) if equals else name
         else:
-            if not words or _known(words[0], by_form):
+            if not equals and (not words or _known(words[0], by_form)):
                 raise UsageError(f"No value provided for option '--{option.name}'")
-            yield from (name, words.pop(0))
+            values = [value if equals else words.pop(0)]
+            while words and _continues(option, words[0]):
+                values.append(words.pop(0))
+            if option.kind is Kind.PAIRS:
+                _refuse_repeated(option, values)
+            for each in values:
+                yield from (name, each)
 
 
 def _continues(option: Option, word: str) -> bool:
-    return not word.startswith("-") and (option.kind is Kind.WORDS or ":" in word)
+    """Whether a word is one more value of the option before it."""
+    if word.startswith("-"):
+        return False
+    return option.kind is Kind.WORDS or (option.kind is Kind.PAIRS and ":" in word)
 
 
 def _known(word: str, by_form: Mapping[str, Option]) -> bool:
-    return word == "--" or (word.startswith("-") and word.partition("=")[0].replace("_", "-") in by_form)
+    name = word.partition("=")[0]
+    return word == "--" or name.replace("_", "-") in by_form or _turned_off(name, by_form) is not None
 
 
 def _flag(option: Option, name: str, value: str) -> str:
     if value in _YES:
         return name
-    if value in _NO and option.negatable:
+    if value in _NO:
         return f"--no-{option.name}"
     raise UsageError(f"Expected no value for option '--{option.name}'; got \"{value}\"")
 
 
-def _negative(name: str, by_form: Mapping[str, Option]) -> str:
-    """`--skip-NAME` as `--no-NAME`, where NAME is a flag that can be turned off."""
+def _turned_off(name: str, by_form: Mapping[str, Option]) -> Option | None:
+    """The flag that `--no-FLAG` or `--skip-FLAG` turns off."""
     long = name.replace("_", "-")
-    turned_off = by_form.get(f"--{long.removeprefix('--skip-')}") if long.startswith("--skip-") else None
-    if turned_off is None or not turned_off.negatable or long in by_form:
-        return name
-    return f"--no-{turned_off.name}"
+    for prefix in ("--no-", "--skip-"):
+        option = by_form.get(f"--{long.removeprefix(prefix)}") if long.startswith(prefix) else None
+        if option is not None and option.kind is Kind.FLAG:
+            return option
+    return None
 
 
-def _note(option: Option, seen: dict[str, str], pair: str) -> None:
-    key = pair.partition(":")[0]
-    if key in seen:
-        raise UsageError(
-            f"You can't specify '{key}' more than once in option '--{option.name}'; got {seen[key]} and {pair}"
-        )
-    seen[key] = pair
+def _refuse_repeated(option: Option, pairs: Iterable[str]) -> None:
+    seen: dict[str, str] = {}
+    for pair in pairs:
+        key = pair.partition(":")[0]
+        if key in seen:
+            raise UsageError(
+                f"You can't specify '{key}' more than once in option '--{option.name}'; got {seen[key]} and {pair}"
+            )
+        seen[key] = pair
 
 
 def _forms(option: Option) -> tuple[str, ...]:

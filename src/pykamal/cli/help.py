@@ -46,7 +46,7 @@ def _overview(rows: Iterable[Row], ending: str) -> str:
 def _command(command: Entry) -> str:
     own = list(_options(command.options))
     inherited = [option for option in command.all_options if option not in command.options]
-    lines = ["Usage:", f"  kamal {command.path} {command.arguments}".rstrip(), "", command.summary + "."]
+    lines = ["Usage:", f"  kamal {command.usage}", "", command.summary + "."]
     if own:
         lines += ["", "Options:", *own]
     return "\n".join([*lines, "", "Options of every command:", *_options(inherited)])
@@ -92,7 +92,7 @@ def _terminal_width() -> int:
 
 
 def _row(command: Entry) -> Row:
-    return f"{command.path} {command.arguments}".rstrip(), command.summary
+    return command.usage, command.summary
 
 
 def _tree(group: str | None, indent: str) -> list[str]:

@@ -52,7 +52,12 @@ def _underscored(word: str) -> str:
 
 
 def suggestion(word: str, names: Iterable[str]) -> str | None:
-    import difflib
+    """`Did you mean?` and the nearest name, with others that are as near as typing errors are; None for none."""
+    from difflib import get_close_matches
 
-    near = difflib.get_close_matches(word, list(names), n=1)
-    return f'Did you mean?  "{near[0]}"' if near else None
+    by_lower = {name.lower(): name for name in names}
+    near = get_close_matches(word.lower(), by_lower, cutoff=0.8) or get_close_matches(word.lower(), by_lower, n=1)
+    if not near:
+        return None
+    question = "Did you mean?  "
+    return question + f"\n{' ' * len(question)}".join(f'"{by_lower[name]}"' for name in near)

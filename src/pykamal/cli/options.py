@@ -39,11 +39,6 @@ class Option:
         return self.name.replace("-", "_")
 
     @property
-    def negatable(self) -> bool:
-        """`--no-cache` and `--skip-push` say no themselves."""
-        return self.kind is Kind.FLAG and not self.name.startswith(("no-", "skip-"))
-
-    @property
     def forms(self) -> tuple[str, ...]:
         """As help shows it: `-d, --destination NAME`."""
         long = f"--{self.name} {self.value}".rstrip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from pykamal.cli.grammar import plain_form
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.names import suggestion
 from pykamal.cli.options import Kind, Option
+from pykamal.cli.refusal import called_with, usage
 from pykamal.cli.table import Entry
 from pykamal.core.errors import UsageError
 
@@ -23,18 +25,20 @@ def parse(entry: Entry, words: Sequence[str]) -> Invocation:
         values = _parsed(entry, plain_form(words, entry.all_options))
     except click.NoSuchOption as error:
         near = suggestion(error.option_name, [f"--{option.name}" for option in entry.all_options])
-        raise UsageError(_called_with(entry, [error.option_name]), hint=near or _usage(entry)) from error
+        raise called_with(entry, [error.option_name], near) from error
     except click.BadOptionUsage as error:
         raise UsageError(f"No value provided for option '{_long_name(entry, error.option_name)}'") from error
 
     for option in entry.options:
         if option.required and values[option.key] is None:
-            raise UsageError(f"No value provided for required options '--{option.name}'", hint=_usage(entry))
+            raise UsageError(f"No value provided for required options '--{option.name}'", hint=usage(entry))
     arguments = tuple(values.pop(_ARGUMENTS))
     if len(arguments) < entry.least_arguments:
-        raise UsageError(_called_with(entry, list(arguments)), hint=_usage(entry))
+        if entry.arguments.split()[len(arguments)] == "COMMAND...":
+            raise UsageError("No command provided. You must specify a command to execute.", hint=usage(entry))
+        raise called_with(entry, arguments)
     if entry.most_arguments is not None and len(arguments) > entry.most_arguments:
-        raise UsageError(_called_with(entry, list(arguments)), hint=_usage(entry))
+        raise called_with(entry, arguments)
     options = {option.key: _converted(option, values[option.key]) for option in entry.all_options}
     return Invocation(entry.path, arguments, options, logged=entry.logged)
 
@@ -62,8 +66,7 @@ def _parameter(option: Option) -> click.Option:
         names.insert(1, f"-{option.short}")
     match option.kind:
         case Kind.FLAG:
-            if option.negatable:
-                names[-1] += f"/--no-{option.name}"
+            names[-1] += f"/--no-{option.name}"
             return click.Option(names, is_flag=True, default=bool(option.default))
         case Kind.PAIRS | Kind.WORDS | Kind.REPEATED:
             return click.Option(names, multiple=True)
@@ -74,7 +77,7 @@ def _parameter(option: Option) -> click.Option:
 def _converted(option: Option, value: Any) -> Any:
     match option.kind:
         case Kind.NUMBER if isinstance(value, str):
-            if not value.lstrip("+-").isdecimal():
+            if not re.fullmatch(r"[+-]?[0-9]{1,18}", value):
                 raise UsageError(f"Expected numeric value for '--{option.name}'; got \"{value}\"")
             return int(value)
         case Kind.PAIRS:
@@ -97,13 +100,3 @@ def _long_name(entry: Entry, name: str) -> str:
         if name in (f"-{option.short}", f"--{option.name}"):
             return f"--{option.name}"
     return name
-
-
-def _called_with(entry: Entry, arguments: list[str]) -> str:
-    listed = ", ".join(f'"{argument}"' for argument in arguments)
-    with_what = f"arguments [{listed}]" if arguments else "no arguments"
-    return f'ERROR: "kamal {entry.path}" was called with {with_what}'
-
-
-def _usage(entry: Entry) -> str:
-    return f'Usage: "kamal {entry.path} {entry.arguments}'.rstrip() + '"'

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pykamal.cli.names import begins_one, resolve
 from pykamal.cli.options import GLOBAL, Kind
+from pykamal.cli.refusal import called_with
 from pykamal.cli.table import GROUPS, OURS, Entry, entry, top_names, within
 from pykamal.core.errors import ConfigurationError, UsageError
 
@@ -45,9 +46,11 @@ def route(words: Sequence[str], expand: Expand) -> Run | Help | Tree:
 
 
 def _route(words: list[str], expand: Expand, aliases: tuple[str, ...]) -> Run | Help | Tree:
-    if not words or words[0] in HELP_AS_FIRST_WORD:
+    if not words:
         return Help()
     first, rest = words[0], words[1:]
+    if first in HELP_AS_FIRST_WORD:
+        return Help(_topic(_split(rest)[0]))
     if first.startswith("-"):
         return _options_first(words)
 
@@ -72,7 +75,7 @@ def _route(words: list[str], expand: Expand, aliases: tuple[str, ...]) -> Run | 
     if name == "help":
         return Help(_topic(_split(rest)[0]))
     if name == "tree":
-        return Help(name) if "--help" in rest else Tree()
+        return _tree(None, rest)
     if name in GROUPS:
         return _in_group(name, rest, alias)
     return _command(entry(name), rest, alias)
@@ -81,19 +84,30 @@ def _route(words: list[str], expand: Expand, aliases: tuple[str, ...]) -> Run | 
 def _in_group(group: str, words: list[str], alias: str | None) -> Run | Help | Tree:
     position = _first_plain_word(words)
     if position is None:
+        for unknown in _split(words)[0]:
+            raise UsageError(f'Could not find command "{unknown}".')
         return Help(group)
     word, rest = words[position], [*words[:position], *words[position + 1 :]]
-    commands = within(group)
-    name = resolve(
-        word,
-        ["help", "tree", *(command.name for command in commands if not command.hidden)],
-        hidden=[command.name for command in commands if command.hidden],
-    )
+    name = _resolve_in(group, word)
     if name == "help":
         return Help(_topic([group, *_split(rest)[0]]))
     if name == "tree":
-        return Tree(group)
+        return _tree(group, rest)
     return _command(entry(f"{group} {name}"), rest, alias)
+
+
+def _resolve_in(group: str, word: str) -> str | None:
+    commands = within(group)
+    visible = ["help", "tree", *(command.name for command in commands if not command.hidden)]
+    return resolve(word, visible, hidden=[command.name for command in commands if command.hidden])
+
+
+def _tree(group: str | None, words: list[str]) -> Help | Tree:
+    if "--help" in words:
+        return Help("tree")
+    if plain := _split(words)[0]:
+        raise called_with(entry("tree"), plain)
+    return Tree(group)
 
 
 def _command(found: Entry, words: list[str], alias: str | None) -> Run | Help:
@@ -122,9 +136,8 @@ def _topic(words: Sequence[str]) -> str | None:
     name = resolve(words[0], top_names(), yielding=OURS) or words[0]
     if name not in GROUPS or len(words) == 1:
         return name
-    commands = within(name)
-    sub = resolve(words[1], [command.name for command in commands])
-    return f"{name} {sub}"
+    sub = _resolve_in(name, words[1])
+    return sub if sub in ("help", "tree") else f"{name} {sub}"
 
 
 # -- plain words among global options

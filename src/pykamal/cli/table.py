@@ -39,6 +39,12 @@ class Entry:
         return self.changes and self.path not in _NOT_LOGGED and self.group not in _GROUPS_NOT_LOGGED
 
     @property
+    def usage(self) -> str:
+        """Name, required options and arguments, as help shows them."""
+        required = [option.forms[-1] for option in self.options if option.required]
+        return " ".join([self.path, *required, self.arguments]).rstrip()
+
+    @property
     def least_arguments(self) -> int:
         return sum(not word.startswith("[") for word in self.arguments.split())
 

@@ -155,8 +155,9 @@ def _option_words(options: Iterable[Option], words: _Words, current: str) -> Ite
     for option in options:
         if option.name in words.given and option.kind is not Kind.PAIRS:
             continue
-        negated = option.negatable and current.startswith("--no")
-        yield Candidate(f"--no-{option.name}" if negated else f"--{option.name}", option.help)
+        yield Candidate(f"--{option.name}", option.help)
+        if option.kind is Kind.FLAG and current.startswith("--no"):
+            yield Candidate(f"--no-{option.name}", f"Not: {option.help}")
         if option.short and current == "-":
             yield Candidate(f"-{option.short}", option.help)
     yield Candidate("--help", "Show what it does and takes")

@@ -12,6 +12,8 @@ import yaml
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import load, operate
+from pykamal.cli.refusal import called_with
+from pykamal.cli.table import entry
 from pykamal.commands.flags import log_flags
 from pykamal.commands.words import render
 from pykamal.config import load as load_config
@@ -29,7 +31,7 @@ def run(invocation: Invocation) -> int:
     if invocation.arguments:
         action = _ACTIONS.get(invocation.arguments[0])
         if action is None:
-            raise UsageError(f'"kamal config" was called with arguments {json.dumps(list(invocation.arguments))}')
+            raise called_with(entry("config"), invocation.arguments)
         return action(invocation)
     if key := invocation.options["explain"]:
         return _explain(invocation, key)
