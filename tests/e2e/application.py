@@ -38,11 +38,15 @@ class Outcome:
 
 @dataclass
 class Application:
-    """`folder` is the work tree; `sandbox` has the servers. Methods run real commands and return when they are done."""
+    """`folder` is the work tree; `sandbox` has the servers. Methods run real commands and return when they are done.
+
+    `entrance` is what a command line begins with that runs the tools somewhere else than here (`nsenter ...`).
+    """
 
     folder: Path
     sandbox: Sandbox
     environment: dict[str, str] = field(default_factory=dict)
+    entrance: tuple[str, ...] = ()
 
     @classmethod
     def create(cls, folder: Path, sandbox: Sandbox) -> Application:
@@ -114,7 +118,7 @@ class Application:
         self, program: Path, arguments: tuple[str, ...], expect: int | None, environment: Mapping[str, str] | None
     ) -> Outcome:
         done = subprocess.run(
-            [str(program), *arguments],
+            [*self.entrance, str(program), *arguments],
             cwd=self.folder,
             env={**self.environment, **(environment or {})},
             capture_output=True,
