@@ -11,7 +11,21 @@ import pytest
 from pykamal.commands import proxy, proxy_boot_config
 from pykamal.commands.command import Command, Effect
 from pykamal.commands.words import Raw
-from pykamal.config.models import Accessory, Buffering, Healthcheck, Proxy, ProxyRun, Registry, Ssl
+from pykamal.config.models import (
+    Accessory,
+    BasicAuth,
+    Buffering,
+    Extension,
+    Healthcheck,
+    Protection,
+    Proxy,
+    ProxyEngine,
+    ProxyExtension,
+    ProxyRun,
+    RateLimit,
+    Registry,
+    Ssl,
+)
 from tests.unit.commands_shell import SHELLS, run
 from tests.unit.samples import config, role
 
@@ -223,6 +237,29 @@ def test_deploy_of_a_role() -> None:
         f'{REQUEST_HEADERS} --error-pages="{inside}/error_pages/v1"'
     )
     assert (line.effect, line.may_fail) == (Effect.CHANGE, False)
+
+
+def test_deploy_with_protections() -> None:
+    """docs/proxy.md, protections: for roles, after the flags of Ruby Kamal; an accessory gets none."""
+    protection = Protection(
+        trusted_proxies=("10.0.0.0/8",),
+        allow=("192.0.2.0/24", "::1"),
+        deny=("192.0.2.7",),
+        rate_limit=RateLimit(0.5, 3),
+        connection_limit=4,
+        body_limit=1000,
+        basic_auth=BasicAuth({"alice": "SECRET"}, "The ${HOME}", ("/up", "/a,b")),
+        security_headers={"X-Frame-Options": "DENY"},
+    )
+    extension = Extension(proxy=ProxyExtension(ProxyEngine.PYKAMAL, protection=protection))
+    line = str(proxy.deploy_role(replace(CONFIG, extension=extension), WEB, "v1"))
+    assert line.endswith(
+        f"{REQUEST_HEADERS} --trusted-proxy=10.0.0.0/8 --allow=192.0.2.0/24 --allow=::1 --deny=192.0.2.7 "
+        "--rate-limit=0.5 --rate-limit-burst=3 --connection-limit=4 --body-limit=1000 "
+        "--basic-auth-file=/home/kamal-proxy/.apps-config/app/auth/users '--basic-auth-realm=The ${HOME}' "
+        "--basic-auth-except=/up '--basic-auth-except=\"/a,b\"' '--security-header=X-Frame-Options: DENY'"
+    )
+    assert "--allow" not in str(proxy.deploy_accessory(replace(CONFIG, extension=extension), DB, "v1"))
 
 
 def test_deploy_of_an_accessory() -> None:

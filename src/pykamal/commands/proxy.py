@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pykamal.commands import accessory as accessories
-from pykamal.commands import app, proxy_image
+from pykamal.commands import app, proxy_image, proxy_protection
 from pykamal.commands.assets import error_pages_path
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.flags import container_logs, name_filter
@@ -177,6 +177,7 @@ def deploy_role(config: Config, role: Role, version: str) -> Command:
             config=config,
             tls_directory=inside_proxy(certificates_directory(config, role)),
             error_pages_version=version,
+            protection=proxy_protection.flags(config),
         ),
     )
 
@@ -207,11 +208,12 @@ def deploy(
     config: Config,
     tls_directory: str,
     error_pages_version: str | None = None,
+    protection: Sequence[Word] = (),
 ) -> Command:
     """Tell the proxy of a service. `target` is `HOST:PORT` on the network `kamal`.
 
     `tls_directory`, inside the proxy, is used for custom certificates only; `error_pages_version` for
-    `error_pages_path` only.
+    `error_pages_path` only; `protection` are flags that our proxy alone knows.
     """
     error_pages = config.error_pages_path and error_pages_version
     flags = {
@@ -239,7 +241,9 @@ def deploy(
         "error-pages": inside_proxy(f"{error_pages_path(config)}/{error_pages_version}") if error_pages else None,
     }
     given = {name: value for name, value in flags.items() if value is not None}
-    return _kamal_proxy("deploy", service, joined(Raw("--target="), target), *options(given, separator="="))
+    return _kamal_proxy(
+        "deploy", service, joined(Raw("--target="), target), *options(given, separator="="), *protection
+    )
 
 
 def remove(service: str) -> Command:

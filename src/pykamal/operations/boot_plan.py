@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pykamal.commands import app, assets, health, proxy, withdrawal
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Role
-from pykamal.operations import audit, diagnosis, hooks, site_files
+from pykamal.operations import audit, diagnosis, hooks, proxy_users, site_files
 from pykamal.operations.context import Context
 from pykamal.operations.facts import HostFacts
 from pykamal.operations.plan import Gate, Phase, Task
@@ -50,12 +50,13 @@ def stale_versions(facts: HostFacts, role: Role) -> tuple[str, ...]:
 
 
 def _preparation(context: Context, facts: Mapping[str, HostFacts], version: str) -> Iterator[Task]:
-    """Error pages, assets and certificates on all app hosts before the first container starts."""
+    """Error pages, users, assets and certificates on all app hosts before the first container starts."""
     config = context.config
-    pages = site_files.error_page_steps(config, version)
+    pages, users = site_files.error_page_steps(config, version), proxy_users.users_steps(context)
     for host in context.targets.app_hosts:
-        steps = list(pages)
-        for role in context.targets.roles_on(host):
+        roles = context.targets.roles_on(host)
+        steps = [*pages, *(users if any(role.running_proxy for role in roles) else ())]
+        for role in roles:
             if role.running_proxy and role.asset_path is not None:
                 old = _old_version(facts[host], role, version)
                 steps += [

@@ -38,6 +38,9 @@ def _app_secrets(context: Context, *, builds: bool) -> Iterator[str]:
         ssl = role.proxy.ssl if role.proxy is not None else None
         if ssl is not None and ssl.certificate_pem and ssl.private_key_pem:
             yield from (ssl.certificate_pem, ssl.private_key_pem)
+    auth = context.config.extension.proxy.protection.basic_auth
+    if auth is not None and any(role.running_proxy for role in context.targets.roles):
+        yield from auth.users.values()
 
 
 def _credentials(registry: Registry | None) -> Iterator[str]:

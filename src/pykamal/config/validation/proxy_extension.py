@@ -70,8 +70,8 @@ def _rate_limit(node: Node | None) -> Iterator[Finding]:
     rate, burst = node.get("requests_per_second"), node.get("burst")
     if rate is None:
         yield _finding(("rate_limit",), "requests_per_second is required", node)
-    elif isinstance(rate, ScalarNode) and isinstance(rate.value, int | float) and not 0 < rate.value <= 1_000_000:
-        yield _finding(("rate_limit", "requests_per_second"), "should be more than 0, and at most a million", rate)
+    elif isinstance(rate, ScalarNode) and isinstance(rate.value, int | float) and not 0.001 <= rate.value <= 1_000_000:
+        yield _finding(("rate_limit", "requests_per_second"), "should be from 0.001 to a million", rate)
     if (integer(burst) or 0) < 0:
         yield _finding(("rate_limit", "burst"), "should be 0 or more", burst)
 

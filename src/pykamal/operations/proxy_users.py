@@ -1,0 +1,53 @@
+"""The file from which the proxy knows users and password hashes (x-pykamal/proxy/basic_auth)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from pykamal.commands import files, proxy_protection
+from pykamal.commands.script import Step
+from pykamal.core.errors import KamalError
+from pykamal.core.sensitive import Sensitive
+from pykamal.operations.context import Context
+
+_HASH: Final = re.compile(r"\$(?:2[abxy]|5|6|7|y|gy)\$[ -~]+")
+"""The forms of crypt(5) that are still good for anything."""
+
+_COST: Final = 10
+_LONGEST_PASSWORD: Final = 72  # bytes; bcrypt sees no more
+
+
+def users_steps(context: Context) -> Sequence[Step]:
+    """Write the users' file; nothing without users. Raises `SecretNotFound`, `KamalError` for what is no password."""
+    if context.config.extension.proxy.protection.basic_auth is None:
+        return ()
+    path = proxy_protection.users_file(context.config)
+    text = Sensitive("".join(f"{name}:{digest}\n" for name, digest in _users(context)))
+    return (
+        Step("make users directory", files.make_directory(path.rpartition("/")[0])),
+        # Readable like the private keys beside it: the proxy is another user on the host.
+        Step("write users", files.write(path, text, "0644")),
+    )
+
+
+def _users(context: Context) -> Iterator[tuple[str, str]]:
+    auth = context.config.extension.proxy.protection.basic_auth
+    for name, secret in auth.users.items() if auth is not None else ():
+        yield name, _digest(context.secrets[secret].reveal(), secret)
+
+
+def _digest(value: str, secret: str) -> str:
+    """A hash stays as it is; a password is hashed here, and does not leave this machine."""
+    if _HASH.fullmatch(value):
+        return value
+    password = value.encode()
+    if not password or len(password) > _LONGEST_PASSWORD or b"\0" in password or "\n" in value:
+        raise KamalError(
+            f"The secret {secret} is no password for basic_auth",
+            hint=f"it should be one line of at most {_LONGEST_PASSWORD} bytes, or a hash as `htpasswd -B` writes it",
+        )
+    import bcrypt
+
+    return bcrypt.hashpw(password, bcrypt.gensalt(_COST)).decode()

@@ -1,0 +1,72 @@
+"""Users and password hashes on their way to the proxy (docs/proxy.md, protections)."""
+
+from __future__ import annotations
+
+import bcrypt
+import pytest
+
+from pykamal.commands.script import Step
+from pykamal.config.models import BasicAuth, Extension, Protection, ProxyEngine, ProxyExtension
+from pykamal.core.errors import KamalError
+from pykamal.operations.boot_plan import boot_phases
+from pykamal.operations.context import Context
+from pykamal.operations.facts import HostFacts
+from pykamal.operations.proxy_users import users_steps
+from pykamal.operations.requirements import require_secrets
+from tests.unit.samples import config, context, role
+
+pytestmark = pytest.mark.unit
+
+HASH = "$2y$05$abcdefghijklmnopqrstuuAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+FILE = ".kamal/proxy/apps-config/app/auth/users"
+
+
+def _steps(**secrets: str) -> list[Step]:
+    return list(users_steps(_context(**secrets)))
+
+
+def _context(**secrets: str) -> Context:
+    users = {name.lower(): name for name in secrets} or {"alice": "ALICE"}
+    protection = Protection(basic_auth=BasicAuth(users))
+    extension = Extension(proxy=ProxyExtension(ProxyEngine.PYKAMAL, protection=protection))
+    roles = role("web", "h1", "h2"), role("jobs", "h3")
+    return context(config(*roles, extension=extension), secrets={"REGISTRY_PASSWORD": "x", **secrets})
+
+
+def test_only_hashes_leave_the_machine() -> None:
+    """A password is hashed, a hash stays; neither is shown."""
+    step = _steps(ALICE="wonder land", BOB=HASH)[-1]
+    assert "wonder land" not in step.command.wire()
+    line = next(line for line in step.command.wire().splitlines() if "alice:" in line)
+    digest = line.rpartition("alice:")[2]
+    assert bcrypt.checkpw(b"wonder land", digest.encode())
+    assert f"bob:{HASH}" in step.command.wire()
+    assert HASH not in str(step.command)
+    assert FILE in str(step.command)
+
+
+@pytest.mark.parametrize("password", ["", "x" * 73, "ü" * 37, "two\nlines", f"{HASH}\nmallory:{HASH}", "a\0b"])
+def test_what_is_no_password_is_refused(password: str) -> None:
+    """The message names the secret and not its value."""
+    with pytest.raises(KamalError) as caught:
+        _steps(ALICE=password)
+    assert caught.value.message == "The secret ALICE is no password for basic_auth"
+
+
+def test_the_users_come_before_the_first_container() -> None:
+    """On the hosts of roles behind the proxy, and only there."""
+    facts = {host: HostFacts(host, ()) for host in ("h1", "h2", "h3")}
+    prepare = boot_phases(_context(ALICE="a"), facts, "2")[0]
+    assert [task.host for task in prepare.tasks] == ["h1", "h2"]
+    assert [step.name for step in prepare.tasks[0].script] == ["make users directory", "write users"]
+
+
+def test_a_missing_password_stops_the_deploy_before_it_starts() -> None:
+    """It is among the secrets that are looked up first."""
+    with pytest.raises(KeyError, match="ALICE"):
+        require_secrets(_context(), builds=False)
+
+
+def test_nothing_without_users() -> None:
+    """No directory, no file."""
+    assert users_steps(context(config(role("web", "h")))) == ()
