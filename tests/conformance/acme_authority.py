@@ -5,6 +5,7 @@ It validates by HTTP-01 against the proxy under test. Debian packages both progr
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-from tests.conformance.proxy_process import free_ports, wait_until
+from tests.conformance.proxy_process import Proxy, free_ports, wait_until
 
 
 class Authority:
@@ -32,7 +33,8 @@ class Authority:
         self._log_path = self.directory / "log"
         self._process: subprocess.Popen[bytes] | None = None
         silent = ["-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv6", "", "-defaultIPv4", "127.0.0.1"]
-        management = ["-management", f"127.0.0.1:{dns_management_port}"]
+        self._names_url = f"http://127.0.0.1:{dns_management_port}"
+        management = ["-management", self._names_url.removeprefix("http://")]
         self._names = subprocess.Popen(
             ["pebble-challtestsrv", *silent, "-dns01", self._dns_address, *management],
             stdout=subprocess.DEVNULL,
@@ -48,7 +50,7 @@ class Authority:
         """What makes a proxy use this authority instead of Let's Encrypt."""
         return {"KAMAL_PROXY_ACME_DIRECTORY": self.url, "KAMAL_PROXY_ACME_CA_FILE": str(self._certificate)}
 
-    def start(self, *, seconds_before_validation: bool = False) -> Authority:
+    def start(self) -> Authority:
         """A start forgets every account, order and certificate, and makes a new root."""
         configuration = {
             "listenAddress": f"127.0.0.1:{self._port}",
@@ -64,15 +66,15 @@ class Authority:
         }
         path = self.directory / "configuration"
         path.write_text(json.dumps({"pebble": configuration}))
-        pace = {} if seconds_before_validation else {"PEBBLE_VA_NOSLEEP": "1"}
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 ["pebble", "-config", str(path), "-dnsserver", self._dns_address],
-                env={"PATH": os.environ["PATH"], "PEBBLE_WFE_NONCEREJECT": "5", **pace},
+                env={"PATH": os.environ["PATH"], "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "5"},
                 stdout=log,
                 stderr=log,
             )
         wait_until(self._answers, 20)
+        self.root.write_text(self._manage("roots/0"))
         return self
 
     def stop(self) -> None:
@@ -87,11 +89,10 @@ class Authority:
                 process.wait(timeout=10)
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    @property
     def root(self) -> Path:
         """The root certificate that its certificates are verified by."""
-        path = self.directory / "root.pem"
-        path.write_text(self._manage("roots/0"))
-        return path
+        return self.directory / "root.pem"
 
     def requested(self, host: str) -> int:
         """How often the proxy asked it to validate this host: once for each order, unless it was validated before."""
@@ -106,6 +107,12 @@ class Authority:
     def accounts(self) -> int:
         """How many accounts it has made."""
         return self.log().count("accounts in memory")
+
+    def lose_name(self, host: str) -> None:
+        """From now on the name server cannot resolve this one."""
+        body = json.dumps({"host": f"{host}."}).encode()
+        with urllib.request.urlopen(f"{self._names_url}/set-servfail", data=body, timeout=5):
+            pass
 
     def log(self) -> str:
         return self._log_path.read_text()
@@ -129,3 +136,36 @@ class Authority:
         names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
         files = ["-keyout", str(self._key), "-out", str(self._certificate)]
         subprocess.run(["openssl", "req", "-x509", *curve, *names, *files], check=True, capture_output=True)
+
+
+def store(proxy: Proxy, directory: str) -> Path:
+    """Where the proxy keeps certificates of the authority with this address (spec/proxy.md 7.3)."""
+    return proxy.home / ".config/kamal-proxy/certs" / hashlib.sha256(directory.encode()).hexdigest()
+
+
+def serial(proxy: Proxy, authority: Authority, host: str) -> str:
+    """Of the certificate that a client gets who verifies it, name included."""
+    context = ssl.create_default_context(cafile=str(authority.root))
+    with (
+        socket.create_connection(("127.0.0.1", proxy.https_port), timeout=60) as plain,
+        context.wrap_socket(plain, server_hostname=host) as secure,
+    ):
+        certificate = secure.getpeercert()
+        assert certificate is not None
+        return str(certificate["serialNumber"])
+
+
+def handshake_fails(proxy: Proxy, host: str) -> bool:
+    try:
+        proxy.connect(server_name=host).close()
+    except (ssl.SSLError, ConnectionError):
+        return True
+    return False
+
+
+def s_client(proxy: Proxy, host: str, *options: str) -> str:
+    """What openssl says of a handshake; an empty host sends no name."""
+    name = ["-servername", host] if host else ["-noservername"]
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{proxy.https_port}", *name, *options]
+    done = subprocess.run(command, input="", capture_output=True, text=True, timeout=60, check=False)
+    return done.stdout + done.stderr

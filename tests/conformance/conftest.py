@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.acme_authority import Authority
 from tests.conformance.proxy_process import Proxy
 from tests.conformance.scripted_target import Target
 
@@ -41,6 +42,28 @@ def own_proxy() -> Iterator[Proxy]:
     server = Proxy()
     yield server
     server.dispose()
+
+
+@pytest.fixture(scope="session")
+def acme_site() -> Iterator[tuple[Proxy, Authority]]:
+    proxy = Proxy()
+    authority = Authority(http_port=proxy.http_port).start()
+    proxy.start(environment=authority.environment)
+    yield proxy, authority
+    proxy.dispose()
+    authority.dispose()
+
+
+@pytest.fixture
+def acme_proxy(acme_site: tuple[Proxy, Authority]) -> Iterator[Proxy]:
+    """A running proxy without services, which gets its certificates from `authority`."""
+    yield acme_site[0]
+    acme_site[0].remove_everything()
+
+
+@pytest.fixture
+def authority(acme_site: tuple[Proxy, Authority]) -> Authority:
+    return acme_site[1]
 
 
 @pytest.fixture

@@ -34,9 +34,9 @@ RENEWAL_SHARE = 1 / 3
 JITTER_SHARE = 0.1
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
 DENIAL_PAUSE_S = 10.0
-LONGEST_REFUSAL_S = 5.0
+LONGEST_REFUSAL_S = 2.0
 SHORTEST_NAP_S, LONGEST_NAP_S = 1.0, 3600.0
-ORDERS_AT_ONCE, APPROVALS_AT_ONCE, QUEUE_LENGTH = 4, 16, 200
+ORDERS_AT_ONCE, APPROVALS_AT_ONCE, QUEUE_LENGTH, FAILURES_KEPT = 4, 16, 200, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,9 @@ class AutomaticCertificates:
         """Installs the certificate in the data plane, after ordering it if need be; None when it is there."""
         service = self._registry.services.get(service_name)
         if service is None or not _may_serve(service.options, host):
+            if service is not None and host in service.options.hosts:
+                log("WARN", "No authority issues for this host", service=service.name, host=host,
+                    remedy="use a DNS name of at least two labels, or certificate files")  # fmt: skip
             return Refusal(LONGEST_REFUSAL_S)
         wanted = self._wanted(service.options, host, key_type)
         found = self._find(wanted)
@@ -238,9 +241,9 @@ class AutomaticCertificates:
         )
 
     def _fail(self, wanted: Wanted, service: Service, pause_s: float) -> None:
-        if len(self._failures) >= QUEUE_LENGTH:
-            now = time.time()
-            self._failures = {other: known for other, known in self._failures.items() if known.retry_at > now}
+        self._failures.pop(wanted, None)
+        if len(self._failures) >= FAILURES_KEPT:
+            del self._failures[next(iter(self._failures))]
         self._failures[wanted] = Failure(service, pause_s, time.time() + pause_s)
         self._changed.set()
 

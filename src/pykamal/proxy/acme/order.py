@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from acme import challenges, client, errors, messages
@@ -22,11 +22,13 @@ from josepy import jwa, jwk
 
 ISSUE_LIMIT_S = 90
 REQUEST_LIMIT_S = 30
+NONCE_ATTEMPTS = 4
 RSA_BITS = 2048
 USER_AGENT = "pykamal-proxy"
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 Tell = Callable[[dict[str, str]], None]
+Result = TypeVar("Result")
 
 
 def main() -> None:
@@ -43,16 +45,12 @@ def main() -> None:
 def obtain(order: dict[str, Any], tell: Tell) -> tuple[str, str]:
     """Private key and certificate chain in PEM, for the fields of orders.Order. `tell` returns when it was heeded."""
     account_key = order["account_key"] or _pem(_new_key("ecdsa"))
-    authority = _log_in(order["directory"], order["ca_file"], account_key)
+    authority = _patiently(lambda: _log_in(order["directory"], order["ca_file"], account_key))
     if not order["account_key"]:
         tell({"event": "account", "key": account_key})
     key = _new_key(order["key_type"])
-    placed = authority.new_order(_signing_request(key, order["host"]))
-    for authorization in placed.authorizations:
-        if authorization.body.status != messages.STATUS_VALID:
-            _answer(authority, authorization, tell)
-    deadline = datetime.now() + timedelta(seconds=ISSUE_LIMIT_S)
-    return _pem(key), authority.poll_and_finalize(placed, deadline).fullchain_pem
+    request = _signing_request(key, order["host"])
+    return _pem(key), _patiently(lambda: _issue(authority, request, tell))
 
 
 def explain(problem: Exception) -> dict[str, str]:
@@ -93,6 +91,26 @@ def _log_in(directory: str, ca_file: str, account_key: str) -> client.ClientV2:
     except errors.ConflictError as known:
         network.account = messages.RegistrationResource(body=messages.Registration(), uri=known.location)
     return authority
+
+
+def _issue(authority: client.ClientV2, request: bytes, tell: Tell) -> str:
+    placed = authority.new_order(request)
+    for authorization in placed.authorizations:
+        if authorization.body.status != messages.STATUS_VALID:
+            _answer(authority, authorization, tell)
+    deadline = datetime.now() + timedelta(seconds=ISSUE_LIMIT_S)
+    return str(authority.poll_and_finalize(placed, deadline).fullchain_pem)
+
+
+def _patiently(act: Callable[[], Result]) -> Result:
+    """Again where the authority did not like a nonce, which is nobody's fault; the library tries only twice."""
+    for _ in range(NONCE_ATTEMPTS - 1):
+        try:
+            return act()
+        except messages.Error as problem:
+            if not str(problem.typ).endswith(":badNonce"):
+                raise
+    return act()
 
 
 def _answer(authority: client.ClientV2, authorization: messages.AuthorizationResource, tell: Tell) -> None:

@@ -1,0 +1,303 @@
+"""Automatic certificates from a real authority: spec/proxy.md 7.3, with the clients that people use."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import stat
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.acme_authority import Authority, handshake_fails, s_client, serial, store
+from tests.conformance.proxy_process import IS_OURS, Proxy, wait_until
+from tests.conformance.scripted_target import Target
+
+pytestmark = pytest.mark.skipif(not IS_OURS, reason="the reference knows no authority but Let's Encrypt")
+
+STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+
+
+@pytest.fixture
+def proxy(acme_proxy: Proxy) -> Proxy:
+    return acme_proxy
+
+
+def test_a_certificate_is_issued_at_the_first_handshake(proxy: Proxy, authority: Authority, t1: Target) -> None:
+    """Lazily, not at the deploy; curl verifies the chain and the name, and is served over HTTP/2."""
+    proxy.deploy("s", t1, "--tls", "--host", "first.com")
+    assert authority.requested("first.com") == 0
+    url = f"https://first.com:{proxy.https_port}/echo"
+    resolve = f"first.com:{proxy.https_port}:127.0.0.1"
+    command = ["curl", "-sS", "--cacert", str(authority.root), "--resolve", resolve, "-w", "\n%{http_version}", url]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert '"name": "T1"' in done.stdout
+    assert done.stdout.endswith("\n2")
+    assert authority.requested("first.com") == 1
+    issued = proxy.log_lines("Certificate issued")[-1]
+    assert (issued["service"], issued["host"], issued["key_type"]) == ("s", "first.com", "ecdsa")
+
+
+def test_files_are_private_and_in_the_layout_of_the_reference(proxy: Proxy, authority: Authority, t1: Target) -> None:
+    """Directories 0700, files 0600; the key before the chain; names by domain (7.3). The state tells where (4)."""
+    proxy.deploy("s", t1, "--tls", "--host", "layout.com")
+    serial(proxy, authority, "layout.com")
+    directory = store(proxy, authority.url)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (directory.parent, directory)] == [0o700, 0o700]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
+    lines = (directory / "layout.com").read_text().splitlines()
+    blocks = [line.strip("-").removeprefix("BEGIN ") for line in lines if "BEGIN" in line]
+    assert blocks == ["EC PRIVATE KEY", "CERTIFICATE", "CERTIFICATE"]
+    assert "EC PRIVATE KEY" in (directory / "acme_account+key").read_text().splitlines()[0]
+    (record,) = json.loads(proxy.state_path.read_text())
+    assert (record["options"]["acme_directory"], record["options"]["tls_enabled"]) == ("", True)
+    assert record["options"]["acme_cache_path"] == str(directory.parent)
+
+
+def test_handshakes_at_the_same_time_share_one_order(proxy: Proxy, authority: Authority, t1: Target) -> None:
+    """Twelve clients, one certificate."""
+    proxy.deploy("s", t1, "--tls", "--host", "crowd.com")
+    with ThreadPoolExecutor(12) as pool:
+        serials = set(pool.map(lambda _: serial(proxy, authority, "crowd.com"), range(12)))
+    assert len(serials) == 1
+    assert authority.requested("crowd.com") == 1
+
+
+def test_clients_without_ecdsa_get_a_certificate_of_their_own(proxy: Proxy, authority: Authority, t1: Target) -> None:
+    """An RSA key, stored as `<domain>+rsa`; others keep ECDSA (7.3)."""
+    proxy.deploy("s", t1, "--tls", "--host", "old.com")
+    serial(proxy, authority, "old.com")
+    said = s_client(proxy, "old.com", "-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256")
+    assert "Cipher is ECDHE-RSA-AES128-GCM-SHA256" in said
+    assert "RSA PRIVATE KEY" in (store(proxy, authority.url) / "old.com+rsa").read_text()
+    assert "Cipher is ECDHE-ECDSA-" in s_client(proxy, "old.com", "-tls1_2")
+
+
+@pytest.mark.parametrize("state", ["stop", "pause"])
+def test_a_service_that_does_not_serve_still_gets_its_certificate(
+    proxy: Proxy, authority: Authority, t1: Target, state: str
+) -> None:
+    """The challenge is answered before redirects, pause and stop (6, 7.3)."""
+    proxy.deploy("s", t1, "--tls", "--host", f"{state}ped.com")
+    proxy.succeed(state, "s")
+    assert serial(proxy, authority, f"{state}ped.com")
+    assert not [seen for seen in t1.requests if "acme-challenge" in seen.target]
+
+
+def test_challenges_are_the_proxys_own(proxy: Proxy, authority: Authority, t1: Target, t2: Target) -> None:
+    """Taken also where another service holds the path's prefix, and where plain HTTP is served (7.3, case 68)."""
+    proxy.deploy("s", t1, "--tls", "--tls-redirect=false", "--host", "taken.com")
+    proxy.deploy("w", t2, "--host", "taken.com", "--path-prefix", "/.well-known")
+    response = proxy.ask("/.well-known/acme-challenge/zz", host="taken.com")
+    assert (response.status, response.header("Content-Type")) == (404, "text/plain; charset=utf-8")
+    assert proxy.ask("/.well-known/other", host="taken.com").served_by == "T2"
+    assert serial(proxy, authority, "taken.com")
+    assert proxy.access_log("/.well-known/acme-challenge/zz")[0]["service"] == "w"
+    assert not t1.requests
+
+
+def test_services_with_files_do_not_take_challenges(
+    proxy: Proxy, t1: Target, certificates: Callable[[str], tuple[Path, Path]]
+) -> None:
+    """They are redirected like everything else (7.3)."""
+    certificate, key = certificates("files.com")
+    files = ["--tls-certificate-path", str(certificate), "--tls-private-key-path", str(key)]
+    proxy.deploy("s", t1, "--tls", "--host", "files.com", *files)
+    assert proxy.ask("/.well-known/acme-challenge/zz", host="files.com").status == 301
+
+
+def test_a_client_without_a_name_gets_the_first_host(proxy: Proxy, authority: Authority, t1: Target) -> None:
+    """And the log says so (7.1)."""
+    proxy.deploy("s", t1, "--tls", "--host", "nameless.com,other.com")
+    assert "BEGIN CERTIFICATE" in s_client(proxy, "")
+    assert authority.requested("nameless.com") == 1
+    assert authority.requested("other.com") == 0
+    assert proxy.log_lines("TLS handshake without a server name")[-1]["service"] == "s"
+
+
+def test_what_cannot_be_validated_is_logged_with_its_remedy(proxy: Proxy, authority: Authority, t1: Target) -> None:
+    """The handshake fails with an alert; a second one does not order again; a redeploy does at once."""
+    authority.lose_name("lost.com")
+    proxy.deploy("s", t1, "--tls", "--host", "lost.com")
+    assert "alert internal error" in s_client(proxy, "lost.com")
+    (line,) = [line for line in proxy.log_lines("Unable to obtain certificate") if line["host"] == "lost.com"]
+    assert (line["level"], line["kind"], line["retry_in"]) == ("ERROR", "validation", "1m0s")
+    assert "DNS" in line["remedy"]
+    assert "port 80" in line["remedy"]
+    assert handshake_fails(proxy, "lost.com")
+    requests = authority.requested("lost.com")
+    time.sleep(2.5)  # longer than nginx remembers a refusal by itself
+    assert handshake_fails(proxy, "lost.com")
+    assert authority.requested("lost.com") == requests == 1
+    proxy.deploy("s", t1, "--tls", "--host", "lost.com")
+    wait_until(lambda: handshake_fails(proxy, "lost.com") and authority.requested("lost.com") == 2, 10)
+
+
+def test_what_the_authority_refuses_is_logged_with_its_word(proxy: Proxy, t1: Target) -> None:
+    """`rejectedIdentifier` for a name on its list."""
+    proxy.deploy("s", t1, "--tls", "--host", "blocked.example")
+    assert handshake_fails(proxy, "blocked.example")
+    (line,) = [line for line in proxy.log_lines("Unable to obtain certificate") if line["host"] == "blocked.example"]
+    assert line["kind"] == "rejectedIdentifier"
+    assert "blocked.example" in line["remedy"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "a_b.com", "-a.com", "10.0.0.1"])
+def test_hosts_that_no_authority_knows(proxy: Proxy, authority: Authority, t1: Target, host: str) -> None:
+    """Nothing is ordered; the log names the remedy."""
+    proxy.deploy("s", t1, "--tls", "--host", host)
+    said = s_client(proxy, host)
+    assert "alert internal error" in said
+    assert proxy.log_lines("No authority issues for this host")[-1]["host"] == host
+    assert authority.requested(host) == 0
+
+
+def test_certificates_that_the_reference_left_are_served(
+    proxy: Proxy, t1: Target, certificates: Callable[[str], tuple[Path, Path]]
+) -> None:
+    """Of Let's Encrypt's staging directory: the file of that name is found, nothing is ordered (7.3)."""
+    certificate, key = certificates("left.com")
+    directory = store(proxy, STAGING)
+    directory.mkdir(mode=0o700, parents=True)
+    (directory / "left.com").write_text(key.read_text() + certificate.read_text())
+    proxy.deploy("s", t1, "--tls", "--tls-staging", "--host", "left.com")
+    with proxy.connect(server_name="left.com") as connection:
+        assert isinstance(connection.socket, ssl.SSLSocket)
+        served = connection.socket.getpeercert(binary_form=True)
+    assert served == ssl.PEM_cert_to_DER_cert(certificate.read_text())
+    assert json.loads(proxy.state_path.read_text())[0]["options"]["acme_directory"] == STAGING
+
+
+@pytest.mark.parametrize("damage", ["truncated", "of another key", "expired"])
+def test_unusable_files_are_replaced(
+    proxy: Proxy, authority: Authority, t1: Target, certificates: Callable[[str], tuple[Path, Path]], damage: str
+) -> None:
+    """As if they were not there."""
+    host = f"{damage.replace(' ', '-')}.com"
+    certificate, key = certificates(host)
+    text = key.read_text() + certificate.read_text()
+    if damage == "of another key":
+        text = certificates(host)[1].read_text() + certificate.read_text()
+    elif damage == "expired":
+        pair = key.with_suffix(".old")
+        make = ["openssl", "x509", "-in", str(certificate), "-signkey", str(key), "-days", "-1", "-out", str(pair)]
+        subprocess.run(make, check=True, capture_output=True)
+        text = key.read_text() + pair.read_text()
+    directory = store(proxy, authority.url)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (directory / host).write_text(text[:300] if damage == "truncated" else text)
+    proxy.deploy("s", t1, "--tls", "--host", host)
+    assert serial(proxy, authority, host)
+    assert (directory / host).read_text() != text
+
+
+def test_a_restart_reuses_certificates_and_account(own_proxy: Proxy, t1: Target) -> None:
+    """Nothing is ordered anew, and the next order is of the same account."""
+    authority = Authority(http_port=own_proxy.http_port).start()
+    try:
+        own_proxy.start(environment=authority.environment)
+        own_proxy.deploy("s", t1, "--tls", "--host", "again.com,next.com")
+        before = serial(own_proxy, authority, "again.com")
+        own_proxy.stop()
+        own_proxy.start(environment=authority.environment)
+        assert serial(own_proxy, authority, "again.com") == before
+        assert authority.requested("again.com") == 1
+        serial(own_proxy, authority, "next.com")
+        assert (authority.issued, authority.accounts) == (2, 1)
+    finally:
+        authority.dispose()
+
+
+def test_without_the_authority_what_is_there_is_served(own_proxy: Proxy, t1: Target) -> None:
+    """An issued certificate stays; a new host fails clearly; when the authority is back a redeploy helps at once."""
+    authority = Authority(http_port=own_proxy.http_port).start()
+    try:
+        own_proxy.start(environment=authority.environment)
+        own_proxy.deploy("s", t1, "--tls", "--host", "here.com,new.com")
+        before, root = serial(own_proxy, authority, "here.com"), authority.root.read_text()
+        authority.stop()
+        assert handshake_fails(own_proxy, "new.com")
+        (line,) = own_proxy.log_lines("Unable to obtain certificate")
+        assert (line["host"], line["kind"], line["directory"]) == ("new.com", "unreachable", authority.url)
+        assert "KAMAL_PROXY_ACME_CA_FILE" in line["remedy"]
+        own_proxy.stop()
+        own_proxy.start(environment=authority.environment)
+        context = ssl.create_default_context(cadata=root)
+        with (
+            socket.create_connection(("127.0.0.1", own_proxy.https_port), timeout=60) as plain,
+            context.wrap_socket(plain, server_hostname="here.com") as secure,
+        ):
+            assert (secure.getpeercert() or {})["serialNumber"] == before
+        authority.start()
+        own_proxy.deploy("s", t1, "--tls", "--host", "here.com,new.com")
+        assert serial(own_proxy, authority, "new.com")
+    finally:
+        authority.dispose()
+
+
+def test_certificates_are_renewed_while_they_are_served(own_proxy: Proxy, t1: Target) -> None:
+    """In their last third, in the background, with the account that is there: no handshake fails meanwhile."""
+    authority = Authority(http_port=own_proxy.http_port, validity_s=9).start()
+    try:
+        own_proxy.start(environment=authority.environment)
+        own_proxy.deploy("s", t1, "--tls", "--host", "short.com")
+        seen: list[str] = []
+
+        def renewed() -> bool:
+            seen.append(serial(own_proxy, authority, "short.com"))
+            return seen[-1] != seen[0]
+
+        wait_until(renewed, 30)
+        assert authority.accounts == 1
+        assert len(own_proxy.log_lines("Certificate issued")) == 2
+    finally:
+        authority.dispose()
+
+
+def test_a_renewal_that_fails_leaves_the_old_one(own_proxy: Proxy, t1: Target) -> None:
+    """Until it expires; then handshakes fail and say why in the log."""
+    authority = Authority(http_port=own_proxy.http_port, validity_s=6).start()
+    try:
+        own_proxy.start(environment=authority.environment)
+        own_proxy.deploy("s", t1, "--tls", "--host", "going.com")
+        serial(own_proxy, authority, "going.com")
+        authority.stop()
+        wait_until(lambda: own_proxy.log_lines("Unable to obtain certificate"), 10)
+        with own_proxy.connect(server_name="going.com") as connection:
+            assert connection.ask(host="going.com").status == 200
+        wait_until(lambda: handshake_fails(own_proxy, "going.com"), 10)
+    finally:
+        authority.dispose()
+
+
+def test_an_unwritable_cache_is_told_and_survived(own_proxy: Proxy, t1: Target, tmp_path: Path) -> None:
+    """The certificate is served from memory, and the log says what to mend."""
+    blocked = tmp_path / "file"
+    blocked.write_text("no directory")
+    authority = Authority(http_port=own_proxy.http_port).start()
+    try:
+        own_proxy.start(environment=authority.environment)
+        own_proxy.deploy("s", t1, "--tls", "--host", "memory.com", "--tls-acme-cache-path", str(blocked / "certs"))
+        assert serial(own_proxy, authority, "memory.com") == serial(own_proxy, authority, "memory.com")
+        (line,) = own_proxy.log_lines("Unable to save certificate")
+        assert "writable" in line["remedy"]
+        assert authority.issued == 1
+    finally:
+        authority.dispose()
+
+
+def test_no_key_is_shown(proxy: Proxy, authority: Authority, t1: Target) -> None:
+    """Neither in the log nor, while an order runs, in the list of processes."""
+    proxy.deploy("s", t1, "--tls", "--host", "quiet.com")
+    with ThreadPoolExecutor(1) as pool:
+        handshake = pool.submit(serial, proxy, authority, "quiet.com")
+        shown = ""
+        while not handshake.done():
+            shown += subprocess.run(["ps", "axeww", "-o", "args"], capture_output=True, text=True, check=True).stdout
+    assert "PRIVATE KEY" not in shown
+    assert "PRIVATE KEY" not in proxy.log_path.read_text()
