@@ -305,6 +305,13 @@ PROXY = (
         BOOT_CONFIG,
         changes=True,
     ),
+    Entry(
+        "proxy build",
+        "Build the image of pykamal's own proxy and bring it to the servers that lack it",
+        "proxy",
+        options=(PLAN,),
+        changes=True,
+    ),
     Entry("proxy details", "Show the proxy's container", "proxy"),
     Entry("proxy logs", "Show the proxy's log lines", "proxy", options=PROXY_LOGS),
     Entry("proxy reboot", "Replace the proxy's container", "proxy", options=(ROLLING, CONFIRMED), changes=True),

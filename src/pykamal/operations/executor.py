@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pykamal.commands.script import Script, script
+from pykamal.commands.script import Script, Step, script
 from pykamal.core.errors import CommandFailed, HealthError, KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Level, PhaseFinished, PhaseStarted
@@ -19,6 +22,9 @@ from pykamal.operations.hook_failure import hook_failure
 from pykamal.operations.plan import LOCAL, Phase, Plan, Task, batches
 from pykamal.operations.workplace import now
 from pykamal.transport.session import StepResult
+
+if TYPE_CHECKING:
+    from pykamal.transport.ssh import SshSession
 
 UNDO_SECONDS = 20.0
 """How long what was begun may take to be taken back, after a failure or an interrupt."""
@@ -139,13 +145,34 @@ class _Run:
         combined = script(*(task.script.steps for task in tasks))
         try:
             session = await self.context.fleet.session(host)
-            results = await session.run_script(combined, check=False)
+            if tasks[0].input is None:
+                results = await session.run_script(combined, check=False)
+            else:
+                results = [await self._feed(session, combined.steps[0], Path(tasks[0].input))]
         except (asyncio.CancelledError, KamalError):
             await self._undo_all(tasks)
             raise
         failure = failed_step(results)
         if failure is not None:
             await self._fail(_task_of_step(tasks, len(results) - 1), failure)
+
+    async def _feed(self, session: SshSession, step: Step, path: Path) -> StepResult:
+        """Give a step a file as its input, and tell how far it is at each quarter."""
+        size = path.stat().st_size
+        told = 0
+
+        def tell(sent: int) -> None:
+            nonlocal told
+            if sent * 4 // size > told:
+                told = sent * 4 // size
+                self.bus.log(f"{step.name}: sent {sent >> 20} of {size >> 20} MB", host=session.host)
+
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as content,
+        ):
+            return await session.feed(step, content, sent=tell)
 
     async def _fail(self, task: Task, failure: StepResult) -> None:
         """Explain, take back, raise."""

@@ -28,6 +28,8 @@ class Task:
     `opens` is opened when the task is done and closed when it fails; `waits_for` holds the task until then. Tasks of
     one lane run one after another; a `branch` is a lane of its own on the host, beside the others.
 
+    `input` names a file of this machine that the only step of a host's task reads on its standard input.
+
     On this machine, `environment` is added to the operator's, `hook` names the hook that the task runs, and `shown`
     passes output on to people as it comes.
     """
@@ -41,6 +43,7 @@ class Task:
     opens: Gate | None = None
     waits_for: Gate | None = None
     branch: str | None = None
+    input: str | None = None
     hook: str | None = None
     environment: Mapping[str, str | Sensitive] = field(default_factory=dict)
     directory: str | None = None
@@ -128,14 +131,17 @@ def batches(lane: Sequence[Task], awaited: frozenset[Gate]) -> list[list[Task]]:
     """Tasks of a lane in groups that can share an exchange.
 
     A task that opens a gate somebody waits for ends its group, so that the others start at once; a task that waits
-    begins a new one; tasks on this machine keep their own environment and go alone.
+    begins a new one; tasks with an input and those on this machine, which keep their own environment, go alone.
     """
     groups: list[list[Task]] = []
     for task in lane:
         before = groups[-1][-1] if groups else None
-        alone = before is None or task.waits_for is not None or task.host == LOCAL or before.opens in awaited
-        if alone:
+        if before is None or _goes_alone(task) or _goes_alone(before) or task.waits_for or before.opens in awaited:
             groups.append([task])
         else:
             groups[-1].append(task)
     return groups
+
+
+def _goes_alone(task: Task) -> bool:
+    return task.host == LOCAL or task.input is not None

@@ -36,6 +36,8 @@ def as_text(plan: Plan) -> str:
             waits = f" (waits for {task.waits_for.name})" if task.waits_for else ""
             lines.append(f"   {place}: {task.title}{waits}")
             lines += [f"     - {step.name}: {_one_line(str(step.command))}" for step in task.script]
+            if task.input is not None:
+                lines.append(f"       reads {task.input} of this machine")
             if task.undo is not None:
                 lines += [f"     on failure: {_one_line(str(step.command))}" for step in task.undo]
         if phase.pause:
@@ -48,6 +50,7 @@ def _task_data(task: Task) -> dict[str, object]:
         "host": task.host,
         "title": task.title,
         "role": task.role,
+        "input": task.input,
         "waits_for": task.waits_for.name if task.waits_for else None,
         "steps": [
             {"name": step.name, "command": str(step.command), "effect": step.command.effect.value}

@@ -33,6 +33,7 @@ from pykamal.proxy.base_system import (
     unpack,
 )
 from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.image_in_container import build_in_container
 from pykamal.proxy.packages import Packages
 
 Log = Callable[[str], None]
@@ -44,7 +45,7 @@ HOME = "home/kamal-proxy"
 PROGRAM_DIRECTORY = "usr/lib/kamal-proxy"
 CREATED = "1970-01-01T00:00:00Z"
 _PACKAGE = Path(__file__).parent
-_LEFT_OUT = {"image.py", "base_system.py", "packages.py"}
+_LEFT_OUT = {"image.py", "image_in_container.py", "base_system.py", "packages.py"}
 
 LAUNCHER = f"""#!/usr/bin/python3.11 -IS
 import sys
@@ -56,7 +57,7 @@ sys.exit(main())
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """An image before it is built: where it will be, what it is made of, for which machines (`amd64`, `arm64`)."""
+    """An image, built or not: its file, what it is made of, for which machines (`amd64`, `arm64`)."""
 
     path: str
     revision: str
@@ -97,8 +98,13 @@ def describe_image(cache_dir: Path, names: Sequence[str] = (NAME,)) -> Descripti
 
 def _described(cache_dir: Path, packages: Packages, names: Sequence[str]) -> Description:
     revision = f"{_digest(_base_recipe(packages))}-{_digest(_source_digests())}"
-    path = cache_dir / f"proxy-image-{revision}-{_digest(names)[:8]}.tar"
-    return Description(str(path), revision, architecture())
+    return description_of(cache_dir / f"proxy-image-{architecture()}-{revision}-{_digest(names)[:8]}.tar")
+
+
+def description_of(image: Path) -> Description:
+    """What the name of a file of `build_image` says."""
+    *_, machine, packages, sources, _ = image.stem.split("-")
+    return Description(str(image), f"{packages}-{sources}", machine)
 
 
 def _base_recipe(packages: Packages) -> list[str]:
@@ -231,6 +237,20 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _make(directory: Path, names: Sequence[str], *, build: bool) -> Description:
+    """Here, or else in a container, where it has to be built even to be described."""
+    try:
+        found = describe_image(directory, names)
+    except ProxyError as here:
+        try:
+            return description_of(build_in_container(directory, names))
+        except ProxyError as there:
+            raise ProxyError(f"{here}; {there}") from there
+    if build:
+        build_image(directory, lambda line: print(line, file=sys.stderr), names)
+    return found
+
+
 def main() -> None:
     """Builds into the directory given and prints the tar's path, or what it would be."""
     parser = argparse.ArgumentParser(prog="python -m pykamal.proxy.image")
@@ -240,12 +260,10 @@ def main() -> None:
     options = parser.parse_args()
     directory, names = options.directory.absolute(), options.names or [NAME]
     try:
-        if options.describe:
-            print(json.dumps(asdict(describe_image(directory, names))))
-        else:
-            print(build_image(directory, lambda line: print(line, file=sys.stderr), names))
+        found = _make(directory, names, build=not options.describe)
     except ProxyError as problem:
         sys.exit(f"Error: {problem}")
+    print(json.dumps(asdict(found)) if options.describe else found.path)
 
 
 if __name__ == "__main__":

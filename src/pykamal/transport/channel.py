@@ -18,6 +18,7 @@ STDERR_DATATYPE: Final = 1  # SSH_EXTENDED_DATA_STDERR, RFC 4254 section 5.2
 _SIGNAL_NUMBERS: Final = {"HUP": 1, "INT": 2, "QUIT": 3, "ABRT": 6, "KILL": 9, "ALRM": 14, "TERM": 15}
 
 Receiver = Callable[[Stream, bytes], None]
+Sent = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +41,22 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
         self._receiver: Receiver | None = None
         self._early: list[tuple[Stream, bytes]] = []
         self._unsent: memoryview | None = None
+        self._sent: Sent | None = None
+        self._length = 0
         self._started = False
         self._paused = False
         self._exit_status: int | None = None
 
-    def send(self, content: bytes, receiver: Receiver) -> None:
+    def send(self, content: bytes | memoryview, receiver: Receiver, sent: Sent | None = None) -> None:
         """Give the command its standard input, up to the end of it, and its output, from now on, a receiver.
 
         May be called before the channel is open: then the input follows right behind the request to run the command.
+        `sent` is told how many bytes have left so far, again and again.
         """
         self._receiver = receiver
+        self._sent = sent
         self._unsent = memoryview(content)
+        self._length = len(self._unsent)
         early, self._early = self._early, []
         for stream, data in early:
             self._receive(stream, data)
@@ -133,6 +139,8 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
             while self._unsent and not self._paused:
                 self._channel.write(bytes(self._unsent[:WRITE_BYTES]))
                 self._unsent = self._unsent[WRITE_BYTES:]
+                if self._sent is not None:
+                    self._sent(self._length - len(self._unsent))
             if not self._unsent:
                 self._unsent = None
                 self._channel.write_eof()

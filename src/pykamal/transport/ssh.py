@@ -19,7 +19,7 @@ from pykamal.commands.processes import end_group, in_shell, shell
 from pykamal.commands.script import Script, Step, script
 from pykamal.core.errors import ConnectionFailed
 from pykamal.events import Bus, Stream
-from pykamal.transport.channel import ChannelEnd, CommandChannel
+from pykamal.transport.channel import ChannelEnd, CommandChannel, Sent
 from pykamal.transport.channels import Channels
 from pykamal.transport.reporting import StepReporter
 from pykamal.transport.script_output import ScriptOutput
@@ -88,16 +88,26 @@ class SshSession:
 
     async def upload(self, content: bytes, path: str, *, mode: int = 0o640) -> None:
         """Write a file atomically, see `Session.upload`. Raises `CommandFailed` when the host cannot store it."""
-        self._exchanges += 1
         line = files.upload_target(path, f"{mode:04o}", size=len(content))
-        upload = script(Step(f"upload {path}", line))
-        reporter = StepReporter(self._bus, upload, host=self._host, user=self._shown_user, exchange=self._exchanges)
+        result = await self.feed(Step(f"upload {path}", line), content)
+        if not result.ok:
+            raise result.failure(self._host)
+
+    async def feed(self, step: Step, content: bytes | memoryview, *, sent: Sent | None = None) -> StepResult:
+        """Run one command that reads `content`, a mapped file for instance, on its standard input.
+
+        `sent` is told how many bytes have left so far, again and again. The command must hold no secret: other users
+        of the host can read it in their process list. Raises `HostUnreachable`.
+        """
+        self._exchanges += 1
+        fed = script(step)
+        reporter = StepReporter(self._bus, fed, host=self._host, user=self._shown_user, exchange=self._exchanges)
         printed: dict[Stream, bytearray] = {stream: bytearray() for stream in Stream}
         started = time.monotonic()
         reporter.began(0)
         async with self._channels.free:
-            channel = self._channels.start(in_shell(line))
-            channel.send(content, lambda stream, data: printed[stream].extend(data))
+            channel = self._channels.start(in_shell(step.command))
+            channel.send(content, lambda stream, data: printed[stream].extend(data), sent)
             try:
                 end = await asyncio.shield(channel.ended)
             except BaseException:
@@ -107,17 +117,16 @@ class SshSession:
                 channel.close()
         if end.lost:
             reporter.broken_off(NO_STATUS)
-            raise self._channels.lost(f"uploading {path}")
+            raise self._channels.lost(f"running {_title(step)}")
         result = StepResult(
-            step=upload.steps[0],
+            step=step,
             exit_status=NO_STATUS if end.exit_status is None else end.exit_status,
             stdout=printed[Stream.STDOUT].decode("utf-8", "replace"),
             stderr=printed[Stream.STDERR].decode("utf-8", "replace"),
             seconds=time.monotonic() - started,
         )
         reporter.ended(result)
-        if not result.ok:
-            raise result.failure(self._host)
+        return result
 
     @asynccontextmanager
     async def forward_remote_port(self, port: int, local_port: int) -> AsyncIterator[int]:

@@ -8,10 +8,11 @@ from pykamal.cli.prompt import confirmed
 from pykamal.cli.table import BOOT_CONFIG
 from pykamal.cli.words import log_options
 from pykamal.core.errors import UsageError
-from pykamal.operations import proxy, proxy_boot_config, upgrade
+from pykamal.operations import proxy, proxy_boot_config, proxy_image, upgrade
 
 _FLOWS = {
     "boot": proxy.boot,
+    "build": proxy_image.build,
     "details": proxy.details,
     "remove_container": proxy.remove_container,
     "remove_image": proxy.remove_image,

@@ -1,0 +1,144 @@
+"""The image of pykamal's proxy: built on this machine, brought to the hosts that lack it (`kamal proxy build`)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pykamal.commands import proxy_image as commands
+from pykamal.commands.script import Step, script
+from pykamal.core.errors import BuildError, KamalError
+from pykamal.operations import audit, planning, registry
+from pykamal.operations.context import Context
+from pykamal.operations.executor import execute
+from pykamal.operations.fanout import together
+from pykamal.operations.plan import LOCAL, Phase, Plan, Task
+from pykamal.operations.reading import capture
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """An image as its builder describes it, whether it is there yet or not; `path` is a file of this machine."""
+
+    path: str
+    revision: str
+    architecture: str
+
+
+async def build(context: Context) -> None:
+    """Have our proxy's image, as it is made of today's packages and sources, on every proxy host.
+
+    Where `proxy/run/registry` names a registry it is pushed there and pulled by the hosts; else it is sent to each.
+    Raises `BuildError` where this machine cannot build it, or not for the hosts' architecture.
+    """
+    images = {host: commands.ours(context.config, host) for host in context.targets.proxy_hosts}
+    names = tuple(dict.fromkeys(images.values()))
+    if not names:
+        raise KamalError("No host runs the proxy", hint="check --hosts and --roles")
+    described: list[Build] = []
+    found: dict[str, tuple[str, str]] = {}
+
+    async def describe() -> None:
+        described.append(await _describe(context, names))
+
+    async def look() -> None:
+        found.update(await _look(context, images))
+
+    await together(describe(), look())
+    _check_architecture(described[0], found)
+    lacking = {host: image for host, image in images.items() if found[host][0] != described[0].revision}
+    if not lacking:
+        context.bus.say("Every host has the proxy's image already.")
+        return
+    plan = build_plan(context, described[0], names, lacking)
+    if context.settings.plan_only:
+        planning.show(context, plan)
+        return
+    await execute(plan, context)
+
+
+def build_plan(context: Context, image: Build, names: Sequence[str], lacking: Mapping[str, str]) -> Plan:
+    """Build where it is not built yet, then bring it.
+
+    `names` are all that it gets; `lacking` has the name for each host without it.
+    """
+    pushed = tuple(name for name in dict.fromkeys(lacking.values()) if commands.has_registry(name))
+    sent = {host: name for host, name in lacking.items() if name not in pushed}
+    pulled = {host: name for host, name in lacking.items() if name in pushed}
+    steps: list[Step] = []
+    if not Path(image.path).exists():
+        steps.append(Step("build proxy image", commands.build(cache_directory(), names)))
+    if sent and not Path(f"{image.path}.gz").exists():
+        steps.append(Step("compress proxy image", commands.compress(image.path)))
+    local = Task(LOCAL, "build proxy image", script(steps), shown=True)
+    phases = [Phase("build proxy image", (local,) if steps else ())]
+    if pulled:
+        push = script(
+            Step("load proxy image", commands.load(image.path)),
+            registry.login_steps(context),
+            *(Step("push proxy image", commands.push(name)) for name in pushed),
+        )
+        phases.append(Phase("push proxy image", (Task(LOCAL, "push proxy image", push),)))
+    tasks = (
+        *(task for host in sent for task in _sending(context, host, image)),
+        *(_pulling(context, host, name) for host, name in pulled.items()),
+    )
+    return Plan("proxy build", (*phases, Phase("bring proxy image", tasks)))
+
+
+def _sending(context: Context, host: str, image: Build) -> tuple[Task, Task]:
+    load = script(Step("load proxy image", commands.load()))
+    note = script(audit.step(context, "Loaded proxy image"))
+    return Task(host, "load proxy image", load, input=f"{image.path}.gz"), Task(host, "audit", note)
+
+
+def _pulling(context: Context, host: str, name: str) -> Task:
+    steps = script(
+        registry.login_steps(context),
+        audit.step(context, "Pulled proxy image"),
+        Step("pull proxy image", commands.pull(name)),
+    )
+    return Task(host, "pull proxy image", steps)
+
+
+def cache_directory() -> str:
+    """Where images that were built stay on this machine."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return str(Path(base, "pykamal", "proxy"))
+
+
+async def _describe(context: Context, names: Sequence[str]) -> Build:
+    result = await context.local.run(
+        commands.describe(cache_directory(), names), name="describe proxy image", check=False
+    )
+    if not result.ok:
+        raise BuildError(
+            "This machine cannot build the proxy's image",
+            details=result.stderr.splitlines(),
+            hint="run `kamal proxy build` on a Debian 12 machine (or in such a container), as any user",
+        )
+    return Build(**json.loads(result.stdout))
+
+
+async def _look(context: Context, images: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Revision and architecture by host; a revision of another image, or none, is no revision of ours."""
+    read = await capture(context, images, lambda host: [("proxy image", commands.revision(images[host]))])
+    found = {}
+    for host, results in read.items():
+        revision, _, architecture = results[-1].captured.partition("\n")
+        found[host] = revision, architecture
+    return found
+
+
+def _check_architecture(image: Build, found: Mapping[str, tuple[str, str]]) -> None:
+    fits = image.architecture
+    others = [f"{host}: {architecture}" for host, (_, architecture) in found.items() if architecture != fits]
+    if others:
+        raise BuildError(
+            f"The proxy's image is built for {fits} here, which not all hosts are",
+            details=tuple(others),
+            hint="build it on a machine of the hosts' kind, for all others with --hosts",
+        )
