@@ -16,7 +16,7 @@ from pykamal.commands.flags import (
     service_filter,
     terminal_flags,
 )
-from pykamal.commands.words import Expanded, Raw, Word, key_values, options, single_quoted
+from pykamal.commands.words import Expanded, Output, Raw, Word, joined, key_values, options, single_quoted
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
 
@@ -128,14 +128,8 @@ def deaths(role: Role, version: str) -> Command:
 
     A container that is started again and again runs at some moments, and its state then tells nothing of its ends.
     """
-    filters = (
-        "--filter",
-        f"container={role.container_name(version)}",
-        "--filter",
-        "event=die",
-        "--filter",
-        "event=oom",
-    )
+    it = joined("container=", Output(container_id(role, version)))  # others had its name before
+    filters: list[Word] = ["--filter", it, "--filter", "event=die", "--filter", "event=oom"]
     template = '{{.Action}} {{index .Actor.Attributes "exitCode"}}'
     period = ("--since", "10m", "--until", "0s")
     return query("docker", "events", *period, *filters, "--format", template).failing_allowed()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pykamal.commands.command import Command, Effect, Simple
-from pykamal.commands.words import Raw, render
+from pykamal.commands.command import Command, Effect, Simple, query
+from pykamal.commands.words import Output, Raw, joined, render
 from pykamal.config.models import Role
 
 LISTENING_SECONDS: Final = 2
@@ -65,6 +65,16 @@ def listening(role: Role, version: str, *, port: int) -> Command:
     exit 0"""
     summary = f"# wait until {role.container_name(version)} listens on port {port}, at most {LISTENING_SECONDS} seconds"
     return Command(Simple((Raw(_dedented(text)),)), Effect.READ, quiet=True, summary=summary)
+
+
+def listeners(role: Role, version: str) -> Command:
+    """Print where the container listens: address and port in hexadecimal, as in /proc/net/tcp, one a line.
+
+    Never fails; where the engine's processes cannot be seen, nothing is printed.
+    """
+    process = query("docker", "container", "inspect", "--format", "{{.State.Pid}}", role.container_name(version))
+    tables = (joined(Raw("/proc/"), Output(process), f"/net/{table}") for table in ("tcp", "tcp6"))
+    return query("awk", '$4 == "0A" {print $2}', *tables).redirected("2> /dev/null").failing_allowed()
 
 
 def _dedented(text: str) -> str:

@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 
 from pykamal.commands import app, assets, health, proxy, withdrawal
-from pykamal.commands.script import Step, script
+from pykamal.commands.script import Script, Step, script
 from pykamal.config.models import Role
-from pykamal.operations import audit, diagnosis, hooks, proxy_users, site_files
+from pykamal.operations import audit, hooks, post_mortem, proxy_users, site_files
 from pykamal.operations.context import Context
 from pykamal.operations.facts import HostFacts
 from pykamal.operations.plan import Gate, Phase, Task
@@ -102,7 +102,6 @@ def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *,
     leads = role is context.targets.primary_role
     branch = role.name if config.boot.parallel_roles else None
     withdraw = script(Step("stop new container", withdrawal.stop_unless_serving(role, version)))
-    evidence = script(Step("container state", app.container_state(role, version, lines=diagnosis.LOG_LINES)))
     starting = script(
         _renaming(context, role, version, replaced) if replaced is not None else (),
         audit.step(context, f"Booted app version {version}", role),
@@ -116,7 +115,7 @@ def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *,
         starting,
         role=role.name,
         undo=withdraw,
-        evidence=evidence,
+        evidence=_evidence(role, version),
         opens=gate if leads else None,
         waits_for=None if leads else gate,
         branch=branch,
@@ -145,6 +144,20 @@ def _ready_steps(context: Context, role: Role, version: str) -> Sequence[Step]:
         )
     waiting = health.wait(role, version, deploy_timeout=config.deploy_timeout, readiness_delay=config.readiness_delay)
     return (Step(f"wait for {role.name}", waiting),)
+
+
+def _evidence(role: Role, version: str) -> Script:
+    """What `post_mortem.read` understands."""
+    state = Step("container state", app.container_state(role, version, lines=post_mortem.LOG_LINES))
+    deaths = Step("how it ended", app.deaths(role, version))
+    if role.proxy is None:
+        return script(state, deaths)
+    return script(
+        state,
+        deaths,
+        Step("listening ports", health.listeners(role, version)),
+        Step("failed checks", proxy.failed_checks(role, version)),
+    )
 
 
 def _clean_up_steps(context: Context, role: Role, version: str) -> Sequence[Step]:
