@@ -112,6 +112,7 @@ async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: 
     )
     async with opening as context:
         invocation.bus.emit(_started(invocation, context))
+        _ = context.targets  # hosts or roles that match nothing are refused, whatever the command does with them
         await flow(context)
     if invocation.command in _DEPLOYING and not context.settings.plan_only:
         from pykamal.cli.completion.versions import remember

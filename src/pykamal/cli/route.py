@@ -99,7 +99,8 @@ def _in_group(group: str, words: list[str], alias: str | None) -> Run | Help | T
 def _resolve_in(group: str, word: str) -> str | None:
     commands = within(group)
     visible = ["help", "tree", *(command.name for command in commands if not command.hidden)]
-    return resolve(word, visible, hidden=[command.name for command in commands if command.hidden])
+    hidden = [command.name for command in commands if command.hidden]
+    return resolve(word, visible, hidden, yielding=[command.name for command in commands if command.path in OURS])
 
 
 def _tree(group: str | None, words: list[str]) -> Help | Tree:

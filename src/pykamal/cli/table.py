@@ -417,9 +417,9 @@ SERVER = (
     ),
 )
 
-OURS = frozenset({"completion", "sandbox"})
-"""Names that Ruby Kamal does not have. There they may be aliases, so an alias of that name wins here; and what begins
-another name too abbreviates that one."""
+OURS = frozenset({"completion", "proxy build", "sandbox"})
+"""Commands that Ruby Kamal does not have. An alias of such a name wins, as it runs there; and what begins the name of
+another command too abbreviates that one, as there."""
 
 COMMANDS: tuple[Entry, ...] = (
     *TOP,

@@ -1,0 +1,205 @@
+"""The table of commands against the catalogue of the specification (cli.md 12)."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from pykamal.cli.options import GLOBAL, Kind
+from pykamal.cli.table import COMMANDS, GROUPS, OURS, entry, within
+
+pytestmark = pytest.mark.unit
+
+LOGS = "-s/--since=text -n/--lines=number -g/--grep=text -f/--follow -T/--skip-timestamps"
+
+PUBLISH = "--publish --publish-host-ip=repeated --http-port=number --https-port=number"
+PROXY_IMAGE = "--registry=text --repository=text --image-version=text"
+
+CATALOGUE = {
+    # 12.1
+    "setup": ("", "-P/--skip-push --no-cache"),
+    "deploy": ("", "-P/--skip-push --no-cache"),
+    "redeploy": ("", "-P/--skip-push --no-cache"),
+    "rollback": ("[VERSION]", ""),  # without one, what there is to go back to
+    "details": ("", ""),
+    "audit": ("", ""),
+    "config": ("[validate|schema]", "--resolved --explain=text --output=text"),  # ours, all of it
+    "docs": ("[SECTION]", ""),
+    "init": ("", "--bundle"),
+    "remove": ("", "-y/--confirmed"),
+    "upgrade": ("", "-y/--confirmed --rolling"),
+    "version": ("", ""),
+    "help": ("[COMMAND...]", ""),
+    "tree": ("", ""),
+    # 12.2
+    "app boot": ("", ""),
+    "app start": ("", ""),
+    "app stop": ("", ""),
+    "app details": ("", ""),
+    "app exec": ("COMMAND...", "-i/--interactive --reuse -e/--env=pairs --detach --raw"),
+    "app containers": ("", ""),
+    "app images": ("", ""),
+    "app stale_containers": ("", "-s/--stop"),
+    "app logs": (
+        "",
+        f"{LOGS} --grep-options=text --container-id=text",
+    ),
+    "app remove": ("", ""),
+    "app live": ("", ""),
+    "app maintenance": ("", "--drain-timeout=number --message=text"),
+    "app version": ("", ""),
+    "app remove_container": ("VERSION", ""),
+    "app remove_containers": ("", ""),
+    "app remove_images": ("", ""),
+    "app remove_app_directories": ("", ""),
+    # 12.3
+    "accessory boot": ("NAME", ""),
+    "accessory reboot": ("NAME", ""),
+    "accessory start": ("NAME", ""),
+    "accessory stop": ("NAME", ""),
+    "accessory restart": ("NAME", ""),
+    "accessory details": ("NAME", ""),
+    "accessory exec": ("NAME COMMAND...", "-i/--interactive --reuse --raw"),
+    "accessory logs": (
+        "NAME",
+        f"{LOGS} --grep-options=text",
+    ),
+    "accessory remove": ("NAME", "-y/--confirmed"),
+    "accessory upgrade": ("NAME", "--rolling -y/--confirmed"),
+    "accessory upload": ("NAME", ""),
+    "accessory directories": ("NAME", ""),
+    "accessory pull_image": ("NAME", ""),
+    "accessory remove_container": ("NAME", ""),
+    "accessory remove_image": ("NAME", ""),
+    "accessory remove_service_directory": ("NAME", ""),
+    # 12.4
+    "proxy boot": ("", ""),
+    "proxy boot_config": (
+        "set|get|reset",
+        f"{PUBLISH} {PROXY_IMAGE} --log-max-size=text --metrics-port=number --debug --docker-options=words",
+    ),
+    "proxy reboot": ("", "--rolling -y/--confirmed"),
+    "proxy upgrade": ("", "--rolling -y/--confirmed"),
+    "proxy start": ("", ""),
+    "proxy stop": ("", ""),
+    "proxy restart": ("", ""),
+    "proxy details": ("", ""),
+    "proxy logs": ("", LOGS),
+    "proxy remove": ("", "--force"),
+    "proxy remove_container": ("", ""),
+    "proxy remove_image": ("", ""),
+    "proxy remove_proxy_directory": ("", ""),
+    # 12.5
+    "build deliver": ("", ""),
+    "build push": ("", "--output=text --no-cache"),
+    "build pull": ("", ""),
+    "build create": ("", ""),
+    "build remove": ("", ""),
+    "build details": ("", ""),
+    "build dev": ("", "--output=text --no-cache"),
+    "lock status": ("", ""),
+    "lock acquire": ("", "-m/--message=text"),
+    "lock release": ("", ""),
+    "prune all": ("", ""),
+    "prune containers": ("", "--retain=number"),
+    "prune images": ("", ""),
+    "registry setup": ("", "-L/--skip-local -R/--skip-remote"),
+    "registry login": ("", "-L/--skip-local -R/--skip-remote"),
+    "registry logout": ("", "-L/--skip-local -R/--skip-remote"),
+    "registry remove": ("", "-L/--skip-local -R/--skip-remote"),
+    "secrets fetch": ("[NAME...]", "-a/--adapter=text --account=text --from=text --inline"),
+    "secrets extract": ("NAME JSON", "--inline"),
+    "secrets print": ("", ""),
+    "server bootstrap": ("", ""),
+    "server exec": ("COMMAND...", "-i/--interactive --raw"),
+}
+"""Arguments and own options of every command; `=KIND` where an option takes something."""
+
+HIDDEN = {
+    "app remove_container",
+    "app remove_containers",
+    "app remove_images",
+    "app remove_app_directories",
+    "accessory upload",
+    "accessory directories",
+    "accessory pull_image",
+    "accessory remove_container",
+    "accessory remove_image",
+    "accessory remove_service_directory",
+    "proxy upgrade",
+    "proxy remove_container",
+    "proxy remove_image",
+    "proxy remove_proxy_directory",
+}
+
+GLOBAL_OPTIONS = (
+    "-v/--verbose -q/--quiet --version=text -p/--primary -h/--hosts=text -r/--roles=text -c/--config-file=text "
+    "-d/--destination=text -H/--skip-hooks --lock-wait --lock-wait-timeout=number --lock-wait-interval=number"
+)
+"""cli.md 1.4."""
+
+OUR_OPTIONS = {"plan", "upgrade-proxy"}
+OUR_GLOBAL_OPTIONS = {"output", "debug"}
+"""What Ruby Kamal does not have (docs/differences.md)."""
+
+
+def written(options) -> set[str]:  # type: ignore[no-untyped-def]
+    forms = set()
+    for option in options:
+        short = f"-{option.short}/" if option.short else ""
+        kind = "" if option.kind is Kind.FLAG else f"={option.kind.value}"
+        forms.add(f"{short}--{option.name}{kind}")
+    return forms
+
+
+@pytest.mark.parametrize("path", CATALOGUE)
+def test_every_command_of_the_catalogue(path: str) -> None:
+    """Its arguments, its options with their short forms, and whether help lists it (cli.md 12)."""
+    arguments, options = CATALOGUE[path]
+    command = entry(path)
+    assert command.arguments == arguments
+    assert written(option for option in command.options if option.name not in OUR_OPTIONS) == set(options.split())
+    assert command.hidden == (path in HIDDEN)
+
+
+def test_nothing_but_the_catalogue() -> None:
+    """What Ruby Kamal does not have is listed as ours, so that an alias of that name keeps working (cli.md 10)."""
+    more = {command.path for command in COMMANDS} - set(CATALOGUE)
+    assert {path for path in more if path not in OURS and path.split()[0] not in OURS} == set()
+
+
+def test_the_global_options() -> None:
+    """Names, short forms and kinds (cli.md 1.4); ours have no short form, so none is taken away."""
+    assert written(option for option in GLOBAL if option.name not in OUR_GLOBAL_OPTIONS) == set(GLOBAL_OPTIONS.split())
+    assert all(option.short is None for option in GLOBAL if option.name in OUR_GLOBAL_OPTIONS)
+
+
+def test_the_groups() -> None:
+    """cli.md 1.1."""
+    expected = ["accessory", "app", "build", "lock", "proxy", "prune", "registry", "secrets", "server"]
+    assert sorted(set(GROUPS) - OURS) == expected
+    assert all(within(group) for group in GROUPS)
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.module])
+def test_a_verb_behind_every_command(command) -> None:  # type: ignore[no-untyped-def]
+    """The module that the table names exists."""
+    assert importlib.util.find_spec(f"pykamal.cli.verbs.{command.module}") is not None
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_option_is_written_twice(command) -> None:  # type: ignore[no-untyped-def]
+    """Long and short forms are unique within a command, but for an own short form over a global one."""
+    forms = [form.partition(" ")[0] for option in command.options for form in option.forms]
+    assert len(forms) == len(set(forms))
+    names = [option.name for option in command.all_options]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_summaries_are_for_one_line(command) -> None:  # type: ignore[no-untyped-def]
+    """A sentence without its full stop, short enough for a list."""
+    assert command.summary
+    assert not command.summary.endswith(".")
+    assert len(command.summary) <= 110
