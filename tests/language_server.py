@@ -80,7 +80,7 @@ class LanguageServer:
         self._process.stdin.flush()
 
     def _receive(self) -> dict[str, Any]:
-        """The next message. Questions of the server are answered with nothing: no settings beside the document's own."""
+        """The next message. Questions of the server are answered with nothing: a document names its schema."""
         assert self._process.stdout is not None, "a pipe was asked for"
         length = 0
         while (header := self._process.stdout.readline().strip()) != b"":

@@ -11,7 +11,8 @@ import pytest
 from pykamal.config.explanation import explained
 from pykamal.config.findings_report import as_json, as_sarif
 from pykamal.config.schema import editor_schema
-from pykamal.config.show import resolved_document
+from pykamal.config.psych_emitter import dumped
+from pykamal.config.show import resolved_root
 from tests.config_catalogue import changed
 from tests.config_world import World, loaded, refused
 
@@ -93,7 +94,7 @@ def test_resolved() -> None:
     config = loaded(
         changed('image: <%= "a" %>\n@registry: {username: u, password: hunter2}\n@x-a: &x [1]\n@volumes: *x')
     )
-    text = resolved_document(config)
+    text = dumped(resolved_root(config))
     assert "hunter2" not in text
     assert "image: a\n" in text
     assert loaded(text).volumes == ("1",)

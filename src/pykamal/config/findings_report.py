@@ -1,11 +1,14 @@
-"""Problems of the configuration for machines: JSON of our own, and SARIF 2.1.0 for code review tools."""
+"""Problems and single keys for machines: JSON of our own, and SARIF 2.1.0 for code review tools."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pykamal import __version__
+from pykamal.config.explanation import Explanation
+from pykamal.config.show import plain_data
 from pykamal.core.errors import ConfigurationError, Problem
+from pykamal.core.source import Position
 
 REPORT_VERSION = 1
 
@@ -22,6 +25,27 @@ def as_json(error: ConfigurationError | None, warnings: tuple[str, ...] = ()) ->
     }
 
 
+def explanation_as_json(explanation: Explanation) -> dict[str, Any]:
+    """`{"key", "known", "written", "value", "file", "line", "column", "default", "description"}`."""
+    return {
+        "key": explanation.path,
+        "known": explanation.known,
+        "written": explanation.written,
+        "value": plain_data(explanation.value),
+        **_place(explanation.position),
+        "default": explanation.default,
+        "description": explanation.description,
+    }
+
+
+def _place(position: Position | None) -> dict[str, Any]:
+    return {
+        "file": position.file if position else None,
+        "line": position.line if position else None,
+        "column": position.column if position else None,
+    }
+
+
 def as_sarif(error: ConfigurationError | None) -> dict[str, Any]:
     problems = () if error is None else error.problems
     rule = {"id": "configuration", "shortDescription": {"text": "deploy.yml must be a valid configuration"}}
@@ -34,13 +58,10 @@ def as_sarif(error: ConfigurationError | None) -> dict[str, Any]:
 
 
 def _problem(problem: Problem) -> dict[str, Any]:
-    position = problem.position
     return {
         "message": problem.message,
         "path": problem.path,
-        "file": position.file if position else None,
-        "line": position.line if position else None,
-        "column": position.column if position else None,
+        **_place(problem.position),
         "expected": problem.expected,
         "found": problem.found,
         "suggestion": problem.suggestion,

@@ -6,7 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pykamal.config.building.connections import jump_host
-from pykamal.config.document import Key, ListNode, MapNode, Node, OtherKey, Symbol, Value
+from pykamal.config.document import (
+    Key,
+    ListNode,
+    MapNode,
+    Node,
+    OtherKey,
+    ScalarNode,
+    Symbol,
+    Value,
+    plain_value,
+    ruby_text,
+)
 from pykamal.config.models.service import Config
 from pykamal.config.psych_emitter import RubyObject, dumped
 from pykamal.config.reading import child, text, truthy
@@ -27,7 +38,7 @@ def config_document(config: Config, version: str, log_flags: Sequence[str]) -> s
 
 def config_fields(config: Config, version: str, log_flags: Sequence[str]) -> dict[str, Any]:
     """The fields of spec/config.md 19.1 in their order; None where one is omitted."""
-    root = _document(config)
+    root = resolved_root(config)
     as_written = _role_hosts_as_written(root)
     return {
         "roles": [role.name for role in config.roles],
@@ -70,12 +81,27 @@ def _keys(node: Node) -> Iterable[Key]:
     return node.entries if isinstance(node, MapNode) else ()
 
 
-def resolved_document(config: Config) -> str:
-    """The merged files after templating as one YAML document, without literal secrets."""
-    return dumped(_document(config))
+def plain_data(value: Any) -> Any:
+    """Fields or nodes as JSON has them: symbols, dates and keys as text, and objects of Ruby as what they hold."""
+    match value:
+        case MapNode() | ListNode() | ScalarNode():
+            return plain_data(plain_value(value))
+        case RubyObject(fields=fields):
+            return plain_data(fields)
+        case Mapping():
+            return {str(key): plain_data(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain_data(item) for item in value]
+        case None | bool() | int() | str():
+            return value
+        case float() if value - value == 0:  # neither endless nor no number, which JSON does not have
+            return value
+        case _:
+            return ruby_text(value)
 
 
-def _document(config: Config) -> MapNode:
+def resolved_root(config: Config) -> MapNode:
+    """The merged files after templating, without literal secrets."""
     assert config.document is not None, "only a loaded configuration can be shown"
     return without_secrets(config.document)
 

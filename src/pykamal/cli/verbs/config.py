@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -18,31 +19,75 @@ from pykamal.commands.flags import log_flags
 from pykamal.commands.words import render
 from pykamal.config import load as load_config
 from pykamal.config.explanation import Explanation, explained
-from pykamal.config.findings_report import as_json, as_sarif
+from pykamal.config.findings_report import as_json, as_sarif, explanation_as_json
+from pykamal.config.models import Config
+from pykamal.config.psych_emitter import dumped
 from pykamal.config.schema import editor_schema
-from pykamal.config.show import config_document, resolved_document
+from pykamal.config.show import config_document, config_fields, plain_data, resolved_root
 from pykamal.core.errors import ConfigurationError, UsageError
-from pykamal.events import Result
+from pykamal.events import Bus, Result
 from pykamal.operations.context import Context
 from pykamal.operations.local_outside import LocalOutside
 
 
 def run(invocation: Invocation) -> int:
+    action = _action(invocation)
+    if invocation.options["output"] == "sarif" and action is not _validate:
+        raise UsageError("--output sarif is for `kamal config validate`")
+    try:
+        return action(invocation)
+    except ConfigurationError as error:
+        if not invocation.json:
+            raise
+        return _written(as_json(error)) or error.exit_code
+
+
+def _action(invocation: Invocation) -> Callable[[Invocation], int]:
     if invocation.arguments:
         action = _ACTIONS.get(invocation.arguments[0])
         if action is None:
             raise called_with(entry("config"), invocation.arguments)
-        return action(invocation)
-    if key := invocation.options["explain"]:
-        return _explain(invocation, key)
-    if invocation.options["resolved"]:
-        return _told(invocation, resolved_document(load(invocation).config))
-    return operate(invocation, _show, connects=False)
+        return action
+    if invocation.options["explain"]:
+        return _explain
+    return _resolved if invocation.options["resolved"] else _show
 
 
-async def _show(context: Context) -> None:
-    flags = [render(word, shown=True) for word in log_flags(context.config.logging)]
-    context.bus.emit(Result(text=config_document(context.config, context.version, flags).rstrip("\n")))
+def _show(invocation: Invocation) -> int:
+    if not invocation.json:
+        return operate(invocation, _emit, connects=False)
+    fields: dict[str, Any] = {}
+
+    async def collect(context: Context) -> None:
+        fields.update(config_fields(context.config, context.version, _log_flags(context.config)))
+
+    operate(_silent(invocation), collect, connects=False)
+    return _written(plain_data(fields))
+
+
+async def _emit(context: Context) -> None:
+    text = config_document(context.config, context.version, _log_flags(context.config))
+    context.bus.emit(Result(text=text.rstrip("\n")))
+
+
+def _log_flags(config: Config) -> list[str]:
+    return [render(word, shown=True) for word in log_flags(config.logging)]
+
+
+def _resolved(invocation: Invocation) -> int:
+    if invocation.json:
+        return _written(plain_data(resolved_root(load(_silent(invocation)).config)))
+    return _told(invocation, dumped(resolved_root(load(invocation).config)))
+
+
+def _silent(invocation: Invocation) -> Invocation:
+    """Without events: machines get one document. Warnings go to standard error."""
+    return replace(invocation, bus=Bus(), options={**invocation.options, "output": "text"})
+
+
+def _written(document: object) -> int:
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    return 0
 
 
 def _told(invocation: Invocation, text: str) -> int:
@@ -50,8 +95,8 @@ def _told(invocation: Invocation, text: str) -> int:
     return 0
 
 
-def _schema(invocation: Invocation) -> int:
-    return _told(invocation, json.dumps(editor_schema(), indent=2, ensure_ascii=False))
+def _schema(_: Invocation) -> int:
+    return _written(editor_schema())
 
 
 def _validate(invocation: Invocation) -> int:
@@ -65,17 +110,18 @@ def _validate(invocation: Invocation) -> int:
         error, warnings = None, config.warnings
     except ConfigurationError as refusal:
         error, warnings = refusal, ()
-    report = as_sarif(error) if form == "sarif" else as_json(error, warnings)
-    sys.stdout.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    _written(as_sarif(error) if form == "sarif" else as_json(error, warnings))
     return 0 if error is None else error.exit_code
 
 
-def _explain(invocation: Invocation, key: str) -> int:
-    document = load(invocation).config.document
+def _explain(invocation: Invocation) -> int:
+    document = load(_silent(invocation) if invocation.json else invocation).config.document
     assert document is not None, "a loaded configuration has its document"
-    explanation = explained(document, key)
+    explanation = explained(document, invocation.options["explain"])
     if not explanation.known and not explanation.written:
         raise UsageError(f"deploy.yml has no key {explanation.path}", hint="`kamal docs` prints all keys.")
+    if invocation.json:
+        return _written(explanation_as_json(explanation))
     return _told(invocation, "\n".join(_explanation_lines(explanation)))
 
 
