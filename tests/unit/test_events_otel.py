@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import http.server
-import json
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from pykamal.events import CommandOutput, CommandStarted, Level, Log, Message, Result, RunFailed, RunStarted, Stream
 from pykamal.events import otel_shipping as shipping
 from pykamal.events.otel import OtelLog
+from tests.collector import Collector, attributes, collecting
 
 pytestmark = pytest.mark.unit
 
@@ -29,48 +27,10 @@ STARTED = RunStarted(
 FAILURE = RunFailed(operation="deploy", identifier="x", label="Kamal::Cli::BootError", message="no health")
 
 
-class Collector(http.server.ThreadingHTTPServer):
-    """`requests` holds path, content type and JSON of each; `status` is what it answers."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.requests: list[tuple[str, str | None, Any]] = []
-        self.status = 200
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    @property
-    def logs(self) -> list[Any]:
-        return [body["resourceLogs"][0] for _, _, body in self.requests]
-
-    @property
-    def records(self) -> list[Any]:
-        return [record for logs in self.logs for record in logs["scopeLogs"][0]["logRecords"]]
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Collector
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.requests.append((self.path, self.headers["Content-Type"], body))
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, *_args: Any) -> None:
-        """Nothing on standard error."""
-
-
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    with Collector() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with collecting() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -80,10 +40,6 @@ def reports() -> list[str]:
 
 def opened(endpoint: str, reports: list[str], command: str = "deploy") -> OtelLog:
     return OtelLog(endpoint, command=command, tool_version="2.12.0", report=reports.append)
-
-
-def attributes(holder: Any) -> dict[str, Any]:
-    return {each["key"]: next(iter(each["value"].values())) for each in holder["attributes"]}
 
 
 def test_the_request(collector: Collector, reports: list[str]) -> None:
