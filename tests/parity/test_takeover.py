@@ -112,6 +112,10 @@ def take(team: Team, step: str, tool: Tool) -> Stage:
         team.run(tool, *verb)
     else:
         team.run(tool, *step.split())
+    hooks = team.hooks_taken()
+    if verb == ["redeploy"] and tool == "ruby":
+        team.run(tool, "prune", "all")  # our redeploy prunes by itself (docs/differences.md)
+        team.hooks_taken()
     latest = "-".join(["latest", *team.flags[1:]])
     tags = server_state.published(team.application.sandbox, "hello/app", [*team.versions, latest])
     digests = {digest: team.short_names[tag] for tag, digest in tags.items() if tag != latest}
@@ -120,7 +124,7 @@ def take(team: Team, step: str, tool: Tool) -> Stage:
         served=team.served(),
         servers=servers(team),
         published={team.short_names.get(tag, tag): digests.get(digest) for tag, digest in tags.items()},
-        hooks=[(name, told(variables, team)) for name, variables in team.hooks_taken()],
+        hooks=[(name, told(variables, team)) for name, variables in hooks],
     )
 
 

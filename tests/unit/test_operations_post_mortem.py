@@ -51,7 +51,7 @@ def post_mortem(
         ({"state": RUNNING, "listeners": LOOPBACK_6, "error": "refused"}, "let it listen on 0.0.0.0"),
         ({"state": RUNNING, "listeners": MAPPED_LOOPBACK, "error": "refused"}, "let it listen on 0.0.0.0"),
         ({"state": RUNNING, "listeners": f"{LOOPBACK}\n{ANYWHERE}", "error": "unexpected status 404"}, "answers 404"),
-        ({"state": RUNNING, "listeners": ANYWHERE, "error": "unexpected status: 403"}, "2xx to everybody, whatever"),
+        ({"state": RUNNING, "listeners": ANYWHERE, "error": "unexpected status: 403"}, "2xx to all, whatever"),
         ({"state": RUNNING, "listeners": ANYWHERE, "error": "unhealthy", "status": 500}, "log lines above may say why"),
         ({"state": RUNNING, "listeners": ANYWHERE, "error": "context deadline exceeded"}, "does not answer in time"),
     ],

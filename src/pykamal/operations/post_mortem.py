@@ -85,7 +85,7 @@ class PostMortem:
             advice = (
                 "the last log lines above may say why; else let proxy/healthcheck/path name another page"
                 if self._status.startswith("5")
-                else "let proxy/healthcheck/path name one that it answers with 2xx to everybody, whatever the Host header"
+                else "let proxy/healthcheck/path name one that it answers with 2xx to all, whatever the Host header"
             )
             return f"the app answers {self._status} to the health check of {path}: {advice}"
         if "deadline" in self._said or "timeout" in self._said:
