@@ -163,9 +163,9 @@ def handshake_fails(proxy: Proxy, host: str) -> bool:
     return False
 
 
-def s_client(proxy: Proxy, host: str, *options: str) -> str:
-    """What openssl says of a handshake; an empty host sends no name."""
+def s_client(proxy: Proxy, host: str, *options: str, said: str = "") -> str:
+    """What openssl says of a handshake, after which it says `said`; an empty host sends no name."""
     name = ["-servername", host] if host else ["-noservername"]
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{proxy.https_port}", *name, *options]
-    done = subprocess.run(command, input="", capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, input=said, capture_output=True, text=True, timeout=60, check=False)
     return done.stdout + done.stderr

@@ -31,6 +31,8 @@ class Proxy:
     """Started by `start`; `restart` keeps ports, home and state."""
 
     def __init__(self) -> None:
+        self.command = COMMAND
+        self.sources = SOURCES
         self.home = Path(tempfile.mkdtemp(prefix="kp-"))
         self.temporary = self.home / "tmp"
         self.temporary.mkdir()
@@ -44,7 +46,7 @@ class Proxy:
     @property
     def environment(self) -> dict[str, str]:
         own = {"HOME": str(self.home), "TMPDIR": str(self.temporary), "KAMAL_PROXY_SOCKET": str(self.socket)}
-        return {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES), **own}
+        return {"PATH": os.environ["PATH"], "PYTHONPATH": str(self.sources), **own}
 
     @property
     def state_path(self) -> Path:
@@ -55,7 +57,7 @@ class Proxy:
         ports = ["--http-port", str(self.http_port), "--https-port", str(self.https_port)]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "run", *ports, *flags],
+                [*self.command, "run", *ports, *flags],
                 env=self.environment | (environment or {}),
                 stdout=log,
                 stderr=log,
@@ -86,13 +88,13 @@ class Proxy:
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs one client to its end, whatever that is."""
-        command = [*COMMAND, *arguments]
+        command = [*self.command, *arguments]
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         """Starts one client and leaves it running."""
         return subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*self.command, *arguments],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,0 +1,145 @@
+"""The pure parts of automatic certificates: validity, names, addresses, storage (spec/proxy.md 7.3, 7.4)."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from pykamal.proxy.acme.approval import with_host
+from pykamal.proxy.acme.names import is_issuable
+from pykamal.proxy.acme.remedies import remedy
+from pykamal.proxy.acme.store import ACCOUNT, CertificateStore, IssuedCertificate
+from pykamal.proxy.acme.validity import validity
+
+pytestmark = pytest.mark.unit
+
+PRODUCTION = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def certificate(start: datetime, end: datetime) -> IssuedCertificate:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a.com")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, end)
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+    chain = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    return IssuedCertificate.parse(key=pem, chain=chain)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), datetime(2026, 4, 2, 3, 4, 5, tzinfo=UTC)),
+        (datetime(1999, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        (datetime(2050, 1, 1, tzinfo=UTC), datetime(2060, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_validity_is_read_from_both_forms_of_time(start: datetime, end: datetime) -> None:
+    """Two digits for the year until 2049, four from 2050 on (RFC 5280, 4.1.2.5)."""
+    found = certificate(start, end)
+    assert (found.not_before, found.not_after) == (start.timestamp(), end.timestamp())
+
+
+@pytest.mark.parametrize("version", ["1", "3"])
+def test_validity_of_what_openssl_makes(tmp_path: Path, version: str) -> None:
+    """With and without the field that names the version."""
+    key, request, made = (tmp_path / name for name in ("key", "request", "certificate"))
+    new = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-subj", "/CN=a"]
+    subprocess.run([*new, "-out", str(request)], check=True, capture_output=True)
+    extensions = tmp_path / "extensions"
+    extensions.write_text("basicConstraints=CA:FALSE\n")
+    sign = ["openssl", "x509", "-req", "-in", str(request), "-signkey", str(key), "-days", "10", "-out", str(made)]
+    subprocess.run([*sign, *(["-extfile", str(extensions)] if version == "3" else [])], check=True, capture_output=True)
+    not_before, not_after = validity(made.read_text())
+    assert not_after - not_before == 10 * 86400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nMIIB////\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nnot base64\n-----END CERTIFICATE-----\n",
+    ],
+)
+def test_what_is_no_certificate_has_no_validity(text: str) -> None:
+    """ValueError, whatever the bytes are."""
+    with pytest.raises(ValueError, match=r".*"):
+        validity(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("a.com", True),
+        ("xn--bcher-kva.example", True),
+        ("a-b.c-d.e", True),
+        (f"{'a' * 63}.com", True),
+        (f"{'a' * 64}.com", False),
+        (".".join(["a" * 49] * 6), False),
+        ("com", False),
+        ("", False),
+        ("A.com", False),
+        ("a.com.", False),
+        (".a.com", False),
+        ("a..com", False),
+        ("-a.com", False),
+        ("a-.com", False),
+        ("a_b.com", False),
+        ("*.a.com", False),
+        ("10.0.0.1", False),
+        ("..", False),
+        ("a/b.com", False),
+        ("a.com\n", False),
+        ("bücher.example", False),
+    ],
+)
+def test_names_that_an_authority_can_issue_for(host: str, expected: bool) -> None:
+    """They become file names: nothing else may pass."""
+    assert is_issuable(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("/ok", "/ok?host=a.com"),
+        ("/ok?token=1", "/ok?token=1&host=a.com"),
+        ("/ok?host=b.com&token=&x=%26", "/ok?token=&x=%26&host=a.com"),
+        ("https://h:1/x?y=z#f", "https://h:1/x?y=z&host=a.com"),
+    ],
+)
+def test_the_host_is_set_in_the_query(url: str, expected: str) -> None:
+    """Other parameters stay, another host goes (7.4)."""
+    assert with_host(url, "a.com") == expected
+
+
+def test_the_store_has_the_layout_of_the_reference(tmp_path: Path) -> None:
+    """Production counts as the empty address; private modes; key before chain (7.3)."""
+    store = CertificateStore(str(tmp_path / "certs"), "")
+    assert store.path == tmp_path / "certs" / PRODUCTION
+    now = datetime.now(UTC).replace(microsecond=0)
+    issued = certificate(now, now + timedelta(days=90))
+    assert (store.read("a.com"), store.account_key()) == (None, "")
+    store.write("a.com", issued)
+    store.write_account_key("key")
+    assert (store.read("a.com"), store.account_key()) == (issued, "key")
+    assert (store.path / "a.com").read_text() == issued.key + issued.chain
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in store.path.iterdir()}
+    assert modes == {"a.com": 0o600, ACCOUNT: 0o600}
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (store.path.parent, store.path)] == [0o700, 0o700]
+
+
+def test_every_failure_has_a_remedy() -> None:
+    """With the host or the directory in it where that helps."""
+    assert "a.com" in remedy("validation", "a.com", "https://ca/dir")
+    assert "https://ca/dir" in remedy("unreachable", "a.com", "https://ca/dir")
+    assert remedy("somethingNew", "a.com", "https://ca/dir")
