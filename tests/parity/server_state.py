@@ -1,7 +1,7 @@
 """All that a deploy leaves on a server, as plain data that is equal when two servers are in the same state.
 
 Names that are different in every run are replaced: versions by `V1`, `V2`, ... as the caller counts them, container ids
-by the container's name, random suffixes by `HEX12` and `HEX16`, times by `TIME`.
+by the container's name, random suffixes by `HEX6`, `HEX12` and `HEX16`, times by `TIME`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pykamal.sandbox.sandbox import Sandbox
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 REPLACED = re.compile(r"_replaced_[0-9a-f]{16}")
+EXEC_SUFFIX = re.compile(r"(-exec-[\w.-]+-)[0-9a-f]{6}\b")
 HOSTNAME_SUFFIX = re.compile(r"-[0-9a-f]{12}$")
 MANIFESTS = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 PROXY_STATE = "/var/lib/docker/volumes/kamal-proxy-config/_data/kamal-proxy.state"
@@ -143,9 +144,17 @@ def _files(host: Host) -> State:
             found: State = {"mode": f"{entry.mode:o}", "owner": f"{entry.uname}:{entry.gname}", "link": entry.linkname}
             content = entries.extractfile(entry) if entry.isfile() else None
             if content is not None:
-                found["lines"] = TIME.sub("TIME", content.read().decode()).split("\n")
+                found["lines"] = TIME.sub("TIME", _readable(entry.name, content.read())).split("\n")
             files[f"/{entry.name}"] = found
     return files
+
+
+def _readable(path: str, content: bytes) -> str:
+    """The text of a file; a lock's holder is written down in base64."""
+    if not re.search(r"/lock-[^/]+/details$", path):
+        return content.decode()
+    widths = [len(line) for line in content.split(b"\n")]
+    return f"{base64.b64decode(content).decode()}\nin lines of {widths}"
 
 
 def _renamed(text: str, names: Mapping[str, str], versions: Mapping[str, str]) -> str:
@@ -153,7 +162,7 @@ def _renamed(text: str, names: Mapping[str, str], versions: Mapping[str, str]) -
         text = text.replace(identifier, name).replace(identifier[:12], name)
     for version, short in versions.items():
         text = text.replace(version, short)
-    return REPLACED.sub("_replaced_HEX16", text)
+    return EXEC_SUFFIX.sub(r"\1HEX6", REPLACED.sub("_replaced_HEX16", text))
 
 
 def _inspect(host: Host, kind: str, identifiers: list[str]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Two teams whose configurations use much of what there is, on two servers, with either tool.
 
 `rehearsing` deploys to a destination, with two roles and an accessory; `secure` to none, with certificates of its own
-and an accessory behind the proxy.
+and an accessory behind the proxy; `plain` has one role and an accessory, and takes the proxy's image from its registry.
 """
 
 from __future__ import annotations
@@ -131,6 +131,11 @@ def secure(folder: Path, sandbox: Sandbox) -> Team:
     return _team(folder, sandbox, _secure, ())
 
 
+def plain(folder: Path, sandbox: Sandbox) -> Team:
+    """Two web servers with an accessory on the first, which has files, directories and a secret."""
+    return _team(folder, sandbox, _plain, ())
+
+
 def _team(folder: Path, sandbox: Sandbox, configure: Callable[[Application], None], flags: tuple[str, ...]) -> Team:
     folder.mkdir()
     team = Team(Application.create(folder / "hello", sandbox), folder / "hooks", flags)
@@ -229,6 +234,32 @@ def _secure(application: Application) -> None:
             }
         },
     )
+
+
+def _plain(application: Application) -> None:
+    first = application.hosts[0].address
+    application.configure(
+        retain_containers=2,
+        drain_timeout=2,
+        proxy={
+            "app_port": 8000,
+            "healthcheck": {"path": "/up", "interval": 1, "timeout": 5},
+        },
+        env={"clear": {"STAGE": "plain"}, "secret": ["DATABASE_URL"]},
+        accessories={
+            "jobs": {
+                "image": _python_image(application),
+                "host": first,
+                "cmd": "python3 -c 'import signal, sys; signal.signal(15, lambda *_: sys.exit(0)); signal.pause()'",
+                "env": {"clear": {"MODE": "fast"}, "secret": ["JOBS_TOKEN"]},
+                "files": ["settings.conf:/etc/jobs/settings.conf"],
+                "directories": ["data:/data"],
+            }
+        },
+    )
+    secrets = application.folder / ".kamal" / "secrets"
+    secrets.write_text(f"{secrets.read_text()}{SECRETS}")
+    _write(application.folder / "settings.conf", "every = day\n")
 
 
 def _certificate(folder: Path) -> tuple[str, str]:
