@@ -142,7 +142,7 @@ TURNS: Final[dict[str, tuple[Tool, Tool]]] = {"Ruby first": ("ruby", "ours"), "o
 UNKNOWN: Final = "an unknown name is a failure here, as everywhere else (spec/cli.md 22, 11)"
 RUN_DIRECTORY: Final = (
     r"/1/files//root/\.kamal",
-    "Ruby makes the empty run directory on every host when it takes the lock, ours with the first thing it writes there",
+    "Ruby makes the empty run directory on every host as it takes the lock, ours with the first thing that it writes",
 )
 
 DIFFERENT_EXITS: Final = {
