@@ -165,7 +165,7 @@ class _Run:
             nonlocal told
             if sent * 4 // size > told:
                 told = sent * 4 // size
-                self.bus.log(f"{step.name}: sent {sent >> 20} of {size >> 20} MB", host=session.host)
+                self.bus.log(f"Sent {sent >> 20} of {size >> 20} MB to {session.host}", host=session.host)
 
         with (
             path.open("rb") as file,

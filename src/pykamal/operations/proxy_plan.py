@@ -59,17 +59,23 @@ def reboot_phases(context: Context, hosts: Sequence[str]) -> tuple[Phase, ...]:
     """A new proxy container with the current settings on each of these hosts, between the hooks for it."""
 
     before, after = hook_phases(context, hosts)
-    return (*before, Phase("proxy reboot", tuple(_reboot_task(context, host) for host in hosts)), *after)
+    return (
+        *before,
+        Phase("proxy reboot", tuple(task for host in hosts for task in _reboot_tasks(context, host))),
+        *after,
+    )
 
 
-def _reboot_task(context: Context, host: str) -> Task:
+def _reboot_tasks(context: Context, host: str) -> tuple[Task, Task]:
     """The same outcome as Ruby Kamal's stop, prune and run, with all but stop and start outside of the outage."""
     config = context.config
-    steps = script(
+    prepare = script(
         audit.step(context, "Rebooted proxy"),
         registry.login_steps(context),
         Step("make proxy directory", proxy.make_apps_directory()),
         Step("get proxy image", proxy_image.ensure(config, host)),
+    )
+    switch = script(
         Step("share proxy state", proxy_switch.share_state(config, host)),
         Step("set old proxy aside", proxy_switch.set_aside()),
         Step("make new proxy", proxy_switch.make(config, host)),
@@ -79,13 +85,9 @@ def _reboot_task(context: Context, host: str) -> Task:
         Step("remove old proxy", proxy_switch.remove_replaced()),
         Step("remove proxy containers", proxy.remove_container()),
     )
-    return Task(
-        host,
-        "reboot proxy",
-        steps,
-        undo=script(Step("put old proxy back", proxy_switch.put_back())),
-        evidence=script(Step("proxy state", app.state_of(proxy.CONTAINER))),
-    )
+    undo = script(Step("put old proxy back", proxy_switch.put_back()))
+    evidence = script(Step("proxy state", app.state_of(proxy.CONTAINER)))
+    return Task(host, "prepare proxy", prepare), Task(host, "reboot proxy", switch, undo=undo, evidence=evidence)
 
 
 def hook_phases(context: Context, hosts: Sequence[str]) -> tuple[tuple[Phase, ...], tuple[Phase, ...]]:

@@ -14,7 +14,6 @@ import resource
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 from pykamal.proxy.arguments import Call
 from pykamal.proxy.environment import socket_path, temporary_directory
 from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.listeners import Listeners, require_free
 from pykamal.proxy.logs import log, show_debug
 from pykamal.proxy.nginx import find_nginx, write_configuration
 from pykamal.proxy.settings import settings_of
@@ -44,11 +44,10 @@ def run(call: Call) -> int:
         show_debug()
     if settings.http3:
         log("WARN", "HTTP/3 is not available; serving HTTP/1.1 and HTTP/2")
-    for port in (settings.metrics_port, settings.http_port, settings.https_port):
-        if port:
-            _require_free(port)
+    if settings.metrics_port:
+        require_free(settings.metrics_port)
     directory = _run_directory()
-    supervisor = Supervisor(directory)
+    supervisor = Supervisor(directory, Listeners(settings.http_port, settings.https_port))
     signal.signal(signal.SIGTERM, supervisor.stop)
     signal.signal(signal.SIGINT, supervisor.stop)
     _raise_descriptor_limit()
@@ -70,8 +69,9 @@ def run(call: Call) -> int:
 class Supervisor:
     """The two children. `stop` is a signal handler; everything else runs in `run`'s order."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, listeners: Listeners) -> None:
         self._directory = directory
+        self._listeners = listeners
         self._stopping = False
         self._configuration = Path()
         self._ready, self._ready_writer = os.pipe()
@@ -112,13 +112,14 @@ class Supervisor:
         if self._control is not None:
             _end(self._control, signal.SIGKILL)
         Path(socket_path()).unlink(missing_ok=True)
+        self._listeners.close()
         if self._nginx is None:
             return
         deadline = time.monotonic() + SHUTDOWN_S
         if self._nginx.poll() is None:
             self._nginx.send_signal(signal.SIGQUIT)
         while self._nginx.poll() is None and time.monotonic() < deadline:
-            self._complaints.pass_on(_POLL_S)
+            self._complaints.pass_on(_POLL_S, self._awakened)
         if self._nginx.poll() is None:
             log("WARN", "Closing active connections")
             _end(self._nginx, signal.SIGTERM)
@@ -143,6 +144,8 @@ class Supervisor:
             stdout=self._copier.stdin if self._copier else None,
             stderr=self._complaints.writer,
             process_group=0,
+            pass_fds=self._listeners.descriptors,
+            env={**os.environ, **self._listeners.environment},
         )
 
     def _restart_nginx(self) -> None:
@@ -234,17 +237,6 @@ def _run_directory() -> Path:
     """Ours alone, the same for every start on one socket, so that a killed server leaves nothing behind."""
     key = hashlib.sha256(socket_path().encode()).hexdigest()[:12]
     return Path(temporary_directory(), f"kamal-proxy-{key}")
-
-
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", port))
-            probe.listen()
-        except OSError as problem:
-            reason = os.strerror(problem.errno or 0).lower()
-            raise ProxyError(f"listen tcp :{port}: bind: {reason}") from None
 
 
 def _raise_descriptor_limit() -> None:
