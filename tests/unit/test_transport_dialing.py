@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ import pytest
 
 from pykamal.core.errors import HostUnreachable
 from pykamal.events import Bus
-from pykamal.transport.dialing import Dialer
+from pykamal.transport.dialing import Dialer, label_of
 
 pytestmark = pytest.mark.unit
 
@@ -67,11 +68,26 @@ def test_an_address_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.M
 
 def test_all_addresses_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several refusals are a refusal."""
-    with pytest.raises(HostUnreachable, match="web1 refuses connections on port"):
+    with pytest.raises(HostUnreachable, match="web1 refuses connections on port") as caught:
         dialed(monkeypatch, ["127.0.0.1", "127.0.0.2"], listening=None)
+    assert caught.value.label == "Errno::ECONNREFUSED"
 
 
 def test_no_address_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time limit is for all addresses together."""
-    with pytest.raises(HostUnreachable, match=r"No answer from web1 \(port \d+\) within 1 seconds"):
+    with pytest.raises(HostUnreachable, match=r"No answer from web1 \(port \d+\) within 1 seconds") as caught:
         dialed(monkeypatch, ["127.0.0.3", "127.0.0.4"], listening=None, silent=["127.0.0.3", "127.0.0.4"])
+    assert caught.value.label == "Net::SSH::ConnectionTimeout"
+
+
+@pytest.mark.parametrize(
+    ("error", "label"),
+    [
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "Errno::EHOSTUNREACH"),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), "Errno::ECONNRESET"),
+        (EOFError("closed"), "Net::SSH::Disconnect"),
+    ],
+)
+def test_other_failures_are_named_by_their_kind(error: Exception, label: str) -> None:
+    """spec/cli.md 4.5: the names that scripts search for."""
+    assert label_of(error) == label

@@ -127,7 +127,21 @@ class ConnectionFailed(KamalError):
 
 
 class HostUnreachable(ConnectionFailed):
+    """`label` names the kind: refused unless told otherwise, too slow, no route, an unknown name, a lost connection."""
+
     identifier = "host-unreachable"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        host: str | None = None,
+        details: Sequence[str] = (),
+        hint: str | None = None,
+        label: str = "Errno::ECONNREFUSED",
+    ) -> None:
+        super().__init__(message, host=host, details=details, hint=hint)
+        self.label = label
 
 
 class AuthenticationRefused(ConnectionFailed):

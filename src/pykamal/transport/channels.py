@@ -59,6 +59,7 @@ class Channels:
             f"Connection to {self._host} lost while {doing}",
             host=self._host,
             hint="see whether the host is up and reachable; what was running there may have gone on or been cut off",
+            label="Net::SSH::Disconnect",
         )
 
     def _start(self, line: Command, *, patient: bool) -> CommandChannel:

@@ -17,7 +17,7 @@ from pykamal.core.hosts import HostAddress, parse_host, parse_jumps
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus, Connected, Level
 from pykamal.transport.client_config import HostSettings, config_files, settings_for
-from pykamal.transport.dialing import Dialer
+from pykamal.transport.dialing import Dialer, label_of
 from pykamal.transport.host_keys import HostKeyCheck, known_hosts_files
 from pykamal.transport.identities import Identities, Keyring, agent_socket
 from pykamal.transport.library_log import LibraryLog
@@ -239,6 +239,7 @@ def _unreachable(target: _Target, error: Exception, way: Way) -> ConnectionFaile
             host=target.label,
             details=said,
             hint="the port is open, but sshd does not finish the login: see the load and the sshd log of the host",
+            label="Net::SSH::ConnectionTimeout",
         )
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
     return HostUnreachable(
@@ -246,4 +247,5 @@ def _unreachable(target: _Target, error: Exception, way: Way) -> ConnectionFaile
         host=target.label,
         details=said,
         hint=f"see what `ssh -v -p {target.port} {target.user or 'USER'}@{target.settings.address} true` says",
+        label=label_of(error),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import random
 import socket
@@ -47,6 +48,7 @@ class Dialer:
                 f"No answer from {self._host} (port {remote_port}) within {self._connect_seconds:g} seconds",
                 host=self._host,
                 hint="see whether the host is up and a firewall lets this machine reach that port",
+                label="Net::SSH::ConnectionTimeout",
             ) from error
         except ConnectionRefusedError as error:
             raise HostUnreachable(
@@ -59,6 +61,7 @@ class Dialer:
                 f"Cannot connect to {self._host} (port {remote_port}): {_reason(error)}",
                 host=self._host,
                 hint="see whether this machine has a network route to the host",
+                label=label_of(error),
             ) from error
 
     async def _resolve(self, name: str, port: int) -> list[_Address]:
@@ -73,6 +76,7 @@ class Dialer:
                         f"Cannot find the address of {self._host}: {error.strerror}",
                         host=self._host,
                         hint="correct the name in deploy.yml, or see whether this machine's name look-up works",
+                        label="SocketError",
                     ) from error
                 delay = retry_delay(attempt)
                 self._bus.log(
@@ -126,6 +130,12 @@ async def _connected(family: int, address: Any) -> socket.socket:
 def _close_late(attempt: asyncio.Task[socket.socket]) -> None:
     if not attempt.cancelled() and attempt.exception() is None:
         attempt.result().close()
+
+
+def label_of(error: Exception) -> str:
+    """What Ruby Kamal calls it: `Errno::EHOSTUNREACH` and its like, or the end of a connection (spec/cli.md 4.5)."""
+    name = errno.errorcode.get(error.errno or 0) if isinstance(error, OSError) else None
+    return f"Errno::{name}" if name else "Net::SSH::Disconnect"
 
 
 def _reason(error: OSError) -> str:

@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pykamal.config.models import Extension, Ssh, Sshkit
-from pykamal.core.errors import HostErrors, KamalError
+from pykamal.core.errors import ConnectionFailed, HostErrors, KamalError
 from pykamal.core.sensitive import Sensitive
-from pykamal.events import Bus
+from pykamal.events import Bus, Level
 from pykamal.transport.library import import_library
 
 if TYPE_CHECKING:
@@ -125,7 +125,12 @@ class Fleet:
         await self.before_connecting()
         await asyncio.shield(self._imported())
         async with self._starts:
-            return await self._ready_connector().open(host)
+            try:
+                return await self._ready_connector().open(host)
+            except ConnectionFailed as error:
+                if len(self._sessions) > 1:  # the others may take a while until the run ends with this error
+                    self._bus.log(error.message, Level.ERROR, host=host)
+                raise
 
     def _imported(self) -> asyncio.Future[None]:
         """asyncssh, imported by a thread: it takes a while, in which Git and hooks run that others wait for."""
