@@ -22,6 +22,7 @@ from tests.e2e.application import KAMAL, Application, Outcome, wait_until
 
 pytestmark = pytest.mark.e2e
 
+FOUND = "Deploy lock found. Run 'kamal lock help' for more information"
 SECRET = "pa$$ w0rd of the database"
 
 
@@ -328,6 +329,40 @@ def test_no_container_to_route_to(application: Application) -> None:
     words = ("ERROR (Kamal::Cli::BootError)", f"Failed to get endpoint for web on {host}, did the container boot?")
     assert_told(application, outcome, *words, advice="kamal app containers")
     assert not any(application.locked(each) for each in application.hosts)
+
+
+ERROR_ROWS = [
+    ("lock release", 0, "There is no deploy lock"),
+    ("lock status", 0, "There is no deploy lock"),
+    ("lock acquire -m busy", 0, "Acquired the deploy lock"),
+    ("lock acquire -m mine", 1, f"ERROR (Kamal::Cli::LockError): {FOUND}"),
+    ("deploy --skip-push", 1, f"ERROR (Kamal::Cli::LockError): {FOUND}"),
+    ("app boot", 1, "Deploy lock already in place!"),
+    ("prune all", 1, "Message: busy"),
+    ("app stop --lock-wait", 1, "Deploy lock held manually, not waiting. Run 'kamal lock help' for more information"),
+    ("lock status", 0, "Locked by: Ada at "),
+    ("lock release", 0, "Released the deploy lock"),
+    ("rollback nowhere", 1, "The app version 'nowhere' is not available as a container"),
+    ("app exec --reuse false", 1, "exit status: 1"),
+    ("app logs --grep nobody-writes-this", 0, "Nothing found"),
+    ("server exec no-such-program", 1, "exit status: 127"),
+    ("proxy remove", 0, "Not removing the proxy, as other apps are installed"),
+    ("accessory boot db", 1, "/hello/missing.cnf"),
+]
+"""Sections 2, 5, 8, 14 of spec/cli.md: one after another, since some need the lock that others take."""
+
+
+def test_error_rows_that_need_servers(application: Application) -> None:
+    """What is said, the exit code, and at the end everything as before (the other rows: test_cli_error_rows.py)."""
+    host = application.hosts[0].address
+    image = f"{application.sandbox.manifest.registry_server}/sandbox/python:3.11"
+    application.configure(accessories={"db": {"image": image, "host": host, "files": ["missing.cnf:/etc/my.cnf"]}})
+    before = state(application)
+    for line, code, words in ERROR_ROWS:
+        outcome = application.kamal(*line.split(), expect=code)
+        assert words in outcome.text, f"{line}: {outcome.text}"
+        assert outcome.stderr == "", line
+    assert_as_before(application, before)
 
 
 # -- in the middle of it

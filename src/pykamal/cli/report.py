@@ -10,7 +10,7 @@ import traceback
 from pykamal import KAMAL_VERSION, __version__
 from pykamal.cli.console import connected
 from pykamal.cli.invocation import Invocation
-from pykamal.core.errors import HostErrors, Interrupted, KamalError
+from pykamal.core.errors import HostErrors, Interrupted, KamalError, LockError
 from pykamal.events import Result, RunFailed
 
 BUG = 3
@@ -45,7 +45,8 @@ def _lone(error: Exception) -> Exception:
 
 def failed(error: KamalError, operation: str) -> RunFailed:
     """The event of an error: where it happened, its evidence, that of every host when several failed."""
-    told = error.host is None or error.host in error.message
+    # Scripts look for the line about the lock as a whole (spec/cli.md 8.2).
+    told = error.host is None or error.host in error.message or isinstance(error, LockError)
     return RunFailed(
         operation=operation,
         identifier=error.identifier,
