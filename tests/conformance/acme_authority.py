@@ -25,6 +25,7 @@ class Authority:
 
     def __init__(self, *, http_port: int, validity_s: int = 90 * 86400) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="acme-"))
+        self.directory.chmod(0o755)  # the proxy under test may run as another user
         self._http_port, self._validity_s = http_port, validity_s
         self._port, self._management_port, dns_port, dns_management_port = free_ports(4)
         self._dns_address = f"127.0.0.1:{dns_port}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -103,9 +105,10 @@ def nobody() -> str:
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Path]]:
-    """Makes a self-signed pair for a name: certificate and key."""
-    directory = tmp_path_factory.mktemp("certificates")
+def certificates() -> Iterator[Callable[[str], tuple[Path, Path]]]:
+    """Makes a self-signed pair for a name: certificate and key, readable for a proxy that runs as another user."""
+    directory = Path(tempfile.mkdtemp(prefix="certificates-"))
+    directory.chmod(0o755)
     count = iter(range(1000))
 
     def make(name: str) -> tuple[Path, Path]:
@@ -114,6 +117,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tu
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         files = ["-keyout", str(key), "-out", str(certificate), "-subj", f"/CN={name}", "-days", "30"]
         subprocess.run(["openssl", "req", "-x509", *curve, *files], check=True, capture_output=True)
+        key.chmod(0o644)
         return certificate, key
 
-    return make
+    yield make
+    shutil.rmtree(directory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 import stat
@@ -162,15 +163,23 @@ def test_certificates_that_the_reference_left_are_served(
 ) -> None:
     """Of Let's Encrypt's staging directory: the file of that name is found, nothing is ordered (7.3)."""
     certificate, key = certificates("left.com")
-    directory = store(proxy, STAGING)
-    directory.mkdir(mode=0o700, parents=True)
-    (directory / "left.com").write_text(key.read_text() + certificate.read_text())
+    leave(store(proxy, STAGING) / "left.com", key.read_text() + certificate.read_text())
     proxy.deploy("s", t1, "--tls", "--tls-staging", "--host", "left.com")
     with proxy.connect(server_name="left.com") as connection:
         assert isinstance(connection.socket, ssl.SSLSocket)
         served = connection.socket.getpeercert(binary_form=True)
     assert served == ssl.PEM_cert_to_DER_cert(certificate.read_text())
     assert json.loads(proxy.state_path.read_text())[0]["options"]["acme_directory"] == STAGING
+
+
+def leave(file: Path, text: str) -> None:
+    """Writes as the proxy would have done, and as its user."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.write_text(text)
+    file.chmod(0o600)
+    owner = file.parents[2].stat().st_uid
+    for path in (file, *file.parents[:2]):
+        os.chown(path, owner, owner)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "of another key", "expired"])
@@ -188,12 +197,11 @@ def test_unusable_files_are_replaced(
         make = ["openssl", "x509", "-in", str(certificate), "-signkey", str(key), "-days", "-1", "-out", str(pair)]
         subprocess.run(make, check=True, capture_output=True)
         text = key.read_text() + pair.read_text()
-    directory = store(proxy, authority.url)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (directory / host).write_text(text[:300] if damage == "truncated" else text)
+    file = store(proxy, authority.url) / host
+    leave(file, text[:300] if damage == "truncated" else text)
     proxy.deploy("s", t1, "--tls", "--host", host)
     assert serial(proxy, authority, host)
-    assert (directory / host).read_text() != text
+    assert file.read_text() != text
 
 
 def test_a_restart_reuses_certificates_and_account(own_proxy: Proxy, t1: Target) -> None:

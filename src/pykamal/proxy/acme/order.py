@@ -69,7 +69,8 @@ def explain(problem: Exception) -> dict[str, str]:
         return {"kind": str(problem.typ).rpartition(":")[2], "detail": str(problem.detail)}
     if isinstance(problem, errors.TimeoutError):
         return {"kind": "timeout", "detail": f"the order was not finished within {ISSUE_LIMIT_S} s"}
-    if isinstance(problem, OSError):  # requests' exceptions included
+    # Some of what requests raises (an OSError itself) the library turns into a ValueError.
+    if isinstance(problem, OSError) or isinstance(problem.__context__, requests.RequestException):
         return {"kind": "unreachable", "detail": str(problem)}
     return {"kind": "protocol", "detail": f"{type(problem).__name__}: {problem}"}
 
