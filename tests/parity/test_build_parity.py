@@ -1,8 +1,6 @@
 """Building and registries with either tool: the same on the operator's machine, in the registry and on the servers.
 
-Each flow is run by Ruby Kamal and by our `kamal` from the same beginning, in the same folder. Differences that are
-wanted: the login is not repeated where it is stored (Ruby Kamal logs in anew), and `registry setup -L` with a local
-registry leaves this machine out (Ruby Kamal 2.11 starts it).
+Each flow is run by Ruby Kamal and by our `kamal` from the same beginning, in the same folder.
 """
 
 from __future__ import annotations
