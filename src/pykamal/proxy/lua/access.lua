@@ -1,4 +1,5 @@
 -- From a request to its target: routing, redirects, pause and stop, limits, choice, in-flight count.
+local authority = require("authority")
 local requests = require("requests")
 local services = require("services")
 local paths = require("paths")
@@ -163,6 +164,9 @@ function M.run(secure)
   local record = requests.open()
   record.secure = secure
   record.method = get_method()
+  if not authority.agrees() then
+    return exit(400)
+  end
   return M.route(record)
 end
 

@@ -13,7 +13,12 @@ local max, min, tonumber, type = math.max, math.min, tonumber, type
 
 local HOLD_STEP_S = 0.01
 local WAKE_UPS_PER_SECOND = 50000
-local KEPT_OPTIONS = { ["keep-alive"] = true, close = true, upgrade = true, te = true }
+-- What a Connection header may name without taking it along: the rest of these frame or route the request.
+local KEPT_OPTIONS = {
+  ["keep-alive"] = true, close = true, upgrade = true, te = true,
+  host = true, ["content-length"] = true, ["transfer-encoding"] = true,
+  ["x-forwarded-for"] = true, ["x-forwarded-host"] = true, ["x-forwarded-proto"] = true,
+}
 
 local M = {}
 local held = 0

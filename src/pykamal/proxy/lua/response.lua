@@ -63,7 +63,7 @@ return function()
   local record = requests.current()
   local status = ngx.status
   if status < 200 then
-    if status == 101 and record then
+    if status == 101 and record and ngx.var.kamal_upgrading == "1" then
       requests.upgrade(record)
       return
     end

@@ -1,0 +1,42 @@
+-- One name for the host: the same for routing, for the target and for the log.
+local var, req = ngx.var, ngx.req
+local gsub, lower, match = string.gsub, string.lower, string.match
+
+local REMEMBERED = 1000
+
+local M = {}
+local known, count = {}, 0 -- Host header -> host, where both are the same
+
+-- `text` is `host[:port]`, with capitals or a final dot; `host` is what nginx made of it.
+local function is_written(text, host)
+  if known[text] == host then
+    return true
+  end
+  local name = match(text, "^(.-):%d*$") or text
+  if gsub(lower(name), "%.$", "") ~= host then
+    return false
+  end
+  if count >= REMEMBERED then
+    known, count = {}, 0
+  end
+  known[text] = host
+  count = count + 1
+  return true
+end
+
+-- False for a request that is meant for no host or for two. The host of an absolute target replaces the header
+-- (spec/proxy.md 5).
+function M.agrees()
+  local written, host = var.http_host, var.host
+  if written and is_written(written, host) then
+    return true
+  end
+  local target = match(var.request, "^%S+ %a[%w+.-]*://([^/?#%s]*)")
+  if target then
+    req.set_header("Host", target)
+    return is_written(target, host)
+  end
+  return not written and req.http_version() >= 1
+end
+
+return M
