@@ -100,3 +100,15 @@ def test_the_message_says_what_was_tried() -> None:
     assert error_of(result(), "a").message == "pull image: docker exit status: 1"
     grouped = Step("check host", command("id=1").and_(command("true")).grouped())
     assert error_of(result(step=grouped), "a").message == "check host: sh exit status: 1"
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("Error response from daemon: No such container: kamal-proxy\n", "kamal proxy boot"),
+        ("Error: No such container: hello-web-1\n", "kamal details"),
+    ],
+)
+def test_a_container_that_is_not_there(said: str, hint: str) -> None:
+    """design.md, rule 5: what to do next."""
+    assert hint in (error_of(result(stderr=said), "10.0.0.1").hint or "")

@@ -9,14 +9,13 @@ from dataclasses import replace
 from pykamal.commands import app
 from pykamal.commands.command import Command
 from pykamal.commands.script import Script, Step, script
-from pykamal.core.errors import ConnectionFailed
-from pykamal.events import HostResult, Level
+from pykamal.events import HostResult
 from pykamal.operations import facts, lock
 from pykamal.operations.context import Context
 from pykamal.operations.diagnosis import error_of, failed_step
 from pykamal.operations.facts import HostFacts
 from pykamal.operations.fanout import on_each
-from pykamal.transport.session import Session, StepResult
+from pykamal.transport.session import StepResult
 
 LOG_LINES = 100
 """Log lines of each host when nothing narrows them down (spec/cli.md 14.5)."""
@@ -119,8 +118,8 @@ async def show_steps(
 ) -> None:
     """Run steps on each host, in one exchange a host, and print what those without a name say, host by host in order.
 
-    Hosts that answered are shown even when others failed; the failures are raised afterwards. One that is out of reach
-    is named at once. `otherwise` replaces the output of a step that failed and may fail.
+    Hosts that answered are shown even when others failed; the failures are raised afterwards. `otherwise` replaces the
+    output of a step that failed and may fail.
     """
     shown: dict[str, list[str]] = {}
 
@@ -128,7 +127,8 @@ async def show_steps(
         steps = steps_for(host)
         if not steps:
             return
-        results = await (await _named_session(context, host, among=hosts)).run_script(script(steps), check=False)
+        session = await context.fleet.session(host)
+        results = await session.run_script(script(steps), check=False)
         failure = failed_step(results)
         told = [result for result in results if not result.step.name and result is not failure]
         shown[host] = [_text(result, raw=raw, otherwise=otherwise) for result in told]
@@ -141,15 +141,6 @@ async def show_steps(
         for host in hosts:
             for text in shown.get(host, []):
                 context.bus.emit(HostResult(host=host, text=text, kind=kind, raw=raw))
-
-
-async def _named_session(context: Context, host: str, *, among: Sequence[str]) -> Session:
-    try:
-        return await context.fleet.session(host)
-    except ConnectionFailed as error:
-        if len(among) > 1:
-            context.bus.log(error.message, Level.ERROR, host=host)
-        raise
 
 
 def _text(result: StepResult, *, raw: bool, otherwise: str | None) -> str:
