@@ -51,6 +51,15 @@ NAMES = running("--format '\\''{{.Names}}'\\''")
             app.running_versions(CONFIG, WEB),
             f'docker ps {FILTERS} --format "{{{{.Names}}}}" | while read line; do echo ${{line#app-web-}}; done',
         ),
+        (app.stop_known(WEB, "v1"), "docker stop app-web-v1"),
+        (app.stop_known(JOBS, "v1"), "docker stop -t 30 app-jobs-v1"),
+        (
+            app.deaths(WEB, "v1"),
+            (
+                f'docker events --since 10m --until 0s --filter container="$({ID})" --filter event=die '
+                """--filter event=oom --format '{{.Action}} {{index .Actor.Attributes "exitCode"}}'"""
+            ),
+        ),
         (app.rename(WEB, "v1", "v1_replaced_ab"), "docker rename app-web-v1 app-web-v1_replaced_ab"),
         (app.remove_container(WEB, "v1"), f"{ID} | xargs docker container rm"),
         (app.remove_containers(CONFIG, WEB), f"docker container prune --force {FILTERS}"),

@@ -283,6 +283,21 @@ def test_deploy_needs_a_container(shell: str) -> None:
     assert refused.returncode == 1
 
 
+def test_failed_checks(tmp_path: Path) -> None:
+    """The last line of the proxy's log that is about the version's own container; none is no failure."""
+    log = tmp_path / "log"
+    log.write_text(
+        '{"msg":"Healthcheck failed","url":"http://abc:80/up","error":"first"}\n'
+        '{"msg":"Healthcheck failed","url":"http://abc:80/up","error":"last"}\n'
+        '{"msg":"Healthcheck failed","url":"http://def:80/up","error":"another"}\n'
+        '{"msg":"Deploying","targets":["abc:80"]}\n'
+    )
+    line = proxy.failed_checks(WEB, "v1").wire()
+    found = run(f'docker() {{ [ "$1" = container ] && echo abc || cat {log}; }}\n{line}')
+    assert found.stdout.decode() == '{"msg":"Healthcheck failed","url":"http://abc:80/up","error":"last"}\n'
+    assert proxy.failed_checks(WEB, "v1").may_fail
+
+
 def test_roles_without_proxy_are_refused() -> None:
     """A caller's mistake is an exception, not a line."""
     with pytest.raises(ValueError, match="web does not run behind"):
