@@ -134,7 +134,13 @@ TOP = (
     Entry("details", "Show every container of the app, its proxy and accessories", "details"),
     Entry("docs", "Show what deploy.yml can hold, or one section of it", "docs", "[SECTION]"),
     Entry("help", "Show the commands, or one of them", "", "[COMMAND...]"),
-    Entry("init", "Write a first config/deploy.yml, .kamal/secrets and sample hooks", "init", changes=True),
+    Entry(
+        "init",
+        "Write a first config/deploy.yml for this project, .kamal/secrets and sample hooks",
+        "init",
+        options=(flag("bundle", "Add Ruby Kamal to the Gemfile and create a bin/kamal binstub"),),
+        changes=True,
+    ),
     Entry(
         "redeploy",
         "Deploy without touching the proxy",

@@ -7,20 +7,28 @@ from pathlib import Path
 from typing import Final
 
 from pykamal.cli.invocation import Invocation
+from pykamal.cli.project import Project, detected
 
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 CONFIG: Final = Path("config/deploy.yml")
 SECRETS: Final = Path(".kamal/secrets")
 HOOKS: Final = Path(".kamal/hooks")
+BINSTUB: Final = Path("bin/kamal")
+
+_PORT: Final = "  # The port on which the app listens inside its container (80):\n  # app_port: 3000\n"
+_HEALTH: Final = "  # healthcheck:\n  #   path: /up\n  #   interval: 3\n  #   timeout: 3\n"
+_CONSOLE: Final = '"bin/console"'
 
 
 def run(invocation: Invocation) -> int:
     say = invocation.bus.say
-    if _copied("deploy.yml", CONFIG):
+    project = detected(Path())
+    created = _written(CONFIG, _config(project))
+    if created:
         say(f"Created configuration file in {CONFIG}")
     else:
         say(f"Config file already exists in {CONFIG} (remove first to create a new one)")
-    if _copied("secrets", SECRETS):
+    if _written(SECRETS, (TEMPLATES / "secrets").read_text()):
         say(f"Created {SECRETS} file")
     if not HOOKS.exists():
         HOOKS.mkdir(parents=True)
@@ -29,12 +37,70 @@ def run(invocation: Invocation) -> int:
             shutil.copyfile(sample, hook)
             hook.chmod(0o755)  # wheels do not keep the executable bit
         say(f"Created sample hooks in {HOOKS}")
+    if invocation.options["bundle"]:
+        _bundle(invocation)
+    if created and project is not None:
+        for line in _next_steps(project):
+            say(line)
     return 0
 
 
-def _copied(template: str, target: Path) -> bool:
+def _config(project: Project | None) -> str:
+    """The template, with what is known of the project in place of the comments about it."""
+    text = (TEMPLATES / "deploy.yml").read_text()
+    if project is None:
+        return text
+    source = "the port that the Dockerfile exposes" if project.has_dockerfile else f"what {_named(project)} listens on"
+    port = (
+        f"  # The port on which the app listens inside its container, here {source}:\n  app_port: {project.app_port}\n"
+    )
+    health = f"  healthcheck:\n    path: {project.health_path}\n    # interval: 3\n    # timeout: 3\n"
+    return text.replace(_PORT, port).replace(_HEALTH, health).replace(_CONSOLE, f'"{project.console}"')
+
+
+def _next_steps(project: Project) -> list[str]:
+    """What was found and written down, and what is still to do."""
+    lines = [f"Found {_named(project)}: port {project.app_port}, health check at {project.health_path}"]
+    if project.advice is not None:
+        lines.append(project.advice)
+    if not project.has_dockerfile:
+        lines += ["There is no Dockerfile yet. One to start from:", "", *(f"  {line}" for line in project.dockerfile)]
+    return lines
+
+
+def _named(project: Project) -> str:
+    match project.kind:
+        case "Dockerfile":
+            return "a Dockerfile"
+        case "static":
+            return "a static site"
+        case "Express":
+            return "an Express app"
+        case kind:
+            return f"a {kind} app"
+
+
+def _bundle(invocation: Invocation) -> None:
+    """Ruby Kamal into the project's Gemfile. Raises `CommandFailed`."""
+    if BINSTUB.exists():
+        invocation.bus.say(f"Binstub already exists in {BINSTUB} (remove first to create a new one)")
+        return
+    from pykamal.commands import bundler
+    from pykamal.transport.local import LocalSession
+    from pykamal.transport.signals import run_until_done
+
+    async def install() -> None:
+        local = LocalSession(invocation.bus)
+        await local.run(bundler.add_kamal(), name="add Kamal to the Gemfile")
+        await local.run(bundler.make_binstub(), name="make the binstub")
+
+    invocation.bus.say("Adding Kamal to Gemfile and bundle...")
+    run_until_done(install())
+    invocation.bus.say(f"Created binstub file in {BINSTUB}")
+
+
+def _written(target: Path, text: str) -> bool:
     """Whether the file was not there yet."""
-    text = (TEMPLATES / template).read_text()
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with target.open("x") as file:
