@@ -102,10 +102,10 @@ async def interactive(
 
 
 def _image_version(context: Context) -> str:
-    if context.settings.version is None:
-        context.bus.say("Get most recent version available as an image...")
-        context.version_override = context.config.latest_tag
-    return context.version
+    if context.settings.version is not None:
+        return context.settings.version
+    context.bus.say("Get most recent version available as an image...")
+    return context.config.latest_tag
 
 
 async def _current_version(context: Context) -> str:
