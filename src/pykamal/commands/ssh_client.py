@@ -31,19 +31,15 @@ def interactive(
     arguments show in process lists. `terminal` asks for one on the host too. `agent_has_keys` tells that the agent of
     the environment has the keys of `key_data`, and them alone; see `with_agent`.
     """
-    address = parse_host(host)
-    text = command.wire() if isinstance(command, Command) else command
-    target = f"{address.user or ssh.user}@{address.name}"
-    port = ["-p", str(address.port or ssh.port)]
-    words = client(ssh, extension, agent_has_keys=agent_has_keys)
-    return [*words, *(["-t"] if terminal else []), target, *port, text]
-
-
-def client(ssh: Ssh, extension: Extension | None = None, *, agent_has_keys: bool = False) -> list[str]:
-    """`ssh` with its configuration files, the way, the keys and the trust in host keys, before `-t` and the host."""
-    trust = _trust(extension or Extension())
+    extension = extension or Extension()
     keys = _keys(ssh, agent_has_keys=agent_has_keys)
-    return ["ssh", *_config(ssh.config), *_way(ssh, extension or Extension(), keys), *keys, *trust]
+    address = parse_host(host)
+    return [
+        *("ssh", *_config(ssh.config), *_way(ssh, extension, keys), *keys, *_trust(extension)),
+        *(["-t"] if terminal else []),
+        *(f"{address.user or ssh.user}@{address.name}", "-p", str(address.port or ssh.port)),
+        command.wire() if isinstance(command, Command) else command,
+    ]
 
 
 def with_agent(arguments: Sequence[str], descriptors: Sequence[int]) -> list[str]:
