@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import ssl
 import stat
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.acme_authority import Authority, handshake_fails, s_client, serial, store
-from tests.conformance.proxy_process import IS_OURS, Proxy, wait_until
+from tests.conformance.proxy_process import IS_OURS, Proxy, find_child, is_running, wait_until
 from tests.conformance.scripted_target import Target
 
 pytestmark = pytest.mark.skipif(not IS_OURS, reason="the reference knows no authority but Let's Encrypt")
@@ -244,6 +245,26 @@ def test_without_the_authority_what_is_there_is_served(own_proxy: Proxy, t1: Tar
         authority.start()
         own_proxy.deploy("s", t1, "--tls", "--host", "here.com,new.com")
         assert serial(own_proxy, authority, "new.com")
+    finally:
+        authority.dispose()
+
+
+def test_either_side_of_the_proxy_may_be_killed(own_proxy: Proxy, t1: Target) -> None:
+    """Without the control plane nginx serves what it has; a new nginx gets it from disk. Nothing is ordered twice."""
+    authority = Authority(http_port=own_proxy.http_port).start()
+    try:
+        own_proxy.start(environment=authority.environment)
+        own_proxy.deploy("s", t1, "--tls", "--host", "kept.com,later.com")
+        before = serial(own_proxy, authority, "kept.com")
+        os.kill(find_child(own_proxy, "pykamal.proxy.control"), signal.SIGKILL)
+        assert serial(own_proxy, authority, "kept.com") == before
+        wait_until(lambda: own_proxy.call("list").returncode == 0)
+        assert serial(own_proxy, authority, "later.com")
+        killed = find_child(own_proxy, "nginx: master")
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: not is_running(killed) and not handshake_fails(own_proxy, "kept.com"), 10)
+        assert serial(own_proxy, authority, "kept.com") == before
+        assert (authority.issued, authority.accounts) == (2, 1)
     finally:
         authority.dispose()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -29,7 +30,7 @@ async def fetch(
     LimitOverrunError for a head that never ends.
     """
     parts = urlsplit(url)
-    secure = ssl.create_default_context() if parts.scheme == "https" else None
+    secure = _trust() if parts.scheme == "https" else None
     port = parts.port or (443 if secure else 80)
     name = parts.hostname if secure else None
     reader, writer = await asyncio.open_connection(address, port, ssl=secure, server_hostname=name)
@@ -46,6 +47,12 @@ async def fetch(
         return Answer(status, location, excerpt)
     finally:
         writer.close()
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """Reading the system's authorities takes many times as long as a request."""
+    return ssl.create_default_context()
 
 
 def _status_and_location(head: bytes) -> tuple[int, str]:

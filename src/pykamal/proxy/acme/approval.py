@@ -43,7 +43,8 @@ def with_host(url: str, host: str) -> str:
 
 async def _ask_elsewhere(url: str) -> Answer:
     parts = urlsplit(url)
-    return await fetch(url, address=parts.hostname or "", host=parts.netloc, excerpt_bytes=EXCERPT_BYTES)
+    host = parts.netloc.rpartition("@")[2]
+    return await fetch(url, address=parts.hostname or "", host=host, excerpt_bytes=EXCERPT_BYTES)
 
 
 async def _ask_targets(service: Service, path: str, host: str) -> Answer:

@@ -96,6 +96,7 @@ class AutomaticCertificates:
         self._looked_up: set[Wanted] = set()
         self._order_places = asyncio.Semaphore(ORDERS_AT_ONCE)
         self._approval_places = asyncio.Semaphore(APPROVALS_AT_ONCE)
+        self._approvals = 0
         self._registering = asyncio.Lock()
         self._changed = asyncio.Event()
 
@@ -195,8 +196,15 @@ class AutomaticCertificates:
     async def _refusal_of(self, service: Service, host: str) -> Refusal | None:
         if not service.options.tls_on_demand_url:
             return None
-        async with self._approval_places:
-            return None if await approved(service, host) else Refusal(LONGEST_REFUSAL_S)
+        if self._approvals >= QUEUE_LENGTH:
+            log("WARN", "Too many hosts are waiting for approval", service=service.name, host=host)
+            return Refusal(LONGEST_REFUSAL_S)
+        self._approvals += 1
+        try:
+            async with self._approval_places:
+                return None if await approved(service, host) else Refusal(LONGEST_REFUSAL_S)
+        finally:
+            self._approvals -= 1
 
     async def _issue(self, wanted: Wanted, service: Service) -> IssuedCertificate:
         store = wanted.store

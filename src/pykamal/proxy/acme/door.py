@@ -18,12 +18,11 @@ async def open_door(run_directory: Path, certificates: AutomaticCertificates) ->
     where `again_in` seconds are how long a refusal holds."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ValueError, LookupError):
+        with contextlib.closing(writer), contextlib.suppress(OSError, ValueError, LookupError):
             refusal = await _ask(certificates, json.loads(await reader.readline()))
             reply = {"ok": refusal is None, "again_in": refusal.again_in if refusal else 0}
             writer.write(json.dumps(reply).encode() + b"\n")
             await writer.drain()
-        writer.close()
 
     path = run_directory / SOCKET_NAME
     path.unlink(missing_ok=True)
