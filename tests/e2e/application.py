@@ -78,13 +78,21 @@ class Application:
 
     def configure(self, **changes: Any) -> None:
         """Replace root keys of deploy.yml; None removes one."""
-        path = self.folder / "config" / "deploy.yml"
-        settings = safe_load(path.read_text())
+        settings = self.settings()
         for key, value in changes.items():
             settings.pop(key, None)
             if value is not None:
                 settings[key] = value
-        path.write_text(safe_dump(settings, sort_keys=False))
+        self._settings_file.write_text(safe_dump(settings, sort_keys=False))
+
+    def settings(self) -> dict[str, Any]:
+        """deploy.yml as it is now."""
+        read: dict[str, Any] = safe_load(self._settings_file.read_text())
+        return read
+
+    @property
+    def _settings_file(self) -> Path:
+        return self.folder / "config" / "deploy.yml"
 
     def hook(self, name: str, script: str) -> None:
         path = self.folder / ".kamal" / "hooks" / name

@@ -20,6 +20,9 @@ REPLACED: Final = f"{CONTAINER}-replaced"
 ANSWERS_SECONDS: Final = 30
 """How long the new proxy may take until it answers: a second or two with 10,000 services."""
 
+PUT_BACK_SECONDS: Final = 8
+"""The same for the old one when it is put back; one that was ending by then is started again."""
+
 _SHARED: Final = 'chown -R "${1%%:*}" /state && chmod -R g+rwX /state'
 _OWNED: Final = (
     'chown -R "$1" /state && chmod -R u+rwX,go-w /state && chmod 0700 /state && '
@@ -74,8 +77,7 @@ def switch() -> Command:
 
 def wait() -> Command:
     """Until the new proxy answers: it has read its state and listens then."""
-    loop = "until kamal-proxy list > /dev/null 2>&1; do sleep 0.1; done"
-    return query("docker", "exec", CONTAINER, "timeout", str(ANSWERS_SECONDS), "sh", "-c", loop)
+    return _answers(ANSWERS_SECONDS)
 
 
 def remove_replaced() -> Command:
@@ -89,8 +91,13 @@ def put_back() -> Command:
     docker container rm --force {CONTAINER} > /dev/null 2>&1
     {_run_on_state(f"$(docker container inspect --format '{{{{.Image}}}}' {REPLACED})", _OWNED, _user_of(REPLACED))}
     docker container rename {REPLACED} {CONTAINER} && docker container start {CONTAINER} > /dev/null || exit 1
-    docker exec {CONTAINER} kamal-proxy list > /dev/null 2>&1 || docker container restart {CONTAINER} > /dev/null"""
+    {_answers(PUT_BACK_SECONDS).wire()} > /dev/null 2>&1 || docker container restart {CONTAINER} > /dev/null"""
     return _shell(text, f"# put {REPLACED} back")
+
+
+def _answers(seconds: int) -> Command:
+    loop = "until kamal-proxy list > /dev/null 2>&1; do sleep 0.1; done"
+    return query("docker", "exec", CONTAINER, "timeout", str(seconds), "sh", "-c", loop)
 
 
 def _state_for(config: Config, host: str, *, unless_of: str | None, script: str, summary: str) -> Command:
