@@ -9,7 +9,7 @@ import pytest
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.prompt import confirmed
-from pykamal.cli.report import report
+from pykamal.cli.report import failed, report
 from pykamal.core.errors import CommandFailed, HostErrors, Interrupted, KamalError, UsageError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus, Event, Message, RunFailed, Tone
@@ -44,6 +44,14 @@ def test_errors_of_several_hosts_keep_all_their_evidence() -> None:
     assert event.details[0] == "a:"
     assert "  docker stderr: on a" in event.details
     assert "  docker stderr: on b" in event.details
+
+
+def test_a_host_that_names_its_user() -> None:
+    """spec/cli.md 6.4: `as USER@HOST`, alone and among others."""
+    errors = [KamalError("no", host="ada@h1"), KamalError("no", host="h2")]
+    assert failed(errors[0], "deploy").message == "Exception while executing as ada@h1: no"
+    lines = HostErrors(errors).message.splitlines()
+    assert lines[1:] == ["Exception while executing as ada@h1: no", "Exception while executing on host h2: no"]
 
 
 @pytest.mark.parametrize(("signal_number", "code"), [(2, 130), (15, 143), (13, 141)])

@@ -10,7 +10,7 @@ import traceback
 from pykamal import KAMAL_VERSION, __version__
 from pykamal.cli.console import connected
 from pykamal.cli.invocation import Invocation
-from pykamal.core.errors import HostErrors, Interrupted, KamalError, LockError
+from pykamal.core.errors import HostErrors, Interrupted, KamalError, LockError, executing_on
 from pykamal.events import Result, RunFailed
 
 BUG = 3
@@ -51,7 +51,7 @@ def failed(error: KamalError, operation: str) -> RunFailed:
         operation=operation,
         identifier=error.identifier,
         label=error.label,
-        message=error.message if told else f"Exception while executing on host {error.host}: {error.message}",
+        message=error.message if told else executing_on(error.host, error.message),
         host=error.host,
         details=tuple(_details(error)),
         hint=error.hint,

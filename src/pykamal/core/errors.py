@@ -227,6 +227,11 @@ class SandboxError(KamalError):
     identifier = "sandbox"
 
 
+def executing_on(host: str | None, message: str) -> str:
+    """Where a message is from, in Ruby Kamal's words (spec/cli.md 6.4); a host with a user is `as USER@HOST`."""
+    return f"Exception while executing {f'as {host}' if '@' in (host or '') else f'on host {host}'}: {message}"
+
+
 class HostErrors(KamalError):
     """The errors of several hosts of one step."""
 
@@ -237,9 +242,9 @@ class HostErrors(KamalError):
         self.errors = tuple(errors)
         self.label = first.label  # Ruby Kamal shows the class of the first cause
         if len(errors) == 1:
-            message = f"Exception while executing on host {first.host}: {first.message}"
+            message = executing_on(first.host, first.message)
         else:
-            lines = [f"Exception while executing on host {error.host}: {error.message}" for error in errors]
+            lines = [executing_on(error.host, error.message) for error in errors]
             message = "\n".join([f"Exceptions on {len(errors)} hosts:", *lines])
         super().__init__(message, host=first.host, details=first.details, hint=first.hint)
 

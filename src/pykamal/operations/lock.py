@@ -46,7 +46,21 @@ async def held(context: Context, reading: Script | None = None) -> AsyncIterator
             _tell_of_left_lock(context, error)
         raise
     context.lock_held = False
-    await _release_announced(context, host)
+    try:
+        await _release_announced(context, host)
+    except CommandFailed as error:
+        raise _gone(host) if _missing(error) else error from error
+
+
+def _gone(host: str) -> LockError:
+    """The lock was there when the flow began: somebody else may have begun another one since."""
+    error = LockError(
+        "The deploy lock was released by somebody else while this ran",
+        host=host,
+        hint="see whether two runs changed the hosts at the same time: kamal audit, kamal app details",
+    )
+    error.label = "Kamal::Cli::Base::LockMissingError"
+    return error
 
 
 async def _acquire_waiting(context: Context, host: str, reading: Script | None) -> Sequence[StepResult]:
