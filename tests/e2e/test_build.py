@@ -72,10 +72,14 @@ def test_push(logged_out: Application) -> None:
 
 
 def test_push_elsewhere(logged_out: Application) -> None:
-    """spec/cli.md 12.5: with `--output docker` the image stays on this machine."""
+    """spec/cli.md 12.5: with `--output docker` the image stays here. 15.3: the hook may write the Dockerfile."""
     application = logged_out
+    builder = {"arch": "amd64", "driver": "docker", "context": ".", "dockerfile": "Dockerfile.made"}
+    application.configure(builder={**builder, "args": {"REGISTRY": application.sandbox.manifest.registry_server}})
+    application.hook("pre-build", "cp Dockerfile Dockerfile.made")
     version = application.commit("to be kept")
-    application.kamal("build", "push", "--output", "docker")
+    outcome = application.kamal("build", "push", "--output", "docker", "--version", version)
+    assert "Building with uncommitted changes:\n ?? Dockerfile.made\n" in outcome.stdout
     assert [image.rpartition(":")[2] for image in images(application)] == sorted([version, "latest"])
     assert published(application.sandbox, "hello/app", [version]) == {version: None}
 

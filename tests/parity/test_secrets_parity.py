@@ -47,7 +47,7 @@ MULTI="two
 lines"
 FETCHED=$(kamal secrets fetch --adapter test --account me --from vault "O'NE" TWO 'T$HREE' LPARENx)
 ONE=$(kamal secrets extract "O'NE" $FETCHED)
-THREE=$(kamal secrets extract vault/TWO $FETCHED)
+TWO="$( kamal  secrets   extract vault/TWO $FETCHED )"
 """
 
 

@@ -89,7 +89,7 @@ def test_helpers_inside_a_file(project: Path, capsys: pytest.CaptureFixture[str]
     (project / "secrets").write_text(
         "ALL=$(kamal secrets fetch --adapter test --account me --from v ONE 'T WO')\n"
         "A=$(kamal secrets extract ONE $ALL)\n"
-        "B=$(kamal secrets extract 'v/T WO' $ALL)\n"
+        "B=$( kamal  secrets   extract 'v/T WO' $ALL )\n"
     )
     assert dispatch(["secrets", "print"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -103,7 +103,7 @@ def test_helpers_inside_a_file(project: Path, capsys: pytest.CaptureFixture[str]
         ("A=$(kamal secrets fetch -a test B)", "No value provided for required options '--account'"),
         ("A=$(kamal secrets fetch -a nope --account me B)", "Unknown secrets adapter: nope"),
         ("A=$(kamal secrets extract B {})", "Could not find secret B"),
-        ("A=$(kamal secrets extract 'B {})", "Cannot read `extract`: No closing quotation"),
+        ("A=$(kamal secrets extract 'B {})", "Cannot read `kamal secrets extract`: No closing quotation"),
     ],
 )
 def test_errors_inside_a_file_end_the_run(

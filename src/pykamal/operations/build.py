@@ -41,11 +41,12 @@ async def push(context: Context, *, output: str = "registry", no_cache: bool = F
     if context.settings.plan_only:
         planning.show(context, await push_plan(context, output=output, no_cache=no_cache))
         return
-    require_dockerfile(context)
     await context.fleet.before_connecting()
+    _require_dockerfile_unless_hooked(context)
     await require_docker(context)
     arch = await builders.local_architecture(context)
     await execute(Plan("build push", _first_phases(context, arch)), context)
+    require_dockerfile(context)
     await build_clone.prepare(context)
     async with _registry_in_reach_of_builder(context, arch):
         await builders.ensure(context, arch)
@@ -55,7 +56,7 @@ async def push(context: Context, *, output: str = "registry", no_cache: bool = F
 
 async def push_plan(context: Context, *, output: str = "registry", no_cache: bool = False) -> Plan:
     """What `push` does where nothing gets in its way. Raises `BuildError` when there is no Dockerfile."""
-    require_dockerfile(context)
+    _require_dockerfile_unless_hooked(context)
     await require_docker(context)
     arch = await builders.local_architecture(context)
     phases = [
@@ -77,6 +78,12 @@ def require_dockerfile(context: Context) -> None:
         )
         error.label = "Kamal::Commands::Builder::Base::BuilderError"
         raise error
+
+
+def _require_dockerfile_unless_hooked(context: Context) -> None:
+    """Early, unless a hook may still write it."""
+    if hooks.phase(context, "pre-build") is None:
+        require_dockerfile(context)
 
 
 def build_task(context: Context, arch: str | None, *, output: str, no_cache: bool = False, dirty: bool = False) -> Task:

@@ -28,21 +28,18 @@ def phases(context: Context, *, anew: bool = False) -> tuple[Phase, ...]:
     workplace = context.workplace
     if not workplace.clones or workplace.git_root is None or workplace.revision is None:
         return ()
-    folder = _folder(context)
-    clone = git.build_directory(folder, workplace.git_root, workplace.git_root)
-    if not anew and Path(clone, ".git").exists():
-        title = "reset clone"
+    folder, clone = _folder(context), _clone(context)
+    if _reusable(context) and not anew:
         resets = git.reset(workplace.git_root, clone, workplace.revision)
         steps = [Step(name, reset) for name, reset in resets.items()]
     else:
-        title = "clone repository"
         remains = [Step("remove old clone", command("rm", "-rf", folder))] if Path(folder).exists() else []
         steps = [
             *remains,
             Step("make clone directory", files.make_directory(folder)),
             Step("clone repository", git.clone(workplace.git_root, folder)),
         ]
-    return (Phase("clone", (Task(LOCAL, title, script(steps)),)),)
+    return (Phase("clone", (Task(LOCAL, "clone", script(steps)),)),)
 
 
 async def prepare(context: Context) -> None:
@@ -51,23 +48,23 @@ async def prepare(context: Context) -> None:
     Raises `BuildError`.
     """
     await _warn_of_changes(context)
-    if not phases(context):
+    if not context.workplace.clones:
         return
     try:
-        await _make(context, phases(context))
+        await _make(context)
     except BuildError as error:
         context.bus.log(f"Error preparing clone: {error.message}, deleting and retrying...", Level.ERROR)
-        await _make(context, phases(context, anew=True))
+        await _make(context, anew=True)
 
 
-async def _make(context: Context, making: tuple[Phase, ...]) -> None:
+async def _make(context: Context, *, anew: bool = False) -> None:
     directory = build_directory(context)
-    if making[0].tasks[0].title == "reset clone":
+    if _reusable(context) and not anew:
         context.bus.log(f"Resetting local clone as `{directory}` already exists...")
     else:
         context.bus.log(f"Cloning repo into build directory `{directory}`...")
     try:
-        await execute(Plan("build clone", making), context)
+        await execute(Plan("build clone", phases(context, anew=anew)), context)
     except CommandFailed as error:
         raise _problem(f"Failed to clone repo: {error.message}", error) from error
     await _check(context)
@@ -109,5 +106,15 @@ async def _warn_of_changes(context: Context) -> None:
         context.bus.say(f"{what} uncommitted changes:\n {changes}", Tone.WARNING)
 
 
+def _reusable(context: Context) -> bool:
+    return Path(_clone(context), ".git").exists()
+
+
+def _clone(context: Context) -> str:
+    root = context.workplace.git_root or ""
+    return git.build_directory(_folder(context), root, root)
+
+
 def _folder(context: Context) -> str:
+    """The clone is below it, by the repository's own name."""
     return git.clone_directory(tempfile.gettempdir(), context.config.service, context.workplace.directory)

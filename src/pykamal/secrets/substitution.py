@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from pykamal.core.errors import KamalError, UsageError
 from pykamal.secrets import helpers
 
-_OWN: Final = "kamal secrets "
+_OWN: Final = re.compile(r"\s*kamal\s+secrets\s")
 
 
 def substitute(command: str) -> str:
@@ -18,17 +19,18 @@ def substitute(command: str) -> str:
     Its standard input and error are ours, so that it can ask for a password; its exit status is ignored, as in Ruby
     Kamal. Errors of `kamal secrets` end the run.
     """
-    if command.startswith(_OWN):
+    if _OWN.match(command):
         return _own(command)
     done = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, check=False)
     return done.stdout.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
 
 
 def _own(command: str) -> str:
+    words = command.split()
     try:
         name, *arguments = shlex.split(command)[2:]
     except ValueError as error:
-        raise KamalError(f"Cannot read `{command.split(' ', 3)[2]}`: {error}", hint="check its quotes") from error
+        raise KamalError(f"Cannot read `{' '.join(words[:3])}`: {error}", hint="check its quotes") from error
     try:
         return helpers.run(name, arguments)
     except UsageError as error:  # of a line in a file, not of the command line
