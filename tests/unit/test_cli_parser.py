@@ -152,7 +152,7 @@ def test_a_repeated_pair() -> None:
         ("app exec", "-e --reuse env", "No value provided for option '--env'"),
         ("deploy", "--no-verbose=true", "Expected no value for option '--no-verbose'; got \"true\""),
         ("deploy", "-h --no-verbose", "No value provided for option '--hosts'"),
-        ("deploy", "--skip-cache", 'ERROR: "kamal deploy" was called with arguments ["--skip-cache"]'),
+        ("deploy", "--skip-cache x", 'ERROR: "kamal deploy" was called with arguments ["--skip-cache", "x"]'),
         ("audit", "--output xml", "Expected '--output' to be one of text, json; got \"xml\""),
         ("app exec", "-e A env", "Expected key:value for '--env'; got \"A\""),
         ("app exec", "env -e", "No value provided for option '--env'"),

@@ -23,9 +23,6 @@ def parse(entry: Entry, words: Sequence[str]) -> Invocation:
     """Raises `UsageError` for options that are unknown or lack a value, and for the wrong number of arguments."""
     try:
         values = _parsed(entry, plain_form(words, entry.all_options))
-    except click.NoSuchOption as error:
-        near = suggestion(error.option_name, [f"--{option.name}" for option in entry.all_options])
-        raise called_with(entry, [error.option_name], near) from error
     except click.BadOptionUsage as error:
         raise UsageError(f"No value provided for option '{_long_name(entry, error.option_name)}'") from error
 
@@ -33,6 +30,11 @@ def parse(entry: Entry, words: Sequence[str]) -> Invocation:
         if option.required and values[option.key] is None:
             raise UsageError(f"No value provided for required options '--{option.name}'", hint=usage(entry))
     arguments = tuple(values.pop(_ARGUMENTS))
+    if not entry.passes_options:
+        for unknown in (word.partition("=")[0] for word in arguments if word.startswith("-")):
+            raise called_with(
+                entry, arguments, suggestion(unknown, [f"--{option.name}" for option in entry.all_options])
+            )
     if len(arguments) < entry.least_arguments:
         if entry.arguments.split()[len(arguments)] == "COMMAND...":
             raise UsageError("No command provided. You must specify a command to execute.", hint=usage(entry))
@@ -53,7 +55,7 @@ def _parsed(entry: Entry, words: list[str]) -> dict[str, Any]:
         add_help_option=False,
         context_settings={
             "token_normalize_func": lambda name: name.replace("_", "-"),
-            "ignore_unknown_options": entry.passes_options,
+            "ignore_unknown_options": True,  # they are arguments, with the words behind them (cli.md 1.3)
         },
     )
     with command.make_context(entry.path, words) as context:
