@@ -115,7 +115,13 @@ class Evaluator:
                 return self._value(statement)  # type: ignore[arg-type]
         return None
 
+    def _step(self, offset: int) -> None:
+        self._steps += 1
+        if self._steps > MAXIMUM_STEPS:
+            raise TemplateError(f"the template takes more than {MAXIMUM_STEPS} steps", offset)
+
     def _write(self, content: str, offset: int, *, literal: bool) -> None:
+        self._step(offset)
         self.pieces.append(Piece(self._length, offset, literal))
         self.chunks.append(content)
         self._length += len(content)
@@ -125,9 +131,7 @@ class Evaluator:
     # -- values
 
     def _value(self, node: Expression) -> Any:
-        self._steps += 1
-        if self._steps > MAXIMUM_STEPS:
-            raise TemplateError(f"the template takes more than {MAXIMUM_STEPS} steps", node.offset)
+        self._step(node.offset)
         self._depth += 1
         if self._depth > MAXIMUM_DEPTH:
             raise TemplateError("code is nested too deeply", node.offset)

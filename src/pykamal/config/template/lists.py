@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from pykamal.config.template.sequences import at, first, join, last, repeated
+from pykamal.config.template.sequences import at, first, join, last, repeated, unique, without
 from pykamal.config.template.values import blank, equal, inspected, true
 
 Block = Callable[..., Any]
@@ -56,14 +56,6 @@ def _flattened(receiver: list[Any], levels: int = 50) -> list[Any]:
     result: list[Any] = []
     for item in receiver:
         result += _flattened(item, levels - 1) if isinstance(item, list) and levels else [item]
-    return result
-
-
-def _unique(receiver: list[Any]) -> list[Any]:
-    result: list[Any] = []
-    for item in receiver:
-        if item not in result:
-            result.append(item)
     return result
 
 
@@ -133,7 +125,7 @@ LIST_METHODS: Final[dict[str, Method]] = {
     "include?": lambda value, item: any(equal(item, other) for other in value),
     "sort": _sorted,
     "sort_by": _sorted,
-    "uniq": _unique,
+    "uniq": unique,
     "compact": lambda value: [item for item in value if item is not None],
     "compact_blank": lambda value: [item for item in value if not blank(item)],
     "flatten": _flattened,
@@ -152,8 +144,8 @@ LIST_METHODS: Final[dict[str, Method]] = {
     "fetch": _fetch,
     "dig": _dig,
     "*": repeated,
-    "without": lambda value, *items: [item for item in value if item not in items],
-    "excluding": lambda value, *items: [item for item in value if item not in items],
+    "without": lambda value, *items: without(value, list(items)),
+    "excluding": lambda value, *items: without(value, list(items)),
 }
 MAP_METHODS: Final[dict[str, Method]] = {
     "to_a": lambda value: [[key, item] for key, item in value.items()],

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from pykamal.config.template.sequences import repeated
+from pykamal.config.template.sequences import common, repeated, unique, without
 from pykamal.config.template.texts import formatted, position
-from pykamal.config.template.values import equal
+from pykamal.config.template.values import equal, true
 
 
 def _plus(left: Any, right: Any) -> Any:
@@ -18,7 +18,7 @@ def _plus(left: Any, right: Any) -> Any:
 
 def _minus(left: Any, right: Any) -> Any:
     if isinstance(left, list):
-        return [item for item in left if item not in right]
+        return without(left, right)
     return left - right
 
 
@@ -81,6 +81,6 @@ OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "=~": position,
     "!~": lambda left, right: position(left, right) is None,
     "<=>": _compared,
-    "|": lambda left, right: left + [item for item in right if item not in left],
-    "&": lambda left, right: [item for item in left if item in right],
+    "|": lambda left, right: unique(left + right) if isinstance(left, list) else bool(left) or true(right),
+    "&": lambda left, right: common(left, right) if isinstance(left, list) else bool(left) and true(right),
 }

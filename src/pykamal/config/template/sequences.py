@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from pykamal.config.template.patterns import Pattern
-from pykamal.config.template.values import text
+from pykamal.config.template.values import inspected, text
 
 MAXIMUM_TEXT: Final = 1024 * 1024
 MAXIMUM_ITEMS: Final = 10_000
@@ -34,6 +35,28 @@ def at(receiver: Any, index: Any, length: Any = None) -> Any:
     if length is not None:
         return receiver[start : start + length] if 0 <= start <= len(receiver) and length >= 0 else None
     return receiver[start] if 0 <= start < len(receiver) else None
+
+
+def identity(value: Any) -> Any:
+    """A key under which equal values are found, as Ruby's `eql?` sees them: 1 is neither 1.0 nor true."""
+    return (type(value).__name__, inspected(value) if isinstance(value, list | dict | range) else value)
+
+
+def without(receiver: list[Any], others: list[Any]) -> list[Any]:
+    found = {identity(other) for other in others}
+    return [item for item in receiver if identity(item) not in found]
+
+
+def common(receiver: list[Any], others: list[Any]) -> list[Any]:
+    found = {identity(other) for other in others}
+    return unique([item for item in receiver if identity(item) in found])
+
+
+def unique(receiver: list[Any], block: Callable[..., Any] | None = None) -> list[Any]:
+    first: dict[Any, Any] = {}
+    for item in receiver:
+        first.setdefault(identity(item if block is None else block(item)), item)
+    return list(first.values())
 
 
 def repeated(receiver: Any, times: Any) -> Any:
