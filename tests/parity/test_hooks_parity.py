@@ -36,6 +36,7 @@ LIFE: Final = {
     "bootstrap": "server bootstrap",
     "push": "build push",
     "exec": "app exec --reuse date --primary",
+    "exec in a new container": "app exec date --primary",
     "nothing to run": "deploy -P -H",
 }
 AT: Final = {"setup": 1}
