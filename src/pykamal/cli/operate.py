@@ -41,7 +41,7 @@ def operate(invocation: Invocation, flow: Flow, *, connects: bool = True) -> int
     """
     started = time.monotonic()
     loaded = load(invocation)
-    with recorded(invocation, loaded.config):
+    with recorded(invocation, loaded.config, loaded.secrets):
         run_until_done(
             _run(invocation, loaded, flow, connects=connects), on_stop=lambda _: _tell_of_stopping(invocation)
         )

@@ -14,13 +14,15 @@ from pykamal.cli.report import failed
 from pykamal.config.models import Config
 from pykamal.core.errors import KamalError
 from pykamal.events import Result, RunFailed
+from pykamal.events.masking import Masked
 from pykamal.events.run_log import RunLog
+from pykamal.secrets.store import Secrets
 
 
 @contextmanager
-def recorded(invocation: Invocation, config: Config) -> Iterator[None]:
+def recorded(invocation: Invocation, config: Config, secrets: Secrets) -> Iterator[None]:
     """Keep the logs while the command runs. What goes wrong with them is told, and the command goes on."""
-    logs = _opened(invocation, config) if _wanted(invocation) else []
+    logs = [Masked(log, secrets.known) for log in _opened(invocation, config)] if _wanted(invocation) else []
     for log in logs:
         invocation.bus.subscribe(log)
     started = time.monotonic()

@@ -57,6 +57,10 @@ class Secrets:
         """Every entry, the common file's first."""
         return dict(self._read())
 
+    def known(self) -> tuple[Sensitive, ...]:
+        """What has been read so far; asks nobody."""
+        return tuple((self._values or {}).values())
+
     @property
     def existing_files(self) -> tuple[str, ...]:
         return tuple(file for file in self.files if Path(file).is_file())
