@@ -30,6 +30,7 @@ def logging(application: Application, collector: Collector) -> Application:
         env={"secret": ["TOKEN"]},
         builder={"arch": "amd64", "driver": "docker", "args": {**_registry(application), "BUILD_TOKEN": "also-hush"}},
     )
+    application.hook("pre-deploy", "echo hook says $TOKEN")
     application.commit("with logs")
     return application
 
@@ -53,6 +54,7 @@ def test_a_deploy_and_one_that_fails(logging: Application, collector: Collector)
     assert "Ensure kamal-proxy is running...\n" in text
     assert "\n DEBUG [" in text
     assert "#1 [internal] load build definition from Dockerfile" in text, "the build is in it"
+    assert "hook says [REDACTED]" in text
     assert text.splitlines()[-1].startswith("# Completed in ")
     for secret in ("hush-hush", "also-hush", logging.sandbox.manifest.registry_password):
         assert secret not in text

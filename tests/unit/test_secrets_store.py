@@ -59,6 +59,15 @@ def test_nothing_is_read_before_the_first_question_and_once_after_it(folder: Pat
     assert ran == ["tool"]
 
 
+def test_what_is_known_so_far(folder: Path) -> None:
+    """Asking for it reads nothing (cli.md 16.1)."""
+    (folder / "secrets").write_text("A=1\nB=2\n")
+    secrets = Secrets()
+    assert secrets.known() == ()
+    assert secrets["A"] == Sensitive("1")
+    assert secrets.known() == (Sensitive("1"), Sensitive("2"))
+
+
 def test_values_do_not_show(folder: Path) -> None:
     """A secret renders as `[REDACTED]` (design.md, rule 1)."""
     (folder / "secrets").write_text("A=hush\n")
