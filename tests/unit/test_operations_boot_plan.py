@@ -124,11 +124,12 @@ def test_secrets_are_in_the_plan_but_never_in_its_text() -> None:
 
 
 def test_hooks_stand_around_each_group(tmp_path: Path) -> None:
-    """9.2: pre-app-boot and post-app-boot get the hosts of the group."""
+    """9.2: pre-app-boot and post-app-boot get the hosts of the group; 13.5, step 3: the wait comes behind both."""
     for name in ("pre-app-boot", "post-app-boot"):
         (tmp_path / name).touch()
-    shop = config(role("web", "a", "b"), boot=Boot(limit=1), hooks_path=str(tmp_path))
+    shop = config(role("web", "a", "b"), boot=Boot(limit=1, wait=2), hooks_path=str(tmp_path))
     phases = [phase for phase in booted(shop, nothing_on("a", "b")) if phase.tasks]
+    assert [phase.pause for phase in phases] == [0, 0, 2, 0, 0, 2]
     assert [phase.hosts for phase in phases] == [(LOCAL,), ("a",), (LOCAL,), (LOCAL,), ("b",), (LOCAL,)]
     assert phases[0].tasks[0].environment["KAMAL_HOSTS"] == "a"
     assert phases[3].tasks[0].environment["KAMAL_HOSTS"] == "b"

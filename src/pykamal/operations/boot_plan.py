@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from pykamal.commands import app, assets, health, proxy, withdrawal
 from pykamal.commands.script import Script, Step, script
@@ -85,11 +86,8 @@ def _group_phases(context: Context, facts: Mapping[str, HostFacts], version: str
             for task in _role_tasks(context, facts[host], role, version, gate=gate if index == 0 else None)
         ]
         number = f" {index + 1} of {len(groups)}" if len(groups) > 1 else ""
-        if before is not None:
-            yield before
-        yield Phase(f"boot{number}", tuple(tasks), pause=config.boot.wait or 0)
-        if after is not None:
-            yield after
+        *first, last = (each for each in (before, Phase(f"boot{number}", tuple(tasks)), after) if each is not None)
+        yield from (*first, replace(last, pause=config.boot.wait or 0))
 
 
 def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *, gate: Gate | None) -> Iterator[Task]:
