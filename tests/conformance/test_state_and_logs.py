@@ -147,6 +147,32 @@ def test_case_181_a_corrupt_state_file(own_proxy: Proxy, t1: Target, content: st
         assert own_proxy.state_path.with_name("kamal-proxy.state.corrupt").read_text() == content
 
 
+@pytest.mark.skipif(not IS_OURS, reason="the reference starts without any service")
+def test_a_state_file_that_was_cut_off(own_proxy: Proxy, t1: Target) -> None:
+    """D3: the reference writes in place, so a full disk leaves a beginning; its complete services are served."""
+    proxy = own_proxy.start()
+    for name in ("a", "b", "c"):
+        proxy.deploy(name, t1, "--host", f"{name}.com")
+    proxy.stop()
+    text = proxy.state_path.read_text()
+    proxy.state_path.write_text(text[: text.index('"name":"c"') + 50])
+    proxy.start()
+    assert [row[0] for row in proxy.listing()] == ["a", "b"]
+    assert proxy.ask(host="a.com").status == 200
+    (told,) = proxy.log_lines("Unable to restore saved state")
+    assert (told["recovered"], "moved to" in told["error"]) == (2, True)
+
+
+@pytest.mark.skipif(not IS_OURS, reason="the reference starts without any service")
+def test_a_state_file_that_may_not_be_read(own_proxy: Proxy) -> None:
+    """D3: a volume of another user, for instance. To start without its services would be to write it over soon."""
+    own_proxy.state_path.mkdir(parents=True)
+    with pytest.raises(AssertionError, match="Unable to read saved state"):
+        own_proxy.start()
+    assert own_proxy.process
+    assert own_proxy.process.wait(timeout=10) == 1
+
+
 def test_case_182_requests_in_flight_are_finished(own_proxy: Proxy, t1: Target) -> None:
     """SIGTERM: new connections are refused, the request is answered, the status is 0."""
     proxy = own_proxy.start()

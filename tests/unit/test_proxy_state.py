@@ -15,7 +15,7 @@ from pykamal.proxy.durations import SECOND
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.options import HealthCheckOptions, ServiceOptions, TargetOptions
 from pykamal.proxy.services import Pause, Service, Split
-from pykamal.proxy.state import StateFile, record_of, service_of
+from pykamal.proxy.state import Saved, StateFile, record_of, service_of
 from pykamal.proxy.targets import TargetSet
 
 pytestmark = pytest.mark.unit
@@ -93,10 +93,10 @@ def test_unusable_records_stay_in_the_file(tmp_path: Path) -> None:
     file = StateFile(tmp_path / "state")
     file.unusable["bad"] = {"name": "bad", "anything": 1}
     asyncio.run(file.save({}, []))
-    assert file.read() == [{"name": "bad", "anything": 1}]
+    assert file.read() == Saved([{"name": "bad", "anything": 1}])
     service = Service("bad", ServiceOptions(), TargetOptions(), TargetSet(["web:80"]))
     asyncio.run(file.save({"bad": service}, ["bad"]))
-    assert [record["name"] for record in file.read() or []] == ["bad"]
+    assert names_in(file) == ["bad"]
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
@@ -107,4 +107,60 @@ def test_a_changed_service_is_written_anew(tmp_path: Path) -> None:
     asyncio.run(file.save(services, ["a", "b"]))
     services["a"].pause = Pause("stopped", "message")
     asyncio.run(file.save(services, ["a"]))
-    assert file.read() == [record_of(service) for service in services.values()]
+    assert file.read() == Saved([record_of(service) for service in services.values()])
+
+
+@pytest.mark.parametrize("separator", [", ", ",\n", ","])
+def test_the_complete_records_of_a_file_that_was_cut_off(tmp_path: Path, separator: str) -> None:
+    """The upstream writes in place (4): a full disk leaves the beginning. What is whole of it is served (D3)."""
+    services = [Service(name, ServiceOptions(), TargetOptions(), TargetSet(["web:80"])) for name in ("a", "b", "c")]
+    text = separator.join(json.dumps(record_of(service)) for service in services)
+    path = tmp_path / "state"
+    for length in (len(text) - 1, len(text) - 300, len(text)):
+        path.write_text(f"[{text[:length]}")
+        saved = StateFile(path).read()
+        assert saved is not None
+        assert [record["name"] for record in saved.records] == (["a", "b"] if length < len(text) else ["a", "b", "c"])
+        assert "moved to" in saved.damage
+        assert path.with_name("state.corrupt").exists()
+
+
+def test_thousands_of_records_of_a_damaged_file_are_found_quickly(tmp_path: Path) -> None:
+    """The time grows with the file, not with its square: this is the start of a proxy."""
+    path = tmp_path / "state"
+    path.write_text("[" + ",".join(json.dumps({"name": f"s{number}", "more": "x" * 500}) for number in range(10_000)))
+    assert len(names_in(StateFile(path))) == 10_000
+
+
+def test_those_who_wait_share_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many services deployed at once cost two files: the one under way, and one with all that came meanwhile."""
+    services = {f"s{n}": Service(f"s{n}", ServiceOptions(), TargetOptions(), TargetSet(["web:80"])) for n in range(20)}
+    file = StateFile(tmp_path / "state")
+    written: list[int] = []
+    replace = file._replace
+
+    def counted(records: list[bytes]) -> None:
+        written.append(len(records))
+        replace(records)
+
+    monkeypatch.setattr(file, "_replace", counted)
+
+    async def save_all() -> None:
+        await asyncio.gather(*(file.save(services, [name]) for name in services))
+
+    asyncio.run(save_all())
+    assert len(written) <= 2
+    assert len(names_in(file)) == 20
+
+
+def test_a_file_that_may_not_be_read_is_not_written_over(tmp_path: Path) -> None:
+    """The reader is told by an error, and ends: it would soon write a file without the services."""
+    path = tmp_path / "state"
+    path.mkdir()
+    with pytest.raises(OSError, match="Is a directory"):
+        StateFile(path).read()
+
+
+def names_in(file: StateFile) -> list[str]:
+    saved = file.read()
+    return [str(record["name"]) for record in saved.records] if saved else []

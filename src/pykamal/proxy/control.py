@@ -80,15 +80,18 @@ def _data_directory() -> Path:
 
 async def _restore(registry: Registry, state_file: StateFile) -> None:
     try:
-        records = state_file.read()
-    except (OSError, ValueError) as problem:
-        log("ERROR", "Unable to restore saved state", error=str(problem))
-        return
-    if records is None:
+        saved = state_file.read()
+    except OSError as problem:
+        # To begin without services would be to write a file without them soon.
+        log("ERROR", "Unable to read saved state", error=str(problem), uid=os.geteuid())
+        sys.exit(1)
+    if saved is None:
         log("INFO", "No previous state to restore")
         return
+    if saved.damage:
+        log("ERROR", "Unable to restore saved state", error=saved.damage, recovered=len(saved.records))
     known = await registry.data_plane.target_ids()
-    for record in records:
+    for record in saved.records:
         name = str(record.get("name"))
         try:
             service = service_of(record)

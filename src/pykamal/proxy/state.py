@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,16 @@ from pykamal.proxy.targets import TargetSet
 
 Record = dict[str, Any]
 _RECORDS_A_PIECE = 256
+_BETWEEN = re.compile(r"\s*,\s*")
 _NULL_WHEN_EMPTY = ("exclude_metrics_paths", "log_request_headers", "log_response_headers")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The records of a state file, and what was wrong with it, if anything."""
+
+    records: list[Record]
+    damage: str = ""
 
 
 class StateFile:
@@ -33,24 +43,23 @@ class StateFile:
         self._asked = 0
         self._saved = 0
 
-    def read(self) -> list[Record] | None:
-        """The records, None when there is no file.
+    def read(self) -> Saved | None:
+        """What the file holds, None when there is none.
 
-        A file that cannot be understood is set aside under another name; ValueError tells where it went.
+        A file that cannot be understood is set aside under another name; of one that was cut off, as by a full disk,
+        the complete records are taken. Raises OSError when the file cannot be read: then nothing may be written in
+        its place.
         """
         try:
-            text = self._path.read_text()
+            text = self._path.read_text(errors="replace")
         except FileNotFoundError:
             return None
         try:
-            records = json.loads(text)
-            if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-                raise ValueError("it is not a list of services")
+            return Saved(_records(json.loads(text)))
         except ValueError as problem:
             aside = self._path.with_name(f"{self._path.name}.corrupt")
             self._path.replace(aside)
-            raise ValueError(f"{self._path} cannot be read ({problem}); moved to {aside}") from problem
-        return records
+            return Saved(list(_complete_records(text)), f"{self._path} is damaged ({problem}); moved to {aside}")
 
     async def save(self, services: Mapping[str, Service], changed: Iterable[str]) -> None:
         """Replaces the file at once; only the `changed` services are looked at anew.
@@ -97,6 +106,27 @@ class StateFile:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def _records(content: Any) -> list[Record]:
+    if not isinstance(content, list) or not all(isinstance(record, dict) for record in content):
+        raise ValueError("it is not a list of services")
+    return content
+
+
+def _complete_records(text: str) -> Iterator[Record]:
+    """The objects at the beginning of a list that ends too early."""
+    decoder = json.JSONDecoder()
+    begun = re.match(r"\s*\[\s*", text)
+    position = begun.end() if begun else len(text)
+    while position < len(text):
+        try:
+            record, position = decoder.raw_decode(text, position)
+            yield from _records([record])
+        except ValueError:
+            return
+        between = _BETWEEN.match(text, position)
+        position = between.end() if between else len(text)
 
 
 def _text(record: Record) -> bytes:
