@@ -32,6 +32,7 @@ class Proxy:
 
     def __init__(self) -> None:
         self.command = COMMAND
+        self.prefix: list[str] = []  # what the server alone is started through
         self.sources = SOURCES
         self.home = Path(tempfile.mkdtemp(prefix="kp-"))
         self.temporary = self.home / "tmp"
@@ -57,7 +58,7 @@ class Proxy:
         ports = ["--http-port", str(self.http_port), "--https-port", str(self.https_port)]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.command, "run", *ports, *flags],
+                [*self.prefix, *self.command, "run", *ports, *flags],
                 env=self.environment | (environment or {}),
                 stdout=log,
                 stderr=log,

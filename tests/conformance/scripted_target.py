@@ -34,8 +34,9 @@ class Received:
 class Target:
     """Listens from the start; `up` is the status of `/up`, `moved_to` its Location, `check_seconds` its delay."""
 
-    def __init__(self, name: str, port: int | None = None) -> None:
+    def __init__(self, name: str, port: int | None = None, ip: str = "127.0.0.1") -> None:
         self.name = name
+        self.ip = ip
         self.up: int = 200
         self.moved_to = ""
         self.check_seconds = 0.0
@@ -44,13 +45,13 @@ class Target:
         self.checks: list[Received] = []
         self.lost_clients = 0
         self._open: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", port or 0), backlog=256)
+        self._listener = socket.create_server((ip, port or 0), backlog=256)
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.ip}:{self.port}"
 
     def close(self) -> None:
         """Stops listening and closes every connection, as a killed container does."""

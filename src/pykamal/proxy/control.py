@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pykamal.proxy.acme.automatic import Authority, AutomaticCertificates
+from pykamal.proxy.acme.automatic import AutomaticCertificates
 from pykamal.proxy.acme.door import open_door
+from pykamal.proxy.acme.wanted import Authority
 from pykamal.proxy.dataplane import DataPlane
 from pykamal.proxy.environment import data_directory, socket_path, temporary_directory
 from pykamal.proxy.errors import ProxyError
@@ -167,7 +168,9 @@ async def _heed_suspects(registry: Registry) -> None:
 
 async def _look_up_again(registry: Registry, ids: set[str] | None) -> None:
     for service, target in list(registry.installed_targets()):
-        if not target.is_literal and (ids is None or target.id in ids) and await target.resolve():
+        if target.is_literal or (ids is not None and target.id not in ids):
+            continue
+        if await target.resolve() or registry.gives_up_contested_address(target):
             log("INFO", "Target address changed", service=service.name, target=target.name, address=target.address)
             async with registry.changing(service.name):
                 pass

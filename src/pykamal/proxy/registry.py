@@ -99,6 +99,17 @@ class Registry:
                 for target in chosen.targets:
                     yield service, target
 
+    def gives_up_contested_address(self, target: Target) -> bool:
+        """True for a name that can no longer be looked up while another name is known to be at its address."""
+        if target.is_confirmed or not target.address:
+            return False
+        place = target.address, target.port
+        others = (other for _, other in self.installed_targets() if other.is_confirmed and other.host != target.host)
+        if not any((other.address, other.port) == place for other in others):
+            return False
+        target.address = ""
+        return True
+
     def shared_addresses(self, targets: Collection[Target], *, besides: str = "") -> set[str]:
         """Those `address:port` of `targets` that other installed ones have too, a service named `besides` left out."""
         wanted = {(target.address, target.port) for target in targets}

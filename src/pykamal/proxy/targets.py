@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterable
 
 from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.name_server import answering
 
 _PATTERN = re.compile(r"(\w[\w.+-]+)(?::(\d+))?")
 _numbers = itertools.count(1)
@@ -19,8 +20,8 @@ _origin = os.urandom(4).hex()
 class Target:
     """One upstream. `id` names its in-flight counter and is never used twice, unlike `name` (`host:port`).
 
-    `address` is the IP address in use, empty while the name resolves to nothing. States: adding, healthy, unhealthy,
-    draining.
+    `address` is the IP address in use, empty while the name resolves to nothing; `is_confirmed` tells that the last
+    look-up was answered, `name_server` whom nginx may ask about the name. States: adding, healthy, unhealthy, draining.
     """
 
     def __init__(self, name: str) -> None:
@@ -34,6 +35,8 @@ class Target:
         self.port = int(matched[2] or 80)
         self.address = self.host if _is_address(self.host) else ""
         self.is_literal = bool(self.address)
+        self.is_confirmed = self.is_literal
+        self.name_server: str | None = None
         self.state = "adding"
 
     async def resolve(self) -> bool:
@@ -43,20 +46,27 @@ class Target:
         try:
             found = await asyncio.get_running_loop().getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except socket.gaierror as problem:
-            if problem.errno == socket.EAI_AGAIN:
+            self.is_confirmed = problem.errno != socket.EAI_AGAIN
+            if not self.is_confirmed:
                 return False
             found = []
+        else:
+            self.is_confirmed = True
         found.sort(key=lambda entry: entry[0] != socket.AF_INET)
         addresses = [str(entry[4][0]) for entry in found]
         address = self.address if self.address in addresses else (addresses or [""])[0]
         changed = address != self.address
         self.address = address
+        if address and self.name_server is None:
+            self.name_server = await answering(self.host, address)
+            changed = changed or bool(self.name_server)
         return changed
 
     def for_nginx(self) -> dict[str, object]:
         """What the data plane must know; `address` is False while there is none."""
         address = f"[{self.address}]" if ":" in self.address else self.address
-        return {"id": self.id, "name": self.name, "address": address or False, "port": self.port}
+        known = {"id": self.id, "name": self.name, "address": address or False, "port": self.port}
+        return known | {"host": self.host, "name_server": self.name_server} if self.name_server else known
 
 
 class TargetSet:

@@ -1,5 +1,6 @@
 -- From a request to its target: routing, redirects, pause and stop, limits, choice, in-flight count.
 local authority = require("authority")
+local leases = require("leases")
 local requests = require("requests")
 local services = require("services")
 local paths = require("paths")
@@ -12,7 +13,10 @@ local var = ngx.var
 local counters = ngx.shared.counters
 local get_method = ngx.req.get_method
 local exit, exec = ngx.exit, ngx.exec
+local now, sleep = ngx.now, ngx.sleep
 local lower, find = string.lower, string.find
+
+local UNSURE_S, UNSURE_STEP_S = 2, 0.02
 
 -- Every method that the proxy may send again when a pooled connection turns out to be closed.
 local REPLAYABLE = { GET = true, HEAD = true, OPTIONS = true, TRACE = true }
@@ -28,6 +32,21 @@ local function enter_target(record, target, revision)
   record.counted = counter
   record.target = target
   return true
+end
+
+-- False when it is not sure (any longer) that the target's address is its own: the control plane is told, and the
+-- request waits a little for what it finds out.
+local function is_certain(record, target)
+  if not target.name_server or not target.address or leases.holds(target) then
+    return true
+  end
+  record.unsure_until = record.unsure_until or now() + UNSURE_S
+  if now() > record.unsure_until then
+    record.target = target
+    return exit(502)
+  end
+  sleep(UNSURE_STEP_S)
+  return false
 end
 
 local function find_binding(record)
@@ -83,7 +102,7 @@ end
 local function forward_plain(record, revision)
   local service = record.service
   local target = service.active.writers[1]
-  if not enter_target(record, target, revision) then
+  if not is_certain(record, target) or not enter_target(record, target, revision) then
     return false
   end
   var.kamal_service = service.name
@@ -109,7 +128,7 @@ local function forward_chosen(record, binding, revision, method, upgrade)
     record.target = target
     return exit(502)
   end
-  if not enter_target(record, target, revision) then
+  if not is_certain(record, target) or not enter_target(record, target, revision) then
     return false
   end
   if service.adapts_headers then

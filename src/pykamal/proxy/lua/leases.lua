@@ -1,0 +1,79 @@
+-- The address of a name is good for a moment only: where containers come and go, another one may have it next.
+-- A container starts more slowly than a lease ends, so nothing new is sent to an address that changed hands.
+local networks = require("networks")
+
+local now, sleep, timer_at = ngx.now, ngx.sleep, ngx.timer.at
+local counters = ngx.shared.counters
+local byte, char, find, gsub, sub = string.byte, string.char, string.find, string.gsub, string.sub
+
+local LEASE_S, RENEWED_BEFORE_S = 0.1, 0.05
+local UNANSWERED_LEASE_S = 1 -- a name server that is away gives no address to anybody
+local PATIENCE_MS = 250
+local STEP_S = 0.002
+local PORT, LONGEST_ANSWER = 53, 4096
+local SERVER_FAILURE = 2
+local DOCKERS_OWN = "127.0.0.11" -- answers for containers by itself; whatever else it says comes from elsewhere
+local HEADER = "\1\0\0\1\0\0\0\0\0\0"
+
+local M = {}
+
+local function question(host, address)
+  local labels = gsub(host, "([^.]+)%.?", function(label) return char(#label) .. label end)
+  return char(math.random(0, 255), math.random(0, 255)) .. HEADER .. labels .. "\0\0"
+    .. (#address == 4 and "\1" or "\28") .. "\0\1"
+end
+
+-- True or false by the server's word, nil when there is none.
+local function confirmed(target)
+  local address = networks.binary((gsub(target.address, "[%[%]]", "")))
+  local text = question(target.host, address)
+  local channel = ngx.socket.udp()
+  channel:settimeout(PATIENCE_MS)
+  local answer = channel:setpeername(target.name_server, PORT) and channel:send(text) and channel:receive(LONGEST_ANSWER)
+  channel:close()
+  if not answer or sub(answer, 1, 2) ~= sub(text, 1, 2) then
+    return nil
+  end
+  if byte(answer, 4) % 16 == SERVER_FAILURE and target.name_server ~= DOCKERS_OWN then
+    return nil
+  end
+  return find(answer, address, #text + 1, true) ~= nil
+end
+
+local function ask(target)
+  target.asking = true
+  local answer = confirmed(target)
+  target.asking = false
+  if answer == false then
+    target.lease = 0
+    counters:set("suspect:" .. target.id, true, 60)
+    return false
+  end
+  target.lease = now() + (answer and LEASE_S or UNANSWERED_LEASE_S)
+  return true
+end
+
+local function renew(_, target)
+  ask(target)
+end
+
+-- Whether a request may be sent to a target's address now; asks the name server when it was not asked lately.
+function M.holds(target)
+  local left = (target.lease or 0) - now()
+  if left > 0 then
+    if left < RENEWED_BEFORE_S and not target.asking then
+      target.asking = true
+      timer_at(0, renew, target)
+    end
+    return true
+  end
+  if not target.asking then
+    return ask(target)
+  end
+  while target.asking do
+    sleep(STEP_S)
+  end
+  return target.lease > now()
+end
+
+return M

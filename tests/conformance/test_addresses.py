@@ -1,0 +1,152 @@
+"""Names whose addresses change hands (issue 5): what is meant for one service never reaches another's container.
+
+Containers are played by targets on different loopback addresses that share a port.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from tests.conformance.name_server import NameServer, proxy_with
+from tests.conformance.proxy_process import IS_OURS, Proxy, wait_until
+from tests.conformance.scripted_target import Target
+
+pytestmark = [
+    pytest.mark.skipif(not IS_OURS, reason="the reference looks names up when it connects"),
+    pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root for a mount namespace"),
+]
+
+ONE, TWO = "127.77.0.1", "127.77.0.2"
+
+
+@dataclass
+class Site:
+    """Service `a` is the container `alpha`, `b` is `beta`; A answers for the one, B for the other."""
+
+    names: NameServer
+    proxy: Proxy
+    a: Target
+    b: Target
+
+    def stop(self) -> None:
+        self.a.close()
+        self.b.close()
+        self.names.addresses.clear()
+
+    def start(self, alpha: str, beta: str) -> None:
+        """Names are known as soon as a container has its address; it listens a little later."""
+        port = self.a.port
+        self.names.addresses.update(alpha=alpha, beta=beta)
+        time.sleep(0.1)
+        self.a, self.b = Target("A", port, alpha), Target("B", port, beta)
+
+    def ask(self, service: str, method: str = "GET") -> str:
+        """The name of the target that answered, or the status."""
+        response = self.proxy.ask(host=f"{service}.com", method=method)
+        return response.served_by if response.status == 200 else str(response.status)
+
+    def serves_rightly(self) -> bool:
+        return [self.ask("a"), self.ask("b")] == ["A", "B"]
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    names = NameServer()
+    names.addresses.update(alpha=ONE, beta=TWO)
+    a = Target("A", ip=ONE)
+    site = Site(names, proxy_with(names), a, Target("B", a.port, TWO))
+    site.proxy.start()
+    for service, container in (("a", "alpha"), ("b", "beta")):
+        site.proxy.succeed("deploy", service, "--target", f"{container}:{a.port}", "--host", f"{service}.com")
+    yield site
+    site.proxy.dispose()
+    site.stop()
+    names.close()
+
+
+def test_addresses_that_are_swapped(site: Site) -> None:
+    """Under load, with new connections and kept ones: whoever answers is the right one, and both answer again."""
+    wrong: list[tuple[str, str]] = []
+    running = True
+
+    def hammer(service: str, method: str) -> int:
+        count = 0
+        while running:
+            answer = site.ask(service, method)
+            count += answer in "AB"
+            if answer in "AB" and answer != service.upper():
+                wrong.append((service, answer))
+        return count
+
+    with ThreadPoolExecutor(4) as pool:
+        hammering = [pool.submit(hammer, service, method) for service in "ab" for method in ("GET", "POST")]
+        for turn in range(4):
+            time.sleep(0.4)
+            site.stop()
+            site.start(*((TWO, ONE) if turn % 2 == 0 else (ONE, TWO)))
+            wait_until(site.serves_rightly)
+        running = False
+        assert all(task.result() > 20 for task in hammering)
+    assert wrong == []
+
+
+def test_addresses_that_are_swapped_in_silence(site: Site) -> None:
+    """The first request after a quiet time is not sent to where the container was."""
+    for addresses in ((TWO, ONE), (ONE, TWO)):
+        assert site.serves_rightly()
+        site.stop()
+        site.start(*addresses)
+        assert {site.ask("a"), site.ask("a", "POST")} <= {"A", "502"}
+        assert site.ask("b") in ("B", "502")
+        wait_until(site.serves_rightly)
+
+
+def test_a_reboot_that_swaps_addresses(site: Site) -> None:
+    """What the state file names is looked up before it is trusted, and not served while nobody knows it (24.1)."""
+    site.proxy.stop()
+    site.stop()
+    site.proxy.start()
+    assert [site.ask("a"), site.ask("b")] == ["502", "502"]
+    site.start(TWO, ONE)
+    wait_until(site.serves_rightly)
+
+
+def test_a_container_that_is_gone_while_another_has_its_address(site: Site) -> None:
+    """Also where the name server cannot tell: a name that it fails for loses an address that another name has."""
+    site.stop()
+    site.names.failing.add("alpha")
+    site.names.addresses["beta"] = ONE
+    b = Target("B", site.a.port, ONE)
+    try:
+        wait_until(lambda: site.ask("b") == "B")
+        wait_until(lambda: site.ask("a") == "502")
+        time.sleep(1.2)
+        assert site.ask("a") == "502"
+    finally:
+        b.close()
+
+
+def test_a_name_server_that_is_away(site: Site) -> None:
+    """Without Docker no container changes its address: what is known is used on, and not slowly."""
+    assert site.serves_rightly()
+    site.names.silent = True
+    time.sleep(0.2)
+    assert site.serves_rightly()
+    assert all(site.ask("a") == "A" for _ in range(20))
+    site.names.close()
+    time.sleep(1.2)
+    assert site.serves_rightly()
+
+
+def test_names_that_no_name_server_knows(own_proxy: Proxy, t1: Target) -> None:
+    """A name from /etc/hosts is not asked about."""
+    own_proxy.start().succeed("deploy", "s", "--target", f"localhost:{t1.port}")
+    time.sleep(0.3)
+    assert [own_proxy.ask().status for _ in range(3)] == [200] * 3
