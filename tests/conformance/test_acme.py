@@ -149,6 +149,17 @@ def test_what_the_authority_refuses_is_logged_with_its_word(proxy: Proxy, t1: Ta
     assert "blocked.example" in line["remedy"]
 
 
+def test_a_broken_account_is_told(proxy: Proxy, authority: Authority, t1: Target) -> None:
+    """With the file that has to go; no second account is made behind the operator's back."""
+    account = proxy.home / "other" / store(proxy, authority.url).name / "acme_account+key"
+    leave(account, "no key")
+    proxy.deploy("s", t1, "--tls", "--host", "account.com", "--tls-acme-cache-path", str(account.parents[1]))
+    assert handshake_fails(proxy, "account.com")
+    line = proxy.log_lines("Unable to obtain certificate")[-1]
+    assert (line["host"], line["kind"]) == ("account.com", "account")
+    assert str(account) in line["remedy"]
+
+
 @pytest.mark.parametrize("host", ["localhost", "a_b.com", "-a.com", "10.0.0.1"])
 def test_hosts_that_no_authority_knows(proxy: Proxy, authority: Authority, t1: Target, host: str) -> None:
     """Nothing is ordered; the log names the remedy."""

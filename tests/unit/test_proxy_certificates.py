@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import stat
 import subprocess
+import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from pykamal.proxy.acme.approval import with_host
 from pykamal.proxy.acme.names import is_issuable
+from pykamal.proxy.acme.pauses import Pauses
 from pykamal.proxy.acme.remedies import remedy
 from pykamal.proxy.acme.store import ACCOUNT, CertificateStore, IssuedCertificate
 from pykamal.proxy.acme.validity import validity
+from pykamal.proxy.acme.wanted import PRODUCTION_DIRECTORY, Authority, Wanted
+from pykamal.proxy.options import STAGING_DIRECTORY, ServiceOptions, TargetOptions
+from pykamal.proxy.services import Service
+from pykamal.proxy.targets import TargetSet
 
 pytestmark = pytest.mark.unit
 
@@ -140,6 +147,36 @@ def test_the_store_has_the_layout_of_the_reference(tmp_path: Path) -> None:
 
 def test_every_failure_has_a_remedy() -> None:
     """With the host or the directory in it where that helps."""
-    assert "a.com" in remedy("validation", "a.com", "https://ca/dir")
-    assert "https://ca/dir" in remedy("unreachable", "a.com", "https://ca/dir")
-    assert remedy("somethingNew", "a.com", "https://ca/dir")
+    wanted = Wanted("a.com", "ecdsa", "https://ca/dir", "/certs")
+    assert "a.com" in remedy("validation", wanted)
+    assert "https://ca/dir" in remedy("unreachable", wanted)
+    assert str(wanted.store.path) in remedy("account", wanted)
+    assert remedy("somethingNew", wanted)
+
+
+def test_pauses_double_up_to_an_hour() -> None:
+    """From a minute; an hour at once at a limit; a deploy, which makes the service another one, ends them."""
+    pauses, wanted = Pauses(), Wanted("a.com", "ecdsa", "", "/certs")
+    service, deployed = (Service("s", ServiceOptions(), TargetOptions(), TargetSet(["10.0.0.1"])) for _ in range(2))
+    assert pauses.end(wanted, service) == 0
+    lengths = [pauses.fail(wanted, service, at_a_limit=False) for _ in range(8)]
+    assert lengths == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+    assert pauses.end(wanted, service) > time.time() + 3500
+    assert pauses.end(wanted, deployed) == 0
+    assert pauses.fail(wanted, deployed, at_a_limit=False) == 60
+    assert pauses.fail(wanted, deployed, at_a_limit=True) == 3600
+    pauses.forget(wanted)
+    assert pauses.fail(wanted, deployed, at_a_limit=False) == 60
+
+
+def test_the_directory_decides_where_certificates_lie() -> None:
+    """A service's own before the server's; production under any of its names is the empty one (7.3)."""
+    options = ServiceOptions(acme_cache_path="/certs")
+    staging = replace(options, acme_directory=STAGING_DIRECTORY)
+    private = Authority("https://ca/dir")
+    assert Wanted.by(options, "a.com", "ecdsa", Authority()).directory == ""
+    assert Wanted.by(options, "a.com", "ecdsa", Authority(PRODUCTION_DIRECTORY)).directory == ""
+    assert Wanted.by(options, "a.com", "ecdsa", private).directory_url == "https://ca/dir"
+    assert Wanted.by(staging, "a.com", "ecdsa", private).directory_url == STAGING_DIRECTORY
+    assert Wanted.by(options, "a.com", "ecdsa", Authority()).directory_url == PRODUCTION_DIRECTORY
+    assert Wanted.by(options, "a.com", "rsa", private).file_name == "a.com+rsa"

@@ -31,12 +31,16 @@ Tell = Callable[[dict[str, str]], None]
 Result = TypeVar("Result")
 
 
+class NoKey(ValueError):
+    """The account's key is none."""
+
+
 def main() -> None:
     """Reads the order and carries it out."""
     order = json.loads(sys.stdin.readline())
     try:
         key, chain = obtain(order, _tell_and_wait)
-    except (errors.Error, messages.Error, requests.RequestException, OSError, ValueError) as problem:
+    except (errors.Error, messages.Error, OSError, ValueError) as problem:  # what requests raises is an OSError
         _tell({"event": "failed", **explain(problem)})
     else:
         _tell({"event": "issued", "key": key, "chain": chain})
@@ -69,6 +73,8 @@ def explain(problem: Exception) -> dict[str, str]:
         return {"kind": str(problem.typ).rpartition(":")[2], "detail": str(problem.detail)}
     if isinstance(problem, errors.TimeoutError):
         return {"kind": "timeout", "detail": f"the order was not finished within {ISSUE_LIMIT_S} s"}
+    if isinstance(problem, NoKey):
+        return {"kind": "account", "detail": str(problem)}
     # Some of what requests raises (an OSError itself) the library turns into a ValueError.
     if isinstance(problem, OSError) or isinstance(problem.__context__, requests.RequestException):
         return {"kind": "unreachable", "detail": str(problem)}
@@ -77,8 +83,7 @@ def explain(problem: Exception) -> dict[str, str]:
 
 def _log_in(directory: str, ca_file: str, account_key: str) -> client.ClientV2:
     """A client of the account that belongs to the key; the authority makes one where there is none."""
-    key = jwk.JWK.load(account_key.encode())
-    algorithm = jwa.ES256 if isinstance(key, jwk.JWKEC) else jwa.RS256
+    key, algorithm = _account(account_key)
     network = client.ClientNetwork(
         key,
         alg=algorithm,
@@ -92,6 +97,18 @@ def _log_in(directory: str, ca_file: str, account_key: str) -> client.ClientV2:
     except errors.ConflictError as known:
         network.account = messages.RegistrationResource(body=messages.Registration(), uri=known.location)
     return authority
+
+
+def _account(pem: str) -> tuple[jwk.JWK, jwa.JWASignature]:
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), None)
+    except (TypeError, ValueError) as problem:
+        raise NoKey(f"the account's key cannot be read: {problem}") from problem
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return jwk.JWKEC(key=key), jwa.ES256
+    if isinstance(key, rsa.RSAPrivateKey):
+        return jwk.JWKRSA(key=key), jwa.RS256
+    raise NoKey("the account's key is of an unknown kind")
 
 
 def _issue(authority: client.ClientV2, request: bytes, tell: Tell) -> str:

@@ -29,7 +29,7 @@ class Order:
 
 
 class OrderFailed(Exception):
-    """`kind` is the authority's own word or one of: unreachable, validation, timeout, protocol, missing."""
+    """`kind` is the authority's own word or one of: unreachable, validation, timeout, account, protocol, missing."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(detail or kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pykamal.proxy.acme.wanted import Wanted
+
 _REACH_US = (
     "point the DNS records (A and AAAA) of {host} at this server alone and let port 80 through: "
     "the authority fetches http://{host}/.well-known/acme-challenge/..."
@@ -15,11 +17,13 @@ _REMEDIES = {
     "caa": "add the authority to the CAA records of {host}",
     "rejectedIdentifier": "use another name or another authority: this one does not issue for {host}",
     "rateLimited": "the authority's limit is reached and passes by itself; --tls-staging is for trying things out",
+    "account": "the file {path}/acme_account+key is no key: remove it, and a new account is made",
     "missing": "install Python's acme library (Debian: python3-acme)",
     "timeout": "nothing to do if it goes away by itself; else see whether {directory} works",
 }
 
 
-def remedy(kind: str, host: str, directory: str) -> str:
+def remedy(kind: str, wanted: Wanted) -> str:
     """One sentence for an orders.OrderFailed of this kind."""
-    return _REMEDIES.get(kind, "see the error").format(host=host, directory=directory)
+    words = _REMEDIES.get(kind, "see the error")
+    return words.format(host=wanted.host, directory=wanted.directory_url, path=wanted.store.path)
