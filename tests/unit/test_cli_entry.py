@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pykamal import KAMAL_VERSION, __version__
 from pykamal.cli.table import COMMANDS, GROUPS
+from pykamal.events.types import EVENT_FORMAT
 
 pytestmark = pytest.mark.unit
 
@@ -172,22 +174,41 @@ def test_an_alias_beats_a_name_that_ruby_kamal_does_not_have(project: Path) -> N
     assert ":version: '2.0'" in kamal("sandbox", directory=project).stdout.replace('"', "'")
 
 
-def test_json_is_all_there_is_on_standard_output(project: Path) -> None:
-    """Results and errors are events as well (`--output json`)."""
-    done = kamal("config", "--version", "1.0", "--output", "json", directory=project)
-    events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [event["event"] for event in events] == ["run-started", "result", "run-finished"]
-    assert events[0]["operation"] == "config"
-    assert events[0]["service"] == "app"
-    assert events[0]["app_version"] == "1.0"
-    assert events[1]["text"].startswith("---\n")
+def events(*words: str, directory: Path, code: int) -> list[dict[str, Any]]:
+    done = kamal(*words, "--output", "json", directory=directory)
+    assert done.returncode == code
+    assert done.stderr == ""
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
-    failed = kamal("lock", "status", "--output", "json", directory=project)
-    last = json.loads(failed.stdout.splitlines()[-1])
-    assert failed.returncode == 1
-    assert last["event"] == "run-failed"
+
+@pytest.mark.parametrize("line", ["docs alias", "version", 'secrets extract A {"A":1}', "completion fish", "init"])
+def test_results_as_json(line: str, tmp_path: Path) -> None:
+    """Whatever a command prints is a `result` or a `message`; the last event ends the run (docs/cli.md)."""
+    *told, last = events(*line.split(), directory=tmp_path, code=0)
+    assert {event["event"] for event in told} <= {"result", "message"}
+    assert told
+    assert last["event"] == "run-finished"
+    assert line.startswith(last["operation"])
+    assert all(event["version"] == EVENT_FORMAT for event in (*told, last))
+
+
+def test_failures_as_json(project: Path) -> None:
+    """The error, what it is called for good, where, and what to do next (docs/cli.md)."""
+    first, *_, last = events("lock", "status", "--version", "1.0", directory=project, code=1)
+    assert (first["event"], first["operation"]) == ("run-started", "lock status")
+    assert (first["service"], first["app_version"]) == ("app", "1.0")
+    assert (last["event"], last["operation"]) == ("run-failed", "lock status")
     assert last["identifier"] == "host-unreachable"
+    assert last["host"] == "127.0.0.1"
     assert last["hint"]
+
+
+def test_json_of_a_terminal(project: Path) -> None:
+    """What is handed to another program cannot be told as events, which is refused before anything is done."""
+    for words in (("app", "exec", "-i", "bash"), ("app", "logs", "-f")):
+        done = kamal(*words, "--output", "json", directory=project)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "cannot write JSON" in done.stderr
 
 
 def test_output_that_nobody_reads(project: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import time
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from pykamal.core.errors import UsageError
 
 if TYPE_CHECKING:
     from pykamal.cli.invocation import Invocation
+    from pykamal.events import Event
 
 INTERRUPTED = 128 + 2
 OUTPUT_CLOSED = 128 + 13
@@ -53,8 +56,16 @@ def dispatch(words: Sequence[str]) -> int:
 
 
 def _run(module: str, invocation: Invocation) -> int:
+    """Run a verb. The last event of a run is `RunFinished` or, through an error, `RunFailed`."""
+    from pykamal.events import RunFinished
+
     if invocation.options["verbose"]:
         os.environ["VERBOSE"] = "1"  # for hooks, as in Ruby Kamal
+    started = time.monotonic()
+    last: deque[Event] = deque(maxlen=1)
+    invocation.bus.subscribe(last.append)
     verb = importlib.import_module(f"pykamal.cli.verbs.{module}")
     code: int = verb.run(invocation)
+    if last and not isinstance(last[0], RunFinished):
+        invocation.bus.emit(RunFinished(operation=invocation.command, seconds=time.monotonic() - started))
     return code

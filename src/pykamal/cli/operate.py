@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,9 @@ from pykamal.cli.terminal import become_ssh
 from pykamal.commands.command import Command
 from pykamal.config.load import load as load_config
 from pykamal.config.models import Config
+from pykamal.core.errors import UsageError
 from pykamal.core.source import Position
-from pykamal.events import RunFinished, RunStarted, Tone
+from pykamal.events import RunStarted, Tone
 from pykamal.operations.context import Context, Settings
 from pykamal.operations.local_outside import LocalOutside
 from pykamal.operations.run import key_texts, opened
@@ -31,7 +31,6 @@ TerminalCommand = tuple[str, Command]
 """A host and what is to run on it, in the user's terminal."""
 
 _DEPLOYING = frozenset({"deploy", "redeploy", "rollback", "setup"})
-"""They tell how long they took themselves."""
 
 
 def operate(invocation: Invocation, flow: Flow, *, connects: bool = True) -> int:
@@ -39,14 +38,11 @@ def operate(invocation: Invocation, flow: Flow, *, connects: bool = True) -> int
 
     With `connects` the selected hosts are being connected to while the flow begins.
     """
-    started = time.monotonic()
     loaded = load(invocation)
     with recorded(invocation, loaded.config, loaded.secrets):
         run_until_done(
             _run(invocation, loaded, flow, connects=connects), on_stop=lambda _: _tell_of_stopping(invocation)
         )
-    if invocation.command not in _DEPLOYING:
-        invocation.bus.emit(RunFinished(operation=invocation.command, seconds=time.monotonic() - started))
     return 0
 
 
@@ -55,6 +51,8 @@ def in_terminal(
     choose: Callable[[Context], TerminalCommand | Awaitable[TerminalCommand]],
 ) -> int:
     """Prepare an interactive command, then become the `ssh` that carries it; its exit status is ours."""
+    if invocation.json:
+        raise UsageError(f"kamal {invocation.command} cannot write JSON while the terminal is another program's")
     loaded = load(invocation)
     chosen: list[TerminalCommand] = []
 
