@@ -11,7 +11,7 @@ from pykamal.config.limits import MAXIMUM_FILE_BYTES
 from pykamal.config.rendered import Piece
 from pykamal.config.template import methods
 from pykamal.config.template.errors import TemplateError, unsupported
-from pykamal.config.template.operators import OPERATORS
+from pykamal.config.template.operators import OPERATORS, covers
 from pykamal.config.template.sequences import MAXIMUM_ITEMS, MAXIMUM_TEXT
 from pykamal.config.template.surroundings import Failure, Surroundings
 from pykamal.config.template.syntax import (
@@ -30,6 +30,7 @@ from pykamal.config.template.syntax import (
     Output,
     RangeLiteral,
     Shell,
+    Splat,
     Statement,
     SymbolLiteral,
     Text,
@@ -38,7 +39,7 @@ from pykamal.config.template.syntax import (
     Verbatim,
 )
 from pykamal.config.template.texts import formatted
-from pykamal.config.template.values import equal, kind, text, true, weight
+from pykamal.config.template.values import kind, text, true, weight
 
 MAXIMUM_STEPS: Final = 50_000
 MAXIMUM_WORK: Final = 2_000_000
@@ -83,7 +84,7 @@ class Evaluator:
             Text: self._text,
             SymbolLiteral: lambda node: Symbol(self._text(node.name)),
             Shell: lambda node: surroundings.outside.run_shell(self._text(node.line), surroundings.environment),
-            ListLiteral: lambda node: [self._value(item) for item in node.items],
+            ListLiteral: lambda node: self._values(node.items),
             MapLiteral: lambda node: {self._key(key): self._value(value) for key, value in node.pairs},
             RangeLiteral: self._range,
             Variable: self._variable,
@@ -107,12 +108,10 @@ class Evaluator:
         match statement:
             case Verbatim(text=verbatim, offset=offset):
                 self._write(verbatim, offset, literal=True)
-            case Output(value=None):
-                return None
-            case Output(value=value, offset=offset) if value is not None:
-                self._write(self._shown(self._value(value), offset), offset, literal=False)
+            case Output(code=code, offset=offset):
+                self._write(self._shown(self.run(code), offset), offset, literal=False)
             case _:
-                return self._value(statement)  # type: ignore[arg-type]
+                return self._value(statement)
         return None
 
     def _step(self, offset: int) -> None:
@@ -158,6 +157,25 @@ class Evaluator:
         if len(result) > MAXIMUM_TEXT:
             raise TemplateError("a text becomes too long", node.offset)
         return result
+
+    def _values(self, nodes: tuple[Expression, ...]) -> list[Any]:
+        values: list[Any] = []
+        for node in nodes:
+            if isinstance(node, Splat):
+                values += self._listed(self._value(node.value), node.offset)
+            else:
+                values.append(self._value(node))
+        return self._charge(values, node.offset) if nodes else values
+
+    def _listed(self, value: Any, offset: int) -> list[Any]:
+        """What `*value` and `Array(value)` stand for."""
+        if isinstance(value, range):
+            if len(value) > MAXIMUM_ITEMS:
+                raise TemplateError(f"a list of more than {MAXIMUM_ITEMS} items", offset)
+            return list(value)
+        if isinstance(value, dict):
+            return [[key, item] for key, item in value.items()]
+        return value if isinstance(value, list) else [] if value is None else [value]
 
     def _key(self, node: Expression) -> Any:
         key = self._value(node)
@@ -225,9 +243,11 @@ class Evaluator:
             raise TemplateError(message, offset, label="TypeError") from None
 
     def _case(self, node: Case) -> Any:
-        subject = self._value(node.subject)
+        """Without a subject the first test that is true; else the first that covers the subject."""
+        subject = None if node.subject is None else self._value(node.subject)
         for tests, body in node.branches:
-            if any(equal(self._value(test), subject) for test in tests):
+            values = (self._value(test) for test in tests)
+            if any(true(value) if node.subject is None else covers(value, subject) for value in values):
                 return self.run(body)
         return self.run(node.otherwise)
 
@@ -289,11 +309,11 @@ class Evaluator:
             case "Integer", [value]:
                 return self._invoked(int, [text(value)], {}, node)
             case "Array", [value]:
-                return value if isinstance(value, list) else [] if value is None else [value]
+                return self._listed(value, node.offset)
             case "String", [value]:
                 return text(value)
             case "sprintf" | "format", [str() as form, *values]:
-                return self._invoked(formatted, [form, tuple(values)], {}, node)
+                return self._invoked(formatted, [form, *values], {}, node)
         raise unsupported(f"`{node.name}`", node.offset)
 
     def _constant_call(self, constant: str, node: Call) -> Any:
@@ -302,7 +322,7 @@ class Evaluator:
             if not self._surroundings.knows(constant):
                 raise self._unknown_constant(constant, node.offset)
             raise unsupported(f"{constant}.{node.name}", node.offset)
-        arguments = [self._value(argument) for argument in node.arguments]
+        arguments = self._values(node.arguments)
         keywords = {name: self._value(value) for name, value in node.keywords}
         if node.block is not None:
             keywords["block"] = self._callable(node.block)
@@ -320,7 +340,7 @@ class Evaluator:
         function = methods.find(receiver, node.name)
         if function is None:
             raise self._no_method(receiver, node)
-        arguments = [receiver, *(self._value(argument) for argument in node.arguments)]
+        arguments = [receiver, *self._values(node.arguments)]
         if node.keywords:  # a method that names none of its own takes them as one map
             arguments.append({Symbol(name): self._value(value) for name, value in node.keywords})
         keywords = {} if node.block is None else {"block": self._callable(node.block)}

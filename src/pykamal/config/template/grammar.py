@@ -22,6 +22,7 @@ from pykamal.config.template.syntax import (
     Output,
     RangeLiteral,
     Shell,
+    Splat,
     Statement,
     SymbolLiteral,
     Text,
@@ -64,15 +65,19 @@ _COMMANDS: Final = ("require", "require_relative", "raise", "abort", "puts", "pr
 def parse(parts: list[Part]) -> Body:
     """The program of a template. Raises TemplateError for code that is not in the subset."""
     tokens: list[Token] = []
+    written = 0
     for part in parts:
         if part.kind is PartKind.TEXT:
             tokens.append(Token("text", part.text, part.offset))
             continue
+        code = Tokenizer(part.text, part.offset).all()
         if part.kind is PartKind.OUTPUT:
-            tokens.append(Token("output", None, part.tag_offset))
-        tokens += Tokenizer(part.text, part.offset).all()
+            tokens.append(Token("output", code, part.tag_offset))
+            written += len(code)
+        else:
+            tokens += code
         tokens.append(Token("newline", "\n", part.offset + len(part.text)))
-        if len(tokens) > MAXIMUM_TOKENS:
+        if len(tokens) + written > MAXIMUM_TOKENS:
             raise TemplateError(f"the template has more than {MAXIMUM_TOKENS} words of code", part.tag_offset)
     return _Parser(tokens).program()
 
@@ -153,8 +158,7 @@ class _Parser:
         if token := self._accept("text"):
             return Verbatim(token.value, token.offset)
         if token := self._accept("output"):
-            empty = self._is("newline")
-            return Output(None if empty else self._with_modifiers(), token.offset)
+            return Output(_Parser(token.value, self._depth).program(), token.offset)
         return self._with_modifiers()
 
     def _with_modifiers(self) -> Expression:
@@ -307,6 +311,8 @@ class _Parser:
                 if symbol.kind != "symbol":
                     raise unsupported("a block argument other than &:name", ampersand.offset)
                 block = _symbol_block(symbol)
+            elif closer is not None and (star := self._accept("operator", "*")):
+                positional.append(Splat(self._expression(), star.offset))
             else:
                 positional.append(self._argument())
             if closer is not None:
@@ -425,12 +431,13 @@ class _Parser:
         return Condition(test, then, otherwise, token.offset)
 
     def _case(self, token: Token) -> Expression:
-        subject = self._expression()
+        subject = None if self._is("keyword", "when") or self._is("newline") else self._expression()
         self._skip_newlines()
         branches: list[tuple[tuple[Expression, ...], Body]] = []
         while self._accept("keyword", "when"):
             tests = [self._expression()]
             while self._accept("operator", ","):
+                self._skip_newlines()
                 tests.append(self._expression())
             self._accept("keyword", "then")
             branches.append((tuple(tests), self._body("when", "else", "end")))
@@ -461,7 +468,9 @@ class _Parser:
                 key = SymbolLiteral(Text((label.value,), label.offset), label.offset)
             else:
                 key = self._expression()
-                if not (isinstance(key, Text) and self._accept("operator", ":")):
+                if isinstance(key, Text) and self._accept("operator", ":"):
+                    key = SymbolLiteral(key, key.offset)
+                else:
                     self._expect("operator", "=>")
             self._skip_newlines()
             pairs.append((key, self._expression()))

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cmp_to_key, reduce
+from itertools import dropwhile, takewhile
 from typing import Any, Final
 
-from pykamal.config.template.sequences import at, first, join, last, repeated, unique, without
-from pykamal.config.template.values import blank, equal, inspected, true
+from pykamal.config.template.sequences import MAXIMUM_ITEMS, at, first, join, last, repeated, unique, without
+from pykamal.config.template.values import blank, equal, inspected, shell_escaped, text, true
+
+_NOTHING: Final = object()
 
 Block = Callable[..., Any]
 Method = Callable[..., Any]
 
 
-def _each(receiver: Any, block: Block) -> Any:
+def each(receiver: Any, block: Block | None = None) -> Any:
+    """Without a block the items: `each.with_index` goes on from there."""
+    if block is None:
+        return _items(receiver)
     for item in _items(receiver):
         block(item)
     return receiver
@@ -87,8 +94,62 @@ def _dig(receiver: Any, *keys: Any) -> Any:
     return receiver
 
 
-def _sorted(receiver: list[Any], block: Block | None = None) -> list[Any]:
-    return sorted(receiver, key=block)
+def _sorted(receiver: Any, block: Block | None = None) -> list[Any]:
+    return sorted(_items(receiver), key=None if block is None else cmp_to_key(block))
+
+
+def _sorted_by(receiver: Any, block: Block) -> list[Any]:
+    return sorted(_items(receiver), key=block)
+
+
+def _sum(receiver: Any, start: Any = 0, block: Block | None = None) -> Any:
+    return sum((item if block is None else block(item) for item in _items(receiver)), start)
+
+
+def _reduced(receiver: Any, start: Any = _NOTHING, block: Block | None = None) -> Any:
+    items = _items(receiver)
+    if block is None:
+        raise TypeError("a block is needed")
+    if start is _NOTHING:
+        return reduce(block, items) if items else None
+    return reduce(block, items, start)
+
+
+def _with_object(receiver: Any, memo: Any, block: Block) -> Any:
+    for item in _items(receiver):
+        block(item, memo)
+    return memo
+
+
+def _grouped(receiver: Any, block: Block) -> dict[Any, list[Any]]:
+    groups: dict[Any, list[Any]] = {}
+    for item in _items(receiver):
+        groups.setdefault(block(item), []).append(item)
+    return groups
+
+
+def _parted(receiver: Any, block: Block) -> list[list[Any]]:
+    parts: tuple[list[Any], list[Any]] = ([], [])
+    for item in _items(receiver):
+        parts[not true(block(item))].append(item)
+    return list(parts)
+
+
+def _product(receiver: list[Any], other: list[Any]) -> list[list[Any]]:
+    if len(receiver) * len(other) > MAXIMUM_ITEMS:
+        raise ValueError("too many pairs")
+    return [[one, another] for one in receiver for another in other]
+
+
+def _tallied(receiver: list[Any]) -> dict[Any, int]:
+    return {key: len(items) for key, items in _grouped(receiver, lambda item: item).items()}
+
+
+def _slices(receiver: list[Any], length: int, step: int, block: Block | None) -> Any:
+    if length < 1:
+        raise ValueError("a length must be positive")
+    stop = len(receiver) if step == length else len(receiver) - length + 1
+    return each([receiver[start : start + length] for start in range(0, stop, step)], block)
 
 
 def _push(receiver: list[Any], *items: Any) -> list[Any]:
@@ -98,11 +159,30 @@ def _push(receiver: list[Any], *items: Any) -> list[Any]:
 
 LIST_METHODS: Final[dict[str, Method]] = {
     "to_a": lambda value: value,
-    "each": _each,
+    "each": each,
     "each_with_index": _each_with_index,
+    "each_with_object": _with_object,
+    "each_slice": lambda value, length, block=None: _slices(value, length, length, block),
+    "each_cons": lambda value, length, block=None: _slices(value, length, 1, block),
     "map": _map,
     "collect": _map,
     "with_index": _with_index,
+    "reduce": _reduced,
+    "inject": _reduced,
+    "group_by": _grouped,
+    "partition": _parted,
+    "tally": _tallied,
+    "find_index": lambda value, block: next((index for index, item in enumerate(value) if true(block(item))), None),
+    "take_while": lambda value, block: list(takewhile(lambda item: true(block(item)), value)),
+    "drop_while": lambda value, block: list(dropwhile(lambda item: true(block(item)), value)),
+    "values_at": lambda value, *indexes: [at(value, index) for index in indexes],
+    "rotate": lambda value, count=1: value[count % len(value) :] + value[: count % len(value)] if value else [],
+    "transpose": lambda value: [list(column) for column in zip(*value, strict=True)],
+    "product": _product,
+    "min_by": lambda value, block: min(value, key=block, default=None),
+    "max_by": lambda value, block: max(value, key=block, default=None),
+    "one?": lambda value, block: sum(true(block(item)) for item in value) == 1,
+    "shelljoin": lambda value: " ".join(shell_escaped(text(item)) for item in value),
     "flat_map": lambda value, block: _flattened([block(item) for item in value], levels=1),
     "select": _selected,
     "filter": _selected,
@@ -124,7 +204,7 @@ LIST_METHODS: Final[dict[str, Method]] = {
     "none?": lambda value, block=None: not _any(value, block),
     "include?": lambda value, item: any(equal(item, other) for other in value),
     "sort": _sorted,
-    "sort_by": _sorted,
+    "sort_by": _sorted_by,
     "uniq": unique,
     "compact": lambda value: [item for item in value if item is not None],
     "compact_blank": lambda value: [item for item in value if not blank(item)],
@@ -135,7 +215,7 @@ LIST_METHODS: Final[dict[str, Method]] = {
     "concat": lambda value, *others: _push(value, *(item for other in others for item in other)),
     "min": lambda value: min(value, default=None),
     "max": lambda value: max(value, default=None),
-    "sum": sum,
+    "sum": _sum,
     "index": lambda value, item: value.index(item) if item in value else None,
     "zip": lambda value, other: [[a, other[i] if i < len(other) else None] for i, a in enumerate(value)],
     "to_h": lambda value: {item[0]: item[1] for item in value},
@@ -158,8 +238,24 @@ MAP_METHODS: Final[dict[str, Method]] = {
     "keys": lambda value: list(value.keys()),
     "values": lambda value: list(value.values()),
     "values_at": lambda value, *keys: [value.get(key) for key in keys],
-    "each": _each,
-    "each_pair": _each,
+    "each": each,
+    "each_pair": each,
+    "each_with_index": lambda value, block=None: _each_with_index(_items(value), block),
+    "each_with_object": _with_object,
+    "find": lambda value, block: next((item for item in _items(value) if true(block(item))), None),
+    "sum": _sum,
+    "sort": _sorted,
+    "filter_map": lambda value, block: [result for item in _items(value) if true(result := block(item))],
+    "flat_map": lambda value, block: _flattened([block(item) for item in _items(value)], levels=1),
+    "group_by": _grouped,
+    "compact": lambda value: {key: item for key, item in value.items() if item is not None},
+    "invert": lambda value: {item: key for key, item in value.items()},
+    "transform_keys": lambda value, block: {block(key): item for key, item in value.items()},
+    "key": lambda value, wanted: next((key for key, item in value.items() if equal(item, wanted)), None),
+    "all?": lambda value, block: all(true(block(item)) for item in _items(value)),
+    "none?": lambda value, block=None: not _any(value, block),
+    "first": lambda value, count=None: first(_items(value), count),
+    "delete": lambda value, key: value.pop(key, None),
     "map": _map,
     "collect": _map,
     "select": _selected,
@@ -175,5 +271,7 @@ MAP_METHODS: Final[dict[str, Method]] = {
     "except": lambda value, *keys: {key: item for key, item in value.items() if key not in keys},
     "to_h": lambda value: value,
     "transform_values": lambda value, block: {key: block(item) for key, item in value.items()},
-    "sort_by": lambda value, block: sorted(_items(value), key=block),
+    "sort_by": _sorted_by,
+    "min_by": lambda value, block: min(_items(value), key=block, default=None),
+    "max_by": lambda value, block: max(_items(value), key=block, default=None),
 }

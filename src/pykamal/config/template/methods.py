@@ -6,15 +6,15 @@ A method that is not here is refused by name, so nothing of Python's own objects
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from pykamal.config.document import Symbol
-from pykamal.config.template.lists import LIST_METHODS, MAP_METHODS
+from pykamal.config.template.lists import LIST_METHODS, MAP_METHODS, each
 from pykamal.config.template.sequences import MAXIMUM_ITEMS
 from pykamal.config.template.texts import TEXT_METHODS
-from pykamal.config.template.values import blank, inspected, text, true
+from pykamal.config.template.values import as_json, blank, inspected, text, true
 
 Block = Callable[..., Any]
 Method = Callable[..., Any]
@@ -40,8 +40,13 @@ def find(receiver: Any, name: str) -> Method | None:
     return table.get(name) or _ANY.get(name)
 
 
-def _integer(value: Any) -> int:
+def _integer(value: Any, base: int = 10) -> int:
     """Ruby's `to_i` of a text: leading digits, else 0."""
+    if isinstance(value, str) and base != 10:
+        for end in range(min(len(value.strip()), 40), 0, -1):
+            with suppress(ValueError):
+                return int(value.strip()[:end], base)
+        return 0
     if isinstance(value, str):
         digits = value.strip().replace("_", "")[:18]
         sign = -1 if digits.startswith("-") else 1
@@ -61,20 +66,22 @@ def _times(receiver: int, block: Block | None = None) -> Any:
     return receiver
 
 
+def _counted(first: int, end: int, step: int) -> list[int]:
+    numbers = range(first, end, step)
+    if len(numbers) > MAXIMUM_ITEMS:
+        raise ValueError(f"more than {MAXIMUM_ITEMS} turns")
+    return list(numbers)
+
+
+def _in_base(value: int, base: int) -> str:
+    forms = {2: "b", 8: "o", 16: "x"}
+    if base not in forms:
+        raise ValueError("a base that is not supported")
+    return f"{value:{forms[base]}}"
+
+
 def _presence(receiver: Any) -> Any:
     return None if blank(receiver) else receiver
-
-
-def _jsonable(value: Any) -> Any:
-    match value:
-        case Symbol(name=name):
-            return name
-        case list():
-            return [_jsonable(item) for item in value]
-        case dict():
-            return {text(key): _jsonable(item) for key, item in value.items()}
-        case _:
-            return value
 
 
 _ANY: Final[dict[str, Method]] = {
@@ -85,7 +92,9 @@ _ANY: Final[dict[str, Method]] = {
     "present?": lambda value: not blank(value),
     "presence": _presence,
     "to_i": _integer,
-    "to_json": lambda value: json.dumps(_jsonable(value), separators=(",", ":"), ensure_ascii=False),
+    "to_json": as_json,
+    "between?": lambda value, low, high: low <= value <= high,
+    "clone": lambda value: value.copy() if isinstance(value, list | dict) else value,
     "freeze": lambda value: value,
     "dup": lambda value: value.copy() if isinstance(value, list | dict) else value,
     "then": lambda value, block: block(value),
@@ -93,6 +102,14 @@ _ANY: Final[dict[str, Method]] = {
     "!": lambda value: not true(value),
 }
 _NUMBER: Final[dict[str, Method]] = {
+    "to_s": lambda value, base=10: text(value) if base == 10 else _in_base(value, base),
+    "upto": lambda value, last, block=None: each(_counted(value, last + 1, 1), block),
+    "downto": lambda value, last, block=None: each(_counted(value, last - 1, -1), block),
+    "fdiv": lambda value, other: value / other,
+    "divmod": lambda value, other: list(divmod(value, other)),
+    "pred": lambda value: value - 1,
+    "negative?": lambda value: value < 0,
+    "chr": chr,
     "times": _times,
     "to_f": float,
     "round": lambda value, digits=0: round(value, digits) if digits > 0 else round(value),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
+from pykamal.config.template.patterns import Pattern
 from pykamal.config.template.sequences import common, repeated, unique, without
 from pykamal.config.template.texts import formatted, position
 from pykamal.config.template.values import equal, true
@@ -29,12 +31,16 @@ def _times(left: Any, right: Any) -> Any:
 
 
 def _divided(left: Any, right: Any) -> Any:
-    return left // right if isinstance(left, int) and isinstance(right, int) else left / right
+    if isinstance(left, int) and isinstance(right, int):
+        return left // right
+    if right == 0:  # fractions have no end where integers fail
+        return math.nan if left == 0 else math.copysign(math.inf, left) * math.copysign(1, right)
+    return left / right
 
 
 def _modulo(left: Any, right: Any) -> Any:
     if isinstance(left, str):
-        return formatted(left, tuple(right) if isinstance(right, list) else (right,))
+        return formatted(left, *(right if isinstance(right, list) else [right]))
     return left % right
 
 
@@ -63,6 +69,15 @@ def _compared(left: Any, right: Any) -> int:
     return int(left > right) - int(left < right)
 
 
+def covers(test: Any, value: Any) -> bool:
+    """`===`, which `case` asks of each test: a regular expression matches, a range holds, all else is equal."""
+    if isinstance(test, Pattern):
+        return isinstance(value, str) and position(value, test) is not None
+    if isinstance(test, range):
+        return isinstance(value, int) and not isinstance(value, bool) and value in test
+    return equal(test, value)
+
+
 OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": _plus,
     "-": _minus,
@@ -72,7 +87,7 @@ OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "**": _power,
     "<<": _appended,
     "==": equal,
-    "===": equal,
+    "===": covers,
     "!=": lambda left, right: not equal(left, right),
     "<": lambda left, right: left < right,
     ">": lambda left, right: left > right,

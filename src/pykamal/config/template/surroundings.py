@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote, quote_plus
 
+from pykamal.config.document import Symbol
 from pykamal.config.limits import MAXIMUM_FILE_BYTES
 from pykamal.config.outside import Outside
-from pykamal.config.template.values import inspected, text, true
+from pykamal.config.rendered import Rendered
+from pykamal.config.template.values import as_json, inspected, shell_escaped, template_value, text, true
+from pykamal.core.errors import ConfigurationError
 
 LIBRARIES: Final = frozenset(
-    ["dotenv", "dotenv/load", "json", "yaml", "erb", "uri", "date", "time", "shellwords", "open3"]
+    [
+        "dotenv",
+        "dotenv/load",
+        "json",
+        "yaml",
+        "erb",
+        "uri",
+        "date",
+        "time",
+        "shellwords",
+        "open3",
+        "base64",
+        "cgi",
+        "digest",
+    ]
 )
-_CONSTANTS: Final = ("ENV", "File", "Dir", "Dotenv", "JSON", "Kamal::Utils", "IO")
+_CONSTANTS: Final = frozenset(
+    ["ENV", "File", "Dir", "Dotenv", "JSON", "YAML", "Base64", "Shellwords", "CGI", "ERB::Util", "Kamal::Utils", "IO"]
+)
 
 
 class Failure(Exception):
@@ -23,6 +44,10 @@ class Failure(Exception):
         super().__init__(message)
         self.message = message
         self.label = label
+
+
+def _with_symbols(pairs: list[tuple[str, Any]]) -> dict[Any, Any]:
+    return {Symbol(name): value for name, value in pairs}
 
 
 class Surroundings:
@@ -39,12 +64,16 @@ class Surroundings:
             ("ENV", "include?"): lambda name: name in environment,
             ("ENV", "values_at"): lambda *names: [environment.get(name) for name in names],
             ("ENV", "to_h"): lambda: dict(environment),
+            ("ENV", "keys"): lambda: list(environment),
+            ("ENV", "delete"): lambda name: environment.pop(name, None),
             ("ENV", "slice"): lambda *names: {name: environment[name] for name in names if name in environment},
             ("File", "read"): self._read,
             ("IO", "read"): self._read,
             ("File", "readlines"): self._read_lines,
             ("File", "exist?"): self._exists,
-            ("File", "file?"): self._exists,
+            ("File", "file?"): self._is_file,
+            ("File", "directory?"): self._is_directory,
+            ("Dir", "exist?"): self._is_directory,
             ("File", "basename"): self._base_name,
             ("File", "dirname"): lambda path: str(Path(path).parent),
             ("File", "extname"): lambda path: Path(path).suffix,
@@ -55,6 +84,15 @@ class Surroundings:
             ("Dotenv", "load"): self._load_dotenv,
             ("Dotenv", "overload"): lambda *files: self._load_dotenv(*files, overwrite=True),
             ("JSON", "parse"): self._parse_json,
+            ("JSON", "generate"): as_json,
+            ("Base64", "strict_encode64"): lambda value: base64.b64encode(value.encode()).decode(),
+            ("Base64", "decode64"): lambda value: base64.b64decode(value).decode("utf-8", "replace"),
+            ("YAML", "load_file"): lambda path, **_options: self._parse_yaml(self._read(path)),
+            ("YAML", "load"): self._parse_yaml,
+            ("YAML", "safe_load"): self._parse_yaml,
+            ("Shellwords", "escape"): shell_escaped,
+            ("CGI", "escape"): quote_plus,
+            ("ERB::Util", "url_encode"): lambda value: quote(value, safe=""),
             ("Kamal::Utils", "docker_arch"): self._docker_architecture,
         }
 
@@ -113,14 +151,33 @@ class Surroundings:
     def _read_lines(self, path: str, chomp: bool = False) -> list[str]:
         return self._read(path).splitlines(keepends=not chomp)
 
+    def _parse_yaml(self, content: str, **_options: Any) -> Any:
+        from pykamal.config.yaml_reader import read_yaml
+
+        try:
+            root, _ = read_yaml(Rendered.untouched("YAML", content))
+        except ConfigurationError as error:
+            raise Failure(error.message, error.label or "ArgumentError") from None
+        return False if root is None else template_value(root)
+
     def _exists(self, path: str) -> bool:
+        return self._is_file(path) or self._is_directory(path)
+
+    def _is_file(self, path: str) -> bool:
+        try:
+            self.outside.read_bytes(self._path(path), 1)
+        except OSError:
+            return False
+        return True
+
+    def _is_directory(self, path: str) -> bool:
         try:
             self.outside.read_bytes(self._path(path), 1)
         except IsADirectoryError:
             return True
         except OSError:
             return False
-        return True
+        return False
 
     def _base_name(self, path: str, suffix: str = "") -> str:
         name = Path(path).name
@@ -143,9 +200,9 @@ class Surroundings:
                 self.environment[name] = value
         return loaded
 
-    def _parse_json(self, content: str, **_options: Any) -> Any:
+    def _parse_json(self, content: str, symbolize_names: Any = False, **_options: Any) -> Any:
         try:
-            return json.loads(content)
+            return json.loads(content, object_pairs_hook=_with_symbols if true(symbolize_names) else None)
         except (ValueError, RecursionError):
             raise Failure(f"unexpected token at '{text(content)[:40]}'", "JSON::ParserError") from None
 

@@ -108,6 +108,14 @@ class Binary:
 
 
 @dataclass(frozen=True, slots=True)
+class Splat:
+    """`*list` among items or arguments."""
+
+    value: Expression
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     test: Expression
     then: Body
@@ -117,7 +125,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    subject: Expression
+    subject: Expression | None
     branches: tuple[tuple[tuple[Expression, ...], Body], ...]
     otherwise: Body
     offset: int
@@ -135,9 +143,9 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """`<%= value %>`; without a value the tag is empty."""
+    """`<%= code %>` inserts the value of the last statement."""
 
-    value: Expression | None
+    code: Body
     offset: int
 
 
@@ -162,6 +170,7 @@ Expression: TypeAlias = (
     | Call
     | Unary
     | Binary
+    | Splat
     | Condition
     | Case
     | Assignment

@@ -9,7 +9,11 @@ from typing import Any, Final
 from pykamal.config.document import Symbol
 from pykamal.config.template.patterns import Pattern, replacement
 from pykamal.config.template.sequences import MAXIMUM_ITEMS, MAXIMUM_TEXT, at, first, last, matched, repeated
-from pykamal.config.template.values import text
+from pykamal.config.template.values import inspected, shell_escaped, text, true
+
+_DIRECTIVE: Final = re.compile(
+    r"%(?:%|\{(?P<braces>\w+)\}|(?:<(?P<name>\w+)>)?(?P<flags>[-+ 0#]*)(?P<width>\d*(?:\.\d+)?)(?P<kind>[A-Za-z*]?))"
+)
 
 Block = Callable[..., Any]
 Method = Callable[..., Any]
@@ -29,6 +33,24 @@ def _split(receiver: str, separator: str | Pattern | None = None, limit: int = 0
     while limit == 0 and parts and not parts[-1]:
         parts.pop()
     return parts
+
+
+def _lines(receiver: str, options: Any = None) -> list[str]:
+    """With `chomp: true` without their ends."""
+    chomped = isinstance(options, dict) and true(options.get(Symbol("chomp")))
+    lines = re.findall(r"[^\n]*\n|[^\n]+", receiver)
+    return [_chomp(line) for line in lines] if chomped else lines
+
+
+def _centred(receiver: str, width: int, pad: str) -> str:
+    missing = max(0, width - len(receiver))
+    left = missing // 2
+    return f"{(pad * left)[:left]}{receiver}{(pad * (missing - left))[: missing - left]}"
+
+
+def _underscored(receiver: str) -> str:
+    words = re.sub(r"([A-Z]+)(?=[A-Z][a-z])|([a-z\d])(?=[A-Z])", lambda match: f"{match[0]}_", receiver)
+    return words.replace("-", "_").replace("::", "/").lower()
 
 
 def _chomp(receiver: str, suffix: str | None = None) -> str:
@@ -77,11 +99,43 @@ def position(receiver: Any, pattern: Any) -> int | None:
     return None if match is None else match.start()
 
 
-def formatted(form: str, values: tuple[Any, ...]) -> str:
-    """`%` and `format`; a field may be some hundred characters wide."""
-    if re.search(r"%[^a-zA-Z%]*[0-9]{4}|%[^a-zA-Z%]*\*", form):
+def formatted(form: str, *values: Any) -> str:
+    """`%` and `format`, with `%{name}` and `%<name>d` of a map; a field may be some hundred characters wide."""
+    if re.search(r"[0-9]{4}", form):
         raise ValueError("a field is too wide")
-    return form % values
+    waiting = iter(values)
+
+    def filled(directive: re.Match[str]) -> str:
+        if directive[0] == "%%":
+            return "%"
+        name = directive["braces"] or directive["name"]
+        value = values[0][Symbol(name)] if name else next(waiting)
+        if directive["braces"]:
+            return text(value)
+        return _in_form(f"%{directive['flags']}{directive['width']}", directive["kind"], value)
+
+    try:
+        return _DIRECTIVE.sub(filled, form)
+    except StopIteration:
+        raise ValueError("too few arguments") from None
+
+
+def _in_form(form: str, kind: str, value: Any) -> str:
+    match kind:
+        case "s":
+            return f"{form}s" % text(value)
+        case "p":
+            return f"{form}s" % inspected(value)
+        case "d" | "i" | "u":
+            return f"{form}d" % (value // 1 if isinstance(value, float) else int(value))
+        case "f" | "e" | "g":
+            return f"{form}{kind}" % float(value)
+        case "x" | "X" | "o" if int(value) >= 0:
+            return f"{form}{kind}" % int(value)
+        case "b" if int(value) >= 0:
+            return f"{int(value):{form[1:]}b}"
+        case _:
+            raise ValueError("a form that is not supported")
 
 
 def _tr(receiver: str, old: str, new: str) -> str:
@@ -129,8 +183,23 @@ TEXT_METHODS: Final[dict[str, Method]] = {
     "capitalize": str.capitalize,
     "swapcase": str.swapcase,
     "split": _split,
-    "lines": lambda value: value.splitlines(keepends=True),
+    "lines": _lines,
+    "each_line": _lines,
     "chars": list,
+    "each_char": list,
+    "bytes": lambda value: list(value.encode()),
+    "ord": lambda value: ord(value[0]),
+    "hex": lambda value: int(value, 16),
+    "count": lambda value, characters: sum(map(value.count, set(_expanded(characters)))),
+    "rindex": lambda value, part: value.rfind(part) if part in value else None,
+    "squeeze": lambda value: re.sub(r"(?s)(.)\1+", r"\1", value),
+    "insert": lambda value, index, other: value[:index] + other + value[index:],
+    "center": lambda value, width, pad=" ": _centred(value, min(width, MAXIMUM_ITEMS), pad),
+    "partition": lambda value, separator: list(value.partition(separator)),
+    "rpartition": lambda value, separator: list(value.rpartition(separator)),
+    "shellescape": shell_escaped,
+    "underscore": _underscored,
+    "parameterize": lambda value: re.sub(r"[^a-z0-9_-]+", "-", value.lower()).strip("-"),
     "sub": _replaced_first,
     "gsub": _replaced_all,
     "match": matched,

@@ -43,7 +43,19 @@ _SYMBOL: Final = re.compile(r":([A-Za-z_][A-Za-z0-9_]*[?!=]?)(?!:)")
 _LABEL: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*[?!]?):(?!:)")
 _PERCENT: Final = re.compile(r"%([wWiIqQxr]?)([(\[{<|!/])")
 _CLOSERS: Final = {"(": ")", "[": "]", "{": "}", "<": ">"}
-_ESCAPES: Final = {"n": "\n", "t": "\t", "s": " ", "r": "\r", "0": "\0", "e": "\x1b", "a": "\a", "b": "\b"}
+_NUMBERED_CHARACTER: Final = re.compile(r"x([0-9a-fA-F]{1,2})|([0-7]{1,3})")
+_ESCAPES: Final = {
+    "n": "\n",
+    "t": "\t",
+    "s": " ",
+    "r": "\r",
+    "0": "\0",
+    "e": "\x1b",
+    "a": "\a",
+    "b": "\b",
+    "v": "\v",
+    "f": "\f",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +140,7 @@ class Tokenizer:
             self._single_quoted("'", "'", position + 1, spaced)
         elif self._value_expected(spaced) and (match := _PERCENT.match(code, position)):
             self._percent(match, spaced)
-        elif character == ":" and code.startswith(':"', position):
+        elif character == ":" and code.startswith(':"', position) and not self._after_ternary_value(spaced):
             self._quoted('"', '"', "symbol", position + 2, spaced)
         elif character == ":" and (match := _SYMBOL.match(code, position)):
             self._add("symbol", match[1], match.end() - position, spaced)
@@ -188,6 +200,10 @@ class Tokenizer:
         """`a ? b : c`: the name before a colon is no label when a `?` waits for its colon and a blank is around."""
         return self._waiting_ternaries[-1] > 0
 
+    def _after_ternary_value(self, spaced: bool) -> bool:
+        """`a ?"b":"c"`: the colon right behind a value is the ternary's, when one waits for it."""
+        return self._waiting_ternaries[-1] > 0 and not spaced and self._tokens[-1].kind not in ("operator", "newline")
+
     def _operator(self, spaced: bool) -> None:
         for operator in _OPERATORS:
             if self._code.startswith(operator, self._position):
@@ -215,6 +231,8 @@ class Tokenizer:
             if end == -1:
                 raise self._error("a %w list is never closed")
             words = self._code[match.end() : end].split()
+            if kind in "WI" and any("#{" in word for word in words):
+                raise unsupported("#{...} in a list of words", self._base + match.end(), 'Write ["a", "b"].')
             self._add("words" if kind in "wW" else "symbols", words, end + 1 - self._position, spaced)
         elif kind == "r":
             self._regular_expression(closer, match.end(), spaced)
@@ -288,11 +306,16 @@ class Tokenizer:
         if following == "u":
             match = re.compile(r"u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})").match(self._code, position + 1)
             code = int(match[1] or match[2], 16) if match else 0x110000
-            if match is None or code > 0x10FFFF:
+            if match is None or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
                 raise self._error("an escape \\u needs four hexadecimal digits")
             return chr(code), match.end()
         if following == "\n":
             return "", position + 2
+        if number := _NUMBERED_CHARACTER.match(self._code, position + 1):
+            code = int(number[1], 16) if number[1] else int(number[2], 8)
+            if code > 0x7F:
+                raise unsupported("a single byte beyond ASCII in a text", self._base + position, "Write \\u00e9.")
+            return chr(code), number.end()
         return _ESCAPES.get(following, following), position + 2
 
     def _error(self, message: str) -> TemplateError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Final
 
-from pykamal.config.document import Symbol, ruby_float
+from pykamal.config.document import ListNode, MapNode, Node, OtherKey, ScalarNode, Symbol, ruby_float, ruby_text
 from pykamal.config.template.patterns import Pattern
 
 _ESCAPES: Final = {
@@ -21,7 +22,9 @@ _ESCAPES: Final = {
     "\f": "\\f",
     "\0": "\\0",
 }
+_UNSAFE_IN_SHELL: Final = re.compile(r"([^A-Za-z0-9_\-.,:+/@\n])", re.ASCII)
 _INTERPOLATION: Final = re.compile(r"#(?=[{$@])")
+_PLAIN_SYMBOL: Final = re.compile(r"[^\W\d]\w*[?!=]?")
 _HASH: Final = r"\\#"
 
 
@@ -67,13 +70,50 @@ def inspected(value: Any) -> str:
             escaped = "".join(_ESCAPES.get(character, character) for character in value)
             return f'"{_INTERPOLATION.sub(_HASH, escaped)}"'
         case Symbol(name=name):
-            return f":{name}"
+            return f":{name}" if _PLAIN_SYMBOL.fullmatch(name) else f":{inspected(name)}"
         case list():
             return f"[{', '.join(inspected(item) for item in value)}]"
         case dict():
             return f"{{{', '.join(f'{inspected(key)}=>{inspected(item)}' for key, item in value.items())}}}"
         case _:
             return text(value)
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(_jsonable(value), separators=(",", ":"), ensure_ascii=False)
+
+
+def _jsonable(value: Any) -> Any:
+    match value:
+        case Symbol(name=name):
+            return name
+        case list():
+            return [_jsonable(item) for item in value]
+        case dict():
+            return {text(key): _jsonable(item) for key, item in value.items()}
+        case range():
+            return text(value)
+        case _:
+            return value
+
+
+def template_value(node: Node) -> Any:
+    """A node of a YAML document as a value of templates. Dates are texts."""
+    match node:
+        case MapNode(entries=entries):
+            keys = ((key.value if isinstance(key, OtherKey) else key, entry) for key, entry in entries.items())
+            return {key: template_value(entry.node) for key, entry in keys}
+        case ListNode(items=items):
+            return [template_value(item) for item in items]
+        case ScalarNode(value=bool() | int() | float() | str() | Symbol() | None as value):
+            return value
+        case ScalarNode(value=value):
+            return ruby_text(value)
+
+
+def shell_escaped(value: str) -> str:
+    """Ruby's way: a backslash before every character that is not plain."""
+    return _UNSAFE_IN_SHELL.sub(r"\\\1", value).replace("\n", "'\n'") if value else "''"
 
 
 def equal(left: Any, right: Any) -> bool:
