@@ -1,0 +1,50 @@
+"""`--output json`: what commands say on real servers, for machines (docs/cli.md)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pykamal.events.types import EVENT_FORMAT
+from tests.e2e.application import Application
+
+pytestmark = pytest.mark.e2e
+
+OF_EACH_HOST = [
+    "app containers",
+    "app details",
+    "app exec --reuse hostname",
+    "app images",
+    "app logs",
+    "app version",
+    "audit",
+    "proxy details",
+    "server exec hostname",
+]
+OTHERS = ["deploy --skip-push --plan", "rollback --plan HEAD", "lock acquire -m testing", "lock status", "lock release"]
+
+
+def events(application: Application, line: str) -> list[dict[str, Any]]:
+    outcome = application.kamal(*line.split(), "--output", "json")
+    assert outcome.stderr == ""
+    return [json.loads(told) for told in outcome.stdout.splitlines()]
+
+
+def test_every_command_with_a_result(deployed: Application) -> None:
+    """One JSON object a line and nothing else: the run's start, results host by host, the run's end."""
+    addresses = {host.address for host in deployed.hosts}
+    version = deployed.git("rev-parse", "HEAD")
+    for line in [*OF_EACH_HOST, *OTHERS]:
+        told = events(deployed, line.replace("HEAD", version))
+        name = " ".join(word for word in line.split()[:2] if not word.startswith("-"))
+        assert {event["version"] for event in told} == {EVENT_FORMAT}, line
+        assert told[0]["event"] == "run-started", line
+        assert name.startswith(told[0]["operation"]), line
+        assert (told[-1]["event"], told[-1]["operation"]) == ("run-finished", told[0]["operation"]), line
+        results = [event for event in told if event["event"] in ("host-result", "result", "plan-printed", "message")]
+        assert results, line
+        if line in OF_EACH_HOST:
+            assert {event["host"] for event in results if event["event"] == "host-result"} == addresses, line
+            assert all(event["text"] for event in results if event["event"] == "host-result"), line
