@@ -152,7 +152,7 @@ def test_what_the_authority_refuses_is_logged_with_its_word(proxy: Proxy, t1: Ta
 def test_a_broken_account_is_told(proxy: Proxy, authority: Authority, t1: Target) -> None:
     """With the file that has to go; no second account is made behind the operator's back."""
     account = proxy.home / "other" / store(proxy, authority.url).name / "acme_account+key"
-    leave(account, "no key")
+    leave(proxy, account, "no key")
     proxy.deploy("s", t1, "--tls", "--host", "account.com", "--tls-acme-cache-path", str(account.parents[1]))
     assert handshake_fails(proxy, "account.com")
     line = proxy.log_lines("Unable to obtain certificate")[-1]
@@ -175,7 +175,7 @@ def test_certificates_that_the_reference_left_are_served(
 ) -> None:
     """Of Let's Encrypt's staging directory: the file of that name is found, nothing is ordered (7.3)."""
     certificate, key = certificates("left.com")
-    leave(store(proxy, STAGING) / "left.com", key.read_text() + certificate.read_text())
+    leave(proxy, store(proxy, STAGING) / "left.com", key.read_text() + certificate.read_text())
     proxy.deploy("s", t1, "--tls", "--tls-staging", "--host", "left.com")
     with proxy.connect(server_name="left.com") as connection:
         assert isinstance(connection.socket, ssl.SSLSocket)
@@ -184,12 +184,12 @@ def test_certificates_that_the_reference_left_are_served(
     assert json.loads(proxy.state_path.read_text())[0]["options"]["acme_directory"] == STAGING
 
 
-def leave(file: Path, text: str) -> None:
+def leave(proxy: Proxy, file: Path, text: str) -> None:
     """Writes as the proxy would have done, and as its user."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file.write_text(text)
     file.chmod(0o600)
-    owner = file.parents[2].stat().st_uid
+    owner = proxy.state_path.parent.stat().st_uid
     for path in (file, *file.parents[:2]):
         os.chown(path, owner, owner)
 
@@ -210,7 +210,7 @@ def test_unusable_files_are_replaced(
         subprocess.run(make, check=True, capture_output=True)
         text = key.read_text() + pair.read_text()
     file = store(proxy, authority.url) / host
-    leave(file, text[:300] if damage == "truncated" else text)
+    leave(proxy, file, text[:300] if damage == "truncated" else text)
     proxy.deploy("s", t1, "--tls", "--host", host)
     assert serial(proxy, authority, host)
     assert file.read_text() != text
@@ -301,7 +301,7 @@ def test_certificates_are_renewed_while_they_are_served(own_proxy: Proxy, t1: Ta
 
 def test_a_renewal_that_fails_leaves_the_old_one(own_proxy: Proxy, t1: Target) -> None:
     """Until it expires; then handshakes fail and say why in the log."""
-    authority = Authority(http_port=own_proxy.http_port, validity_s=6).start()
+    authority = Authority(http_port=own_proxy.http_port, validity_s=10).start()
     try:
         own_proxy.start(environment=authority.environment)
         own_proxy.deploy("s", t1, "--tls", "--host", "going.com")
