@@ -418,5 +418,8 @@ TRIMMED: Final = [
     ("<% # comment\n   z = 3 # more\n%><%= z %>", "3"),
     ("<% %>x<%= %>", "x"),
     ("% not special\n", "% not special\n"),
-    ("a\r\n<% x = 1 -%>\r\nb", "a\r\n\r\nb"),
+    ("a\r\n<% x = 1 -%>\r\nb", "a\r\nb"),
+    ("<% %>\t<%- -%>b", "b"),
+    ("x <% %>  <%- 1 %>b", "x b"),
+    ("<%= 1; 2 %>", "2"),
 ]

@@ -10,7 +10,7 @@ from typing import Final
 from pykamal.config.template.errors import TemplateError
 
 _OPENING: Final = re.compile(r"<%%|<%#|<%=|<%-|<%")
-_CLOSING: Final = re.compile(r"%%>|-%>\n|-%>|%>")
+_CLOSING: Final = re.compile(r"%%>|-%>\r?\n|-%>|%>")
 _INDENTATION: Final = re.compile(r"[ \t]*\Z")
 
 
@@ -42,7 +42,7 @@ def parts(source: str) -> list[Part]:
             continue
         text = source[offset : match.start()]
         if opening == "<%-":
-            text = _without_indentation(text, at_line_start=offset == 0 or source[offset - 1] == "\n")
+            text = _without_indentation(text)
         if text:
             found.append(Part(PartKind.TEXT, text, offset, offset))
         code, end = _code(source, match.end(), match.start())
@@ -55,13 +55,12 @@ def parts(source: str) -> list[Part]:
     return found
 
 
-def _without_indentation(text: str, *, at_line_start: bool) -> str:
-    """The text before `<%-` without the blanks in front of the tag, when nothing else stands on that line."""
+def _without_indentation(text: str) -> str:
+    """The text before `<%-` without the blanks in front of the tag, when they start a line or follow another tag."""
     match = _INDENTATION.search(text)
     assert match is not None, "the pattern matches the empty text too"
     start = match.start()
-    on_its_own = text[start - 1] == "\n" if start else at_line_start
-    return text[:start] if on_its_own else text
+    return text[:start] if start == 0 or text[start - 1] == "\n" else text
 
 
 def _code(source: str, start: int, tag_offset: int) -> tuple[str, int]:
