@@ -83,10 +83,15 @@ class Authority:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(timeout=10)
 
+    def hang(self) -> None:
+        """Answers nothing from now on, and closes nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
     def dispose(self) -> None:
         for process in (self._process, self._names):
             if process is not None and process.poll() is None:
-                process.terminate()
+                process.kill()
                 process.wait(timeout=10)
         shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -260,6 +260,29 @@ def test_without_the_authority_what_is_there_is_served(own_proxy: Proxy, t1: Tar
         authority.dispose()
 
 
+def test_an_authority_that_hangs_holds_up_nothing_else(own_proxy: Proxy, t1: Target) -> None:
+    """Other handshakes, plain requests, deploys and the end of the proxy do not wait for an order (20)."""
+    authority = Authority(http_port=own_proxy.http_port).start()
+    try:
+        own_proxy.start(environment=authority.environment)
+        own_proxy.deploy("s", t1, "--tls", "--host", "quick.com,stuck.com")
+        before = serial(own_proxy, authority, "quick.com")
+        authority.hang()
+        with ThreadPoolExecutor(1) as pool:
+            stuck = pool.submit(handshake_fails, own_proxy, "stuck.com")
+            wait_until(lambda: len(own_proxy.log_lines("Ordering certificate")) == 2)
+            assert serial(own_proxy, authority, "quick.com") == before
+            own_proxy.deploy("plain", t1, "--host", "plain.com")
+            assert own_proxy.ask(host="plain.com").status == 200
+            assert not stuck.done()
+            started = time.monotonic()
+            assert own_proxy.stop() == 0
+            assert time.monotonic() - started < 5
+            assert stuck.result()
+    finally:
+        authority.dispose()
+
+
 def test_either_side_of_the_proxy_may_be_killed(own_proxy: Proxy, t1: Target) -> None:
     """Without the control plane nginx serves what it has; a new nginx gets it from disk. Nothing is ordered twice."""
     authority = Authority(http_port=own_proxy.http_port).start()
