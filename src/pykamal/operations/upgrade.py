@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pykamal.commands import proxy as commands
+from pykamal.commands import proxy_image
 from pykamal.commands.script import Step, script
 from pykamal.operations import accessory, app, audit, lock, proxy, proxy_plan, prune, registry
 from pykamal.operations.context import Context
@@ -51,7 +52,8 @@ async def _upgrade_proxies(context: Context, hosts: Sequence[str]) -> None:
         Step("remove Traefik", commands.remove_traefik()),
         Step("stop proxy", commands.container_stop()),
         Step("remove proxy container", commands.remove_container()),
-        Step("remove proxy image", commands.remove_image()),
+        # Ours may have come without a registry, and would have to be brought again.
+        () if proxy_image.is_ours(context.config) else Step("remove proxy image", commands.remove_image()),
     )
     removal = Phase("remove old proxy", tuple(Task(host, "remove old proxy", replaced) for host in hosts))
     await execute(Plan("proxy upgrade", (*before, removal)), context)
