@@ -58,7 +58,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(Event):
-    """`title` is set where people are told how long it took (deploy, redeploy, rollback, setup)."""
+    """A command has done what it was to do. `announced` where people are told how long it took (deploy, rollback)."""
 
     operation: str
     seconds: float
@@ -67,7 +67,7 @@ class RunFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFailed(Event):
-    """`identifier` is the stable name of the error (pykamal.core.errors)."""
+    """A command has failed. `identifier` is the stable name of the error, `details` its evidence, `hint` what to do."""
 
     operation: str
     identifier: str
@@ -88,6 +88,8 @@ class PhaseStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseFinished(Event):
+    """All hosts of a phase are through it, or as far as they got."""
+
     phase: str
     seconds: float
     failed: bool = False
@@ -95,6 +97,8 @@ class PhaseFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected(Event):
+    """A host answers."""
+
     host: str
     seconds: float
 
@@ -128,6 +132,8 @@ class CommandOutput(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandFinished(Event):
+    """A command has ended. `failed` where its exit status is none that was allowed."""
+
     id: str
     host: str | None
     exit_status: int
