@@ -99,7 +99,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("command-line")
     (folder / "config").mkdir()
     (folder / "config" / "deploy.yml").write_text(CONFIG)
-    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.com", "-C", folder]
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.com", "-C", str(folder)]
     subprocess.run([*git, "init", "--quiet"], check=True)
     subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "one"], check=True)
     return folder

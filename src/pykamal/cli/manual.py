@@ -10,6 +10,7 @@ import inspect
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from pykamal.cli.options import GLOBAL, Kind, Option
 from pykamal.cli.table import GROUPS, Entry, within
@@ -76,7 +77,8 @@ def _event_types() -> list[type[types.Event]]:
 
 def _sample(event: type[types.Event]) -> types.Event:
     required = [field.name for field in dataclasses.fields(event) if field.default is dataclasses.MISSING]
-    return event(**{name: "" for name in required if name != "at"})
+    values: dict[str, Any] = {name: "" for name in required if name != "at"}
+    return event(**values)
 
 
 def _row(*cells: str) -> str:
