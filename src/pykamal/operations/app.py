@@ -21,16 +21,22 @@ from pykamal.operations.reading import read_facts, show_on_hosts, under_lock
 
 async def boot(context: Context) -> None:
     """Start a version that is on the hosts as an image: `--version`, else the latest tag."""
-    if context.settings.version is None:
-        context.bus.say("Get most recent version available as an image...")
-        context.version_override = context.config.latest_tag
-    version = context.version
     if context.settings.plan_only:
+        version = _choose_version(context)
         planning.show(context, _boot_plan(context, await read_facts(context, context.targets.app_hosts), version))
         return
     async with under_lock(context) as fresh:
+        version = _choose_version(context)
         known = await read_facts(context, context.targets.app_hosts, fresh)
         await execute(_boot_plan(context, known, version), context)
+
+
+def _choose_version(context: Context) -> str:
+    """From here on it is the one in effect, which hooks are told; the lock names the commit, as in Ruby Kamal."""
+    if context.settings.version is None:
+        context.bus.say("Get most recent version available as an image...")
+        context.version_override = context.config.latest_tag
+    return context.version
 
 
 def _boot_plan(context: Context, known: Mapping[str, HostFacts], version: str) -> Plan:
