@@ -160,6 +160,15 @@ def test_rollback_without_a_version_lists_what_there_is(application: Application
     assert application.version_served(host) == first
 
 
+def test_a_lock_that_is_gone_at_the_end(application: Application) -> None:
+    """spec/cli.md 8.2: the body is done, but it was not alone for all of its time; exit code 1."""
+    application.hook("pre-app-boot", f"{KAMAL} lock release")
+    told = application.kamal("app", "boot", expect=1).stdout
+    (application.folder / ".kamal" / "hooks" / "pre-app-boot").unlink()
+    assert "ERROR (Kamal::Cli::Base::LockMissingError): The deploy lock was released by somebody else" in told
+    assert application.version_served(application.hosts[0]) == "latest"
+
+
 def test_upgrade_from_kamal_1(application: Application) -> None:
     """spec/cli.md 13.7: proxy, app and accessories anew, host by host, between the hooks; the app as latest."""
     (host, *_) = application.hosts

@@ -83,6 +83,11 @@ def test_what_became_of_the_container_explains_more_than_what_docker_said() -> N
             "the registry does not answer",
         ),
         ('Head "https://registry.example/v2/app": EOF', "the registry does not answer"),
+        (
+            "Error response from daemon: No such container: kamal-proxy\nGet https://docker.io/v2/: dial tcp: lookup",
+            "the registry does not answer",
+        ),
+        ("Error response from daemon: No such container: kamal-proxy", "kamal proxy boot"),
         ("login attempt to http://10.0.0.9/v2/ failed with status: 401 Unauthorized", "registry/password"),
         ("pull access denied for app, repository does not exist or may require 'docker login'", "registry/username"),
         ("sh: 1: cannot create .kamal/app-audit.log: No space left on device", "disk of the host is full"),

@@ -88,8 +88,6 @@ _HINTS = {
     "existing instance for": "the builder is there already; kamal build remove removes it",
     "port is already allocated": _PORT_TAKEN,
     "address already in use": _PORT_TAKEN,
-    "no such container: kamal-proxy": "the proxy does not run there: kamal proxy boot",
-    "no such container": "no container of that name is there: see kamal details for what runs",
     "manifest unknown": "the image is not in the registry: build and push it (kamal build push), or check --version",
     "no space left on device": _DISK_FULL,
     "cannot connect to the docker daemon": "the Docker engine is not running: start it (systemctl start docker)",
@@ -106,6 +104,8 @@ _HINTS = {
     "x509:": "the registry shows a certificate that this engine does not trust: renew it, or put its authority into "
     "/etc/docker/certs.d there",
     "permission denied": "the SSH user may not do that there: see the owner and mode of the files, or set ssh/user",
+    "no such container: kamal-proxy": "the proxy does not run there: kamal proxy boot",
+    "no such container": "no container of that name is there: see kamal details for what runs",
 }
 """What a failed command's output (in lower case) suggests to do next; the first match counts."""
 
