@@ -183,7 +183,7 @@ function M.run(secure)
   local record = requests.open()
   record.secure = secure
   record.method = get_method()
-  if not authority.agrees() then
+  if not authority.agrees(record) then
     return exit(400)
   end
   return M.route(record)

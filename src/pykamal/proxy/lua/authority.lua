@@ -25,15 +25,16 @@ local function is_written(text, host)
 end
 
 -- False for a request that is meant for no host or for two. The host of an absolute target replaces the header
--- (spec/proxy.md 5).
-function M.agrees()
+-- (spec/proxy.md 5), also as `record.authority`.
+function M.agrees(record)
   local written, host = var.http_host, var.host
   if written and is_written(written, host) then
     return true
   end
   local target = match(var.request, "^%S+ %a[%w+.-]*://([^/?#%s]*)")
   if target then
-    req.set_header("Host", target)
+    record.authority = target
+    var.kamal_authority = target
     return is_written(target, host)
   end
   return not written and req.http_version() >= 1

@@ -85,6 +85,9 @@ end
 local function describe(record)
   var.kamal_path = record.path
   var.kamal_method = record.method
+  if record.authority then
+    var.kamal_authority = record.authority
+  end
   if record.service then
     var.kamal_service = record.service.name
   end

@@ -23,7 +23,7 @@ end
 
 -- A number that is written as it is, or a string.
 local FIXED = {
-  { "time", "kamal_time" }, { "level", nil, "INFO" }, { "msg", nil, "Request" }, { "host", "http_host" },
+  { "time", "kamal_time" }, { "level", nil, "INFO" }, { "msg", nil, "Request" }, { "host", "kamal_authority" },
   { "port", "server_port", number = true }, { "path", "kamal_log_path" }, { "request_id", "kamal_request_id" },
   { "status", "status", number = true }, { "service", "kamal_service" }, { "target", "kamal_target" },
   { "duration", "kamal_duration_ns", number = true }, { "method", "kamal_log_method" },

@@ -1,0 +1,460 @@
+"""Hostile clients (issue 5): the right status, no crash, nothing for the wrong service, and the proxy works on."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.http2 import Http2
+from tests.conformance.proxy_process import IS_OURS, Proxy, wait_until
+from tests.conformance.raw_http import Connection, head
+from tests.conformance.scripted_target import Target
+
+HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: b.com\r\n\r\n"
+"""What an attacker wants to be taken for a request of its own by the target."""
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+
+@dataclass
+class Answers:
+    """What one client got: the statuses in order, and whether the connection was ended."""
+
+    statuses: list[int]
+    closed: bool
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[tuple[Proxy, Target, Target]]:
+    """a.com is T1, streamed; buffered.com is T1 too; b.com is T2."""
+    proxy, t1, t2 = Proxy().start(), Target("T1"), Target("T2")
+    proxy.deploy("a", t1, "--host", "a.com")
+    proxy.deploy("buffered", t1, "--host", "buffered.com", "--buffer-requests", "--buffer-responses")
+    proxy.deploy("b", t2, "--host", "b.com")
+    yield proxy, t1, t2
+    for disposable in (proxy.dispose, t1.close, t2.close):
+        disposable()
+
+
+@pytest.fixture
+def two_services(site: tuple[Proxy, Target, Target]) -> Iterator[Proxy]:
+    """The proxy of `site`, with targets that saw nothing yet; all services must be well afterwards."""
+    proxy, t1, t2 = site
+    t1.requests.clear()
+    t2.requests.clear()
+    yield proxy
+    assert [proxy.ask(host=host).served_by for host in ("a.com", "buffered.com", "b.com")] == ["T1", "T1", "T2"]
+    if IS_OURS:
+        assert proxy.log_lines("Data plane ended; starting it again") == []
+
+
+@pytest.fixture
+def t1(site: tuple[Proxy, Target, Target]) -> Target:
+    return site[1]
+
+
+@pytest.fixture
+def t2(site: tuple[Proxy, Target, Target]) -> Target:
+    return site[2]
+
+
+def shot(proxy: Proxy, request: bytes, wait_s: float = 0.3) -> Answers:
+    """Sends raw bytes on a connection of its own; ends when the proxy closes or says nothing for a while."""
+    received, closed = b"", False
+    with proxy.connect() as connection:
+        connection.socket.settimeout(wait_s)
+        try:
+            connection.send(request)
+            while data := connection.socket.recv(65536):
+                received += data
+            closed = True
+        except TimeoutError:
+            pass
+        except ConnectionError:
+            closed = True
+    return Answers([int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)], closed)
+
+
+def post(*lines: bytes, body: bytes = b"", host: bytes = b"a.com", version: bytes = b"1.1") -> bytes:
+    return b"POST /x HTTP/" + version + b"\r\nHost: " + host + b"\r\n" + b"".join(lines) + b"\r\n" + body
+
+
+def get(*lines: bytes, path: bytes = b"/x", host: bytes = b"a.com") -> bytes:
+    return b"GET " + path + b" HTTP/1.1\r\nHost: " + host + b"\r\n" + b"".join(lines) + b"\r\n"
+
+
+# -- one request that is two
+
+SMUGGLED = {
+    "content-length and chunked": post(b"Content-Length: 6\r\n", CHUNKED, body=b"0\r\n\r\nG"),
+    "chunked and content-length": post(CHUNKED, b"Content-Length: 4\r\n", body=b"29\r\n" + HIDDEN + b"\r\n0\r\n\r\n"),
+    "xchunked": post(b"Transfer-Encoding: xchunked\r\n", body=b"0\r\n\r\n" + HIDDEN),
+    "chunked, identity": post(b"Transfer-Encoding: chunked, identity\r\n", body=b"0\r\n\r\n" + HIDDEN),
+    "identity, chunked": post(b"Transfer-Encoding: identity, chunked\r\n", body=b"0\r\n\r\n" + HIDDEN),
+    "gzip, chunked": post(b"Transfer-Encoding: gzip, chunked\r\n", body=b"0\r\n\r\n" + HIDDEN),
+    "identity": post(b"Transfer-Encoding: identity\r\n", b"Content-Length: 0\r\n", body=HIDDEN),
+    "chunked twice": post(CHUNKED, CHUNKED, body=b"0\r\n\r\n" + HIDDEN),
+    "chunked, then identity": post(CHUNKED, b"Transfer-Encoding: identity\r\n", body=b"0\r\n\r\n" + HIDDEN),
+    "space before the colon": post(b"Transfer-Encoding : chunked\r\n", body=b"0\r\n\r\n" + HIDDEN),
+    "vertical tab before": post(b"Transfer-Encoding: \x0bchunked\r\n", body=b"0\r\n\r\n" + HIDDEN),
+    "vertical tab after": post(b"Transfer-Encoding: chunked\x0b\r\n", body=b"0\r\n\r\n" + HIDDEN),
+    "quoted": post(b'Transfer-Encoding: "chunked"\r\n', body=b"0\r\n\r\n" + HIDDEN),
+    "empty coding": post(b"Transfer-Encoding: \r\n", b"Content-Length: 0\r\n", body=HIDDEN),
+    "folded": post(b"Transfer-Encoding:\r\n chunked\r\n", body=b"0\r\n\r\n" + HIDDEN),
+    "folded value": post(b"X: a\r\n Content-Length: 41\r\n", b"Content-Length: 0\r\n", body=HIDDEN),
+    "folded first header": b"GET /x HTTP/1.1\r\n Host: b.com\r\nHost: a.com\r\n\r\n",
+    "bare CR": get(b"X: a\rTransfer-Encoding: chunked\r\n"),
+    "chunked in HTTP/1.0": post(CHUNKED, body=b"0\r\n\r\n" + HIDDEN, version=b"1.0"),
+    "length twice": post(b"Content-Length: 0\r\n", b"Content-Length: 41\r\n", body=HIDDEN),
+    "length as a list": post(b"Content-Length: 0, 0\r\n", body=HIDDEN),
+    "length with a plus": post(b"Content-Length: +0\r\n", body=HIDDEN),
+    "negative length": post(b"Content-Length: -1\r\n", body=HIDDEN),
+    "hexadecimal length": post(b"Content-Length: 0x0\r\n", body=HIDDEN),
+    "length in two words": post(b"Content-Length: 0 0\r\n", body=HIDDEN),
+    "no length": post(b"Content-Length: \r\n", body=HIDDEN),
+    "endless length": post(b"Content-Length: 99999999999999999999\r\n", body=HIDDEN),
+    "length before a space": post(b"Content-Length : 0\r\n", body=HIDDEN),
+    "two hosts": get(b"Host: b.com\r\n"),
+    "host before a space": get(b"Host : b.com\r\n"),
+    "zero byte in a name": get(b"X\0Y: a\r\n"),
+    "zero byte in a value": get(b"X: a\0b\r\n"),
+    "control byte in a name": get(b"X\x01Y: a\r\n"),
+    "space in a name": get(b"X Y: a\r\n"),
+    "no name": get(b": a\r\n"),
+}
+
+
+@pytest.mark.parametrize("host", [b"a.com", b"buffered.com"])
+@pytest.mark.parametrize("name", SMUGGLED)
+def test_ambiguous_requests_are_refused(two_services: Proxy, t1: Target, t2: Target, name: str, host: bytes) -> None:
+    """One 4xx or 501 and the end of the connection; the targets hear nothing of it."""
+    answers = shot(two_services, SMUGGLED[name].replace(b"a.com", host))
+    if IS_OURS:
+        assert len(answers.statuses) == 1
+        assert answers.statuses[0] in (400, 501)
+        assert answers.closed
+        assert (t1.requests, t2.requests) == ([], [])
+    assert "/hidden" not in [request.target for request in t1.requests]
+
+
+UNAMBIGUOUS = {
+    "capitals": post(b"Transfer-Encoding: CHUNKED\r\n", body=b"0\r\n\r\n" + HIDDEN),
+    "chunk extensions": post(CHUNKED, body=b"1;a=b;c\r\na\r\n0;d\r\n\r\n" + HIDDEN),
+    "trailers": post(CHUNKED, body=b"0\r\nHost: a.com\r\nContent-Length: 5\r\n\r\n" + HIDDEN),
+    "bare line feeds": post(b"X: X\nTransfer-Encoding: chunked\r\n", body=b"0\r\n\r\n" + HIDDEN),
+    "a length with GET": get(b"Content-Length: 1\r\n") + b"a" + HIDDEN,
+    "Connection names the length": post(b"Connection: Content-Length\r\nContent-Length: 1\r\n", body=b"a" + HIDDEN),
+    "Connection names the coding": post(b"Connection: Transfer-Encoding\r\n", CHUNKED, body=b"0\r\n\r\n" + HIDDEN),
+    "empty lines before": b"\r\n\r\n" + get() + HIDDEN,
+}
+
+
+@pytest.mark.parametrize("host", [b"a.com", b"buffered.com"])
+@pytest.mark.parametrize("name", UNAMBIGUOUS)
+def test_what_follows_is_routed_by_itself(two_services: Proxy, t1: Target, t2: Target, name: str, host: bytes) -> None:
+    """A second request on the same connection goes where its own Host says, never along with the first."""
+    answers = shot(two_services, UNAMBIGUOUS[name].replace(b"a.com", host))
+    assert [request.target for request in t1.requests] == ["/x"]
+    assert "/hidden" not in [request.target for request in t1.requests]
+    if IS_OURS:
+        assert answers.statuses == [200, 200]
+        assert [request.target for request in t2.requests] == ["/hidden"]
+
+
+CHUNKS = {
+    "too large for a number": b"10000000000000001\r\na\r\n0\r\n\r\n",
+    "the largest number": b"ffffffffffffffff\r\na\r\n0\r\n\r\n",
+    "negative": b"-1\r\na\r\n0\r\n\r\n",
+    "with a prefix": b"0x1\r\na\r\n0\r\n\r\n",
+    "with a plus": b"+1\r\na\r\n0\r\n\r\n",
+    "no number": b"\r\na\r\n0\r\n\r\n",
+    "longer than said": b"1\r\naa0\r\n\r\n",
+    "no line end": b"1\r\na0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("host", [b"a.com", b"buffered.com"])
+@pytest.mark.parametrize("name", CHUNKS)
+def test_broken_chunks(two_services: Proxy, t1: Target, t2: Target, name: str, host: bytes) -> None:
+    """400, the connection ends, and nothing after the broken chunk is a request (case 151)."""
+    answers = shot(two_services, post(CHUNKED, body=CHUNKS[name] + HIDDEN, host=host))
+    assert answers.statuses in ([400], [])
+    assert answers.closed
+    assert not [request for request in t1.requests + t2.requests if request.target == "/hidden"]
+    if IS_OURS:
+        assert answers.statuses == [400]
+
+
+# -- hosts
+
+
+HOSTS = {
+    b"a.com": "T1",
+    b"A.CoM": "T1",
+    b"a.com:80": "T1",
+    b"a.com.": "T1",
+    b"a.com.:8080": "T1",
+    b"a.com:": "T1",
+    b"a.com:b.com": 400,
+    b"a.com:@b.com": 400,
+    b"a.com:80:90": 400,
+    b"a.com/b.com": 400,
+    b"a.com b.com": 400,
+    b"a.com\0b.com": 400,
+    b"a..com": 400,
+    b"": 400,
+    b"x@a.com": 404,
+    b"a.com,b.com": 404,
+    b"[::1]": 404,
+    b"[::1]:80": 404,
+    b"127.0.0.1": 404,
+    b"*.com": 404,
+    b"*": 404,
+    b"a" * 5000: 404,
+}
+
+
+@pytest.mark.parametrize("host", HOSTS, ids=lambda host: repr(host[:20]))
+def test_odd_hosts(two_services: Proxy, t1: Target, host: bytes) -> None:
+    """A host is its name, whatever the case, the port and a final dot; everything else is no host of anybody."""
+    expected = HOSTS[host]
+    answers = shot(two_services, get(host=host))
+    if not IS_OURS:
+        assert len(answers.statuses) == 1
+        return
+    assert answers.statuses == [200 if expected == "T1" else expected]
+    assert len(t1.requests) == (expected == "T1")
+
+
+def test_an_absolute_target_replaces_the_host(two_services: Proxy, t1: Target, t2: Target) -> None:
+    """For routing and for what the target sees alike (5); one with a user, or with a wrong port, is refused."""
+    request = b"GET http://b.com:81/x?y HTTP/1.1\r\nHost: a.com\r\n\r\n"
+    assert shot(two_services, request).statuses == [200]
+    assert t1.requests == []
+    assert t2.requests[0].target == "/x?y"
+    assert t2.requests[0].header("Host") == "b.com:81"
+    assert t2.requests[0].header("X-Forwarded-Host") == "b.com:81"
+    if IS_OURS:
+        for target in (b"http://a.com@b.com/x", b"http://b.com:a.com/x", b"http:///x", b"http://b.com\\@a.com/x"):
+            assert shot(two_services, request.replace(b"http://b.com:81/x?y", target)).statuses == [400], target
+    assert len(t2.requests) == 1
+
+
+def test_connection_does_not_take_the_host_along(two_services: Proxy, t1: Target) -> None:
+    """Nor what other proxies wrote: only what really belongs to the connection (14.1)."""
+    names = b"Connection: Host, X-Forwarded-For, X-Forwarded-Proto, X-Own, close\r\n"
+    assert shot(
+        two_services, get(names, b"X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: https\r\nX-Own: 1\r\n")
+    ).statuses == [200]
+    assert t1.requests[0].header("Host") == "a.com"
+    if IS_OURS:
+        assert t1.requests[0].header("X-Forwarded-For") == "9.9.9.9, 127.0.0.1"
+        assert t1.requests[0].header("X-Forwarded-Proto") == "https"
+    assert t1.requests[0].header("X-Own") is None
+
+
+@pytest.mark.skipif(not IS_OURS, reason="the reference passes them on")
+def test_underscores_do_not_stand_in_for_hyphens(two_services: Proxy, t1: Target) -> None:
+    """Applications that read both alike would believe the client's word for the proxy's."""
+    names = (
+        "X_Forwarded_For",
+        "X_FORWARDED_PROTO",
+        "x_forwarded_host",
+        "Transfer_Encoding",
+        "Content_Length",
+        "X_Other",
+    )
+    two_services.ask(host="a.com", headers=[(name, "chunked") for name in names])
+    seen = {name.lower() for name, _ in t1.requests[0].headers}
+    assert {name for name in seen if "_" in name} == {"x_other"}
+
+
+# -- request lines
+
+LINES = {
+    b"GET /x": 400,
+    b"GET /x HTTP/2.0": 505,
+    b"GET /x http/1.1": 400,
+    b"GET /x HTTP/1.1 HTTP/1.1": 400,
+    b"GET  HTTP/1.1": 400,
+    b"GET x HTTP/1.1": 400,
+    b"GET * HTTP/1.1": 400,
+    b"GET /a b HTTP/1.1": 400,
+    b"GET\t/a HTTP/1.1": 400,
+    b"GET /a\x01b HTTP/1.1": 400,
+    b"GET /a\0b HTTP/1.1": 400,
+    b"GET /../../etc/passwd HTTP/1.1": 400,
+    b"GET /%2e%2e/%2e%2e/x HTTP/1.1": 400,
+    b"GET /%zz HTTP/1.1": 400,
+    b"GET /%00 HTTP/1.1": 400,
+    b"GET /" + b"a" * 300_000 + b" HTTP/1.1": 431,
+    b"CONNECT b.com:443 HTTP/1.1": 400,
+    b"CONNECT /x HTTP/1.1": 405,
+    b"TRACE /x HTTP/1.1": 405,
+    b"PRI * HTTP/2.0": 400,
+    b"\x16\x03\x01\x02\x00\x01": 400,
+    b"GET /a%2f..%2fb HTTP/1.1": 200,
+    b"GET /a\\..\\b HTTP/1.1": 200,
+    b"GET /a%0d%0aX:%20y HTTP/1.1": 200,
+    b"GET /.internal/error HTTP/1.1": 200,
+    b"GET /@held_held HTTP/1.1": 200,
+    b"G-E_T /x HTTP/1.1": 200,
+}
+
+
+@pytest.mark.skipif(not IS_OURS, reason="24.2, N7: nginx reads the first line more strictly")
+@pytest.mark.parametrize("line", LINES, ids=lambda line: repr(line[:30]))
+def test_odd_request_lines(two_services: Proxy, t1: Target, line: bytes) -> None:
+    """What is no request line never reaches a target; what is one is passed on as it came."""
+    answers = shot(two_services, line + b"\r\nHost: a.com\r\n\r\n")
+    assert answers.statuses[:1] == [LINES[line]]
+    if LINES[line] == 200:
+        assert f"{t1.requests[0].method} {t1.requests[0].target}".encode() == line.removesuffix(b" HTTP/1.1")
+    else:
+        assert t1.requests == []
+
+
+@pytest.mark.skipif(not IS_OURS, reason="about nginx's own locations")
+def test_internal_locations_cannot_be_asked_for(own_proxy: Proxy, make_target: Callable[[str], Target]) -> None:
+    """The proxy's own pages lie behind a prefix that nobody can guess, and are internal besides."""
+    target = make_target("T")
+    own_proxy.start().deploy("s", target)
+    (configuration,) = own_proxy.temporary.glob("kamal-proxy-*/nginx.conf")
+    internal = re.search(r"location = (/\.[0-9a-f]{24})/error", configuration.read_text())
+    assert internal is not None
+    for name in ("error", "redirect", "healthy"):
+        assert own_proxy.ask(f"{internal[1]}/{name}").status == 404
+    assert target.requests == []
+
+
+# -- too much, too slow
+
+
+@pytest.mark.parametrize(("size", "statuses"), [(200_000, [200]), (1_000_000, [200, 431]), (3_000_000, [431])])
+def test_giant_headers(two_services: Proxy, size: int, statuses: list[int]) -> None:
+    """About a megabyte is fine, beyond that it is 431 (15)."""
+    lines = b"".join(b"X-%d: %s\r\n" % (number, b"v" * 50_000) for number in range(size // 50_000))
+    answers = shot(two_services, get(lines), wait_s=1)
+    # The end of a connection on which much is still coming may overtake the answer.
+    assert answers.statuses in ([[status] for status in statuses] + ([[]] if size > 1_000_000 else []))
+
+
+@pytest.mark.parametrize(("count", "statuses"), [(900, [200]), (20_000, [431])])
+def test_many_headers(two_services: Proxy, count: int, statuses: list[int]) -> None:
+    """Hundreds of lines pass; many thousands are 431 as well."""
+    answers = shot(two_services, get(b"".join(b"X-%d: b\r\n" % number for number in range(count))))
+    assert answers.statuses == statuses
+
+
+def test_slow_clients_hold_nobody_up(two_services: Proxy, t1: Target) -> None:
+    """Hundreds of connections that drip headers or bodies, or only stand there: others are served as ever."""
+    slow = [socket.create_connection(("127.0.0.1", two_services.http_port)) for _ in range(400)]
+    try:
+        for number, connection in enumerate(slow):
+            connection.sendall((b"", get()[:20], post(b"Content-Length: 9\r\n")[:-2] + b"\r\na")[number % 3])
+        for round_ in range(3):
+            for number, connection in enumerate(slow):
+                connection.sendall((b"", b"X", b"b")[number % 3])
+            answers = [two_services.ask(host=host) for host in ("a.com", "b.com") for _ in range(5)]
+            assert {answer.status for answer in answers} == {200}, round_
+            assert min(answer.seconds for answer in answers) < 0.5
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+def test_opens_and_closes(own_proxy: Proxy, t1: Target) -> None:
+    """Thousands of connections that end at once, at every moment of a request: nothing stays behind."""
+    own_proxy.start("--metrics-port", str(own_proxy.metrics_port)).deploy("s", t1)
+    half = get()[:15]
+    abandoned = head("GET", "/sleep?s=30")
+    for number in range(6000):
+        with socket.create_connection(("127.0.0.1", own_proxy.http_port)) as connection:
+            if number % 10 == 9:
+                connection.sendall(abandoned if number % 100 == 99 else half)
+            if number % 3 == 0:
+                # An end by reset instead of by agreement.
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    assert own_proxy.ask().status == 200
+    gauge = 'kamal_proxy_http_in_flight_requests{service="s"} 0'
+    wait_until(lambda: gauge in _metrics(own_proxy), 10)
+    started = time.monotonic()
+    own_proxy.deploy("s", t1)
+    assert time.monotonic() - started < 5  # no drain waits for what is gone
+
+
+def _metrics(proxy: Proxy) -> str:
+    with Connection(proxy.metrics_port) as connection:
+        return connection.ask(path="/metrics").body.decode()
+
+
+# -- HTTP/2
+
+
+@pytest.fixture(scope="module")
+def secure_proxy(site: tuple[Proxy, Target, Target], certificates: Callable[[str], tuple[Path, Path]]) -> Proxy:
+    """The proxy of `site` with a.tls as T1 and b.tls as T2, both over TLS."""
+    proxy, t1, t2 = site
+    for name, target in (("a.tls", t1), ("b.tls", t2)):
+        certificate, key = map(str, certificates(name))
+        files = ("--tls-certificate-path", certificate, "--tls-private-key-path", key)
+        proxy.deploy(name, target, "--host", name, "--tls", *files)
+    return proxy
+
+
+@pytest.fixture
+def http2(secure_proxy: Proxy, two_services: Proxy) -> Iterator[Http2]:
+    """A connection to a.tls."""
+    connection = Http2(secure_proxy.https_port, "a.tls")
+    yield connection
+    connection.close()
+    assert secure_proxy.ask(host="a.tls", server_name="a.tls").served_by == "T1"
+
+
+ORDINARY = {":method": "GET", ":scheme": "https", ":authority": "a.tls", ":path": "/x"}
+
+ODD_STREAMS = {
+    "line ends in a value": [("x", "a\r\nHost: b.com")],
+    "line ends in the path": [(":path", "/x HTTP/1.1\r\nHost: b.com\r\nX: ")],
+    "space in the path": [(":path", "/x y")],
+    "no slash": [(":path", "x")],
+    "line ends in the method": [(":method", "GET /hidden HTTP/1.1\r\nHost: b.com\r\n\r\nGET")],
+    "capitals in a name": [("X-Own", "a")],
+    "colon in a name": [("x:y", "a")],
+    "zero byte": [("x", "a\0b")],
+    "chunked": [("transfer-encoding", "chunked")],
+    "two hosts": [("host", "b.tls")],
+    "two lengths": [("content-length", "0"), ("content-length", "9")],
+    "no number": [("content-length", "+0")],
+    "authority with a line end": [(":authority", "a.tls\r\nX: y")],
+    "unknown pseudo header": [(":own", "a")],
+}
+
+
+@pytest.mark.parametrize("name", ODD_STREAMS)
+def test_odd_streams(http2: Http2, t1: Target, t2: Target, name: str) -> None:
+    """Refused on the stream or with the connection; whatever reaches a target is one plain request for its own host."""
+    fields = [*(ORDINARY | {key: value for key, value in ODD_STREAMS[name] if key.startswith(":")}).items()]
+    fields += [(key, value) for key, value in ODD_STREAMS[name] if not key.startswith(":")]
+    status = http2.ask(fields)
+    assert status in (None, "400", "405", "501") or name == "chunked"
+    assert t2.requests == []
+    for request in t1.requests:
+        assert request.header("Host") == "a.tls"
+        assert request.header("Transfer-Encoding") is None
+        assert request.target == "/x"
+
+
+def test_streams_that_are_reset_at_once(http2: Http2, secure_proxy: Proxy) -> None:
+    """Requests by the thousand, each taken back at once, do not keep the proxy from serving others."""
+    slow = [*(ORDINARY | {":path": "/sleep?s=5"}).items()]
+    for _ in range(2000):
+        if not http2.ask_and_reset(slow):
+            break
+    assert secure_proxy.ask(host="b.tls", server_name="b.tls").status == 200
