@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.parity.oracle import ruby_output
 
@@ -34,6 +34,19 @@ rescue Exception => error
   "ERROR (#{error.class}): #{error.message}"
 end
 ENV.replace(environment)
+File.write("results.json", JSON.generate(results.map { |text| text.dup.force_encoding("UTF-8").scrub }))
+%>
+"""
+
+
+_READS_ALL: Final = """\
+<%
+require "json"
+results = JSON.parse(File.read("cases.json")).map do |text|
+  YAML.unsafe_load(text).to_yaml
+rescue Exception => error
+  "ERROR (#{error.class}): #{error.message}"
+end
 File.write("results.json", JSON.generate(results.map { |text| text.dup.force_encoding("UTF-8").scrub }))
 %>
 """
@@ -68,14 +81,23 @@ def ruby_configs(cases: Sequence[Case]) -> list[str]:
     """The same for all cases, in one run."""
     with tempfile.TemporaryDirectory(prefix="pykamal-parity-") as folder:
         directory = Path(folder)
-        entries = []
         for index, case in enumerate(cases):
             case.write_to(directory / str(index))
-            entries.append([str(index), case.destination, dict(case.environment)])
-        (directory / "cases.json").write_text(json.dumps(entries))
-        (directory / "config").mkdir()
-        (directory / "config" / "deploy.yml").write_text(_LOADS_ALL.replace("VERSION", VERSION))
-        output = ruby_output(["config"], directory, {"VERSION": VERSION})
-        assert (directory / "results.json").exists(), output
-        results: list[str] = json.loads((directory / "results.json").read_text())
+        entries = [[str(index), case.destination, dict(case.environment)] for index, case in enumerate(cases)]
+        return _results(directory, _LOADS_ALL.replace("VERSION", VERSION), entries)
+
+
+def psych_documents(texts: Sequence[str]) -> list[str]:
+    """What Ruby's YAML library reads of each text, written again by it; or its refusal."""
+    with tempfile.TemporaryDirectory(prefix="pykamal-parity-") as folder:
+        return _results(Path(folder), _READS_ALL, list(texts))
+
+
+def _results(directory: Path, template: str, cases: list[Any]) -> list[str]:
+    (directory / "cases.json").write_text(json.dumps(cases))
+    (directory / "config").mkdir()
+    (directory / "config" / "deploy.yml").write_text(template)
+    output = ruby_output(["config"], directory, {"VERSION": VERSION})
+    assert (directory / "results.json").exists(), output
+    results: list[str] = json.loads((directory / "results.json").read_text())
     return results

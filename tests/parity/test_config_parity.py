@@ -19,15 +19,19 @@ from pykamal.cli.dispatch import dispatch
 from pykamal.commands.flags import log_flags
 from pykamal.commands.words import render
 from pykamal.config import load
+from pykamal.config.psych_emitter import dumped
+from pykamal.config.rendered import Rendered
 from pykamal.config.schema import bundle, resolved
 from pykamal.config.show import config_document
+from pykamal.config.yaml_reader import read_yaml
 from pykamal.core.errors import ConfigurationError
 from pykamal.operations.local_outside import LocalOutside
 from tests.config_catalogue import ACCEPTED, REFUSED, changed
 from tests.config_template_table import ENVIRONMENT, EXPRESSIONS, FILES, TRIMMED
 from tests.init_projects import PROJECTS
 from tests.parity.config_generator import every_key_with_every_value, several_changes, shown, whole_files
-from tests.parity.oracle_batch import VERSION, Case, ruby_config, ruby_configs
+from tests.parity.oracle_batch import VERSION, Case, psych_documents, ruby_config, ruby_configs
+from tests.parity.yaml_generator import documents as yaml_documents
 
 pytestmark = pytest.mark.parity
 
@@ -129,6 +133,31 @@ def test_several_errors(count: int, tmp_path: Path) -> None:
 def test_whole_files(count: int, tmp_path: Path) -> None:
     """Sections 1.2, 4, 17, 18 and 19: merged files, rules across sections, derived values, and how they are printed."""
     _compare(whole_files(count, count), tmp_path)
+
+
+@pytest.mark.parametrize("count", [1500, pytest.param(30_000, marks=pytest.mark.long)])
+def test_yaml(count: int) -> None:
+    """Sections 1.4 and 19.2: YAML is read and written as Ruby's library does, and refused in its words."""
+    texts = list(yaml_documents(count, count))
+    pairs = zip(texts, map(_read_and_written, texts), psych_documents(texts), strict=True)
+    wrong = [
+        f"{text!r}\n  ours:   {ours!r}\n  Ruby's: {rubys!r}"
+        for text, ours, rubys in pairs
+        if ours != rubys and not rubys.startswith(_CRASH_ON_DOT)
+    ]
+    assert not wrong, f"{len(wrong)} of {count} differ, the first ones:\n" + "\n".join(wrong[:5])
+
+
+_CRASH_ON_DOT = 'ERROR (ArgumentError): invalid value for Float(): "E'
+"""What `.E-1` ends in, which looks like a number to Ruby and is none; here it is a text."""
+
+
+def _read_and_written(text: str) -> str:
+    try:
+        root, _ = read_yaml(Rendered.untouched("f", text))
+    except ConfigurationError as error:
+        return f"ERROR ({error.label}): {error.message}"
+    return dumped(False if root is None else root)
 
 
 def test_what_init_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

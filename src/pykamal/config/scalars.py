@@ -104,14 +104,14 @@ def _moment(text: str) -> Value:
     if match is None:
         return _float(text) if _FLOAT.fullmatch(text) else text
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    if not (
+        day in range(1, 32) and minute < 60 and second <= 60 and (hour < 24 or (hour, minute, second) == (24, 0, 0))
+    ):
+        return text
     microsecond = int((match[7] or "0").ljust(6, "0")[:6])
-    later = datetime.timedelta()
-    if second == 60:
-        second, later = 59, datetime.timedelta(seconds=1)
-    elif (hour, minute, second) == (24, 0, 0):
-        hour, later = 0, datetime.timedelta(days=1)
-    try:
-        return datetime.datetime(year, month, day, hour, minute, second, microsecond, tzinfo=_zone(match[8])) + later
+    later = datetime.timedelta(days=day - 1, hours=hour, minutes=minute, seconds=second, microseconds=microsecond)
+    try:  # the 30th of February is the 1st of March, and 24:00:00 the next day
+        return datetime.datetime(year, month, 1, tzinfo=_zone(match[8])) + later
     except (ValueError, OverflowError):
         return text
 
