@@ -79,6 +79,12 @@ def test_what_start_up_does_not_import(words: list[str], tmp_path: Path) -> None
     assert imported(words, HEAVY, tmp_path) == ""
 
 
+@pytest.mark.parametrize("words", [["completion", "zsh"], ["deploy", "--nope"], ["version", "--verbose"]])
+def test_what_printing_does_not_import(words: list[str], tmp_path: Path) -> None:
+    """A script of completion is read at each start of a shell; only parsing costs more than help."""
+    assert imported(words, tuple(name for name in HEAVY if name != "click"), tmp_path) == ""
+
+
 def test_ssh_is_imported_only_to_connect(project: Path) -> None:
     """A command that stays on this machine does not pay for the SSH library (design.md, rule 6)."""
     assert imported(["config", "--version", "1"], ("asyncssh",), project) == ""

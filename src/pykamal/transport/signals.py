@@ -6,16 +6,18 @@ The first request cancels the main task, so that what was begun is taken back an
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from pykamal.core.errors import Interrupted
 from pykamal.events import Event
+
+if TYPE_CHECKING:
+    import asyncio
 
 Result = TypeVar("Result")
 
@@ -29,6 +31,8 @@ def run_until_done(main: Coroutine[Any, Any, Result], *, on_stop: Callable[[int]
     stands for closed output); what it raised itself is the cause. `on_stop` is told of the first request. A second
     signal ends the process at once with status 128 + N.
     """
+    import asyncio  # which a command that only prints something does not need
+
     with asyncio.Runner() as runner:
         run = _Run(runner.get_loop(), main, on_stop)
         with run.listening():
@@ -93,6 +97,8 @@ class _Run(Generic[Result]):
                 self._loop.remove_signal_handler(number)
 
     def to_its_end(self) -> Result:
+        import asyncio
+
         try:
             return self._loop.run_until_complete(self._task)
         except asyncio.CancelledError:
