@@ -35,13 +35,6 @@ def single(context: Context, name: str) -> Accessory:
     return found
 
 
-def one_named(context: Context, name: str) -> Accessory:
-    """The accessory of that name, for what is done with one at a time. Raises `KamalError` for an unknown name."""
-    if name == "all" and context.config.accessory(name) is None:
-        raise KamalError("This works on one accessory at a time", hint=f"name one of: {_names(context)}")
-    return named(context, name)[0]
-
-
 def _names(context: Context) -> str:
     return _listed([accessory.name for accessory in context.config.accessories])
 
