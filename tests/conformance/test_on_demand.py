@@ -71,6 +71,7 @@ def test_a_stored_certificate_is_not_asked_about_again(proxy: Proxy, authority: 
     before = serial(proxy, authority, "stored.com")
     proxy.deploy("s", t1, "--tls", "--tls-on-demand-url", "/status?c=404")
     assert serial(proxy, authority, "stored.com") == before
+    assert "Cipher is ECDHE-RSA-" in s_client(proxy, "stored.com", "-tls1_2", "-cipher", "aRSA")
     assert len(questions(t1, "stored.com")) == 1
 
 

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pykamal.proxy.acme.approval import approved
 from pykamal.proxy.acme.issuer import Issuer
@@ -83,9 +83,7 @@ class AutomaticCertificates:
         if service is None or not may_serve(service.options, host):
             return Refusal()
         wanted = Wanted.by(service.options, host, KEY_TYPES[0], self._authority)
-        if wanted in self._orders or self._find(wanted) is not None:
-            return None
-        return await self._refusal_of(service, host)
+        return None if wanted in self._orders else await self._refusal_of(service, wanted)
 
     async def keep_renewed(self) -> None:
         """Renews every certificate in use in its last third, or its last thirty days. Never ends."""
@@ -128,8 +126,7 @@ class AutomaticCertificates:
             log("WARN", "Too many certificates are being ordered", service=service.name, host=wanted.host)
             return Refusal()
         try:
-            # Nobody is asked again about a host that has a certificate.
-            refusal = None if wanted in self._valid else await self._refusal_of(service, wanted.host)
+            refusal = await self._refusal_of(service, wanted)
             if refusal:
                 self._pauses.deny(wanted, service)
                 return refusal
@@ -147,8 +144,12 @@ class AutomaticCertificates:
             not_after=end)  # fmt: skip
         return None
 
-    async def _refusal_of(self, service: Service, host: str) -> Refusal | None:
-        if not service.options.tls_on_demand_url:
+    async def _refusal_of(self, service: Service, wanted: Wanted) -> Refusal | None:
+        """Asks the application, but for a host that has a certificate already (spec/proxy.md 7.4)."""
+        host = wanted.host
+        if not service.options.tls_on_demand_url or any(
+            self._find(replace(wanted, key_type=key_type)) for key_type in KEY_TYPES
+        ):
             return None
         if self._approvals >= QUEUE_LENGTH:
             log("WARN", "Too many hosts are waiting for approval", service=service.name, host=host)

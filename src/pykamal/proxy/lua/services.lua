@@ -223,9 +223,14 @@ function M.match(list, path)
   return nil
 end
 
+local first, first_at
+
 -- The first of the services that a handshake without a name can be meant for (spec/proxy.md 7.1).
 local function nameless()
-  local first
+  if first_at == M.seen then
+    return first
+  end
+  first, first_at = nil, M.seen
   for name, service in pairs(M.by_name) do
     local named = service.is_root and service.hosts[1] ~= ""
     if named and (service.certificate or service.automatic) and (not first or name < first.name) then
