@@ -11,25 +11,30 @@ from pykamal.cli.table import COMMANDS, GROUPS, Entry, entry, within
 
 Row = tuple[str, str]
 
+_ENDING = (
+    "kamal COMMAND --help tells about one of them, kamal tree shows them all.",
+    "Exit codes: 0 done, 1 failed, 2 not understood, 130 and 143 stopped by a signal.",
+)
+
 
 def topic_text(topic: str | None) -> str:
     """Help of a command or a group by its full name, or of everything."""
     if topic is None:
         rows = [(name, summary) for name, summary in GROUPS.items()]
         rows += [_row(command) for command in within(None) if not command.hidden]
-        return _overview(rows, "kamal COMMAND --help tells about one of them, kamal tree shows them all.")
+        return _overview(rows, *_ENDING)
     if topic in GROUPS:
         rows = [_row(command) for command in within(topic) if not command.hidden]
         rows += [
             (f"{topic} help [COMMAND]", "Show these commands, or one of them"),
             (f"{topic} tree", "Show them as a tree"),
         ]
-        return _overview(rows, GROUPS[topic])
+        return _overview(rows, f"{GROUPS[topic]}.")
     return _command(entry(topic))
 
 
 def tree_text(group: str | None = None) -> str:
-    """The visible commands of a group, or of every group, as trees."""
+    """The visible commands of a group, or of every group, as trees; without those that every group has."""
     if group is not None:
         return "\n".join(_tree(group, ""))
     lines = _tree(None, "")
@@ -38,9 +43,9 @@ def tree_text(group: str | None = None) -> str:
     return "\n".join(lines)
 
 
-def _overview(rows: Iterable[Row], ending: str) -> str:
+def _overview(rows: Iterable[Row], *ending: str) -> str:
     commands = _columns(sorted((f"kamal {usage}", summary) for usage, summary in rows))
-    return "\n".join(["Commands:", *commands, "", "Options:", *_options(GLOBAL), "", ending])
+    return "\n".join(["Commands:", *commands, "", "Options:", *_options(GLOBAL), "", *ending])
 
 
 def _command(command: Entry) -> str:
@@ -96,7 +101,11 @@ def _row(command: Entry) -> Row:
 
 
 def _tree(group: str | None, indent: str) -> list[str]:
-    rows = [(command.name, command.summary) for command in COMMANDS if command.group == group and not command.hidden]
+    rows = [
+        (command.name, command.summary)
+        for command in COMMANDS
+        if command.group == group and not command.hidden and command.module
+    ]
     if group is None:
         rows += GROUPS.items()
     rows.sort()
