@@ -41,8 +41,15 @@ async def control(run_directory: Path, ready_descriptor: int) -> None:
     registry = Registry(data_plane, state_file)
     await _restore(registry, state_file)
 
+    catching_up: set[asyncio.Task[None]] = set()
+
     def prepare() -> None:
-        _write_snapshot(run_directory, registry)
+        try:
+            _write_snapshot(run_directory, registry)
+        except OSError as problem:
+            # nginx starts with the last one that fitted on the disk, and is told the rest once it answers.
+            log("ERROR", "Unable to write snapshot", error=str(problem))
+            catching_up.add(asyncio.create_task(registry.publish_all()))
         os.write(ready_descriptor, b"r")
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, prepare)
@@ -117,9 +124,11 @@ async def _restore(registry: Registry, state_file: StateFile) -> None:
 
 def _write_snapshot(run_directory: Path, registry: Registry) -> None:
     documents = [{"name": name, "document": text} for name, text in registry.documents().items()]
-    descriptor = os.open(run_directory / "snapshot.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary = run_directory / ".snapshot.json.new"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(documents, file)
+    temporary.replace(run_directory / "snapshot.json")
 
 
 async def _listen(registry: Registry) -> asyncio.Server:
