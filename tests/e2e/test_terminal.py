@@ -1,7 +1,8 @@
-"""Commands that take the operator's terminal, in a real one: the size of the window, Ctrl-C, the exit status."""
+"""Exec and logs in all their forms; those that take the operator's terminal in a real one, with its size and Ctrl-C."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -11,7 +12,7 @@ import pytest
 
 from pykamal.sandbox.sandbox import Sandbox
 from tests.conftest import reset
-from tests.e2e.application import KAMAL, Application, wait_until
+from tests.e2e.application import KAMAL, Application, interrupt, wait_until
 from tests.e2e.terminal import CTRL_C, Terminal, terminal
 
 pytestmark = pytest.mark.e2e
@@ -196,6 +197,100 @@ def test_without_a_terminal(running: Application, place: tuple[str, ...]) -> Non
     assert done.returncode == 6
     assert "Pseudo-terminal" not in done.stderr
     assert " -it " not in done.stdout
+
+
+def test_every_way_to_run_a_command(running: Application) -> None:
+    """spec/cli.md 14.4: by host and role, with an environment; detached; failing on one host of two."""
+    first, second = (host.address for host in running.hosts)
+    shown = running.kamal("app", "exec", "-q", "--reuse", "-e", "A:1", "B:two words", "--", "sh -c 'echo $A $B'").stdout
+    assert shown == "1 two words\n\n" * 3, "web and worker on the first host, web on the second"
+    headed = running.kamal("app", "exec", "-r", "web", "echo hello").stdout
+    assert re.findall(r"App Host: (\S+)\nhello\n\n", headed) == [first, second]
+    assert "from new container..." in headed
+
+    detached = running.kamal("app", "exec", "-q", "-p", "-r", "web", "--detach", "sleep 9999").stdout.strip()
+    assert re.fullmatch("[0-9a-f]{64}", detached)
+    assert running.hosts[0].docker("rm", "-f", detached)
+
+    only_first = f"sh -c 'test $KAMAL_HOST = {first} && echo fine || exit 3'"
+    failed = running.kamal("app", "exec", "--reuse", "-r", "web", only_first, expect=1).stdout
+    assert f"App Host: {first}\nfine" in failed, "what worked is shown"
+    assert f"Exception while executing on host {second}: docker exit status: 3" in failed
+
+
+def test_an_interrupted_command_leaves_no_container_behind(running: Application) -> None:
+    """Ctrl-C ends what was begun on all hosts, also what is deaf to the signal that Docker passes on."""
+    before = [running.containers(host, "--all") for host in running.hosts]
+    process = running.start("app", "exec", "-r", "web", "sleep 9999")
+    wait_until(lambda: len(running.containers(running.hosts[1])) > len(before[1]), what="the container")
+    code, output = interrupt(process)
+    assert code == 130, output
+    assert [running.containers(host, "--all") for host in running.hosts] == before
+
+
+def test_what_was_executed_is_noted(running: Application) -> None:
+    """spec/cli.md 14.0 and 14.4: with the role's name only in the running container; nothing for terminals."""
+    version = running.git("rev-parse", "HEAD")
+    running.kamal("app", "exec", "-p", "-r", "web", "--reuse", "echo 1")
+    running.kamal("app", "exec", "-p", "-r", "web", "echo 2")
+    running.kamal("server", "exec", "-p", "echo 3")
+    running.kamal("accessory", "exec", "jobs", "--reuse", "echo 4")
+    first, second = running.hosts
+    notes = [line.split("] ", 1)[1] for line in first.read("/root/.kamal/hello-audit.log").splitlines()[-3:]]
+    assert notes == [
+        f"[ada@example.com] [web] Executed cmd 'echo 1' on app version {version}",
+        "[ada@example.com] Executed cmd 'echo 2' on app version latest",
+        f"[ada@example.com] Executed cmd 'echo 3' on {first.address}",
+    ]
+    assert second.read("/root/.kamal/hello-audit.log").endswith("Executed cmd 'echo 4' on jobs accessory\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("app exec --detach --reuse ls", "Detach is not compatible with reuse"),
+        ("app exec --detach -i --reuse ls", "Detach is not compatible with interactive or reuse"),
+        ("app exec --raw --detach ls", "Raw is not compatible with detach"),
+        ("accessory exec jobs --raw -i ls", "Raw is not compatible with interactive"),
+        ("server exec --raw -i ls", "Raw is not compatible with interactive"),
+    ],
+)
+def test_what_does_not_go_together(running: Application, command: str, message: str) -> None:
+    """spec/cli.md 14.1 and 14.4."""
+    assert message in running.kamal(*command.split(), expect=2).text
+
+
+def test_every_way_to_read_logs(running: Application) -> None:
+    """spec/cli.md 14.5: how many lines, since when, which of them, with or without times."""
+    first = running.hosts[0]
+    name = container(running, "web")
+    for word in ("one", "two words", "three"):
+        first.docker("exec", name, "sh", "-c", f"echo {word} > /proc/1/fd/1")
+
+    def logs(*options: str) -> str:
+        return running.kamal("app", "logs", "-q", "-p", "-r", "web", *options).stdout
+
+    assert logs("-T", "-n", "2") == "two words\nthree\n\n"
+    assert re.fullmatch(r"\S+Z three\n\n", logs("-n", "1"))
+    assert logs("-T", "-g", "two words") == "two words\n\n"
+    assert logs("-T", "-g", "TWO", "--grep-options=-i -A 1") == "two words\nthree\n\n"
+    assert logs("-T", "-s", "1h").endswith("one\ntwo words\nthree\n\n")
+    assert logs("-g", "never said") == "Nothing found\n\n"
+    identifier = first.docker("ps", "--quiet", "--filter", f"name={name}").strip()
+    assert logs("-T", "-n", "1", "--container-id", identifier) == "three\n\n"
+    everywhere = running.kamal("app", "logs", "-T").stdout
+    assert re.findall(r"App Host: (\S+)", everywhere) == [first.address, first.address, running.hosts[1].address]
+
+
+def test_logs_of_accessories_and_the_proxy(running: Application) -> None:
+    """spec/cli.md 14.7 and 14.8: without a heading, and with one that `-q` leaves out; no match is a failure there."""
+    second = running.hosts[1]
+    second.docker("exec", "hello-jobs", "sh", "-c", "echo done > /proc/1/fd/1")
+    assert running.kamal("accessory", "logs", "jobs", "-T", "-n", "1").stdout.endswith("\ndone\n\n")
+    assert running.kamal("accessory", "logs", "jobs", "-g", "never said", expect=1)
+    headed = running.kamal("proxy", "logs", "-T", "-n", "1").stdout
+    assert re.findall(r"Proxy Host: (\S+)\n\{", headed) == [host.address for host in running.hosts]
+    assert running.kamal("proxy", "logs", "-g", "never said", expect=1)
 
 
 def test_raw_output_is_byte_for_byte(running: Application) -> None:

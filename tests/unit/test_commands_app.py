@@ -209,6 +209,11 @@ def test_exec_in_a_new_container() -> None:
     assert str(terminal) == expected
 
 
+def test_what_runs_in_a_new_container_can_be_ended_by_its_name() -> None:
+    """Ctrl-C leaves no container of `app exec` behind, even one whose command is deaf to signals."""
+    assert str(app.remove_exec(WEB, "v1", "abcdef")) == "docker rm --force app-web-exec-v1-abcdef"
+
+
 def test_exec_in_the_running_container() -> None:
     """spec/cli.md 14.4: EXISTING; the command line is passed unquoted."""
     assert str(app.exec_existing(WEB, "v1", "ls | wc")) == "docker exec app-web-v1 ls | wc"

@@ -169,7 +169,7 @@ def exec_new(
     """Run `cmd`, a command line as the user wrote it, in a container of its own. `suffix` is 6 hex digits."""
     return command(
         *("docker", "run", *terminal_flags(interactive), "--detach" if detach else "--rm"),
-        *("--name", f"{role.container_prefix}-exec-{version}-{suffix}", "--network", "kamal"),
+        *("--name", _exec_name(role, version, suffix), "--network", "kamal"),
         *_environment(config, role, host),
         *key_values("--env", env or {}),
         *log_flags(role.logging),
@@ -178,6 +178,11 @@ def exec_new(
         config.absolute_image(version),
         Raw(cmd),
     )
+
+
+def remove_exec(role: Role, version: str, suffix: str) -> Command:
+    """End what runs in a container of its own, whether it heeds signals or not."""
+    return command("docker", "rm", "--force", _exec_name(role, version, suffix)).failing_allowed()
 
 
 def exec_existing(
@@ -222,6 +227,10 @@ def logs(
 
 
 # -- parts
+
+
+def _exec_name(role: Role, version: str, suffix: str) -> str:
+    return f"{role.container_prefix}-exec-{version}-{suffix}"
 
 
 def _own_environment(role: Role, host: str, version: str) -> dict[str, str]:

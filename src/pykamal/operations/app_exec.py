@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 
@@ -10,8 +11,11 @@ from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Role
 from pykamal.core.errors import KamalError
+from pykamal.events import Level
 from pykamal.operations import audit, registry
 from pykamal.operations.context import Context
+from pykamal.operations.executor import UNDO_SECONDS
+from pykamal.operations.fanout import on_each
 from pykamal.operations.reading import read_facts, run_on, show_steps
 from pykamal.operations.secret_env import role_env_steps
 from pykamal.operations.terminal import interactive_flags, require_command
@@ -56,28 +60,35 @@ async def _exec_new(context: Context, command: str, *, env: Mapping[str, str], d
     wanted = _image_version(context)
     context.bus.say(f"Launching command with version {wanted} from new container...")
     message = f"Executed cmd '{command}' on app version {wanted}"
+    suffix = _suffix()
 
     def steps_for(host: str) -> Sequence[Step]:
         roles = context.targets.roles_on(host)
-        return [
-            *(registry.login_steps(context) if roles else ()),
-            *(
-                step
-                for role in roles
-                for step in (
-                    *role_env_steps(context, role, host),
-                    audit.step(context, message),
-                    Step(
-                        "",
-                        commands.exec_new(
-                            context.config, role, host, wanted, command, suffix=_suffix(), env=env, detach=detach
-                        ),
-                    ),
-                )
-            ),
-        ]
+        steps = list(registry.login_steps(context)) if roles else []
+        for role in roles:
+            line = commands.exec_new(context.config, role, host, wanted, command, suffix=suffix, env=env, detach=detach)
+            steps += [*role_env_steps(context, role, host), audit.step(context, message), Step("", line)]
+        return steps
 
-    await show_steps(context, context.targets.app_hosts, steps_for, raw=raw)
+    try:
+        await show_steps(context, context.targets.app_hosts, steps_for, raw=raw)
+    except asyncio.CancelledError:
+        await _remove_new(context, wanted, suffix)
+        raise
+
+
+async def _remove_new(context: Context, version: str, suffix: str) -> None:
+    """After Ctrl-C: a command that does not heed signals would run on in its container for ever."""
+
+    async def remove(host: str) -> None:
+        steps = (Step("remove", commands.remove_exec(role, version, suffix)) for role in context.targets.roles_on(host))
+        await run_on(context, host, script(steps))
+
+    try:
+        async with asyncio.timeout(UNDO_SECONDS):
+            await on_each(context.targets.app_hosts, remove)
+    except (KamalError, TimeoutError) as error:
+        context.bus.log(f"Could not remove what was started: {error}", Level.ERROR)
 
 
 async def interactive(
