@@ -50,7 +50,7 @@ local function is_certain(record, target)
 end
 
 local function find_binding(record)
-  local list = services.bindings(var.host)
+  local list = services.bindings(record.host)
   if not list then
     return nil
   end

@@ -25,9 +25,10 @@ local function is_written(text, host)
 end
 
 -- False for a request that is meant for no host or for two. The host of an absolute target replaces the header
--- (spec/proxy.md 5), also as `record.authority`.
+-- (spec/proxy.md 5), also as `record.authority`. Sets `record.host`: lower case, no port, no final dot; "" for none.
 function M.agrees(record)
   local written, host = var.http_host, var.host
+  record.host = host
   if written and is_written(written, host) then
     return true
   end

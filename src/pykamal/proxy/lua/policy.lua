@@ -37,7 +37,7 @@ function M.connection_options(value)
 end
 
 local function redirected(record, service)
-  local host = var.host
+  local host = record.host
   local wanted = service.canonical_host ~= "" and service.canonical_host or host
   local secure = service.tls and service.tls_redirect or record.secure
   if secure == record.secure and lower(wanted) == host then
