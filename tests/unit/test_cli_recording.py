@@ -67,7 +67,9 @@ def test_a_command_that_fails(tmp_path: Path) -> None:
     assert log.read_text().startswith(f"# FAILED: Kamal::Cli::BootError: {told} (0.")
 
 
-@pytest.mark.parametrize("words", [["deploy", "--plan"], ["app details"], ["app stale_containers"], ["registry login"]])
+@pytest.mark.parametrize(
+    "words", [["deploy", "--plan"], ["app details"], ["app stale_containers"], ["registry login"], ["rollback"]]
+)
 def test_what_changes_nothing_is_not_logged(words: list[str], tmp_path: Path) -> None:
     """Plans, reading commands and those without an M (cli.md 11, 12)."""
     with recorded(parse(entry(words[0]), words[1:]), writing_to(tmp_path), Secrets()):

@@ -42,9 +42,10 @@ def recorded(invocation: Invocation, config: Config, secrets: Secrets) -> Iterat
 
 
 def _wanted(invocation: Invocation) -> bool:
-    """A plan changes nothing, nor does `app stale_containers` without `--stop` (spec/cli.md 12.2)."""
+    """A plan changes nothing, nor do `app stale_containers` without `--stop` and `rollback` without a version."""
     options = invocation.options
-    return invocation.logged and not options.get("plan") and options.get("stop", True)
+    lists = invocation.command == "rollback" and not invocation.arguments
+    return invocation.logged and not options.get("plan") and options.get("stop", True) and not lists
 
 
 def _opened(invocation: Invocation, config: Config) -> list[RunLog]:
