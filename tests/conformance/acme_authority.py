@@ -21,19 +21,29 @@ from tests.conformance.proxy_process import Proxy, free_ports, wait_until
 
 
 class Authority:
-    """Started by `start`; `validity_s` is how long its certificates are valid, `http_port` where it validates."""
+    """Started by `start`; `validity_s` is how long its certificates are valid, `http_port` where it validates.
 
-    def __init__(self, *, http_port: int, validity_s: int = 90 * 86400) -> None:
+    Listens on `address`; every name leads to `names_lead_to`.
+    """
+
+    def __init__(
+        self,
+        *,
+        http_port: int,
+        validity_s: int = 90 * 86400,
+        address: str = "127.0.0.1",
+        names_lead_to: str = "127.0.0.1",
+    ) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="acme-"))
         self.directory.chmod(0o755)  # the proxy under test may run as another user
-        self._http_port, self._validity_s = http_port, validity_s
+        self._http_port, self._validity_s, self._address = http_port, validity_s, address
         self._port, self._management_port, dns_port, dns_management_port = free_ports(4)
         self._dns_address = f"127.0.0.1:{dns_port}"
-        self._certificate, self._key = self.directory / "server.crt", self.directory / "server.key"
+        self.certificate, self._key = self.directory / "server.crt", self.directory / "server.key"
         self._make_certificate()
         self._log_path = self.directory / "log"
         self._process: subprocess.Popen[bytes] | None = None
-        silent = ["-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv6", "", "-defaultIPv4", "127.0.0.1"]
+        silent = ["-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv6", "", "-defaultIPv4", names_lead_to]
         self._names_url = f"http://127.0.0.1:{dns_management_port}"
         management = ["-management", self._names_url.removeprefix("http://")]
         self._names = subprocess.Popen(
@@ -44,19 +54,19 @@ class Authority:
 
     @property
     def url(self) -> str:
-        return f"https://127.0.0.1:{self._port}/dir"
+        return f"https://{self._address}:{self._port}/dir"
 
     @property
     def environment(self) -> dict[str, str]:
         """What makes a proxy use this authority instead of Let's Encrypt."""
-        return {"KAMAL_PROXY_ACME_DIRECTORY": self.url, "KAMAL_PROXY_ACME_CA_FILE": str(self._certificate)}
+        return {"KAMAL_PROXY_ACME_DIRECTORY": self.url, "KAMAL_PROXY_ACME_CA_FILE": str(self.certificate)}
 
     def start(self) -> Authority:
         """A start forgets every account, order and certificate, and makes a new root."""
         configuration = {
-            "listenAddress": f"127.0.0.1:{self._port}",
+            "listenAddress": f"{self._address}:{self._port}",
             "managementListenAddress": f"127.0.0.1:{self._management_port}",
-            "certificate": str(self._certificate),
+            "certificate": str(self.certificate),
             "privateKey": str(self._key),
             "httpPort": self._http_port,
             "tlsPort": 1,
@@ -129,18 +139,18 @@ class Authority:
             return str(answer.read().decode())
 
     def _context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(self._certificate))
+        return ssl.create_default_context(cafile=str(self.certificate))
 
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.log()
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+            return probe.connect_ex((self._address, self._port)) == 0
 
     def _make_certificate(self) -> None:
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-        names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-        files = ["-keyout", str(self._key), "-out", str(self._certificate)]
+        names = ["-subj", "/CN=127.0.0.1", "-addext", f"subjectAltName=IP:127.0.0.1,IP:{self._address}"]
+        files = ["-keyout", str(self._key), "-out", str(self.certificate)]
         subprocess.run(["openssl", "req", "-x509", *curve, *names, *files], check=True, capture_output=True)
 
 
