@@ -9,7 +9,7 @@ from typing import Final
 from pykamal.cli.completion.project import Project, in_list
 from pykamal.cli.options import GLOBAL, Kind, Option
 from pykamal.cli.route import HELP_AS_FIRST_WORD, Help, Run, route
-from pykamal.cli.table import COMMANDS, GROUPS, Entry, entry, top_names, within
+from pykamal.cli.table import GROUPS, Entry, within
 from pykamal.core.errors import KamalError
 
 
@@ -50,8 +50,8 @@ def _first_words(current: str) -> Iterator[Candidate]:
     if current.startswith("-"):
         yield Candidate("--help", "Show the commands")
         return
-    yield from _commands(top_names(), None, current)
-    for name, line in Project.of([]).aliases().items():
+    yield from _commands(None, current)
+    for name, line in Project().aliases().items():
         yield Candidate(name, f"Alias of: {line}")
 
 
@@ -59,27 +59,22 @@ def _in_group(before: list[str], found: Help, current: str) -> Iterable[Candidat
     words = _read(before[1:], GLOBAL)
     if words.waiting is not None or current.startswith("-"):
         return _option_words(GLOBAL, words, current)
-    names = [command.name for command in within(found.topic) if not command.hidden]
-    return _commands([*names, "help", "tree"], found.topic, current)
+    return [*_commands(found.topic, current), *(Candidate(name, about) for name, about in _EVERYWHERE.items())]
 
 
 def _in_help(found: Help, current: str) -> Iterable[Candidate]:
-    if current.startswith("-"):
+    if current.startswith("-") or (found.topic is not None and found.topic not in GROUPS):
         return []
-    if found.topic is None:
-        return _commands(top_names(), None, current)
-    if found.topic in GROUPS:
-        return _commands([command.name for command in within(found.topic) if not command.hidden], found.topic, current)
-    return []
+    return _commands(found.topic, current)
 
 
-def _commands(names: Iterable[str], group: str | None, current: str) -> Iterator[Candidate]:
-    for name in names:
-        path = f"{group} {name}" if group else name
-        about = GROUPS.get(path) or next((command.summary for command in COMMANDS if command.path == path), "")
-        if not (path in GROUPS or not about or not entry(path).hidden):
-            continue
-        yield Candidate(name.replace("_", "-") if "-" in current else name, about or _EVERYWHERE[name])
+def _commands(group: str | None, current: str) -> Iterator[Candidate]:
+    """The visible commands of a group or of the top level, spelled with `-` where the user does so."""
+    about = {command.name: command.summary for command in within(group) if not command.hidden}
+    if group is None:
+        about |= GROUPS
+    for name in sorted(about):
+        yield Candidate(name.replace("_", "-") if "-" in current else name, about[name])
 
 
 _EVERYWHERE: Final = {"help": "Show these commands, or one of them", "tree": "Show them as a tree"}
@@ -107,8 +102,7 @@ def _read(words: Sequence[str], options: Iterable[Option]) -> _Words:
         option = None if read.options_ended else by_form.get(name.replace("_", "-"))
         if read.waiting is not None and option is None:
             read.values[read.waiting.name] = word
-            if read.waiting.kind is not Kind.PAIRS:
-                read.waiting = None
+            read.waiting = None
             continue
         read.waiting = None
         if option is not None:
