@@ -54,9 +54,6 @@ def test_the_image_is_brought_to_the_hosts_that_lack_it(building: Application) -
     assert f"MB to {lacks_it.address}" in outcome.stdout
     assert image_id(lacks_it, OWN) == image_id(has_it, OWN)
     assert "Every host has the proxy's image already." in building.kamal("proxy", "build").stdout
-    building.kamal("proxy", "boot")
-    for host in building.hosts:
-        assert running_image(host) == OWN
 
 
 def test_the_image_goes_by_way_of_a_registry(building: Application) -> None:
@@ -70,14 +67,24 @@ def test_the_image_goes_by_way_of_a_registry(building: Application) -> None:
     assert running_image(building.hosts[0]) == f"{registry}/{OWN}"
 
 
-def test_without_the_image_a_boot_says_what_to_do(building: Application) -> None:
-    """It is not asked for at a public registry, where the name may be anybody's."""
+def test_a_new_host_gets_the_image_with_its_first_proxy(building: Application) -> None:
+    """A reboot does not bring it: there it would be a new build; it says what to do, and leaves the old proxy alone.
+
+    It is not asked for at a public registry either, where its name may be anybody's.
+    """
+    first, second = building.hosts
+    use_engine(building, None)
+    building.kamal("proxy", "boot", "--hosts", first.address)
+    use_engine(building, "pykamal")
     for host in building.hosts:
         host.docker("image", "rm", OWN)
-    outcome = building.kamal("proxy", "boot", expect=1)
+    building.kamal("proxy", "boot")
+    assert running_image(first) == UPSTREAM, "a running proxy is left alone"
+    assert running_image(second) == OWN
+    outcome = building.kamal("proxy", "reboot", "-y", "--hosts", first.address, expect=1)
     assert "does not have the image of pykamal's proxy" in outcome.text
     assert "kamal proxy build" in outcome.text
-    assert building.containers(building.hosts[0], "--all") == []
+    assert running_image(first) == UPSTREAM
 
 
 def test_the_image_runs_as_anybody_on_a_read_only_disk(application: Application) -> None:

@@ -33,7 +33,7 @@ def steps(plan: Plan, host: str) -> list[str]:
 def test_the_image_is_built_packed_and_sent(tmp_path: Path) -> None:
     """To the hosts that lack it; as a file that the step reads, so that no secret and no image is in a command line."""
     image = Build(str(tmp_path / "image.tar"), "r", "amd64")
-    plan = build_plan(planning(), image, (OWN,), {HOSTS[1]: OWN})
+    plan = build_plan(planning(), image, dict.fromkeys(HOSTS, OWN), HOSTS[1:])
     assert steps(plan, LOCAL) == ["build proxy image", "compress proxy image"]
     assert steps(plan, HOSTS[1]) == ["load proxy image", "audit"]
     assert steps(plan, HOSTS[0]) == []
@@ -46,7 +46,7 @@ def test_what_is_built_is_not_built_again(tmp_path: Path) -> None:
     image = Build(str(tmp_path / "image.tar"), "r", "amd64")
     for name in ("image.tar", "image.tar.gz"):
         (tmp_path / name).touch()
-    plan = build_plan(planning(), image, (OWN,), dict.fromkeys(HOSTS, OWN)).coalesced()
+    plan = build_plan(planning(), image, dict.fromkeys(HOSTS, OWN), HOSTS).coalesced()
     assert [phase.name for phase in plan] == ["bring proxy image"]
 
 
@@ -54,7 +54,7 @@ def test_by_way_of_a_registry(tmp_path: Path) -> None:
     """Pushed from here after a login, pulled by all; nothing is compressed for a way that nobody takes."""
     name = f"ghcr.io/{OWN}"
     image = Build(str(tmp_path / "image.tar"), "r", "amd64")
-    plan = build_plan(planning(ProxyRun(registry="ghcr.io")), image, (name,), dict.fromkeys(HOSTS, name))
+    plan = build_plan(planning(ProxyRun(registry="ghcr.io")), image, dict.fromkeys(HOSTS, name), HOSTS)
     local = ["build proxy image", "load proxy image", "registry login", "push proxy image"]
     assert steps(plan, LOCAL) == local
     for host in HOSTS:

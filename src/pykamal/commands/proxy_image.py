@@ -20,6 +20,9 @@ OWN_REPOSITORY: Final = "pykamal/kamal-proxy"
 REVISION_LABEL: Final = "org.opencontainers.image.revision"
 """What our image was made of, in the words of its builder (`pykamal.proxy.image`)."""
 
+NO_REVISION: Final = "missing"
+"""What `revision` prints where there is no such image."""
+
 IMAGE_MISSING_STATUS: Final = 72
 """Exit status of `ensure` where our image is not on the host (EX_OSFILE of sysexits.h)."""
 
@@ -99,7 +102,7 @@ def revision(image: str) -> Command:
     """Print the revision of our image as it is on the host, and the host's architecture in Docker's terms."""
     labels = query("docker", "image", "inspect", "--format", f'{{{{index .Config.Labels "{REVISION_LABEL}"}}}}', image)
     architecture = query("docker", "version", "--format", "{{.Server.Arch}}")
-    return labels.redirected("2> /dev/null").or_(query("echo", "missing")).grouped().and_(architecture)
+    return labels.redirected("2> /dev/null").or_(query("echo", NO_REVISION)).grouped().and_(architecture)
 
 
 def compress(path: str) -> Command:

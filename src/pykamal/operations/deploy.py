@@ -14,6 +14,7 @@ from pykamal.operations import (
     hooks,
     lock,
     planning,
+    proxy_image,
     proxy_plan,
     proxy_version,
     prune,
@@ -85,7 +86,10 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
 
 async def _read_facts(context: Context, fresh: dict[str, HostFacts], *, whole: bool) -> dict[str, HostFacts]:
     known = await read_facts(context, context.targets.hosts, fresh)
-    return await proxy_version.brought_up_to_date(context, known) if whole else known
+    if not whole:
+        return known
+    await proxy_image.bring_where_missing(context, known)
+    return await proxy_version.brought_up_to_date(context, known)
 
 
 def proxy_only_plan(context: Context, known: dict[str, HostFacts]) -> Plan:

@@ -9,7 +9,7 @@ from pykamal.commands import server
 from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.core.errors import KamalError
-from pykamal.operations import audit, lock, planning, proxy_plan, proxy_version
+from pykamal.operations import audit, lock, planning, proxy_image, proxy_plan, proxy_version
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
 from pykamal.operations.facts import HostFacts
@@ -24,7 +24,9 @@ async def boot(context: Context) -> None:
         planning.show(context, _boot_plan(context, await read_facts(context, context.targets.hosts)))
         return
     async with lock.held(context):
-        known = await proxy_version.brought_up_to_date(context, await read_facts(context, context.targets.hosts))
+        known = await read_facts(context, context.targets.hosts)
+        await proxy_image.bring_where_missing(context, known)
+        known = await proxy_version.brought_up_to_date(context, known)
         await execute(_boot_plan(context, known), context)
 
 

@@ -14,6 +14,7 @@ from pykamal.core.errors import BuildError, KamalError
 from pykamal.operations import audit, planning, registry
 from pykamal.operations.context import Context
 from pykamal.operations.executor import execute
+from pykamal.operations.facts import HostFacts
 from pykamal.operations.fanout import together
 from pykamal.operations.plan import LOCAL, Phase, Plan, Task
 from pykamal.operations.reading import capture
@@ -28,6 +29,14 @@ class Build:
     architecture: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The revision of the image that a host has under the name, if any, and its engine's architecture."""
+
+    revision: str
+    architecture: str
+
+
 async def build(context: Context) -> None:
     """Have our proxy's image, as it is made of today's packages and sources, on every proxy host.
 
@@ -35,39 +44,59 @@ async def build(context: Context) -> None:
     Raises `BuildError` where this machine cannot build it, or not for the hosts' architecture.
     """
     images = {host: commands.ours(context.config, host) for host in context.targets.proxy_hosts}
-    names = tuple(dict.fromkeys(images.values()))
-    if not names:
+    if not images:
         raise KamalError("No host runs the proxy", hint="check --hosts and --roles")
     described: list[Build] = []
-    found: dict[str, tuple[str, str]] = {}
+    found: dict[str, _Found] = {}
 
     async def describe() -> None:
-        described.append(await _describe(context, names))
+        described.append(await _describe(context, images))
 
     async def look() -> None:
         found.update(await _look(context, images))
 
     await together(describe(), look())
-    _check_architecture(described[0], found)
-    lacking = {host: image for host, image in images.items() if found[host][0] != described[0].revision}
+    lacking = [host for host in images if found[host].revision != described[0].revision]
     if not lacking:
         context.bus.say("Every host has the proxy's image already.")
         return
-    plan = build_plan(context, described[0], names, lacking)
+    _check_architecture(described[0], found)
+    plan = build_plan(context, described[0], images, lacking)
     if context.settings.plan_only:
         planning.show(context, plan)
         return
     await execute(plan, context)
 
 
-def build_plan(context: Context, image: Build, names: Sequence[str], lacking: Mapping[str, str]) -> Plan:
-    """Build where it is not built yet, then bring it.
+async def bring_where_missing(context: Context, known: Mapping[str, HostFacts]) -> None:
+    """The same for new hosts, before their first proxy is made: those without a proxy and without any image for it.
 
-    `names` are all that it gets; `lacking` has the name for each host without it.
+    Where a registry has the image, the hosts pull it by themselves.
     """
-    pushed = tuple(name for name in dict.fromkeys(lacking.values()) if commands.has_registry(name))
-    sent = {host: name for host, name in lacking.items() if name not in pushed}
-    pulled = {host: name for host, name in lacking.items() if name in pushed}
+    if not commands.is_ours(context.config):
+        return
+    names = {host: commands.ours(context.config, host) for host in context.targets.proxy_hosts}
+    images = {
+        host: name for host, name in names.items() if known[host].proxy is None and not commands.has_registry(name)
+    }
+    found = await _look(context, images)
+    lacking = [host for host in images if found[host].revision == commands.NO_REVISION]
+    if lacking:
+        context.bus.say(f"Bring the proxy's image to {', '.join(lacking)}...")
+        described = await _describe(context, images)
+        _check_architecture(described, found)
+        await execute(build_plan(context, described, images, lacking), context)
+
+
+def build_plan(context: Context, image: Build, images: Mapping[str, str], lacking: Sequence[str]) -> Plan:
+    """Build where it is not built yet, then bring it to the hosts that are `lacking`.
+
+    `images` are the names by which hosts know it; it gets them all.
+    """
+    names = tuple(dict.fromkeys(images.values()))
+    pushed = tuple(name for name in dict.fromkeys(images[host] for host in lacking) if commands.has_registry(name))
+    sent = [host for host in lacking if images[host] not in pushed]
+    pulled = [host for host in lacking if images[host] in pushed]
     steps: list[Step] = []
     if not Path(image.path).exists():
         steps.append(Step("build proxy image", commands.build(cache_directory(), names)))
@@ -84,7 +113,7 @@ def build_plan(context: Context, image: Build, names: Sequence[str], lacking: Ma
         phases.append(Phase("push proxy image", (Task(LOCAL, "push proxy image", push),)))
     tasks = (
         *(task for host in sent for task in _sending(context, host, image)),
-        *(_pulling(context, host, name) for host, name in pulled.items()),
+        *(_pulling(context, host, images[host]) for host in pulled),
     )
     return Plan("proxy build", (*phases, Phase("bring proxy image", tasks)))
 
@@ -110,10 +139,10 @@ def cache_directory() -> str:
     return str(Path(base, "pykamal", "proxy"))
 
 
-async def _describe(context: Context, names: Sequence[str]) -> Build:
-    result = await context.local.run(
-        commands.describe(cache_directory(), names), name="describe proxy image", check=False
-    )
+async def _describe(context: Context, images: Mapping[str, str]) -> Build:
+    names = tuple(dict.fromkeys(images.values()))
+    line = commands.describe(cache_directory(), names)
+    result = await context.local.run(line, name="describe proxy image", check=False)
     if not result.ok:
         raise BuildError(
             "This machine cannot build the proxy's image",
@@ -123,22 +152,20 @@ async def _describe(context: Context, names: Sequence[str]) -> Build:
     return Build(**json.loads(result.stdout))
 
 
-async def _look(context: Context, images: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Revision and architecture by host; a revision of another image, or none, is no revision of ours."""
+async def _look(context: Context, images: Mapping[str, str]) -> dict[str, _Found]:
     read = await capture(context, images, lambda host: [("proxy image", commands.revision(images[host]))])
     found = {}
     for host, results in read.items():
         revision, _, architecture = results[-1].captured.partition("\n")
-        found[host] = revision, architecture
+        found[host] = _Found(revision, architecture)
     return found
 
 
-def _check_architecture(image: Build, found: Mapping[str, tuple[str, str]]) -> None:
-    fits = image.architecture
-    others = [f"{host}: {architecture}" for host, (_, architecture) in found.items() if architecture != fits]
+def _check_architecture(image: Build, found: Mapping[str, _Found]) -> None:
+    others = [f"{host}: {each.architecture}" for host, each in found.items() if each.architecture != image.architecture]
     if others:
         raise BuildError(
-            f"The proxy's image is built for {fits} here, which not all hosts are",
+            f"The proxy's image is built for {image.architecture} here, which not all hosts are",
             details=tuple(others),
             hint="build it on a machine of the hosts' kind, for all others with --hosts",
         )
