@@ -176,6 +176,11 @@ def test_a_host_that_is_not_there(application: Application) -> None:
     application.configure(servers=[first, nobody])
     refused(application, "deploy", "--skip-push", words=(nobody, "No route to host"), advice="route to the host")
 
+    shown = application.kamal("app", "details", expect=1).stdout
+    named, answered = shown.index(f"Cannot connect to {nobody}"), shown.index(f"App Host: {first}\n")
+    assert named < answered, "it is named as soon as that is known, and the other is shown"
+    assert "ERROR (Errno::EHOSTUNREACH): " in shown[answered:]
+
 
 def test_a_refused_key(application: Application, tmp_path: Path) -> None:
     """Which keys were tried, and who was to be let in."""

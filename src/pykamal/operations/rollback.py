@@ -56,11 +56,14 @@ def check_available(context: Context, known: dict[str, HostFacts], version: str)
     if not missing:
         return
     available = available_versions(context, known)
+    meant = [each for each in available if each.startswith(version)]
     raise KamalError(
         f"The app version '{version}' is not available as a container "
         "(use 'kamal app containers' for available versions)",
         details=missing,
-        hint=f"versions on every host: {', '.join(available) or 'none'}",
+        hint=f"kamal rollback {meant[0]}"
+        if len(meant) == 1
+        else f"versions on every host: {', '.join(available) or 'none'}",
     )
 
 
