@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pykamal.cli.aliases import expand
-from pykamal.cli.operate import load, settings_of
+from pykamal.cli.loading import load
+from pykamal.cli.operate import settings_of
 from pykamal.cli.parser import parse
 from pykamal.cli.table import COMMANDS, entry
 from pykamal.cli.terminal import become_ssh

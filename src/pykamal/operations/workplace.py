@@ -8,12 +8,17 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pykamal.commands import git
+from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Config
 from pykamal.core.errors import KamalError
-from pykamal.transport.local import LocalSession
+from pykamal.operations.local_outside import LocalOutside
+
+if TYPE_CHECKING:
+    from pykamal.transport.local import LocalSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,28 @@ async def read_workplace(local: LocalSession, config: Config) -> Workplace:
         environment_version=os.environ.get("VERSION") or None,
         clones=bool(root) and not config.builder.context_given,
     )
+
+
+def version_here(config: Config) -> str:
+    """The version without a run: for commands that only tell it, and start faster for it. Raises `KamalError`."""
+    outside = LocalOutside()
+
+    def told(command: Command) -> str:
+        return outside.run_shell(str(command.redirected("2>/dev/null")), outside.environment).strip()
+
+    version = os.environ.get("VERSION") or None
+    root = "" if version else told(git.root())
+    clones = bool(root) and not config.builder.context_given
+    return Workplace(
+        directory=str(Path.cwd()),
+        git_root=root or None,
+        revision=(told(git.revision()) or "HEAD") if root else None,
+        changes="" if version or clones else told(git.uncommitted()),
+        user_name="",
+        performer="",
+        environment_version=version,
+        clones=clones,
+    ).version
 
 
 def short_version(version: str) -> str:

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.operate import load, operate
+from pykamal.cli.loading import load
 from pykamal.cli.refusal import called_with
 from pykamal.cli.table import entry
 from pykamal.commands.flags import log_flags
@@ -25,9 +25,10 @@ from pykamal.config.psych_emitter import dumped
 from pykamal.config.schema import editor_schema
 from pykamal.config.show import config_document, config_fields, plain_data, resolved_root
 from pykamal.core.errors import ConfigurationError, UsageError
-from pykamal.events import Bus, Result
-from pykamal.operations.context import Context
+from pykamal.events import Bus
 from pykamal.operations.local_outside import LocalOutside
+from pykamal.operations.targets import select
+from pykamal.operations.workplace import version_here
 
 
 def run(invocation: Invocation) -> int:
@@ -54,20 +55,13 @@ def _action(invocation: Invocation) -> Callable[[Invocation], int]:
 
 
 def _show(invocation: Invocation) -> int:
-    if not invocation.json:
-        return operate(invocation, _emit, connects=False)
-    fields: dict[str, Any] = {}
-
-    async def collect(context: Context) -> None:
-        fields.update(config_fields(context.config, context.version, _log_flags(context.config)))
-
-    operate(_silent(invocation), collect, connects=False)
-    return _written(plain_data(fields))
-
-
-async def _emit(context: Context) -> None:
-    text = config_document(context.config, context.version, _log_flags(context.config))
-    context.bus.emit(Result(text=text.rstrip("\n")))
+    config = load(_silent(invocation) if invocation.json else invocation).config
+    options = invocation.options
+    select(config, hosts=options["hosts"], roles=options["roles"], primary=options["primary"])  # a filter must match
+    version = options["version"] or version_here(config)
+    if invocation.json:
+        return _written(plain_data(config_fields(config, version, _log_flags(config))))
+    return _told(config_document(config, version, _log_flags(config)))
 
 
 def _log_flags(config: Config) -> list[str]:
@@ -77,7 +71,7 @@ def _log_flags(config: Config) -> list[str]:
 def _resolved(invocation: Invocation) -> int:
     if invocation.json:
         return _written(plain_data(resolved_root(load(_silent(invocation)).config)))
-    return _told(invocation, dumped(resolved_root(load(invocation).config)))
+    return _told(dumped(resolved_root(load(invocation).config)))
 
 
 def _silent(invocation: Invocation) -> Invocation:
@@ -90,8 +84,9 @@ def _written(document: object) -> int:
     return 0
 
 
-def _told(invocation: Invocation, text: str) -> int:
-    invocation.bus.emit(Result(text=text.rstrip("\n")))
+def _told(text: str) -> int:
+    sys.stdout.write(f"{text.rstrip()}\n")
+    sys.stdout.flush()  # a reader who is gone is noticed here
     return 0
 
 
@@ -104,7 +99,7 @@ def _validate(invocation: Invocation) -> int:
     path, form = Path(invocation.options["config_file"]), invocation.options["output"]
     if form == "text":
         load(invocation)
-        return _told(invocation, f"{path} is valid.")
+        return _told(f"{path} is valid.")
     try:
         config = load_config(path, destination=invocation.options["destination"], outside=LocalOutside())
         error, warnings = None, config.warnings
@@ -122,7 +117,7 @@ def _explain(invocation: Invocation) -> int:
         raise UsageError(f"deploy.yml has no key {explanation.path}", hint="`kamal docs` prints all keys.")
     if invocation.json:
         return _written(explanation_as_json(explanation))
-    return _told(invocation, "\n".join(_explanation_lines(explanation)))
+    return _told("\n".join(_explanation_lines(explanation)))
 
 
 def _explanation_lines(explanation: Explanation) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.operate import load
+from pykamal.cli.loading import load
 from pykamal.events import Result
 from pykamal.secrets import helpers
 

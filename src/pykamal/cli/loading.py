@@ -1,0 +1,62 @@
+"""The configuration that a command line selects. Nothing here needs asyncio or a connection."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from pykamal.cli.invocation import Invocation
+from pykamal.config.load import load as load_config
+from pykamal.config.models import Config
+from pykamal.core.source import Position
+from pykamal.events import Tone
+from pykamal.operations.local_outside import LocalOutside
+from pykamal.secrets.store import Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    config: Config
+    secrets: Secrets
+
+
+def load(invocation: Invocation) -> Loaded:
+    """The configuration that the command line selects, and its secrets, not yet read.
+
+    Puts the destination into the environment, where hooks and back-ticks look for it (spec/cli.md 1.4).
+    """
+    path = Path(invocation.options["config_file"])
+    destination = invocation.options["destination"]
+    if destination is None:
+        os.environ.pop("KAMAL_DESTINATION", None)
+    else:
+        os.environ["KAMAL_DESTINATION"] = destination
+    config = load_config(path, destination=destination, outside=LocalOutside())
+    os.environ.update(config.loaded_environment)  # what the template's Dotenv.load loads is there for what follows
+    for warning in config.warnings:
+        _warn(invocation, warning)
+    secrets = Secrets(config.secrets_path, destination, asked_by=lambda name: _mention(name, path, destination))
+    return Loaded(config, secrets)
+
+
+def _warn(invocation: Invocation, warning: str) -> None:
+    """On standard error, so that what a command prints stays what it printed before the warning existed."""
+    if invocation.json:
+        invocation.bus.say(warning, Tone.WARNING)
+    else:
+        sys.stderr.write(f"warning: {warning}\n")
+
+
+def _mention(name: str, path: Path, destination: str | None) -> Position | None:
+    """Where the configuration names a secret: the first line of its files that has the word, comments aside."""
+    files = [path] if destination is None else [path.with_name(f"{path.stem}.{destination}.yml"), path]
+    word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
+    for file in files:
+        for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
+            found = word.search(line.partition("#")[0])
+            if found is not None:
+                return Position(str(file), number, found.start() + 1)
+    return None
