@@ -75,7 +75,7 @@ LIVES: Final = {
         rehearsing,
         (
             *("setup @1", "deploy @2", "deploy @3", "deploy @4", "rollback V3", "accessory reboot jobs"),
-            *("app maintenance --message Later", "app live", "prune all", "redeploy @4"),
+            *("app maintenance --message Later", "app live", "prune all", "app boot"),
             *("app remove -r web", "app remove -r worker", "setup @5", "deploy @6"),
         ),
         {},
@@ -92,6 +92,7 @@ LIVES: Final = {
         ),
         {"app stale_containers": start_old_version},
     ),
+    "a redeploy": Life(plain, ("setup @1", "redeploy @2", "redeploy @2"), {}),
     "accessories": Life(
         plain,
         (
@@ -151,6 +152,11 @@ MADE_AHEAD: Final = (
     "the new proxy is made before the old one stops, by `docker create`, which notes that its creator may attach",
 )
 
+PRUNED: Final = (
+    r"/\d/files//root/\.kamal/hello-audit\.log/lines",
+    "ours prunes after a redeploy too; the audit log tells",
+)
+
 DIFFERENT_EXITS: Final = {
     ("accessories", "accessory details nosuch"): (0, 1, UNKNOWN),
     ("accessories", "accessory boot nosuch"): (0, 1, UNKNOWN),
@@ -160,6 +166,7 @@ DIFFERENT_EXITS: Final = {
 DIFFERENT_STATES: Final = {
     ("without an application", "server bootstrap @1"): RUN_DIRECTORY,
     ("accessories", "accessory boot all @1"): RUN_DIRECTORY,
+    ("a redeploy", "redeploy @2"): PRUNED,
     ("the proxy", "proxy reboot -y"): MADE_AHEAD,
     ("behind the proxy", "proxy reboot -y"): MADE_AHEAD,
 }

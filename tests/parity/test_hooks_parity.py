@@ -28,7 +28,7 @@ HOOKS: Final = (
 LIFE: Final = {
     "setup": "setup",
     "deploy a role": "deploy -P -r web",
-    "redeploy": "redeploy -P -h *.11,*.12",
+    "redeploy": "redeploy -P -h *",
     "rollback": "rollback V1",
     "boot the latest": "app boot",
     "boot a version": "app boot --version V2 --primary",
