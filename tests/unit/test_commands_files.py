@@ -35,6 +35,13 @@ def test_written_bytes_are_exact(shell: str, tmp_path: Path, content: str) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["web.env"]
 
 
+@pytest.mark.parametrize("content", [b"", b"one\r\ntwo", "grüße".encode(), b"\x00\xff\n\n", bytes(range(256)) * 99])
+def test_written_bytes_may_be_anything(tmp_path: Path, content: bytes) -> None:
+    """spec/cli.md 6.5: a file is uploaded as it is, be it text or not."""
+    assert run(files.write("f", content, "0644"), directory=tmp_path).returncode == 0
+    assert (tmp_path / "f").read_bytes() == content
+
+
 def test_write_line() -> None:
     """spec/cli.md 20.2: the file is written under umask 077 from standard input, then renamed."""
     temporary = "'a b'.new-$$"

@@ -24,10 +24,19 @@ def _accessory(local: str) -> tuple[Accessory, File]:
 
 
 def test_plain_files_are_uploaded_as_they_are(tmp_path: Path) -> None:
-    """Tags in a file that is no template mean nothing."""
-    (tmp_path / "my.cnf").write_text("a = <%= 1 %>\n")
-    accessory, file = _accessory("my.cnf")
-    assert content(accessory, file, _SECRETS, LocalOutside(tmp_path, {})) == "a = <%= 1 %>\n"
+    """Byte for byte: tags in a file that is no template mean nothing, line ends stay what they are, text or not."""
+    for written in (b"a = <%= 1 %>\r\n", b"\x00\xff binary"):
+        (tmp_path / "my.cnf").write_bytes(written)
+        accessory, file = _accessory("my.cnf")
+        assert content(accessory, file, _SECRETS, LocalOutside(tmp_path, {})) == written
+
+
+def test_a_template_that_is_no_text(tmp_path: Path) -> None:
+    """It is named instead of ending in a traceback."""
+    (tmp_path / "x.erb").write_bytes(b"\xff")
+    accessory, file = _accessory("x.erb")
+    with pytest.raises(KamalError, match=r"x\.erb is not UTF-8"):
+        content(accessory, file, _SECRETS, LocalOutside(tmp_path, {}))
 
 
 def test_templates_see_the_accessorys_variables(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.words import Output, Raw, Word, joined
 from pykamal.core.sensitive import Sensitive
@@ -12,13 +14,13 @@ def make_directory(*paths: Word, mode: str | None = None) -> Command:
     return command("mkdir", "-p", *(["-m", mode] if mode else []), *paths)
 
 
-def write(path: str, content: str | Sensitive, mode: str) -> Command:
+def write(path: str, content: str | bytes | Sensitive, mode: str) -> Command:
     """Write `content`, byte for byte, under a name beside `path`, then rename it; `mode` is octal text as `0600`.
 
-    Nobody but the owner can read the file before it has its mode. The parent directory must exist. NUL cannot be
-    written this way; use `upload_target` for binary content.
+    Nobody but the owner can read the file before it has its mode. The parent directory must exist. NUL can be in bytes
+    only, which go in base64 where they are no text.
     """
-    return _replaced(path, command("cat").fed(content), mode)
+    return _replaced(path, _printed(content), mode)
 
 
 def upload_target(path: str, mode: str, *, size: int | None = None) -> Command:
@@ -33,6 +35,18 @@ def upload_target(path: str, mode: str, *, size: int | None = None) -> Command:
 def remove(path: Word, *, recursive: bool = False) -> Command:
     """Remove a file or a tree; a missing one is no failure of the run (spec/cli.md 14.6, 14.7)."""
     return command("rm", *(["-r"] if recursive else []), path).failing_allowed()
+
+
+def _printed(content: str | bytes | Sensitive) -> Command:
+    if not isinstance(content, bytes):
+        return command("cat").fed(content)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" not in text:
+        return command("cat").fed(text)
+    return command("base64", "-d").fed(base64.b64encode(content).decode())
 
 
 def _replaced(path: str, content: Command, mode: str, size: int | None = None) -> Command:

@@ -16,21 +16,28 @@ class Lookup(Protocol):
     def __getitem__(self, name: str) -> Sensitive: ...
 
 
-def content(accessory: Accessory, file: File, secrets: Lookup, outside: Outside) -> str | Sensitive:
-    """The text to upload. A template sees the accessory's own variables in ENV, secrets included, and so is a secret.
+def content(accessory: Accessory, file: File, secrets: Lookup, outside: Outside) -> bytes | Sensitive:
+    """The bytes to upload. A template sees the accessory's own variables in ENV, secrets included, and so is a secret.
 
     Raises KamalError for a file that is not there and ConfigurationError for a template that cannot be rendered.
     """
     path = outside.working_directory / file.local
     if not path.is_file():
         raise KamalError(f"Missing file: {path.resolve()}", hint=f"accessories/{accessory.name}/files names it")
-    text = path.read_text(encoding="utf-8")
+    read = path.read_bytes()
     if not file.template:
-        return text
+        return read
     from pykamal.config.template import render
 
     environment = {**outside.environment, **_variables(accessory, secrets)}
-    return Sensitive(render(file.local, text, environment, outside).text)
+    return Sensitive(render(file.local, _decoded(read, file), environment, outside).text)
+
+
+def _decoded(read: bytes, file: File) -> str:
+    try:
+        return read.decode()
+    except UnicodeDecodeError as error:
+        raise KamalError(f"{file.local} is not UTF-8: {error}", hint="a template has to be text in UTF-8") from error
 
 
 def _variables(accessory: Accessory, secrets: Lookup) -> Mapping[str, str]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from pykamal.commands import assets, files, proxy
 from pykamal.commands.script import Step
 from pykamal.config.models import Config, Role
-from pykamal.core.errors import KamalError
 from pykamal.operations.context import Context
 
 
@@ -26,18 +25,11 @@ def error_page_steps(config: Config, version: str) -> Sequence[Step]:
         *(
             Step(
                 f"upload {page.name}",
-                files.write(f"{target}/{page.name}", _text(page), f"{page.stat().st_mode & 0o777:04o}"),
+                files.write(f"{target}/{page.name}", page.read_bytes(), f"{page.stat().st_mode & 0o777:04o}"),
             )
             for page in pages
         ),
     )
-
-
-def _text(page: Path) -> str:
-    try:
-        return page.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise KamalError(f"Error page {page} is not UTF-8: {error}", hint="save it as UTF-8") from error
 
 
 def certificate_steps(context: Context, role: Role) -> Sequence[Step]:
