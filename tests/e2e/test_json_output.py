@@ -1,4 +1,4 @@
-"""`--output json`: what commands say on real servers, for machines (docs/cli.md)."""
+"""What commands on real servers say to machines: `--output json`, and completion (docs/cli.md)."""
 
 from __future__ import annotations
 
@@ -48,3 +48,13 @@ def test_every_command_with_a_result(deployed: Application) -> None:
         if line in OF_EACH_HOST:
             assert {event["host"] for event in results if event["event"] == "host-result"} == addresses, line
             assert all(event["text"] for event in results if event["event"] == "host-result"), line
+
+
+def test_a_deployed_version_is_completed(deployed: Application) -> None:
+    """`kamal rollback <TAB>` knows what was deployed from here, without asking a server."""
+    version = deployed.git("rev-parse", "HEAD")
+    later = deployed.commit("not deployed")
+    outcome = deployed.kamal("__complete", "fish", "rollback", "")
+    offered = [line.partition("\t")[0] for line in outcome.stdout.splitlines()]
+    assert offered[0] == version
+    assert later in offered
