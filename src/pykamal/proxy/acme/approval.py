@@ -44,7 +44,9 @@ def with_host(url: str, host: str) -> str:
 async def _ask_elsewhere(url: str) -> Answer:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    return await fetch(url, address=parts.hostname or "", host=host, excerpt_bytes=EXCERPT_BYTES)
+    if not parts.hostname:
+        raise ValueError("the address names no host")
+    return await fetch(url, address=parts.hostname, host=host, excerpt_bytes=EXCERPT_BYTES)
 
 
 async def _ask_targets(service: Service, path: str, host: str) -> Answer:
@@ -53,10 +55,11 @@ async def _ask_targets(service: Service, path: str, host: str) -> Answer:
         return Answer(503, "", b"the service is stopped")
     if service.pause.state == "paused":
         raise ValueError("the service is paused")
-    healthy = [target for target in service.active.readers or service.active.writers if target.state == "healthy"]
-    if not healthy:
+    candidates = service.active.readers or service.active.writers
+    ready = [target for target in candidates if target.state == "healthy" and target.address]
+    if not ready:
         return Answer(503, "", b"no healthy target")
-    target = random.choice(healthy)  # noqa: S311 - which one answers is no secret
+    target = random.choice(ready)  # noqa: S311 - which one answers is no secret
     headers = (("X-Forwarded-Proto", "http"), ("X-Forwarded-Host", host))
     url = f"http://{target.host}:{target.port}{path}"
     return await fetch(url, address=target.address, host=host, headers=headers, excerpt_bytes=EXCERPT_BYTES)
