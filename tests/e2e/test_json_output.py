@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from pykamal.events.types import EVENT_FORMAT
+from pykamal.sandbox.sandbox import Sandbox
+from tests.conftest import reset
 from tests.e2e.application import Application
 
 pytestmark = pytest.mark.e2e
@@ -26,18 +28,27 @@ OF_EACH_HOST = [
 OTHERS = ["deploy --skip-push --plan", "rollback --plan HEAD", "lock acquire -m testing", "lock status", "lock release"]
 
 
+@pytest.fixture(scope="module")
+def running(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Application:
+    """The example application on both hosts, for commands that change nothing about it."""
+    reset(sandbox)
+    made = Application.create(tmp_path_factory.mktemp("json") / "hello", sandbox)
+    made.kamal("setup")
+    return made
+
+
 def events(application: Application, line: str) -> list[dict[str, Any]]:
     outcome = application.kamal(*line.split(), "--output", "json")
     assert outcome.stderr == ""
     return [json.loads(told) for told in outcome.stdout.splitlines()]
 
 
-def test_every_command_with_a_result(deployed: Application) -> None:
+def test_every_command_with_a_result(running: Application) -> None:
     """One JSON object a line and nothing else: the run's start, results host by host, the run's end."""
-    addresses = {host.address for host in deployed.hosts}
-    version = deployed.git("rev-parse", "HEAD")
+    addresses = {host.address for host in running.hosts}
+    version = running.git("rev-parse", "HEAD")
     for line in [*OF_EACH_HOST, *OTHERS]:
-        told = events(deployed, line.replace("HEAD", version))
+        told = events(running, line.replace("HEAD", version))
         name = " ".join(word for word in line.split()[:2] if not word.startswith("-"))
         assert {event["version"] for event in told} == {EVENT_FORMAT}, line
         assert told[0]["event"] == "run-started", line
@@ -50,11 +61,11 @@ def test_every_command_with_a_result(deployed: Application) -> None:
             assert all(event["text"] for event in results if event["event"] == "host-result"), line
 
 
-def test_a_deployed_version_is_completed(deployed: Application) -> None:
+def test_a_deployed_version_is_completed(running: Application) -> None:
     """`kamal rollback <TAB>` knows what was deployed from here, without asking a server."""
-    version = deployed.git("rev-parse", "HEAD")
-    later = deployed.commit("not deployed")
-    outcome = deployed.kamal("__complete", "fish", "rollback", "")
+    version = running.git("rev-parse", "HEAD")
+    later = running.commit("not deployed")
+    outcome = running.kamal("__complete", "fish", "rollback", "")
     offered = [line.partition("\t")[0] for line in outcome.stdout.splitlines()]
     assert offered[0] == version
     assert later in offered
