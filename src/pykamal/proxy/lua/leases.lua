@@ -9,6 +9,7 @@ local byte, char, find, gsub, sub = string.byte, string.char, string.find, strin
 local LEASE_S, RENEWED_BEFORE_S = 0.1, 0.05
 local UNANSWERED_LEASE_S = 1 -- a name server that is away gives no address to anybody
 local PATIENCE_MS = 250
+local ASKING_S = 0.3 -- longer than that only where the client left, and its question with it
 local STEP_S = 0.002
 local PORT, LONGEST_ANSWER = 53, 4096
 local SERVER_FAILURE = 2
@@ -40,10 +41,14 @@ local function confirmed(target)
   return find(answer, address, #text + 1, true) ~= nil
 end
 
+local function is_asked_about(target)
+  return target.asking ~= nil and target.asking > now()
+end
+
 local function ask(target)
-  target.asking = true
+  target.asking = now() + ASKING_S
   local answer = confirmed(target)
-  target.asking = false
+  target.asking = nil
   if answer == false then
     target.lease = 0
     counters:set("suspect:" .. target.id, true, 60)
@@ -53,27 +58,29 @@ local function ask(target)
   return true
 end
 
-local function renew(_, target)
-  ask(target)
+local function renew(premature, target)
+  if not premature then
+    ask(target)
+  end
 end
 
 -- Whether a request may be sent to a target's address now; asks the name server when it was not asked lately.
 function M.holds(target)
   local left = (target.lease or 0) - now()
   if left > 0 then
-    if left < RENEWED_BEFORE_S and not target.asking then
-      target.asking = true
+    if left < RENEWED_BEFORE_S and not is_asked_about(target) then
+      target.asking = now() + ASKING_S
       timer_at(0, renew, target)
     end
     return true
   end
-  if not target.asking then
+  if not is_asked_about(target) then
     return ask(target)
   end
-  while target.asking do
+  repeat
     sleep(STEP_S)
-  end
-  return target.lease > now()
+  until not is_asked_about(target)
+  return (target.lease or 0) > now()
 end
 
 return M
