@@ -37,7 +37,8 @@ def _plain(words: list[str], by_form: Mapping[str, Option]) -> Iterator[str]:
             yield _flag(option, name, value) if equals else name
         else:
             if not equals and (not words or _known(words[0], by_form)):
-                raise UsageError(f"No value provided for option '--{option.name}'")
+                hint = "-h is --hosts; --help tells about a command" if name == "-h" else None
+                raise UsageError(f"No value provided for option '--{option.name}'", hint=hint)
             values = [value if equals else words.pop(0)]
             while words and _continues(option, words[0]):
                 values.append(words.pop(0))
