@@ -136,6 +136,27 @@ def test_nginx_may_be_killed(own_proxy: Proxy, t1: Target, t2: Target) -> None:
 
 
 @only_ours
+def test_both_may_be_killed_at_once(own_proxy: Proxy, t1: Target) -> None:
+    """As the kernel does when memory runs out: one after the other comes back, with every service."""
+    proxy = own_proxy.start()
+    proxy.deploy("s", t1)
+    killed = [find_child(proxy, words) for words in ("nginx: master", "pykamal.proxy.control")]
+    for process in killed:
+        os.kill(process, signal.SIGKILL)
+
+    def both_are_new() -> bool:
+        assert proxy.process
+        assert proxy.process.poll() is None
+        children = child_processes(proxy.process.pid)
+        new = [words for process, words in children.items() if process not in killed]
+        return any("nginx: master" in words for words in new) and proxy.call("list").returncode == 0
+
+    wait_until(both_are_new, 20)
+    assert proxy.ask().status == 200
+    assert [row[0] for row in proxy.listing()] == ["s"]
+
+
+@only_ours
 def test_nothing_is_left_behind(own_proxy: Proxy) -> None:
     """An orderly end removes the run directory; a killed server takes its children along."""
     proxy = own_proxy.start()

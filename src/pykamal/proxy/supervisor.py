@@ -50,6 +50,7 @@ def run(call: Call) -> int:
     supervisor = Supervisor(directory, Listeners(settings.http_port, settings.https_port))
     signal.signal(signal.SIGTERM, supervisor.stop)
     signal.signal(signal.SIGINT, supervisor.stop)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # children inherit this: nobody dies of it before it can heed it
     _raise_descriptor_limit()
     _append_to_output()
     try:
@@ -153,11 +154,19 @@ class Supervisor:
             # Workers outlive a killed master and would keep the ports.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._nginx.pid, signal.SIGKILL)
-        if self._control is not None and self._control.poll() is None:
-            while select.select([self._ready], [], [], 0)[0]:
-                os.read(self._ready, 4096)
-            self._control.send_signal(signal.SIGUSR1)
-            self._await(b"r")
+            self._nginx = None
+        while select.select([self._ready], [], [], 0)[0]:
+            os.read(self._ready, 4096)
+        if self._control is not None:
+            self._control.send_signal(signal.SIGUSR1)  # a new one writes its snapshot anyway
+        while not self._stopping:
+            try:
+                self._await(b"r")
+                break
+            except ProxyError as problem:
+                log("ERROR", "Control plane ended; starting it again", error=str(problem))
+                time.sleep(RESTART_PAUSE_S)
+                self._start_control()
         self._start_nginx()
 
     def _await(self, sign: bytes) -> None:
