@@ -149,6 +149,11 @@ class Proxy:
         with self.connect(source=source, **options) as connection:
             return connection.ask(method, path, host=host, headers=headers, body=body)
 
+    def descriptors(self) -> int:
+        """How many files and sockets nginx's workers have open."""
+        workers = child_processes(find_child(self, "nginx: master"))
+        return sum(len(list(Path(f"/proc/{worker}/fd").iterdir())) for worker in workers)
+
     def log_lines(self, message: str) -> list[dict[str, Any]]:
         """The JSON log records with this `msg`."""
         records = (json.loads(line) for line in self.log_path.read_text().splitlines() if line[:1] == "{")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -14,7 +16,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from tests.conformance.proxy_process import IS_OURS, Proxy, wait_until
+from tests.conformance.proxy_process import IS_OURS, Proxy, child_processes, find_child, wait_until
 from tests.conformance.raw_http import WEBSOCKET, Headers, head
 from tests.conformance.scripted_target import Target
 
@@ -202,6 +204,25 @@ def test_requests_at_once(proxy: Proxy, t1: Target, flags: tuple[str, ...]) -> N
         first.send(head("GET", "/sleep?s=5"))
         wait_until(lambda: t1.requests[-1].target == "/sleep?s=5")
         assert second.ask().status == 200
+
+
+def test_a_killed_worker_gives_its_places_back(own_proxy: Proxy, t1: Target) -> None:
+    """What its clients had open is gone with it (24.1)."""
+    own_proxy.start().deploy("s", t1, "--connection-limit", "1")
+    with own_proxy.connect() as lost:
+        lost.send(head("GET", "/sleep?s=20"))
+        wait_until(lambda: t1.requests)
+        assert own_proxy.ask().status == 429
+        for worker in child_processes(find_child(own_proxy, "nginx: master")):
+            os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: _status(own_proxy) == 200)
+
+
+def _status(proxy: Proxy) -> int | None:
+    try:
+        return proxy.ask().status
+    except OSError:
+        return None
 
 
 def test_websockets_count_while_they_are_open(proxy: Proxy, t1: Target) -> None:
