@@ -50,6 +50,8 @@ LINES = [
     ("kamal deploy -c conf", "kamal deploy -c config/"),
     ("VERSION=1 kamal red", "VERSION=1 kamal redeploy "),
     ("true; kamal red", "true; kamal redeploy "),
+    ("bin/kamal red", "bin/kamal redeploy "),
+    ("~/bin/kamal red", "~/bin/kamal redeploy "),
 ]
 """What is typed before TAB, and the line afterwards."""
 
@@ -60,6 +62,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "config").mkdir()
     (folder / "config" / "deploy.yml").write_text(CONFIG)
     (folder / "config" / "deploy.staging.yml").write_text("{}\n")
+    (folder / "bin").mkdir()
+    (folder / "bin" / "kamal").symlink_to(KAMAL)
     for shell in ("bash", "zsh", "fish"):
         script = subprocess.run([KAMAL, "completion", shell], capture_output=True, text=True, check=True).stdout
         (folder / f"kamal.{shell}").write_text(script)
@@ -172,6 +176,8 @@ def fish(project: Path, typed: str) -> list[list[str]]:
         ("kamal deploy -c conf", ["config/"]),
         ("VERSION=1 kamal red", ["redeploy"]),
         ("true; kamal red", ["redeploy"]),
+        ("bin/kamal red", ["redeploy"]),
+        ("~/bin/kamal red", ["redeploy"]),
         ("kamal app exec ", []),
     ],
 )
