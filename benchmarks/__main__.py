@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from benchmarks.measure import Cost, medians, run
-from benchmarks.project import KAMAL, RUBY_KAMAL, make_project, push_versions, with_hosts
+from benchmarks.project import KAMAL, RUBY_KAMAL, make_project, push_versions, with_hosts, with_large_file
 from benchmarks.table import Row, render
 from pykamal.sandbox.sandbox import Sandbox
 
@@ -50,16 +50,26 @@ class Benchmark:
         self.compare("kamal version", ["version"], limit=0.15)
         self.compare("kamal --help", ["--help"])
         self.compare("kamal config", ["config", "--version", "v1"])
+        self.configuration()
         for size in (1, 2, 4):
             self.deploys(size)
         return self.rows, self.notes
 
-    def compare(self, what: str, arguments: list[str], *, limit: float | None = None) -> None:
+    def configuration(self) -> None:
+        """`kamal config` of a file as a grown application has it: two hundred lines with templates and anchors."""
+        path = with_large_file(self.folder)
+        arguments = ["config", "--version", "v1", "-c", str(path)]
+        ours, peer = self.compare("kamal config of 200 lines", arguments, limit=0.35)
+        self.rows.append(Row("peak memory of it", "MiB", ours.peak, peer.peak, 0.4))
+
+    def compare(self, what: str, arguments: list[str], *, limit: float | None = None) -> tuple[Cost, Cost]:
+        """A row of the medians, which are ours and the peer's."""
         ours, peer = [], []
         for _ in range(ROUNDS):
             ours.append(self.run(KAMAL, arguments))
             peer.append(self.run(RUBY_KAMAL, arguments))
         self.row(what, medians(ours), medians(peer), limit)
+        return medians(ours), medians(peer)
 
     def deploys(self, size: int) -> None:
         """`app details` and `deploy --skip-push` of ever new versions on the first `size` hosts."""

@@ -47,3 +47,8 @@ def with_hosts(folder: Path, addresses: list[str]) -> Path:
     path = folder / "config" / f"deploy-{len(addresses)}.yml"
     path.write_text(safe_dump(settings, sort_keys=False))
     return path
+
+
+def with_large_file(folder: Path) -> Path:
+    """The configuration of a grown application, in the project's folder."""
+    return Path(shutil.copy(ROOT / "benchmarks" / "large.yml", folder / "config" / "large.yml"))

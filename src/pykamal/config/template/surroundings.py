@@ -6,7 +6,6 @@ import base64
 import json
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, quote_plus
 
 from pykamal.config.document import Symbol
 from pykamal.config.limits import MAXIMUM_FILE_BYTES
@@ -44,6 +43,18 @@ class Failure(Exception):
         super().__init__(message)
         self.message = message
         self.label = label
+
+
+def _form_encoded(value: str) -> str:
+    from urllib.parse import quote_plus
+
+    return quote_plus(value)
+
+
+def _url_encoded(value: str) -> str:
+    from urllib.parse import quote
+
+    return quote(value, safe="")
 
 
 def _with_symbols(pairs: list[tuple[str, Any]]) -> dict[Any, Any]:
@@ -91,8 +102,8 @@ class Surroundings:
             ("YAML", "load"): self._parse_yaml,
             ("YAML", "safe_load"): self._parse_yaml,
             ("Shellwords", "escape"): shell_escaped,
-            ("CGI", "escape"): quote_plus,
-            ("ERB::Util", "url_encode"): lambda value: quote(value, safe=""),
+            ("CGI", "escape"): _form_encoded,
+            ("ERB::Util", "url_encode"): _url_encoded,
             ("Kamal::Utils", "docker_arch"): self._docker_architecture,
         }
 
