@@ -52,6 +52,16 @@ def test_every_command_takes_the_global_options(command: Any) -> None:
         assert options["verbose"] is True
 
 
+def test_options_with_several_values() -> None:
+    """An array takes the words up to the next option, a repeatable one a word each time (cli.md 1.3, 14.7)."""
+    line = "set --docker-options cpus=1 memory=1g --publish-host-ip 1.2.3.4 --publish-host-ip=::1 --no-publish"
+    invocation = parsed("proxy boot_config", line)
+    assert invocation.arguments == ("set",)
+    assert invocation.options["docker_options"] == ("cpus=1", "memory=1g")
+    assert invocation.options["publish_host_ip"] == ("1.2.3.4", "::1")
+    assert (invocation.options["publish"], option("proxy boot_config", "get", "publish")) == (False, True)
+
+
 @pytest.mark.parametrize("line", ["--lines 5", "--lines=5", "-n 5", "-n=5", "-n5"])
 def test_forms_of_a_value(line: str) -> None:
     """`--opt value`, `--opt=value`, `-o value`, `-o=value`, `-o5` (cli.md 1.3)."""
