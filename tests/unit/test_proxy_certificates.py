@@ -23,6 +23,7 @@ from pykamal.proxy.acme.validity import validity
 from pykamal.proxy.acme.wanted import PRODUCTION_DIRECTORY, Authority, Wanted
 from pykamal.proxy.options import STAGING_DIRECTORY, ServiceOptions, TargetOptions
 from pykamal.proxy.services import Service
+from pykamal.proxy.state import record_of, service_of
 from pykamal.proxy.targets import TargetSet
 
 pytestmark = pytest.mark.unit
@@ -167,6 +168,22 @@ def test_pauses_double_up_to_an_hour() -> None:
     assert pauses.fail(wanted, deployed, at_a_limit=True) == 3600
     pauses.forget(wanted)
     assert pauses.fail(wanted, deployed, at_a_limit=False) == 60
+
+
+@pytest.mark.parametrize(
+    "tls",
+    [
+        {"hosts": ["a.com"], "tls_on_demand_url": "", "acme_directory": STAGING_DIRECTORY},
+        {"hosts": [""], "tls_on_demand_url": "/ok?token=1", "acme_directory": ""},
+    ],
+)
+def test_saved_services_with_automatic_tls_are_restored(tls: dict[str, object]) -> None:
+    """Records of either proxy, without a look at any file; written again they are the same (4)."""
+    options = {"path_prefixes": ["/"], "tls_enabled": True, "tls_redirect": True, "acme_cache_path": "/certs", **tls}
+    service = service_of({"name": "s", "options": options, "target_options": {}, "active_targets": ["10.0.0.1:80"]})
+    assert service.options.is_automatic
+    written = record_of(service)["options"]
+    assert {key: written[key] for key in options} == options
 
 
 def test_the_directory_decides_where_certificates_lie() -> None:

@@ -32,7 +32,7 @@ RENEWAL_WINDOW_S = 30 * 86400.0
 RENEWAL_SHARE = 1 / 3
 JITTER_SHARE = 0.1
 LONGEST_REFUSAL_S = 2.0
-SHORTEST_NAP_S, LONGEST_NAP_S = 1.0, 3600.0
+SHORTEST_NAP_S, NAP_FOR_EACH_S, LONGEST_NAP_S = 1.0, 0.001, 3600.0
 APPROVALS_AT_ONCE, QUEUE_LENGTH = 16, 200
 KEY_TYPES = ("ecdsa", "rsa")
 
@@ -54,7 +54,7 @@ class AutomaticCertificates:
         self._pauses = Pauses()
         self._orders: dict[Wanted, asyncio.Task[Refusal | None]] = {}
         self._valid: dict[Wanted, tuple[float, float]] = {}
-        self._looked_up: set[Wanted] = set()
+        self._looked_up: dict[str, Service] = {}
         self._approvals = 0
         self._approval_places = asyncio.Semaphore(APPROVALS_AT_ONCE)
         self._changed = asyncio.Event()
@@ -89,7 +89,7 @@ class AutomaticCertificates:
         """Renews every certificate in use in its last third, or its last thirty days. Never ends."""
         while True:
             self._changed.clear()
-            self._look_up_stored()
+            await self._look_up_stored()
             nearest = time.time() + LONGEST_NAP_S
             for wanted, service in self._in_use():
                 due = max(self._renewal_time(wanted), self._pauses.end(wanted, service))
@@ -97,10 +97,11 @@ class AutomaticCertificates:
                     nearest = min(nearest, due)
                 else:
                     self._order(wanted, service)
+                await asyncio.sleep(0)  # thousands of certificates are looked through beside the clients' commands
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(nearest - time.time()):
                     await self._changed.wait()
-            await asyncio.sleep(SHORTEST_NAP_S)
+            await asyncio.sleep(SHORTEST_NAP_S + len(self._valid) * NAP_FOR_EACH_S)
 
     def _find(self, wanted: Wanted) -> IssuedCertificate | None:
         found = self._issuer.find(wanted)
@@ -174,15 +175,17 @@ class AutomaticCertificates:
             directory=wanted.directory_url, kind=kind, error=str(problem) or type(problem).__name__,
             remedy=remedy(kind, wanted), retry_in=format_duration(int(pause_s) * SECOND))  # fmt: skip
 
-    def _look_up_stored(self) -> None:
+    async def _look_up_stored(self) -> None:
         """Certificates that lie on disk from earlier are renewed whether or not a handshake asks for them."""
-        for service in self._registry.services.values():
+        for name, service in list(self._registry.services.items()):
+            if self._looked_up.get(name) is service:
+                continue
+            self._looked_up[name] = service
             for host in service.options.hosts:
                 if may_serve(service.options, host):
-                    found = {Wanted.by(service.options, host, key_type, self._authority) for key_type in KEY_TYPES}
-                    for wanted in found - self._looked_up:
-                        self._looked_up.add(wanted)
-                        self._find(wanted)
+                    for key_type in KEY_TYPES:
+                        self._find(Wanted.by(service.options, host, key_type, self._authority))
+                    await asyncio.sleep(0)
 
     def _in_use(self) -> Iterator[tuple[Wanted, Service]]:
         """What was issued or found and is still served; what expired is left to the next handshake."""
