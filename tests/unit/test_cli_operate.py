@@ -120,6 +120,7 @@ def test_the_terminal_is_handed_to_ssh(project: Path, monkeypatch: pytest.Monkey
     became: list[str] = []
     shown: list[str] = []
     monkeypatch.setattr("os.execvp", lambda program, arguments: became.extend(arguments))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     bus = Bus(lambda event: shown.append(str(event)))
 
     become_ssh(config, "me@10.0.0.1:2222", command("docker", "exec", "-it", "a b", Sensitive("hush")), bus)
