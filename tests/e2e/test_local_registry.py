@@ -20,7 +20,7 @@ from pykamal.sandbox.host import Host
 from pykamal.sandbox.sandbox import Sandbox
 from pykamal.secrets.store import Secrets
 from tests.e2e import local_registry
-from tests.e2e.application import Application
+from tests.e2e.application import Application, wait_until
 from tests.e2e.local_registry import PORT, SERVER
 
 pytestmark = pytest.mark.e2e
@@ -96,8 +96,9 @@ def test_a_port_that_is_taken_on_a_host(at_workstation: Application) -> None:
     """spec/cli.md 15.6: which host, why, and what to do; the other host's forwarding ends too."""
     application = at_workstation
     first, second = application.hosts
-    take = f"socat TCP-LISTEN:{PORT},bind=127.0.0.1 /dev/null > /dev/null 2>&1 & echo $! > /run/taker"
-    first.run(["sh", "-c", f"{take}; until ss -Hltn 'sport = :{PORT}' | grep -q .; do sleep 0.05; done"])
+    take = f"socat TCP-LISTEN:{PORT},bind=127.0.0.1,reuseaddr /dev/null > /dev/null 2>&1 & echo $! > /run/taker"
+    first.run(["sh", "-c", take])
+    wait_until(lambda: listening(first, PORT), what="another program on the port")
     try:
         outcome = application.kamal("build", "deliver", expect=1)
     finally:
@@ -185,7 +186,7 @@ def test_a_host_that_is_away(forwarding: Forwarding, served: int) -> None:
     first.stop_sshd()
     with pytest.raises(ConnectionFailed, match=first.address):
         forwarding.run(first.address, second.address, port=served)
-    (error,) = forwarding.errors
+    (error,) = (text for text in forwarding.errors if text.startswith("Error setting up port forwarding"))
     assert error.startswith(f"Error setting up port forwarding to {first.address}: Errno::ECONNREFUSED: ")
     assert not listening(second, served)
 

@@ -118,10 +118,8 @@ def _first_phases(context: Context, arch: str | None) -> tuple[Phase, ...]:
 
 
 def _registry(context: Context) -> tuple[Phase, ...]:
-    local = registry.start_steps(context)
-    steps = script(local or registry.login_steps(context))
-    name = "local registry" if local else "registry login"
-    return (Phase(name, (Task(LOCAL, steps.steps[0].name, steps),)),) if len(steps) else ()
+    steps = registry.start_steps(context) or registry.login_steps(context)
+    return (Phase(steps[0].name, (Task(LOCAL, steps[0].name, script(steps)),)),) if steps else ()
 
 
 @asynccontextmanager
