@@ -43,6 +43,7 @@ NAME = "pykamal/kamal-proxy:v0.9.2"
 REVISION_LABEL = "org.opencontainers.image.revision"
 HOME = "home/kamal-proxy"
 PROGRAM_DIRECTORY = "usr/lib/kamal-proxy"
+KEPT_IMAGES = 3
 CREATED = "1970-01-01T00:00:00Z"
 _PACKAGE = Path(__file__).parent
 _LEFT_OUT = {"image.py", "image_in_container.py", "base_system.py", "packages.py"}
@@ -248,7 +249,16 @@ def _make(directory: Path, names: Sequence[str], *, build: bool) -> Description:
             raise ProxyError(f"{here}; {there}") from there
     if build:
         build_image(directory, lambda line: print(line, file=sys.stderr), names)
+        _forget_old(directory)
     return found
+
+
+def _forget_old(directory: Path) -> None:
+    """Every change of packages or sources makes another image; the newest few stay, packed or not."""
+    images = sorted(directory.glob("proxy-image-*.tar"), key=lambda image: image.stat().st_mtime, reverse=True)
+    for old in images[KEPT_IMAGES:]:
+        old.unlink()
+        old.with_suffix(".tar.gz").unlink(missing_ok=True)
 
 
 def main() -> None:

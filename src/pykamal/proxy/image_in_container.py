@@ -50,7 +50,8 @@ def build_in_container(directory: Path, names: Sequence[str]) -> Path:
         except FileNotFoundError:
             raise ProxyError("neither Debian 12's packages nor Docker are at hand") from None
         if done.returncode:
-            raise ProxyError(f"cannot build in a container of {BASE}: {done.stderr.decode(errors='replace').strip()}")
+            reason = "; ".join(done.stderr.decode(errors="replace").strip().splitlines()[-3:])
+            raise ProxyError(f"cannot build in a container of {BASE}: {reason}")
         output.seek(0)
         image = _unpacked(output, directory)
     memory.write_text(image.name)
