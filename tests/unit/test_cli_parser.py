@@ -6,6 +6,8 @@ import shlex
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.parser import parse
@@ -212,3 +214,31 @@ def test_output_of_a_build_is_docker_s() -> None:
 def test_verbosity(line: str, expected: str) -> None:
     """Quiet wins over verbose, `--raw` is quiet (cli.md 1.4, 4.2)."""
     assert parsed("app exec", f"ls {line}").verbosity == expected
+
+
+FORMS = [form.partition(" ")[0] for command in COMMANDS for option in command.all_options for form in option.forms]
+WORDS = st.lists(
+    st.one_of(
+        st.sampled_from(sorted(set(FORMS))),
+        st.builds("{}={}".format, st.sampled_from(sorted(set(FORMS))), st.text(max_size=3)),
+        st.sampled_from(
+            ["--", "-", "A:1", "A:2", "true", "5", "-5", "", "--no-verbose", "--skip-quiet", "-vq", "-vn5"]
+        ),
+        st.text(max_size=5),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(command=st.sampled_from(COMMANDS), words=WORDS)
+def test_whatever_is_typed_is_understood_or_refused(command: Any, words: list[str]) -> None:
+    """No words make the parser fail otherwise, and what follows `--` is an argument, as it stands (cli.md 1.3)."""
+    try:
+        found = parse(command, words)
+    except UsageError:
+        return
+    assert set(found.options) == {option.key for option in command.all_options}
+    if "--" in words:
+        behind = words[words.index("--") + 1 :]
+        assert len(behind) == 0 or list(found.arguments[-len(behind) :]) == behind
