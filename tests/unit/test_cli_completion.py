@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pykamal.cli.completion import project as project_module
 from pykamal.cli.completion.answer import answer, split_line
@@ -214,6 +216,37 @@ def test_a_configuration_that_cannot_be_used(text: str, folder: Path) -> None:
 def test_requests_that_mean_nothing(words: list[str]) -> None:
     """No answer, and no error."""
     assert answer(words) == ""
+
+
+TYPED = [
+    *(word for command in COMMANDS for word in command.path.split()),
+    *(form.partition(" ")[0] for command in COMMANDS for option in command.all_options for form in option.forms),
+    *(
+        "console",
+        "again",
+        "help",
+        "--help",
+        "--",
+        "-",
+        "-vq",
+        "-h=",
+        "--roles=",
+        "web-*,",
+        "=",
+        "é",
+        "config/",
+        "staging",
+    ),
+]
+
+
+@settings(
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(words=st.lists(st.one_of(st.sampled_from(TYPED), st.text(max_size=4)), min_size=1, max_size=5))
+def test_whatever_is_typed_has_candidates_or_none(words: list[str]) -> None:
+    """Nothing fails, and every candidate goes on from what is typed."""
+    assert all(candidate.value.startswith(words[-1]) for candidate in candidates(words))
 
 
 @pytest.mark.parametrize(
