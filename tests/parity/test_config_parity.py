@@ -66,6 +66,8 @@ def _accounted_for(case: Case, ours: str, rubys: str) -> str | None:
         return "21: identical settings are no conflict"
     if rubys == "ERROR (NoMethodError): undefined method `keys' for nil":
         return "22, row 134: accessories without servers"
+    if ours == rubys.replace("\n- \n", "\n", 1):
+        return "22: an accessory on a role that is false, as on unknown tags, has no host instead of a null one"
     if "Service name can only include" in ours and not refusals[1]:
         return "22: the whole service name is checked"
     if not any(refusals) and [line for line in ours.split("\n") if "[REDACTED]" not in line] == _without_key_data(

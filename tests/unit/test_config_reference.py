@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pykamal.config.reference import with_reference
+from pykamal.config.schema import bundle
 
 pytestmark = pytest.mark.unit
 
@@ -17,6 +18,14 @@ def test_reference_is_current() -> None:
     """`python -m pykamal.config.reference docs/configuration.md` would change nothing."""
     text = _DOCUMENT.read_text(encoding="utf-8")
     assert with_reference(text) == text
+
+
+def test_a_change_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A description that changes in the schema makes the document stale."""
+    text = _DOCUMENT.read_text(encoding="utf-8")
+    setting = bundle()["$defs"]["proxy"]["properties"]["app_port"]
+    monkeypatch.setitem(setting, "description", "Something else.")
+    assert with_reference(text) != text
 
 
 def test_reference_has_every_root_key() -> None:
