@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test unit conformance soak e2e parity faults bench lint format lock clean
+.PHONY: help setup demo demo-down test unit conformance soak e2e parity faults bench lint format docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ bench: ## Ratios against Ruby Kamal, plain nginx and Caddy, each in the same run
 format: ## Rewrite the code in the project's style
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
+
+docs: ## Write the generated parts of the documentation anew
+	$(PYTHON) -m pykamal.cli.manual docs/cli.md
+	$(PYTHON) -m pykamal.config.reference docs/configuration.md
 
 lock: ## Pin the dependencies anew
 	scripts/lock
