@@ -56,6 +56,14 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         content(accessory, file, _SECRETS, LocalOutside(tmp_path, {}))
 
 
+def test_a_directory_is_no_file(tmp_path: Path) -> None:
+    """It is said before anything is uploaded."""
+    (tmp_path / "conf.d").mkdir()
+    accessory, file = _accessory("conf.d")
+    with pytest.raises(KamalError, match=r"conf\.d is a directory"):
+        content(accessory, file, _SECRETS, LocalOutside(tmp_path, {}))
+
+
 def test_failing_templates_name_their_place(tmp_path: Path) -> None:
     """What cannot be rendered is refused like a template of deploy.yml."""
     (tmp_path / "x.erb").write_text("a\n<%= nope %>")

@@ -22,6 +22,11 @@ def content(accessory: Accessory, file: File, secrets: Lookup, outside: Outside)
     Raises KamalError for a file that is not there and ConfigurationError for a template that cannot be rendered.
     """
     path = outside.working_directory / file.local
+    if path.is_dir():
+        raise KamalError(
+            f"{path.resolve()} is a directory",
+            hint=f"name its files one by one in accessories/{accessory.name}/files",
+        )
     if not path.is_file():
         raise KamalError(f"Missing file: {path.resolve()}", hint=f"accessories/{accessory.name}/files names it")
     read = path.read_bytes()
