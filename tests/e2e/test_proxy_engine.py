@@ -78,8 +78,9 @@ def test_a_new_host_gets_the_image_with_its_first_proxy(building: Application) -
     use_engine(building, "pykamal")
     for host in building.hosts:
         host.docker("image", "rm", OWN)
-    building.kamal("proxy", "boot")
+    told = building.kamal("proxy", "boot").stdout
     assert running_image(first) == UPSTREAM, "a running proxy is left alone"
+    assert f"{first.address} has a proxy of {UPSTREAM}" in told
     assert running_image(second) == OWN
     outcome = building.kamal("proxy", "reboot", "-y", "--hosts", first.address, expect=1)
     assert "does not have the image of pykamal's proxy" in outcome.text

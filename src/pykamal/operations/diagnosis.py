@@ -83,6 +83,8 @@ _FULL_DISK = re.compile(r" (?P<left>\d+) +\S+% +(?P<mount>/.*)$", re.MULTILINE)
 _HINTS = {
     "target failed to become healthy": "the app runs but its health check does not answer 2xx in time: check "
     "proxy/app_port and proxy/healthcheck/path, or raise deploy_timeout",
+    "error: unknown flag: --": "the proxy that runs there does not know a setting of deploy.yml: "
+    "`kamal proxy build` and `kamal proxy reboot` make it pykamal's newest",
     "did not complete successfully": "a step of the Dockerfile failed: the output above says why",
     'error: no builder "kamal-': "make the builder first: kamal build create",
     "existing instance for": "the builder is there already; kamal build remove removes it",
