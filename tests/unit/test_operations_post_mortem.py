@@ -40,8 +40,8 @@ def post_mortem(
 @pytest.mark.parametrize(
     ("given", "cause"),
     [
-        ({"state": RUNNING | {"OOMKilled": True}}, "ran out of memory"),
-        ({"state": RUNNING, "deaths": "oom <no value>\ndie 137\n", "restarts": 1}, "ran out of memory"),
+        ({"state": RUNNING | {"OOMKilled": True}}, "the container ran out of memory: raise its memory option"),
+        ({"state": RUNNING, "deaths": "oom \ndie 137\n", "restarts": 1}, "the container ran out of memory: raise its"),
         ({"state": RUNNING, "deaths": "die 137\n", "restarts": 1}, "most likely because the host or the container ran"),
         ({"state": RUNNING, "deaths": "die 1\ndie 1\n", "restarts": 2}, "the app exited at start"),
         ({"state": {"Status": "exited", "ExitCode": 0}}, "the app exited at start"),

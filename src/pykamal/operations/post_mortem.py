@@ -6,9 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 from pykamal.transport.session import StepResult
 
@@ -20,11 +18,12 @@ STEPS = 4
 """How many steps read the evidence of a container behind a proxy."""
 
 KILLED = 137  # 128 + SIGKILL, which nobody but the kernel sends a container that has just been started
+_REASONS = {"error": "", "status": "status"}
 _DOCKER_DNS = "0B00007F"  # 127.0.0.11, where the engine answers a container's name look-ups
 _LOOPBACK = re.compile(r".{6}7F|0{24}01000000|0{16}FFFF0000.{6}7F")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PostMortem:
     """The evidence of one container, as `pykamal.operations.boot_plan` asks for it.
 
@@ -114,19 +113,22 @@ class PostMortem:
     def _health(self) -> Mapping[str, Any]:
         return self.state.get("Health") or {}
 
-    @cached_property
+    @property
     def _target(self) -> tuple[int, str]:
-        url = urlsplit(str((self.check or {}).get("url", "")))
-        return url.port or 80, url.path or "/"
+        """Port and path of the proxy's check."""
+        found = re.match(r"https?://[^/]*?(?::(\d+))?(/.*)?$", str((self.check or {}).get("url", "")))
+        return (int(found[1] or 80), found[2] or "/") if found else (80, "/")
 
     @property
     def _said(self) -> str:
-        return str((self.check or {}).get("error", ""))
+        """Why the check failed, in whichever way the proxy in use writes it."""
+        check = self.check or {}
+        return " ".join(f"{name} {check[key]}".strip() for key, name in _REASONS.items() if check.get(key))
 
     @property
     def _status(self) -> str | None:
-        """The status that the check got, in whichever way the proxy in use writes it."""
-        found = re.search(r"\bstatus\D{0,8}(\d{3})\b", f"{self._said} status={(self.check or {}).get('status')}")
+        """The status that the check got, if it got any."""
+        found = re.search(r"\bstatus\D{0,8}(\d{3})\b", self._said)
         return found[1] if found else None
 
     @staticmethod
@@ -156,7 +158,7 @@ def read(evidence: Sequence[StepResult]) -> PostMortem | None:
         state=state,
         log=tuple(state_lines[1:]),
         exit_codes=tuple(seen) or ((last,) if last or state.get("Status") == "exited" else ()),
-        out_of_memory=bool(state.get("OOMKilled")) or ["oom"] in deaths,
+        out_of_memory=bool(state.get("OOMKilled")) or any(words[:1] == ["oom"] for words in deaths),
         listeners=tuple(_listeners(listener_lines)),
         check=_last_record(check_lines),
     )
