@@ -38,7 +38,9 @@ def running(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Appli
 
 
 def events(application: Application, line: str) -> list[dict[str, Any]]:
-    outcome = application.kamal(*line.split(), "--output", "json")
+    words = line.split()
+    options = 2 if words[1] == "exec" else len(words)  # behind the first word of a command line they are its own
+    outcome = application.kamal(*words[:options], "--output", "json", *words[options:])
     assert outcome.stderr == ""
     return [json.loads(told) for told in outcome.stdout.splitlines()]
 

@@ -211,8 +211,8 @@ def test_failures_as_json(project: Path) -> None:
 
 def test_json_of_a_terminal(project: Path) -> None:
     """What is handed to another program cannot be told as events, which is refused before anything is done."""
-    for words in (("app", "exec", "-i", "bash"), ("app", "logs", "-f")):
-        done = kamal(*words, "--output", "json", directory=project)
+    for line in ("app exec -i --output json bash", "app logs -f --output json"):
+        done = kamal(*line.split(), directory=project)
         assert (done.returncode, done.stdout) == (2, "")
         assert "cannot write JSON" in done.stderr
 

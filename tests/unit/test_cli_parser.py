@@ -193,6 +193,20 @@ def test_a_command_line_keeps_its_unknown_options() -> None:
     assert found.options["primary"] is True
 
 
+def test_options_of_ours_behind_a_command_line_are_its_own() -> None:
+    """Ruby Kamal does not know them and hands them on, so scripts may have them there (cli.md 1.3)."""
+    found = parsed("app exec", "--output json bin/tool --output=yaml --debug -d staging --output text")
+    assert found.arguments == ("bin/tool", "--output=yaml", "--debug", "--output", "text")
+    assert found.json
+    assert found.options["debug"] is False
+    assert found.options["destination"] == "staging"
+    found = parsed("accessory exec", "db --debug psql --debug")
+    assert found.arguments == ("db", "psql", "--debug")
+    assert found.options["debug"] is True
+    assert parsed("app exec", "-x --debug").arguments == ("-x", "--debug")
+    assert parsed("app logs", "--debug").options["debug"] is True
+
+
 def test_the_separator_protects_a_command_line() -> None:
     """Behind `--` every word belongs to the command (cli.md 1.3; one `--` is enough here)."""
     found = parsed("app exec", "-p -- ls -d foo=bar -e x")

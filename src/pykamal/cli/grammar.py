@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pykamal.cli.options import Kind, Option
+from pykamal.cli.options import OURS, Kind, Option
 from pykamal.core.errors import UsageError
 
 _YES = frozenset({"true", "TRUE", "t", "T"})
 _NO = frozenset({"false", "FALSE", "f", "F"})
 
 
-def plain_form(words: Sequence[str], options: Iterable[Option]) -> list[str]:
+HANDED_ON = "\0"
+"""Stands before a word that looks like an option of ours and is not."""
+
+
+def plain_form(words: Sequence[str], options: Iterable[Option], *, command_at: int | None = None) -> list[str]:
     """The words with `-o=value` as `-o value`, `--flag=false` as `--no-flag`, and `-e A:1 B:2` as `-e A:1 -e B:2`.
 
     Words behind `--` are left alone. Raises `UsageError` for a missing value, for a flag's value that is neither true
     nor false, and for a key that is repeated in one go; in a later option it counts, as an alias may have set it.
+
+    `command_at` is the argument with which a command line to run begins, if there is one. Options that Ruby Kamal would
+    hand on to it are marked as `HANDED_ON` there.
     """
-    return list(_plain(list(words), {form: option for option in options for form in _forms(option)}))
+    return list(_plain(list(words), {form: option for option in options for form in _forms(option)}, command_at))
 
 
-def _plain(words: list[str], by_form: Mapping[str, Option]) -> Iterator[str]:
+def _plain(words: list[str], by_form: Mapping[str, Option], command_at: int | None) -> Iterator[str]:
+    arguments = 0
     while words:
         word = words.pop(0)
         if word == "--":
@@ -28,10 +36,13 @@ def _plain(words: list[str], by_form: Mapping[str, Option]) -> Iterator[str]:
             return
         name, equals, value = word.partition("=")
         option = by_form.get(name.replace("_", "-")) if word.startswith("-") else None
-        if option is None:
+        if option is not None and option.name in OURS and command_at is not None and arguments > command_at:
+            yield HANDED_ON + word
+        elif option is None:
             turned_off = _turned_off(name, by_form)
             if turned_off is not None and equals:
                 raise UsageError(f"Expected no value for option '{name}'; got \"{value}\"")
+            arguments += turned_off is None
             yield word if turned_off is None else f"--no-{turned_off.name}"
         elif option.kind is Kind.FLAG:
             yield _flag(option, name, value) if equals else name

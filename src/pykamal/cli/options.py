@@ -86,3 +86,6 @@ GLOBAL: tuple[Option, ...] = (
     flag("debug", "Show tracebacks of errors"),
 )
 """Accepted by every command, in any place behind it."""
+
+OURS = frozenset({"output", "debug"})
+"""Those of them that Ruby Kamal does not have. Behind the first word of a command line to run they are its own."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pykamal.cli.grammar import plain_form
+from pykamal.cli.grammar import HANDED_ON, plain_form
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.names import suggestion
 from pykamal.cli.options import Kind, Option
@@ -22,21 +22,21 @@ _ARGUMENTS = "arguments"
 def parse(entry: Entry, words: Sequence[str]) -> Invocation:
     """Raises `UsageError` for options that are unknown or lack a value, and for the wrong number of arguments."""
     try:
-        values = _parsed(entry, plain_form(words, entry.all_options))
+        values = _parsed(entry, plain_form(words, entry.all_options, command_at=entry.command_at))
     except click.BadOptionUsage as error:
         raise UsageError(f"No value provided for option '{_long_name(entry, error.option_name)}'") from error
 
     for option in entry.options:
         if option.required and values[option.key] is None:
             raise UsageError(f"No value provided for required options '--{option.name}'", hint=usage(entry))
-    arguments = tuple(values.pop(_ARGUMENTS))
+    arguments = tuple(word.removeprefix(HANDED_ON) for word in values.pop(_ARGUMENTS))
     if not entry.passes_options:
         for unknown in (word.partition("=")[0] for word in arguments if word.startswith("-")):
             raise called_with(
                 entry, arguments, suggestion(unknown, [f"--{option.name}" for option in entry.all_options])
             )
     if len(arguments) < entry.least_arguments:
-        if entry.arguments.split()[len(arguments)] == "COMMAND...":
+        if len(arguments) == entry.command_at:
             raise UsageError("No command provided. You must specify a command to execute.", hint=usage(entry))
         raise called_with(entry, arguments)
     if entry.most_arguments is not None and len(arguments) > entry.most_arguments:

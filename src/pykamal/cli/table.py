@@ -54,6 +54,12 @@ class Entry:
         return None if "..." in self.arguments else len(self.arguments.split())
 
     @property
+    def command_at(self) -> int | None:
+        """The number of the argument with which a command line to run begins; None where there is none."""
+        words = [word.strip("[]") for word in self.arguments.split()]
+        return words.index("COMMAND...") if self.passes_options else None
+
+    @property
     def all_options(self) -> tuple[Option, ...]:
         """Its own, then the global ones that it does not use for itself."""
         own = {option.name for option in self.options}
