@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ def clear(application: Application) -> None:
     for server in _docker_config(application).get("auths", {}):
         sandbox.docker("logout", server)
     local_registry.remove(sandbox)
+    shutil.rmtree(_clone_folder(application), ignore_errors=True)
 
 
 def _images(application: Application) -> dict[str, Any]:
@@ -82,8 +84,7 @@ def _contexts(application: Application) -> list[dict[str, Any]]:
 
 def _clones(application: Application) -> State:
     """Where the clone stands, whence it comes, and what is in it."""
-    digest = hashlib.sha256(str(application.folder).encode()).hexdigest()[:13]
-    clone = Path(tempfile.gettempdir(), "kamal-clones", f"hello-{digest}", application.folder.name)
+    clone = _clone_folder(application) / application.folder.name
     if not clone.exists():
         return {}
     return {
@@ -92,6 +93,11 @@ def _clones(application: Application) -> State:
         "changes": application.git("-C", str(clone), "status", "--porcelain"),
         "files": sorted(str(path.relative_to(clone)) for path in clone.rglob("*") if ".git" not in path.parts),
     }
+
+
+def _clone_folder(application: Application) -> Path:
+    digest = hashlib.sha256(str(application.folder).encode()).hexdigest()[:13]
+    return Path(tempfile.gettempdir(), "kamal-clones", f"hello-{digest}")
 
 
 def _registry(application: Application) -> Any:
