@@ -147,6 +147,7 @@ class Registry:
                 continue
             text = document(service, self.root_of(service))
             if self._published.get(name) != text:
-                changed[name] = self._published[name] = text
+                changed[name] = text
         if changed or removed:
             await self.data_plane.publish(changed, removed)
+            self._published.update(changed)
