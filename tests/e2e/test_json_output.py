@@ -39,7 +39,7 @@ def running(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Appli
 
 def events(application: Application, line: str) -> list[dict[str, Any]]:
     words = line.split()
-    options = 2 if words[1] == "exec" else len(words)  # behind the first word of a command line they are its own
+    options = 2 if "exec" in words else len(words)  # behind the first word of a command line they are its own
     outcome = application.kamal(*words[:options], "--output", "json", *words[options:])
     assert outcome.stderr == ""
     return [json.loads(told) for told in outcome.stdout.splitlines()]
