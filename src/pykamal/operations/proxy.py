@@ -76,7 +76,7 @@ async def remove(context: Context, *, force: bool = False) -> None:
             *_stop_steps(context),
             *_remove_container_steps(context),
             *_remove_image_steps(context),
-            *_remove_directory_steps(context),
+            *_remove_directory_steps(),
         )
         await _on_proxies(context, "remove proxy", steps)
 
@@ -93,7 +93,7 @@ async def remove_image(context: Context) -> None:
 
 
 async def remove_proxy_directory(context: Context) -> None:
-    await _on_proxies(context, "remove proxy files", _remove_directory_steps(context))
+    await _on_proxies(context, "remove proxy files", _remove_directory_steps())
 
 
 def _stop_steps(context: Context) -> tuple[Step, ...]:
@@ -109,7 +109,7 @@ def _remove_image_steps(context: Context) -> tuple[Step, ...]:
     return audit.step(context, "Removed proxy image"), Step("remove proxy image", commands.remove_image())
 
 
-def _remove_directory_steps(_: Context) -> tuple[Step, ...]:
+def _remove_directory_steps() -> tuple[Step, ...]:
     return (Step("remove proxy files", commands.remove_directory()),)
 
 
