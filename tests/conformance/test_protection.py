@@ -55,8 +55,8 @@ def test_allowed_networks(proxy: Proxy, t1: Target) -> None:
 
 def test_networks_may_be_ipv6(proxy: Proxy, t1: Target) -> None:
     """A prefix of any length; IPv4 inside IPv6 is IPv4."""
-    trusted = ("--trusted-proxy", "127.0.0.1")
-    proxy.deploy("s", t1, *trusted, "--deny", "2001:db8:8000::/33,192.0.2.0/24")
+    trusted = ("--trusted-proxy", "::ffff:127.0.0.1")
+    proxy.deploy("s", t1, *trusted, "--deny", "2001:db8:8000::/33,192.0.2.0/255.255.255.0")
     statuses = {
         "2001:db8:8000::1": 403,
         "2001:db8:7fff::1": 200,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from ipaddress import ip_network
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pykamal.proxy.errors import ProxyError
 STATE_KEY = "pykamal_protection"
 """In a service's record of the state file; the reference does not know it and leaves it out when it writes."""
 
+_MAPPED_BITS = 96  # of ::ffff:0:0/96, in which IPv4 is written as IPv6
 _HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([\x20-\x7e]+)")
 
 
@@ -43,9 +44,9 @@ class Protection:
             return False
         burst = math.ceil(self.rate_limit) if self.rate_limit_burst is None else self.rate_limit_burst
         return {
-            "trusted": self.trusted_proxies,
-            "allow": self.allow,
-            "deny": self.deny,
+            "trusted": [canonical_network(text) for text in self.trusted_proxies],
+            "allow": [canonical_network(text) for text in self.allow],
+            "deny": [canonical_network(text) for text in self.deny],
             "rate": {"interval_s": 1 / self.rate_limit, "burst": burst} if self.rate_limit else False,
             "connections": self.connection_limit,
             "body": self.body_limit,
@@ -104,11 +105,24 @@ def load_users(path: str) -> dict[str, str]:
     return users
 
 
-def require_networks(flag: str, networks: tuple[str, ...] | list[str]) -> None:
-    """Raises ProxyError for the first that is neither an address nor CIDR."""
+def canonical_network(text: str) -> str:
+    """`ADDRESS/BITS` without bits beyond the network; IPv4 inside IPv6 is IPv4. Raises ValueError."""
+    network = ip_network(text, strict=False)
+    if isinstance(network, IPv4Network):
+        return str(network)
+    inner = network.network_address.ipv4_mapped
+    if network.network_address.scope_id is not None:
+        raise ValueError("a network has no zone")
+    return (
+        f"{inner}/{network.prefixlen - _MAPPED_BITS}" if inner and network.prefixlen >= _MAPPED_BITS else str(network)
+    )
+
+
+def require_networks(flag: str, networks: Iterable[str]) -> None:
+    """Raises ProxyError for the first that is neither an address nor a network."""
     for network in networks:
         try:
-            ip_network(network, strict=False)
+            canonical_network(network)
         except ValueError:
             raise ProxyError(f'invalid network "{network}" for "--{flag}" flag') from None
 

@@ -10,7 +10,7 @@ from typing import Any
 from pykamal.proxy.arguments import Call, parse_bool, parse_int
 from pykamal.proxy.durations import MILLISECOND, parse_duration
 from pykamal.proxy.errors import ProxyError
-from pykamal.proxy.protection import require_networks
+from pykamal.proxy.protection import canonical_network, require_networks
 
 _READ_FROM_ENVIRONMENT: dict[str, Callable[[str], object]] = {
     "bool": parse_bool,
@@ -43,7 +43,8 @@ def settings_of(call: Call) -> RunSettings:
         if values[name] < MILLISECOND:
             raise ProxyError(f"{name} must be at least 1ms")
     fields = {name.replace("-", "_"): value for name, value in values.items()}
-    return RunSettings(**fields | {"proxy_protocol_from": tuple(values["proxy-protocol-from"])})
+    networks = tuple(canonical_network(text) for text in values["proxy-protocol-from"])
+    return RunSettings(**fields | {"proxy_protocol_from": networks})
 
 
 def _value(call: Call, name: str, kind: str) -> Any:

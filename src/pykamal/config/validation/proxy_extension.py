@@ -57,11 +57,17 @@ def _engine(node: MapNode) -> Iterator[Finding]:
 
 def _networks(keys: KeyPath, node: Node | None) -> Iterator[Finding]:
     for index, item in enumerate(node.items if isinstance(node, ListNode) else ()):
-        try:
-            ip_network(text(item) or "", strict=False)
-        except ValueError:
+        if not _is_network(text(item) or ""):
             expected = "an address or a network such as 10.0.0.0/8"
             yield _finding((*keys, index), f"should be {expected}", item, expected)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return "%" not in text  # a zone, which belongs to one machine
 
 
 def _rate_limit(node: Node | None) -> Iterator[Finding]:
