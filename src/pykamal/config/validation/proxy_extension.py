@@ -62,12 +62,12 @@ def _networks(keys: KeyPath, node: Node | None) -> Iterator[Finding]:
             yield _finding((*keys, index), f"should be {expected}", item, expected)
 
 
-def _is_network(text: str) -> bool:
+def _is_network(written: str) -> bool:
     try:
-        ip_network(text, strict=False)
+        ip_network(written, strict=False)
     except ValueError:
         return False
-    return "%" not in text  # a zone, which belongs to one machine
+    return "%" not in written  # a zone, which belongs to one machine
 
 
 def _rate_limit(node: Node | None) -> Iterator[Finding]:
