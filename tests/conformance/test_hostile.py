@@ -260,6 +260,15 @@ def test_connection_does_not_take_the_host_along(two_services: Proxy, t1: Target
     assert t1.requests[0].header("X-Own") is None
 
 
+@pytest.mark.skipif(not IS_OURS, reason="the reference passes any upgrade on")
+@pytest.mark.parametrize("protocol", [b"h2c", b"H2C", b"websocket, h2c"])
+def test_no_tunnel_for_http2(two_services: Proxy, t1: Target, protocol: bytes) -> None:
+    """Inside such a tunnel requests would reach the target without any of the proxy's rules."""
+    lines = b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\nUpgrade: " + protocol
+    assert shot(two_services, get(lines + b"\r\n", path=b"/echo")).statuses == [200]
+    assert [t1.requests[0].header(name) for name in ("Upgrade", "HTTP2-Settings", "Connection")] == [None] * 3
+
+
 @pytest.mark.skipif(not IS_OURS, reason="the reference passes them on")
 def test_underscores_do_not_stand_in_for_hyphens(two_services: Proxy, t1: Target) -> None:
     """Applications that read both alike would believe the client's word for the proxy's."""

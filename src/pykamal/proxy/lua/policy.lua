@@ -8,7 +8,7 @@ local json_log = require("json_log")
 
 local var, req = ngx.var, ngx.req
 local exit, exec, now, sleep = ngx.exit, ngx.exec, ngx.now, ngx.sleep
-local sub, lower, gmatch = string.sub, string.lower, string.gmatch
+local sub, lower, gmatch, find = string.sub, string.lower, string.gmatch, string.find
 local max, min, tonumber, type = math.max, math.min, tonumber, type
 
 local HOLD_STEP_S = 0.01
@@ -28,7 +28,9 @@ function M.connection_options(value)
   local upgrade = false
   for option in gmatch(value, "[^%s,]+") do
     if option == "upgrade" then
-      upgrade = (var.http_upgrade or "") ~= ""
+      local protocol = lower(var.http_upgrade or "")
+      -- Through a tunnel of HTTP/2 any request would pass by everything that is decided here.
+      upgrade = protocol ~= "" and not find(protocol, "h2c", 1, true)
     elseif not KEPT_OPTIONS[option] then
       req.clear_header(option)
     end
