@@ -76,8 +76,8 @@ def switch() -> Command:
 
 
 def wait() -> Command:
-    """Until the new proxy answers: it has read its state and listens then."""
-    return _answers(ANSWERS_SECONDS)
+    """Until the new proxy answers: it has read its state and listens then. One that ends again and again never will."""
+    return _shell(_answers(ANSWERS_SECONDS), f"# wait until {CONTAINER} answers, at most {ANSWERS_SECONDS} seconds")
 
 
 def remove_replaced() -> Command:
@@ -91,13 +91,23 @@ def put_back() -> Command:
     docker container rm --force {CONTAINER} > /dev/null 2>&1
     {_run_on_state(f"$(docker container inspect --format '{{{{.Image}}}}' {REPLACED})", _OWNED, _user_of(REPLACED))}
     docker container rename {REPLACED} {CONTAINER} && docker container start {CONTAINER} > /dev/null || exit 1
-    {_answers(PUT_BACK_SECONDS).wire()} > /dev/null 2>&1 || docker container restart {CONTAINER} > /dev/null"""
+    ({_answers(PUT_BACK_SECONDS)}) > /dev/null 2>&1 || docker container restart {CONTAINER} > /dev/null"""
     return _shell(text, f"# put {REPLACED} back")
 
 
-def _answers(seconds: int) -> Command:
-    loop = "until kamal-proxy list > /dev/null 2>&1; do sleep 0.1; done"
-    return query("docker", "exec", CONTAINER, "timeout", str(seconds), "sh", "-c", loop)
+def _answers(seconds: int) -> str:
+    """Asked from outside, for not every image has a shell."""
+    return f"""
+    tries=0
+    until docker exec {CONTAINER} kamal-proxy list > /dev/null 2>&1; do
+      tries=$((tries + 1))
+      restarts=$(docker container inspect --format '{{{{.RestartCount}}}}' {CONTAINER}) || exit 1
+      if [ "$tries" -ge {seconds * 5} ] || [ "$restarts" -gt 2 ]; then
+        echo "{CONTAINER} does not answer (restarted $restarts times)" >&2
+        exit 1
+      fi
+      sleep 0.2
+    done"""
 
 
 def _state_for(config: Config, host: str, *, unless_of: str | None, script: str, summary: str) -> Command:

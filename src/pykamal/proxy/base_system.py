@@ -65,7 +65,7 @@ PASSWD = f"root:x:0:0:root:/root:/bin/sh\nkamal-proxy:x:{UID}:{UID}::/home/kamal
 GROUP = f"root:x:0:\nkamal-proxy:x:{UID}:\n"
 SHELL_TOOLS = (
     *("sh", "cat", "ls", "ps", "wget", "nslookup", "env", "kill", "sleep", "head", "tail", "grep"),
-    *("timeout", "chown", "chmod"),  # for taking over from another proxy (commands/proxy_switch.py)
+    *("chown", "chmod"),  # for taking over from another proxy (commands/proxy_switch.py)
 )
 
 
