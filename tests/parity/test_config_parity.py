@@ -70,9 +70,7 @@ def _accounted_for(case: Case, ours: str, rubys: str) -> str | None:
         return "22: an accessory on a role that is false, as on unknown tags, has no host instead of a null one"
     if "Service name can only include" in ours and not refusals[1]:
         return "22: the whole service name is checked"
-    if not any(refusals) and [line for line in ours.split("\n") if "[REDACTED]" not in line] == _without_key_data(
-        rubys
-    ):
+    if not any(refusals) and _without_key_data(ours) == _without_key_data(rubys):
         return "docs/differences.md: secrets are redacted"
     return None
 

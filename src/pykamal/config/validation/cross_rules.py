@@ -151,6 +151,9 @@ class _Checks:
             ssl = proxy.get("ssl") if proxy is not None else None
             if proxy is None or not truthy(ssl):
                 continue
+            host = proxy.get("host")
+            if isinstance(host, ScalarNode) and truthy(host) and not isinstance(host.value, str):
+                yield self._finding(13, "proxy/host: should be a string", host, "NoMethodError", expected="a string")
             custom = not blank(child(ssl, "certificate_pem")) and not blank(child(ssl, "private_key_pem"))
             if len(role.hosts) > 1 and not custom:
                 message = (
