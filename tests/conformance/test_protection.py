@@ -142,16 +142,16 @@ def test_the_client_is_the_rightmost_untrusted_address(
 @either_way
 def test_request_rate(proxy: Proxy, t1: Target, flags: tuple[str, ...]) -> None:
     """A burst passes, then 429 with Retry-After; each client has a budget of its own, which comes back with time."""
-    proxy.deploy(f"rate{len(flags)}", t1, "--rate-limit", "2", "--rate-limit-burst", "3", *flags)
+    proxy.deploy(f"rate{len(flags)}", t1, "--rate-limit", "0.5", "--rate-limit-burst", "3", *flags)
     with proxy.connect() as connection:
         answers = [connection.ask() for _ in range(6)]
         assert [answer.status for answer in answers] == [200] * 4 + [429] * 2
-        assert answers[4].header("Retry-After") == "1"
+        assert answers[4].header("Retry-After") in ("1", "2")
         assert "429 — Too Many Requests" in answers[4].body.decode()
         assert proxy.ask(source=OTHER).status == 200
-        time.sleep(1.1)
-        assert [connection.ask().status for _ in range(3)] == [200, 200, 429]
-    assert len(t1.requests) == 7
+        wait_until(lambda: connection.ask().status == 200)
+        assert connection.ask().status == 429
+    assert len(t1.requests) == 6
 
 
 def test_rate_below_one_and_the_default_burst(proxy: Proxy, t1: Target) -> None:
@@ -159,10 +159,12 @@ def test_rate_below_one_and_the_default_burst(proxy: Proxy, t1: Target) -> None:
     proxy.deploy("slow", t1, "--host", "slow.com", "--rate-limit", "0.05")
     assert [proxy.ask(host="slow.com").status for _ in range(3)] == [200, 200, 429]
     assert int(proxy.ask(host="slow.com").header("Retry-After") or 0) > 10
-    proxy.deploy("fast", t1, "--host", "fast.com", "--rate-limit", "5")
-    statuses = [proxy.ask(host="fast.com").status for _ in range(8)]
-    assert statuses.count(200) in (6, 7)
-    assert statuses[-1] == 429
+    proxy.deploy("fast", t1, "--host", "fast.com", "--rate-limit", "4")
+    started = time.monotonic()
+    passed = 0
+    while proxy.ask(host="fast.com").status == 200:
+        passed += 1
+    assert 5 <= passed <= 6 + 4 * (time.monotonic() - started)
 
 
 def test_an_ipv6_client_is_its_network(proxy: Proxy, t1: Target) -> None:
@@ -175,10 +177,11 @@ def test_an_ipv6_client_is_its_network(proxy: Proxy, t1: Target) -> None:
 def test_many_clients_at_once(proxy: Proxy, t1: Target) -> None:
     """No budget is spent twice: what many connections send together is limited like one (both workers)."""
     proxy.deploy("many", t1, "--rate-limit", "1", "--rate-limit-burst", "20")
+    started = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(lambda _: proxy.ask().status, range(80)))
     assert set(statuses) == {200, 429}
-    assert 21 <= statuses.count(200) <= 26
+    assert 21 <= statuses.count(200) <= 23 + (time.monotonic() - started)
 
 
 # -- requests at once
@@ -471,7 +474,7 @@ def test_a_state_file_without_protections(own_proxy: Proxy, t1: Target) -> None:
 
 def test_header_and_body_timeouts(own_proxy: Proxy, t1: Target) -> None:
     """A client that drips is cut off; one that pauses for less is served (`run` flags)."""
-    own_proxy.start("--client-header-timeout", "1s", environment={"KAMAL_PROXY_CLIENT_BODY_TIMEOUT": "1s"})
+    own_proxy.start("--client-header-timeout", "1s", environment={"KAMAL_PROXY_CLIENT_BODY_TIMEOUT": "2s"})
     own_proxy.deploy("s", t1, "--buffer-requests")
     with own_proxy.connect() as headers, own_proxy.connect() as body, own_proxy.connect() as fine:
         body.send(head("POST", "/echo", headers=[("Content-Length", "3")]) + b"a")
@@ -485,8 +488,8 @@ def test_header_and_body_timeouts(own_proxy: Proxy, t1: Target) -> None:
                 headers.send(b"X-%d: drip\r\n" % number)
             except OSError:
                 break
-        assert headers.is_closed_within(2)
-        assert body.is_closed_within(2)
+        assert headers.is_closed_within(5)
+        assert body.is_closed_within(5)
         assert fine.read().status == 200
     assert [request.body for request in t1.requests] == [b"ab"]
     assert {record["status"] for record in own_proxy.access_log("/echo")} == {200, 408}
