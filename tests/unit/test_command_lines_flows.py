@@ -91,7 +91,7 @@ Flow = Callable[[Context], Awaitable[None]]
 
 
 def released(run: Context, known: HostFacts, *, whole: bool) -> Plan:
-    return deploy.release_plan(run, {HOST: known}, whole=whole)
+    return deploy.release_plan(run, {HOST: known}, proxy=whole)
 
 
 FLOWS: dict[str, tuple[Config, HostFacts, Flow | Callable[[Context], Plan]]] = {

@@ -10,8 +10,8 @@ import pytest
 
 from pykamal.config.explanation import explained
 from pykamal.config.findings_report import as_json, as_sarif
-from pykamal.config.schema import editor_schema
 from pykamal.config.psych_emitter import dumped
+from pykamal.config.schema import editor_schema
 from pykamal.config.show import resolved_root
 from tests.config_catalogue import changed
 from tests.config_world import World, loaded, refused

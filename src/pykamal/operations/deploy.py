@@ -45,7 +45,8 @@ async def deploy(
     context: Context, *, skip_push: bool = False, no_cache: bool = False, with_accessories: bool = False
 ) -> None:
     """Build, deliver, make sure of the proxy, switch to the new version, prune."""
-    await _deploy(context, skip_push=skip_push, no_cache=no_cache, accessories=with_accessories, whole=True)
+    accessories = with_accessories and bool(context.config.accessories)
+    await _deploy(context, skip_push=skip_push, no_cache=no_cache, accessories=accessories, whole=True)
 
 
 async def redeploy(context: Context, *, skip_push: bool = False, no_cache: bool = False) -> None:
@@ -62,9 +63,11 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
         delivery = Plan("deploy", (requirements.host_check(context, boots_proxy=whole),))
         delivery += Plan("deploy", ()) if skip_push else await build.push_plan(context, no_cache=no_cache)
         delivery += build_pull.pull_plan(context)
-        for each in context.config.accessories if accessories else ():
-            delivery += await accessory.boot_plan(context, each)
-        planning.show(context, delivery + release_plan(context, known, whole=whole))
+        if accessories:
+            delivery += proxy_plan_of(context, known)
+            for each in context.config.accessories:
+                delivery += await accessory.boot_plan(context, each)
+        planning.show(context, delivery + release_plan(context, known, proxy=whole and not accessories))
         return
 
     started = time.monotonic()
@@ -75,12 +78,12 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
         await build.deliver(context, skip_push=skip_push, no_cache=no_cache, boots_proxy=whole)
         async with under_lock(context) as fresh:
             hooked = await hooks.fire(context, "pre-deploy")
+            known = await _read_facts(context, {} if hooked else fresh, whole=whole)
             if accessories:
-                known = await _read_facts(context, {}, whole=whole)
-                await execute(proxy_only_plan(context, known), context)
+                await execute(proxy_plan_of(context, known), context)
                 await accessory.boot_all(context)
-            known = await _read_facts(context, {} if hooked or accessories else fresh, whole=whole)
-            await execute(release_plan(context, known, whole=whole), context)
+                known = await read_facts(context, context.targets.hosts)
+            await execute(release_plan(context, known, proxy=whole and not accessories), context)
     await hooks.fire(context, "post-deploy", extra={"KAMAL_RUNTIME": str(int(time.monotonic() - started))})
 
 
@@ -92,18 +95,18 @@ async def _read_facts(context: Context, fresh: dict[str, HostFacts], *, whole: b
     return await proxy_version.brought_up_to_date(context, known)
 
 
-def proxy_only_plan(context: Context, known: dict[str, HostFacts]) -> Plan:
-    """The first part of a release, for setup: accessories may stand behind the proxy."""
+def proxy_plan_of(context: Context, known: dict[str, HostFacts]) -> Plan:
+    """The first part of a release. A setup has accessories after it, which may stand behind the proxy."""
     tasks = proxy_plan.boot_tasks(context, known, log_in=False)
     return Plan(context.operation, (Phase("proxy", tasks, ("Ensure kamal-proxy is running...",)),))
 
 
-def release_plan(context: Context, known: dict[str, HostFacts], *, whole: bool = True) -> Plan:
-    """Everything that happens on the hosts under the lock. `whole` is false for a redeploy."""
+def release_plan(context: Context, known: dict[str, HostFacts], *, proxy: bool = True) -> Plan:
+    """Everything that happens on the hosts under the lock, the proxy included unless it is seen to already."""
     version = context.version
     phases: list[Phase] = []
-    if whole:
-        phases += proxy_only_plan(context, known).phases
+    if proxy:
+        phases += proxy_plan_of(context, known).phases
     phases.append(Phase("stale containers", stale_tasks(context, known), ("Detect stale containers...",)))
     phases += boot_phases(context, known, version)
     phases.append(Phase("tag and prune", (*tag_tasks(context, version), *prune.tasks(context)), (PRUNING,)))
