@@ -101,7 +101,13 @@ local function learn(name)
       ngx.log(ngx.ERR, "service document ", name, " cannot be decoded: ", problem)
       return
     end
-    prepare(service)
+    -- One document that cannot be used must not keep the worker from the others.
+    local ok
+    ok, problem = pcall(prepare, service)
+    if not ok then
+      ngx.log(ngx.ERR, "service document ", name, " cannot be used: ", problem)
+      return
+    end
     M.by_name[name] = service
     bind(service)
   end
