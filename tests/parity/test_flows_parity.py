@@ -152,11 +152,6 @@ MADE_AHEAD: Final = (
     "the new proxy is made before the old one stops, by `docker create`, which notes that its creator may attach",
 )
 
-PRUNED: Final = (
-    r"/\d/files//root/\.kamal/hello-audit\.log/lines",
-    "ours prunes after a redeploy too; the audit log tells",
-)
-
 DIFFERENT_EXITS: Final = {
     ("accessories", "accessory details nosuch"): (0, 1, UNKNOWN),
     ("accessories", "accessory boot nosuch"): (0, 1, UNKNOWN),
@@ -166,7 +161,6 @@ DIFFERENT_EXITS: Final = {
 DIFFERENT_STATES: Final = {
     ("without an application", "server bootstrap @1"): RUN_DIRECTORY,
     ("accessories", "accessory boot all @1"): RUN_DIRECTORY,
-    ("a redeploy", "redeploy @2"): PRUNED,
     ("the proxy", "proxy reboot -y"): MADE_AHEAD,
     ("behind the proxy", "proxy reboot -y"): MADE_AHEAD,
 }
