@@ -510,6 +510,19 @@ def test_hosts_behind_a_jump_host(server: Sshd, bastion: Sshd, known_hosts: Path
     assert bastion.known_hosts_line() in known_hosts.read_text()
 
 
+def test_a_jump_host_takes_the_operators_own_key(
+    server: Sshd, bastion: Sshd, known_hosts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`keys` and `keys_only` are about the hosts; Ruby Kamal goes through jump hosts with `ssh`, which has its own."""
+    own = tmp_path / "home" / ".ssh" / "id_ed25519"
+    own.parent.mkdir(parents=True)
+    new_key(own)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    bastion.directory.joinpath("authorized_keys").write_bytes(own.with_suffix(".pub").read_bytes())
+    ssh = settings(server, proxy=f"{bastion.user}@127.0.0.1:{bastion.port}")
+    assert answers(ssh, trusting(known_hosts))
+
+
 def test_a_chain_of_jump_hosts(server: Sshd, bastion: Sshd, known_hosts: Path) -> None:
     """`ssh.proxy` may name several, in the order of the way."""
     first = f"{bastion.user}@127.0.0.1:{bastion.port}"

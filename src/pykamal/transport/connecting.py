@@ -40,11 +40,12 @@ Way = Dialer | ProxyCommand | asyncssh.SSHClientConnection
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """One end of a connection: the host or a jump host on the way to it. `label` is what people call it."""
+    """One end of a connection: the host or, if `is_jump`, a host on the way to it. `label` is what people call it."""
 
     label: str
     address: HostAddress
     settings: HostSettings
+    is_jump: bool = False
 
     @property
     def port(self) -> int:
@@ -139,7 +140,7 @@ class Connector:
 
     async def _open_jump(self, jumps: tuple[HostAddress, ...]) -> asyncssh.SSHClientConnection:
         address = jumps[-1]
-        target = _Target(f"jump host {address.name}", address, settings_for(address, self._files))
+        target = _Target(f"jump host {address.name}", address, settings_for(address, self._files), is_jump=True)
         tunnel: Way = await self._jump(jumps[:-1]) if len(jumps) > 1 else self._dialer(target)
         return await self._connect(target, tunnel)
 
@@ -155,12 +156,7 @@ class Connector:
             files=known_hosts_files(self._extension, settings),
         )
         agent_path = agent_socket(settings.identity_agent)
-        identities = await self._keyring.identities(
-            files=self._ssh.keys or settings.identity_files,
-            default_files=not (self._ssh.keys or settings.identity_files or self._ssh.key_data),
-            only_these=self._ssh.keys_only or settings.identities_only,
-            agent_path=agent_path,
-        )
+        identities = await self._identities(target, agent_path)
         limit = asyncio.timeout(LOGIN_SECONDS)
 
         async def ask(question: str) -> str | None:
@@ -205,6 +201,23 @@ class Connector:
             raise check.refusal or _unreachable(target, error, way) from error
         self._remember(check)
         return connection
+
+    async def _identities(self, target: _Target, agent_path: str | None) -> Identities:
+        """Jump hosts take the operator's own keys as well: Ruby Kamal goes through them with the operator's `ssh`."""
+        ssh, settings = self._ssh, target.settings
+        if target.is_jump:
+            return await self._keyring.identities(
+                files=(*ssh.keys, *settings.identity_files),
+                default_files=not settings.identity_files,
+                only_these=settings.identities_only,
+                agent_path=agent_path,
+            )
+        return await self._keyring.identities(
+            files=ssh.keys or settings.identity_files,
+            default_files=not (ssh.keys or settings.identity_files or ssh.key_data),
+            only_these=ssh.keys_only or settings.identities_only,
+            agent_path=agent_path,
+        )
 
     def _remember(self, check: HostKeyCheck) -> None:
         try:
