@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 from pykamal.proxy.durations import SECOND
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.options import HealthCheckOptions, ServiceOptions, TargetOptions
-from pykamal.proxy.services import Pause, Service, Split
+from pykamal.proxy.protection import Protection
+from pykamal.proxy.services import Pause, Service, Split, document
 from pykamal.proxy.state import Saved, StateFile, record_of, service_of
 from pykamal.proxy.targets import TargetSet
 
@@ -85,6 +88,43 @@ def test_the_split_point_is_a_fraction_of_the_hash_space() -> None:
 def test_a_record_that_cannot_be_served_is_an_error(record: dict[str, Any]) -> None:
     """The caller keeps such a record aside instead of starting without any service (D3)."""
     with pytest.raises((ProxyError, LookupError, TypeError, ValueError)):
+        service_of(record)
+
+
+def _places(record: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container of a record with each of its keys or indices."""
+    inside = record.items() if isinstance(record, dict) else enumerate(record) if isinstance(record, list) else ()
+    for key, value in list(inside):
+        yield record, key
+        yield from _places(value)
+
+
+@pytest.mark.parametrize("hostile", [None, 5, -1, 10**30, 1.5, float("nan"), True, "x", "", [5], ["x"], {"a": 1}, {}])
+def test_a_value_of_another_type_is_found_at_the_start(hostile: object) -> None:
+    """Deviation D3: whatever stands in a record, it is refused, or nginx can be told of the service."""
+    protection = Protection(allow=("10.0.0.0/8",), rate_limit=1.0, rate_limit_burst=2, security_headers=("A: b",))
+    whole = Service(
+        "s", ServiceOptions(exclude_metrics_paths=("/up",)), TargetOptions(log_request_headers=("A",)),
+        TargetSet(["web:80"], ["web:81"]), rollout=TargetSet(["web:82"]), pause=Pause("stopped", "gone", SECOND),
+        split=Split(30, ("vip",)), protection=protection,
+    )  # fmt: skip
+    count = len(list(_places(record_of(whole))))
+    assert count > 60
+    for number in range(count):
+        record = json.loads(json.dumps(record_of(whole)))
+        container, key = list(_places(record))[number]
+        container[key] = hostile
+        with contextlib.suppress(ProxyError, LookupError, TypeError, ValueError):
+            json.loads(document(service_of(record), None))
+
+
+@pytest.mark.parametrize(
+    "written", [["x"], "x", 5, {"allow": "10.0.0.0/8"}, {"rate_limit": "5"}, {"connection_limit": {}}]
+)
+def test_no_service_starts_without_its_protection(written: object) -> None:
+    """A protection that cannot be understood makes its service unusable rather than open."""
+    record = {"name": "s", "active_targets": ["web:80"], "pykamal_protection": written}
+    with pytest.raises((ProxyError, TypeError)):
         service_of(record)
 
 

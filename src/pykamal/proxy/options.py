@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pykamal.proxy.durations import SECOND
 from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.records import known_fields, section
 
 STAGING_DIRECTORY = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
@@ -134,10 +135,16 @@ def _validate(service: ServiceOptions, target: TargetOptions) -> None:
     problem = _tls_problem(service) or _on_demand_problem(service)
     if problem:
         raise ProxyError(f"service options invalid: {problem}")
+    _require_times(target)
+
+
+def _require_times(target: TargetOptions) -> None:
     if target.health_check_config.interval <= 0:
         raise ProxyError("service options invalid: health-check-interval must be greater than zero")
     if target.health_check_config.timeout <= 0:
         raise ProxyError("service options invalid: health-check-timeout must be greater than zero")
+    if target.response_timeout < 0:
+        raise ProxyError("service options invalid: target-timeout must not be negative")
 
 
 def _tls_problem(service: ServiceOptions) -> str:
@@ -183,20 +190,18 @@ def _url_problem(url: str) -> str:
 def options_from_state(
     options: Mapping[str, Any], target_options: Mapping[str, Any]
 ) -> tuple[ServiceOptions, TargetOptions]:
-    """The options of one record of the state file; unknown keys are ignored, missing ones keep their default."""
-    service = replace(ServiceOptions(), **_known(options, ServiceOptions))
+    """The options of one record of the state file; unknown keys are ignored, missing ones keep their default.
+
+    Raises TypeError, ValueError and ProxyError for values with which no service could run.
+    """
+    service = replace(ServiceOptions(), **known_fields(options, ServiceOptions))
     service = replace(
         service,
         hosts=tuple(host.lower() for host in service.hosts) or ("",),
         path_prefixes=normalise_prefixes(service.path_prefixes),
     )
-    fields = _known(target_options, TargetOptions)
-    check = _known(target_options.get("health_check_config") or {}, HealthCheckOptions)
-    fields["health_check_config"] = replace(HealthCheckOptions(), **check)
-    return service, replace(TargetOptions(), **fields)
-
-
-def _known(record: Mapping[str, Any], model: type) -> dict[str, Any]:
-    names = model.__dataclass_fields__  # type: ignore[attr-defined]
-    values = {name: value for name, value in record.items() if name in names and value is not None}
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    check = known_fields(section(target_options, "health_check_config"), HealthCheckOptions)
+    fields = known_fields(target_options, TargetOptions)
+    target = TargetOptions(**fields, health_check_config=HealthCheckOptions(**check))
+    _require_times(target)
+    return service, target

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import Any
 
 from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.records import known_fields, section
 
 STATE_KEY = "pykamal_protection"
 """In a service's record of the state file; the reference does not know it and leaves it out when it writes."""
@@ -82,10 +83,7 @@ def protection_from_flags(values: Mapping[str, Any]) -> Protection:
 
 def protection_from_state(record: Mapping[str, Any]) -> Protection:
     """From a service's record. Raises ProxyError, TypeError or ValueError: no service starts without its protection."""
-    written = record.get(STATE_KEY) or {}
-    known: dict[str, Any] = {field.name: written[field.name] for field in fields(Protection) if field.name in written}
-    lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
-    protection = Protection(**known | lists)
+    protection = Protection(**known_fields(section(record, STATE_KEY), Protection))
     _validate(protection)
     return protection
 

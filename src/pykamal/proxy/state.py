@@ -15,6 +15,7 @@ from pykamal.proxy.certificates import load_certificate
 from pykamal.proxy.options import HealthCheckOptions, ServiceOptions, TargetOptions, options_from_state
 from pykamal.proxy.pages import load_pages
 from pykamal.proxy.protection import load_users, protection_from_state
+from pykamal.proxy.records import are_texts, is_text, is_whole, require, section
 from pykamal.proxy.services import STATES, Pause, Service, Split
 from pykamal.proxy.targets import TargetSet
 
@@ -173,19 +174,18 @@ def _plain(options: ServiceOptions | TargetOptions | HealthCheckOptions) -> Reco
 
 def service_of(record: Mapping[str, Any]) -> Service:
     """A service from its record, its targets counted as healthy. Raises ProxyError, KeyError, TypeError, ValueError."""
-    written = dict(record.get("options") or {})
+    written = dict(section(record, "options"))
     for legacy in ("hosts", "path_prefixes"):
         if not written.get(legacy) and record.get(legacy):
             written[legacy] = record[legacy]
-    options, target_options = options_from_state(written, record.get("target_options") or {})
+    options, target_options = options_from_state(written, section(record, "target_options"))
     writers = record.get("active_targets") or [record["active_target"]]
     active = TargetSet(writers, record.get("active_readers") or [])
     rollout_writers = record.get("rollout_targets") or [record.get("rollout_target")]
     rollout = None
     if rollout_writers and rollout_writers[0]:
         rollout = TargetSet(rollout_writers, record.get("rollout_readers") or [])
-    pause = record.get("pause_controller") or {}
-    split = record.get("rollout_controller")
+    require(is_text(record["name"]), "name", record["name"])
     protection = protection_from_state(record)
     service = Service(
         name=record["name"],
@@ -193,12 +193,8 @@ def service_of(record: Mapping[str, Any]) -> Service:
         target_options=target_options,
         active=active,
         rollout=rollout,
-        pause=Pause(
-            state=STATES[pause.get("state", 0)],
-            stop_message=pause.get("stop_message") or "",
-            fail_after=pause.get("fail_after") or 0,
-        ),
-        split=Split(split["percentage"], tuple(split.get("allowlist") or ())) if split else None,
+        pause=_pause(section(record, "pause_controller")),
+        split=_split(section(record, "rollout_controller")),
         certificate=load_certificate(options) if options.is_root else None,
         pages=load_pages(options.error_page_path),
         protection=protection,
@@ -207,3 +203,20 @@ def service_of(record: Mapping[str, Any]) -> Service:
     for target in (target for chosen in service.sets for target in chosen.targets):
         target.state = "healthy"
     return service
+
+
+def _pause(written: Mapping[str, Any]) -> Pause:
+    number, message, limit = written.get("state", 0), written.get("stop_message", ""), written.get("fail_after", 0)
+    require(is_whole(number) and 0 <= number < len(STATES), "state", number)
+    require(is_text(message), "stop_message", message)
+    require(is_whole(limit), "fail_after", limit)
+    return Pause(state=STATES[number], stop_message=message, fail_after=limit)
+
+
+def _split(written: Mapping[str, Any]) -> Split | None:
+    if not written:
+        return None
+    percentage, allowlist = written["percentage"], written.get("allowlist") or []
+    require(is_whole(percentage), "percentage", percentage)
+    require(are_texts(allowlist), "allowlist", allowlist)
+    return Split(percentage, tuple(allowlist))
