@@ -101,6 +101,10 @@ def test_case_014_the_flag_being_present_is_enough(proxy: Proxy, t1: Target) -> 
     proxy.deploy("s", t1, "--buffer-requests=false", "--max-request-body", "1")
 
 
+NINES = "9" * 5000
+TOO_LARGE_MESSAGE = (
+    f'invalid argument "{NINES}" for "--max-request-body" flag: strconv.ParseInt: parsing "{NINES}": value out of range'
+)
 PAIR_MESSAGE = (
     "if any flags in the group [tls-certificate-path tls-private-key-path] are set they must all be set;"
     " missing [tls-private-key-path]"
@@ -122,6 +126,15 @@ PAIR_MESSAGE = (
             ("deploy", "s", "--target", "web", "--tls-certificate-path", "/c"),
             PAIR_MESSAGE,
         ),
+        (
+            ("deploy", "s", "--target", "web", "--max-request-body", NINES),
+            TOO_LARGE_MESSAGE,
+        ),
+        (
+            ("deploy", "s", "--target", "web", "--target-timeout", "-1s"),
+            "service options invalid: target-timeout must not be negative",
+        ),
+        (("run", "--http-port", "70000"), "listen tcp: address 70000: invalid port"),
     ],
 )
 def test_case_016_wrong_command_lines(proxy: Proxy, arguments: tuple[str, ...], message: str) -> None:

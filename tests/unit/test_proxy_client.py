@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,3 +25,18 @@ def test_a_client_imports_no_server() -> None:
     )
     assert done.stdout == "[]\n"
     assert done.stderr == "Error: dial unix /nonexistent/socket: connect: no such file or directory\n"
+
+
+def test_a_log_that_takes_nothing_stops_nobody() -> None:
+    """With a full disk behind standard output, or nobody, the work that is logged goes on."""
+    code = "from pykamal.proxy.logs import log; log('INFO', 'x', text='\\udc80'); import sys; sys.exit(7)"
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (7, b"")
+
+
+def test_arguments_that_are_no_text_are_refused() -> None:
+    """Neither nginx's table nor the state file could hold them."""
+    command = [sys.executable, "-m", "pykamal.proxy", "remove", b"\xff"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "Error: arguments must be UTF-8\n")

@@ -42,6 +42,7 @@ def test_a_duration_is_a_sum_of_numbers_with_units(text: str, nanoseconds: int) 
         ("5 s", 'time: missing unit in duration "5 s"'),
         ("1d", 'time: unknown unit "d" in duration "1d"'),
         ("1s5", 'time: missing unit in duration "1s5"'),
+        ("2562048h", 'time: invalid duration "2562048h"'),
     ],
 )
 def test_other_texts_are_refused_with_a_reason(text: str, reason: str) -> None:

@@ -12,6 +12,7 @@ from pykamal.proxy.durations import parse_duration
 from pykamal.proxy.errors import UsageProblem
 
 PROGRAM = "kamal-proxy"
+_LONGEST_INTEGER = 19  # digits, of one with 64 bits
 _TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 _LISTS = ("list", "lines")
 _FALSE = {"0", "f", "F", "FALSE", "false", "False"}
@@ -136,6 +137,8 @@ def parse_int(text: str) -> int:
     digits = text[1:] if text[:1] in ("-", "+") else text
     if not (digits.isascii() and digits.isdigit()):
         raise ValueError(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    if len(digits.lstrip("0")) > _LONGEST_INTEGER or abs(int(text)) >= 2**63:
+        raise ValueError(f'strconv.ParseInt: parsing "{text}": value out of range')
     return int(text)
 
 

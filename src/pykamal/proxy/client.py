@@ -28,13 +28,17 @@ def call_server(call: Call) -> str:
         "values": values,
         "given": call.given,
     }
-    answer = json.loads(exchange(socket_path(), json.dumps(request)))
+    try:
+        line = json.dumps(request, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ProxyError("arguments must be UTF-8") from None
+    answer = json.loads(exchange(socket_path(), line))
     if answer["error"]:
         raise ProxyError(answer["error"])
     return str(answer["output"])
 
 
-def exchange(path: str, request: str) -> bytes:
+def exchange(path: str, request: bytes) -> bytes:
     """Sends one line over the unix socket at `path`, returns the line that comes back. Raises ProxyError."""
     with socket.socket(socket.AF_UNIX) as connection:
         try:
@@ -42,7 +46,7 @@ def exchange(path: str, request: str) -> bytes:
         except OSError as problem:
             reason = (os.strerror(problem.errno) if problem.errno else str(problem)).lower()
             raise ProxyError(f"dial unix {path}: connect: {reason}") from None
-        connection.sendall(request.encode() + b"\n")
+        connection.sendall(request + b"\n")
         answer = b""
         while not answer.endswith(b"\n"):
             chunk = connection.recv(_CHUNK_BYTES)

@@ -8,6 +8,7 @@ NANOSECOND = 1
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
 
+_LARGEST = 2**63  # nanoseconds, 292 years
 _UNITS = {"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": MILLISECOND, "s": SECOND}
 _UNITS |= {"m": 60 * SECOND, "h": 3600 * SECOND}
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)([a-zµμ]*)")
@@ -35,6 +36,8 @@ def parse_duration(text: str) -> int:
         if unit not in _UNITS:
             raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
         total += float(number) * _UNITS[unit]
+        if total >= _LARGEST:
+            raise ValueError(f'time: invalid duration "{text}"')
         position = part.end()
     return int(-total if text[0] == "-" else total)
 

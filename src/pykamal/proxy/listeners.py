@@ -48,6 +48,9 @@ class Listeners:
         try:
             listener.bind(("", port))
             listener.listen(BACKLOG)
+        except OverflowError:
+            self.close()
+            raise ProxyError(f"listen tcp: address {port}: invalid port") from None
         except OSError as problem:
             self.close()
             reason = os.strerror(problem.errno or 0).lower()

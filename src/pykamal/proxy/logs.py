@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -23,4 +24,5 @@ def log(level: str, message: str, **attributes: object) -> None:
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(nanoseconds // 1_000_000_000))
     record = {"time": f"{moment}.{nanoseconds % 1_000_000_000:09d}Z", "level": level, "msg": message}
     line = json.dumps(record | attributes, ensure_ascii=False, default=str)
-    os.write(1, line.encode() + b"\n")
+    with contextlib.suppress(OSError):  # a full disk behind the log must not keep anybody from work
+        os.write(1, line.encode(errors="replace") + b"\n")

@@ -104,7 +104,7 @@ def document(service: Service, root: Service | None) -> str:
         "split": {"point": service.split.point, "allowlist": service.split.allowlist} if service.split else False,
         "affinity_ms": options.writer_affinity_timeout // MILLISECOND,
         "read_websockets": options.read_targets_accept_websockets,
-        "timeout_ms": targets.response_timeout // MILLISECOND,
+        "timeout_ms": -(-targets.response_timeout // MILLISECOND),  # rounded up: 0 is forever
         "buffer_requests": targets.buffer_requests,
         "buffer_responses": targets.buffer_responses,
         "max_request_body": targets.max_request_body_size,

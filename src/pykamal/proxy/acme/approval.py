@@ -17,6 +17,7 @@ EXCERPT_BYTES = 256
 async def approved(service: Service, host: str) -> bool:
     """True for status 200 within LIMIT_S, and for nothing else; a denial is logged."""
     url = with_host(service.options.tls_on_demand_url, host)
+    parts = urlsplit(url)
     try:
         async with asyncio.timeout(LIMIT_S):
             answer = await (_ask_targets(service, url, host) if url.startswith("/") else _ask_elsewhere(url))
@@ -30,7 +31,9 @@ async def approved(service: Service, host: str) -> bool:
         body = answer.excerpt.decode(errors="replace")
         log("WARN", "Certificate denied", service=service.name, host=host, status=answer.status, body=body)
         return False
-    log("WARN", "Certificate denied", service=service.name, host=host, url=url, error=problem)
+    # Without its query and user, in which there may be a token.
+    asked = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+    log("WARN", "Certificate denied", service=service.name, host=host, url=asked, error=problem)
     return False
 
 
