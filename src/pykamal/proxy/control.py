@@ -36,6 +36,7 @@ async def control(run_directory: Path, ready_descriptor: int) -> None:
     Writes `r` to `ready_descriptor` once a snapshot lies in `run_directory` (at the start, and again after each
     SIGUSR1), and `s` once clients are answered.
     """
+    gc.disable()  # it would look through thousands of half-read records again and again
     data_plane = DataPlane(str(run_directory))
     state_file = StateFile(_data_directory() / "kamal-proxy.state")
     registry = Registry(data_plane, state_file)
@@ -59,7 +60,8 @@ async def control(run_directory: Path, ready_descriptor: int) -> None:
     door = await open_door(run_directory, certificates)
     server = await _listen(registry)
     os.write(ready_descriptor, b"s")
-    gc.freeze()  # what was restored stays: thousands of services need not be looked through again and again
+    gc.freeze()  # what was restored stays
+    gc.enable()
     async with door, server, asyncio.TaskGroup() as tasks:
         tasks.create_task(certificates.keep_renewed())
         tasks.create_task(registry.prepare_state())
