@@ -25,9 +25,11 @@ class Http2:
     def close(self) -> None:
         self._connection.close()
 
-    def ask(self, fields: Fields) -> str | None:
-        """The status of one request without a body; None when the stream or the connection was refused."""
-        stream = self._open(fields)
+    def ask(self, fields: Fields, body: bytes = b"") -> str | None:
+        """The status of one request, its body in one frame; None when the stream or the connection was refused."""
+        stream = self._open(fields, ends=not body)
+        if body:
+            self._connection.send(_frame(_DATA, _END_STREAM, stream, body))
         with contextlib.suppress(OSError):
             while True:
                 kind, flags, number, payload = self._read()
@@ -48,10 +50,10 @@ class Http2:
             return False
         return True
 
-    def _open(self, fields: Fields) -> int:
+    def _open(self, fields: Fields, *, ends: bool = True) -> int:
         self._stream += 2
         block = b"".join(b"\0" + _text(name) + _text(value) for name, value in fields)
-        self._connection.send(_frame(_HEADERS, _END_STREAM | _END_HEADERS, self._stream, block))
+        self._connection.send(_frame(_HEADERS, (_END_STREAM if ends else 0) | _END_HEADERS, self._stream, block))
         return self._stream
 
     def _read(self) -> tuple[int, int, int, bytes]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.conformance.http2 import Http2
 from tests.conformance.proxy_process import IS_OURS, Proxy, wait_until
 from tests.conformance.raw_http import WEBSOCKET, Response, head
 from tests.conformance.scripted_target import Target
@@ -63,6 +67,23 @@ def test_case_144_chunked_bodies_over_the_limit(proxy: Proxy, t1: Target) -> Non
     assert ask_in_chunks(proxy, b"x" * 600, b"x" * 401).status == 413
     assert ask_in_chunks(proxy, b"x" * 200_000).status == 413
     assert len(t1.requests) == 1
+
+
+def test_case_144_bodies_without_a_header_over_the_limit(
+    proxy: Proxy, t1: Target, certificates: Callable[[str], tuple[Path, Path]]
+) -> None:
+    """HTTP/2 announces a body by nothing but its frames, and a GET may have one too."""
+    certificate, key = certificates("h2.com")
+    files = ("--tls-certificate-path", str(certificate), "--tls-private-key-path", str(key))
+    limits = ("--buffer-requests", "--buffer-responses", "--max-request-body", "1000")
+    proxy.deploy("s", t1, "--tls", "--host", "h2.com", *files, *limits)
+    for method in ("GET", "POST"):
+        fields = [(":method", method), (":scheme", "https"), (":authority", "h2.com"), (":path", "/echo")]
+        with contextlib.closing(Http2(proxy.https_port, "h2.com")) as connection:
+            assert connection.ask(fields, b"x" * 1001) == "413"
+            assert connection.ask(fields, b"x" * 1000) == "200"
+            assert connection.ask(fields) == "200"
+    assert [request.method for request in t1.requests] == ["GET", "GET", "POST", "POST"]
 
 
 def test_case_144_limits_need_buffering(proxy: Proxy, t1: Target) -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from tests.conformance.abandoned import abandon
 from tests.conformance.http2 import Http2
-from tests.conformance.proxy_process import IS_OURS, Proxy, wait_until
-from tests.conformance.raw_http import Connection
+from tests.conformance.proxy_process import IS_OURS, Proxy, child_processes, find_child, wait_until
+from tests.conformance.raw_http import Connection, head
 from tests.conformance.scripted_target import Target
 
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: b.com\r\n\r\n"
@@ -360,6 +360,24 @@ def test_many_headers(two_services: Proxy, count: int, statuses: list[int]) -> N
     """Hundreds of lines pass; many thousands are 431 as well."""
     answers = shot(two_services, get(b"".join(b"X-%d: b\r\n" % number for number in range(count))))
     assert answers.statuses == statuses
+
+
+@pytest.mark.skipif(not IS_OURS, reason="about this implementation's processes")
+def test_long_hosts_are_not_remembered(own_proxy: Proxy) -> None:
+    """A worker does not keep what a client made up, however much of it there is."""
+    own_proxy.start()
+    workers = child_processes(find_child(own_proxy, "nginx: master"))
+
+    def resident_kilobytes() -> int:
+        status = "".join(Path(f"/proc/{worker}/status").read_text() for worker in workers)
+        return sum(int(found) for found in re.findall(r"RssAnon:\s+(\d+)", status))
+
+    before = resident_kilobytes()
+    for number in range(400):
+        with own_proxy.connect() as connection:
+            connection.send(head("GET", "/", host=f"{number}." + "x" * 200_000))
+            assert connection.read().status == 404
+    assert resident_kilobytes() - before < 40_000
 
 
 def test_slow_clients_hold_nobody_up(two_services: Proxy, t1: Target) -> None:

@@ -255,6 +255,16 @@ def test_case_185_one_log_line_a_request(proxy: Proxy, t1: Target, flags: tuple[
     assert int(record["client_port"]) > 0
 
 
+def test_a_length_with_zeros_in_front_is_logged_as_a_number(proxy: Proxy, t1: Target) -> None:
+    """A client cannot make a line that is no JSON (19)."""
+    proxy.deploy("s", t1)
+    with proxy.connect() as connection:
+        connection.send(b"POST /zeros HTTP/1.1\r\nHost: a.com\r\nContent-Length: 007\r\n\r\n1234567")
+        assert connection.read().status == 200
+    (record,) = proxy.access_log("/zeros")
+    assert record["req_content_length"] == 7
+
+
 @pytest.mark.parametrize(
     ("requested", "logged"),
     [

@@ -11,7 +11,7 @@ local boot = require("boot")
 
 local var = ngx.var
 local counters = ngx.shared.counters
-local get_method = ngx.req.get_method
+local get_method, http_version = ngx.req.get_method, ngx.req.http_version
 local exit, exec = ngx.exit, ngx.exec
 local now, sleep = ngx.now, ngx.sleep
 local lower, find = string.lower, string.find
@@ -76,6 +76,11 @@ end
 
 local function has_body()
   return var.http_content_length or var.http_transfer_encoding
+end
+
+-- HTTP/2 needs no header for a body.
+local function may_have_body()
+  return http_version() >= 2 or has_body()
 end
 
 local function forward(record, binding, method, upgrade)
@@ -163,7 +168,7 @@ function M.route(record)
       end
       local plain = record.secure and service.plain_secure or not record.secure and service.plain
       if plain and not upgrade and (method == "GET" or method == "HEAD")
-        and (service.body_limit == 0 or not has_body()) then
+        and (service.body_limit == 0 or not may_have_body()) then
         if forward_plain(record, revision) then
           return
         end

@@ -2,7 +2,7 @@
 local var, req = ngx.var, ngx.req
 local gsub, lower, match = string.gsub, string.lower, string.match
 
-local REMEMBERED = 1000
+local REMEMBERED, LONGEST = 1000, 300 -- a name has 253 bytes at most; a header may have a hundred thousand
 
 local M = {}
 local known, count = {}, 0 -- Host header -> host, where both are the same
@@ -16,11 +16,13 @@ local function is_written(text, host)
   if gsub(lower(name), "%.$", "") ~= host then
     return false
   end
-  if count >= REMEMBERED then
-    known, count = {}, 0
+  if #text <= LONGEST then
+    if count >= REMEMBERED then
+      known, count = {}, 0
+    end
+    known[text] = host
+    count = count + 1
   end
-  known[text] = host
-  count = count + 1
   return true
 end
 
