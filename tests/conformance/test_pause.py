@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 
 from tests.conformance.proxy_process import Proxy, wait_until
 from tests.conformance.raw_http import WEBSOCKET, head
@@ -98,6 +100,23 @@ def test_case_121_the_drain_of_a_pause_is_limited(proxy: Proxy, t1: Target) -> N
     proxy.succeed("resume", "s")
     assert proxy.ask().status == 200
     assert proxy.ask("/die").status == 502
+
+
+def test_drains_that_end_together_cancel_each_their_own(proxy: Proxy, make_target: Callable[[str], Target]) -> None:
+    """However many there are at the same moment (9.2)."""
+    names = [f"s{number}" for number in range(8)]
+    for name in names:
+        proxy.deploy(name, make_target(name), "--host", f"{name}.com")
+    with ExitStack() as stack:
+        connections = [stack.enter_context(proxy.connect()) for _ in names]
+        for name, connection in zip(names, connections, strict=True):
+            connection.send(head("GET", "/sleep?s=9", host=f"{name}.com"))
+        time.sleep(0.2)
+        for client in [proxy.begin("pause", name, "--drain-timeout", "500ms") for name in names]:
+            assert client.communicate(timeout=5) == ("", "")
+        responses = [connection.read() for connection in connections]
+    assert [response.status for response in responses] == [504] * len(names)
+    assert all(response.seconds < 5 for response in responses)
 
 
 def test_case_122_a_deploy_keeps_the_pause(proxy: Proxy, t1: Target, t2: Target) -> None:

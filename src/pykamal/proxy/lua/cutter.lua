@@ -23,7 +23,6 @@ local PERIOD_S = 0.05
 local counters = ngx.shared.counters
 local C = ffi.C
 local M = {}
-local seen = 0
 
 local function binary_address(text)
   local raw = ffi.new("unsigned char[16]")
@@ -93,29 +92,32 @@ local function cut(order)
   end
 end
 
+-- One list for each worker, which it empties; named like its other counters, it goes when the worker is killed.
+local function orders_of(worker)
+  return worker .. ":cuts"
+end
+
 local function look(premature)
   if premature then
     return
   end
-  local newest = counters:get("cuts") or 0
-  while seen < newest do
-    seen = seen + 1
-    local order = counters:get("cut:" .. seen)
-    if order then
-      cut(cjson.decode(order))
-    end
+  local own = orders_of(ngx.worker.id())
+  local order = counters:lpop(own)
+  while order do
+    cut(cjson.decode(order))
+    order = counters:lpop(own)
   end
 end
 
 -- Every worker carries the order out within PERIOD_S.
 function M.order(request)
-  local number = (counters:get("cuts") or 0) + 1
-  counters:set("cut:" .. number, cjson.encode(request), 60)
-  counters:set("cuts", number)
+  local order = cjson.encode(request)
+  for worker = 0, ngx.worker.count() - 1 do
+    assert(counters:rpush(orders_of(worker), order))
+  end
 end
 
 function M.start_worker()
-  seen = counters:get("cuts") or 0
   assert(ngx.timer.every(PERIOD_S, look))
 end
 
