@@ -183,8 +183,7 @@ async def _look_up_again(registry: Registry, ids: set[str] | None) -> None:
             continue
         if await target.resolve() or registry.gives_up_contested_address(target):
             log("INFO", "Target address changed", service=service.name, target=target.name, address=target.address)
-            async with registry.changing(service.name):
-                pass
+            await registry.publish_targets(service.name)
 
 
 async def _until_alone() -> None:

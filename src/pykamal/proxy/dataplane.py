@@ -25,18 +25,21 @@ class DataPlane:
         """Installs service documents (name -> JSON text) and removals at once, in all workers.
 
         `complete` also removes every service that is not among `documents`. Waits while nginx restarts; raises
-        ProxyError when it stays away.
+        ProxyError when it stays away, or when it has no room for them; then nothing is changed.
         """
         changed = [{"name": name, "document": text} for name, text in documents.items()]
         request = {"changed": changed, "removed": list(removed), "complete": complete}
         deadline = asyncio.get_running_loop().time() + _PATIENCE_S
         while True:
             try:
-                await self._call("/publish", request)
-                return
+                answer = await self._call("/publish", request)
             except (OSError, EOFError) as problem:
                 if asyncio.get_running_loop().time() > deadline:
                     raise ProxyError(f"the data plane does not answer: {problem}") from problem
+            else:
+                if "problem" in answer:
+                    raise ProxyError(answer["problem"])
+                return
             await asyncio.sleep(_RETRY_S)
 
     async def target_ids(self) -> dict[str, dict[str, str]]:

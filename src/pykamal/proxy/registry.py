@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager
+from copy import copy
+from dataclasses import fields
 
 from pykamal.proxy.dataplane import DataPlane
 from pykamal.proxy.errors import ProxyError
@@ -34,17 +36,37 @@ class Registry:
 
     @asynccontextmanager
     async def changing(self, *names: str) -> AsyncIterator[None]:
-        """Holds the table's lock; afterwards nginx knows the new state of these services."""
+        """Holds the table's lock; afterwards nginx knows the new state of these services.
+
+        Raises ProxyError when nginx cannot be told; then they are again what they were.
+        """
         async with self._lock:
+            before = [(name, self.services[name], copy(self.services[name])) for name in names if name in self.services]
             hosts_before = self._hosts_of(names)
             yield
-            await self._publish(set(names), hosts_before | self._hosts_of(names))
+            try:
+                await self._publish(set(names), hosts_before | self._hosts_of(names))
+            except ProxyError:
+                self._put_back(names, before)
+                raise
+
+    async def publish_targets(self, name: str) -> None:
+        """After a change of state or address of a target of this service."""
+        try:
+            async with self.changing(name):
+                pass
+        except ProxyError as problem:
+            log("ERROR", "Unable to publish service", service=name, error=str(problem))
 
     async def publish_all(self) -> None:
         """Makes nginx's table equal to this one, whatever it held before."""
         async with self._lock:
-            self._published = self.documents()
-            await self.data_plane.publish(self._published, [], complete=True)
+            documents = self.documents()
+            try:
+                await self.data_plane.publish(documents, [], complete=True)
+                self._published = documents
+            except ProxyError as problem:
+                log("ERROR", "Unable to publish services", error=str(problem))
 
     def documents(self) -> dict[str, str]:
         """Every service's document by name."""
@@ -87,8 +109,7 @@ class Registry:
         async def changed(_target: Target) -> None:
             service = self.services.get(service_name)
             if service is not None and any(targets is installed for installed in service.sets):
-                async with self.changing(service_name):
-                    pass
+                await self.publish_targets(service_name)
 
         watch(targets, of.target_options.health_check_config, changed)
 
@@ -125,6 +146,14 @@ class Registry:
             if not wanted:
                 break
         return found
+
+    def _put_back(self, names: Iterable[str], before: Iterable[tuple[str, Service, Service]]) -> None:
+        for name in names:
+            self.services.pop(name, None)
+        for name, service, content in before:
+            for field in fields(Service):
+                setattr(service, field.name, getattr(content, field.name))
+            self.services[name] = service
 
     def _hosts_of(self, names: Iterable[str]) -> set[str]:
         found = (self.services.get(name) for name in names)

@@ -23,7 +23,8 @@ end
 
 local answers = {}
 
--- {changed: [document], removed: [name], complete: bool}; complete means that every other service goes.
+-- {changed: [document], removed: [name], complete: bool} -> {problem: reason}, without one when it is done; complete
+-- means that every other service goes.
 answers["/publish"] = function()
   local request = body()
   local removed = request.removed
@@ -38,8 +39,8 @@ answers["/publish"] = function()
       end
     end
   end
-  assert(services.publish(request.changed, removed))
-  return {}
+  local _, problem = services.publish(request.changed, removed)
+  return { problem = problem }
 end
 
 -- {targets: [id]} -> {in_flight: n}

@@ -22,8 +22,12 @@ function M.load(directory, settings)
   require("passwords").make_key()
   M.builtin_pages = assert(cjson.decode(read(directory .. "/pages.json")))
   local services = require("services")
-  local documents = assert(cjson.decode(read(directory .. "/snapshot.json")))
-  assert(services.publish(documents, {}))
+  for _, document in ipairs(assert(cjson.decode(read(directory .. "/snapshot.json")))) do
+    local ok, problem = services.publish({ document }, {})
+    if not ok then
+      ngx.log(ngx.ERR, "cannot serve ", document.name, ": ", problem)
+    end
+  end
 end
 
 -- Requests in flight keep a leaving worker alive; connections that only carry upgraded traffic, or

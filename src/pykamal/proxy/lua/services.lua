@@ -3,7 +3,8 @@ local cjson = require("cjson.safe")
 local guard = require("guard")
 local documents = ngx.shared.services
 
-local sort, sub, find, byte = table.sort, string.sub, string.find, string.byte
+local insert, remove = table.insert, table.remove
+local sub, find, byte = string.sub, string.find, string.byte
 local LOG_LENGTH = 4096
 local KAMAL_LOGS = "cache-control,last-modified,user-agent|"
 
@@ -11,15 +12,20 @@ local M = { by_name = {}, seen = 0 }
 local by_host = {} -- host ("" = any) -> list of bindings, longest prefix first
 local worker = "0:"
 
+local function has_only_root(list)
+  return #list == 1 and list[1].length == 1
+end
+
 local function unbind(service)
   for _, host in ipairs(service.hosts) do
     local list = by_host[host]
     if list then
       for i = #list, 1, -1 do
         if list[i].service.name == service.name then
-          table.remove(list, i)
+          remove(list, i)
         end
       end
+      list.only_root = has_only_root(list)
       if #list == 0 then
         by_host[host] = nil
       end
@@ -35,10 +41,13 @@ local function bind(service)
       by_host[host] = list
     end
     for _, prefix in ipairs(service.path_prefixes) do
-      list[#list + 1] = { service = service, prefix = prefix, length = #prefix }
+      local place = #list + 1
+      while place > 1 and list[place - 1].length < #prefix do
+        place = place - 1
+      end
+      insert(list, place, { service = service, prefix = prefix, length = #prefix })
     end
-    sort(list, function(a, b) return a.length > b.length end)
-    list.only_root = #list == 1 and list[1].prefix == "/"
+    list.only_root = has_only_root(list)
   end
 end
 
@@ -157,14 +166,34 @@ function M.start_worker(number)
   learn_all()
 end
 
+-- `before` is a list of {key, document or nil}, the latest change last.
+local function put_back(before)
+  for i = #before, 1, -1 do
+    local key, document = before[i][1], before[i][2]
+    if document then
+      local ok, problem = documents:safe_set(key, document)
+      if not ok then
+        ngx.log(ngx.ERR, "service document ", key, " is lost: ", problem)
+      end
+    else
+      documents:delete(key)
+    end
+  end
+end
+
 -- Stores documents ({name, document = JSON text}) and removals (names); other workers see all of it at once.
+-- Where one document finds no room nothing is changed: nil and the reason.
 function M.publish(changed, removed)
-  local names = {}
+  local names, before = {}, {}
   for _, service in ipairs(changed) do
     local key = "s:" .. service.name
-    if documents:get(key) ~= service.document then
+    local old = documents:get(key)
+    if old ~= service.document then
+      before[#before + 1] = { key, old }
+      -- Even where it fails this drops what was there.
       local ok, problem = documents:safe_set(key, service.document)
       if not ok then
+        put_back(before)
         return nil, "the service table is full: " .. problem
       end
       names[#names + 1] = service.name
