@@ -75,6 +75,14 @@ def test_program_names_the_command() -> None:
     assert command("docker", "ps").program == "docker"
 
 
+def test_a_program_that_is_fed_names_the_command() -> None:
+    """spec/cli.md 6.1: a failed login is docker's, whatever hands it the password."""
+    login = command("docker", "login").fed(Sensitive("secret"))
+    assert login.program == "docker"
+    assert login.or_(command("false")).program == "docker"
+    assert login.grouped().program == "docker"
+
+
 def wired(*commands: Command) -> str:
     return script(*(Step(f"step {index}", each) for index, each in enumerate(commands))).wire("N")
 

@@ -114,6 +114,13 @@ def test_results_by_host() -> None:
     assert shown(accessory).startswith("Accessory db Host: h\n")
 
 
+def test_results_without_a_heading_are_the_text_alone() -> None:
+    """No empty line behind them, nor behind what ends a line itself (cli.md 14.8, `logs`; 16.2, `print`)."""
+    assert shown(HostResult(host="h", text="  one\n\n", kind=None)) == "one\n"
+    assert shown(HostResult(host="h", text="", kind=None), verbosity="quiet") == "\n"
+    assert shown(Result(text="KEY=first\nlast\n"), Result(text="one")) == "KEY=first\nlast\none\n"
+
+
 def test_raw_results() -> None:
     """What a command wrote, byte for byte (cli.md 4.4)."""
     assert shown(HostResult(host="h", text=" one\n\n", raw=True), verbosity="quiet") == " one\n\n"

@@ -130,8 +130,9 @@ class Command:
 
     @property
     def program(self) -> str:
-        """The first word, which names the command in messages."""
-        return str(self).split(" ", 1)[0]
+        """The first word, which names the command in messages; what only feeds a program does not count."""
+        text = self.summary if self.summary is not None else _text(_unfed(self.node), shown=True)
+        return text.split(" ", 1)[0]
 
     def _joined(self, operator: Operator, other: Command) -> Command:
         effect = Effect.CHANGE if Effect.CHANGE in (self.effect, other.effect) else Effect.READ
@@ -166,6 +167,16 @@ def _text(node: Node, *, shown: bool) -> str:
             return _words((Raw(f"{{ {_text(inner, shown=shown)}; }}"), *redirects), shown)
         case Line(left, operator, right):
             return f"{_text(left, shown=shown)} {operator.value} {_text(right, shown=shown)}"
+
+
+def _unfed(node: Node) -> Node:
+    match node:
+        case Line(left, operator, right):
+            return Line(_unfed(left), operator, right)
+        case Simple():
+            return replace(node, stdin=None)
+        case Group():
+            return node
 
 
 def _words(words: tuple[Word, ...], shown: bool) -> str:

@@ -162,7 +162,7 @@ class HostKeyUnknown(ConnectionFailed):
 class CommandFailed(KamalError):
     """A command ended with a non-zero exit status. `command` is its redacted text, `step` what it was to do.
 
-    `program` is its first word, or `sh` for a line that begins with something else.
+    `program` names it in messages: its first word unless told otherwise, `sh` for a line that begins with no program.
     """
 
     identifier = "command-failed"
@@ -178,8 +178,9 @@ class CommandFailed(KamalError):
         host: str | None = None,
         hint: str | None = None,
         step: str = "",
+        program: str | None = None,
     ) -> None:
-        word = command.split(" ", 1)[0]
+        word = command.split(" ", 1)[0] if program is None else program
         program = word if re.fullmatch(r"[\w./~+-]+", word) else "sh"
         super().__init__(
             f"{step}: {program} exit status: {exit_status}" if step else f"{program} exit status: {exit_status}",

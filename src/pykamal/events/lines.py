@@ -50,7 +50,7 @@ class Lines:
             case HostResult():
                 self._result(event)
             case Result(text=text):
-                self._write(text)
+                self._write(text.removesuffix("\n"))
             case RunFinished(seconds=seconds, announced=True):
                 self._write(f"  Finished all in {seconds:.1f} seconds")
             case RunFailed():
@@ -60,7 +60,10 @@ class Lines:
         if event.raw:
             self._write_raw(event.text)
             return
-        if event.kind is not None and not self.quiet:
+        if event.kind is None:
+            self._write(event.text.strip())
+            return
+        if not self.quiet:
             self._write(f"{event.kind} Host: {event.host}")
         self._write(f"{event.text.strip()}\n")
 

@@ -161,7 +161,8 @@ class Log(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostResult(Event):
-    """What the user asked to see of one host. `kind` heads it: `App`, `Proxy`, `Accessory db`; None for no heading.
+    """What the user asked to see of one host. `kind` heads it: `App`, `Proxy`, `Accessory db`; None for no heading
+    and no empty line behind.
 
     `raw` text goes out byte for byte; bytes that are not UTF-8 are in it as lone surrogates (`surrogateescape`).
     """

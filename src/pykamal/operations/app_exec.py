@@ -120,7 +120,9 @@ def _image_version(context: Context) -> str:
 
 
 async def _current_version(context: Context) -> str:
-    """The version that runs on the primary host; the version in effect where none does."""
+    """The version that was asked for, else the one that runs on the primary host, else the one in effect."""
+    if context.settings.version is not None:
+        return context.settings.version
     context.bus.say("Get current version of running container...")
     host, role = _primary(context)
     known = await read_facts(context, [host])

@@ -44,6 +44,7 @@ class StepResult:
             stderr=self.stderr,
             host=host,
             step=self.step.name,
+            program=self.step.command.program,
         )
 
 
