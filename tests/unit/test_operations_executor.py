@@ -122,17 +122,33 @@ def test_an_interrupted_task_is_undone(run: Context, tmp_path: Path) -> None:
         undo=lines(f"touch {tmp_path}/undone"),
     )
 
-    async def interrupted() -> None:
-        running = asyncio.create_task(carry_out(run, Phase("one", (task,))))
-        while not (tmp_path / "begun").exists():
-            await asyncio.sleep(0.01)
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
-
-    asyncio.run(interrupted())
+    asyncio.run(interrupt_when(tmp_path / "begun", run, task))
     assert (tmp_path / "undone").exists()
     assert not (tmp_path / "ended").exists()
+
+
+async def interrupt_when(begun: Path, run: Context, task: Task) -> None:
+    running = asyncio.create_task(carry_out(run, Phase("one", (task,))))
+    while not begun.exists():
+        await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+def test_a_failed_task_is_undone_though_its_evidence_is_interrupted(run: Context, tmp_path: Path) -> None:
+    """Ctrl-C while the failure is being explained must not leave the new container behind."""
+    evidence = lines(f"touch {tmp_path}/begun; sleep 30")
+    task = Task("a", "boot", lines("exit 1"), evidence=evidence, undo=lines(f"touch {tmp_path}/undone"))
+    asyncio.run(interrupt_when(tmp_path / "begun", run, task))
+    assert (tmp_path / "undone").exists()
+
+
+def test_an_undo_that_is_interrupted_goes_on_to_its_end(run: Context, tmp_path: Path) -> None:
+    """Half undone is worse than either."""
+    undo = lines(f"touch {tmp_path}/begun; sleep 0.2; touch {tmp_path}/undone")
+    asyncio.run(interrupt_when(tmp_path / "begun", run, Task("a", "boot", lines("exit 1"), undo=undo)))
+    assert (tmp_path / "undone").exists()
 
 
 def test_a_failing_undo_does_not_hide_the_failure(run: Context, events: list[Event]) -> None:

@@ -150,7 +150,7 @@ class _Run:
             else:
                 results = [await self._feed(session, combined.steps[0], Path(tasks[0].input))]
         except (asyncio.CancelledError, KamalError):
-            await self._undo_all(tasks)
+            await self._take_back(tasks)
             raise
         failure = failed_step(results)
         if failure is not None:
@@ -175,12 +175,23 @@ class _Run:
             return await session.feed(step, content, sent=tell)
 
     async def _fail(self, task: Task, failure: StepResult) -> None:
-        """Explain, take back, raise."""
+        """Explain, take back, raise. An interrupt cuts the explanation short and nothing else."""
         if task.role is not None:
             self.bus.log(f"Failed to boot {task.role} on {task.host}", Level.ERROR, host=task.host)
-        evidence = await self._aside(task.host, task.evidence)
-        await self._aside(task.host, task.undo)
+        try:
+            evidence = await self._aside(task.host, task.evidence)
+        finally:
+            await self._take_back([task])
         raise explained(failure, task.host, evidence)
+
+    async def _take_back(self, tasks: Sequence[Task]) -> None:
+        """Undo to the end; an interrupt that comes meanwhile is heeded afterwards."""
+        undoing = asyncio.ensure_future(self._undo_all(tasks))
+        try:
+            await asyncio.shield(undoing)
+        except asyncio.CancelledError:
+            await undoing
+            raise
 
     async def _undo_all(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
