@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.conformance.proxy_process import Proxy, wait_until
+from tests.conformance.proxy_process import IS_OURS, Proxy, wait_until
 from tests.conformance.scripted_target import Target
 
 
@@ -192,6 +192,17 @@ def test_case_023_a_port_in_use_ends_the_start(own_proxy: Proxy) -> None:
         done = own_proxy.call("run", *ports)
     assert done.returncode == 1
     assert f"Error: listen tcp :{own_proxy.http_port}: bind: address already in use" in done.stderr
+
+
+@pytest.mark.skipif(not IS_OURS, reason="about this implementation's files")
+def test_a_temporary_directory_that_is_missing_ends_the_start(own_proxy: Proxy) -> None:
+    """With one line that names it."""
+    own_proxy.temporary.rmdir()
+    message = own_proxy.refuse(
+        "run", "--http-port", str(own_proxy.http_port), "--https-port", str(own_proxy.https_port)
+    )
+    assert message.startswith(str(own_proxy.temporary))
+    assert message.endswith(": no such file or directory")
 
 
 def test_case_024_ports_from_the_environment(own_proxy: Proxy, t1: Target) -> None:

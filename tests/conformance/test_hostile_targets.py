@@ -93,6 +93,13 @@ def test_no_answer_at_all(ask: Ask, name: str) -> None:
         assert "502 — Bad Gateway" in response.body.decode()
 
 
+def test_a_date_is_all_that_is_added(ask: Ask) -> None:
+    """Nothing names the proxy's own server (14.2)."""
+    response = ask(GOOD)
+    assert response is not None
+    assert sorted(name for name, _ in response.headers) == ["Connection", "Content-Length", "Date"]
+
+
 def test_headers_without_end(ask: Ask) -> None:
     """A target that never finishes its head gets 502 once that is too long, and 504 once it takes too long."""
     endless = (b"X-%d: %s\r\n" % (number, b"v" * 1000) for number in range(10_000))

@@ -45,6 +45,13 @@ def test_case_054_the_canonical_host_is_redirected_to(proxy: Proxy, t1: Target) 
     assert proxy.ask(host="c.com").status == 200
 
 
+def test_capitals_in_a_canonical_host(proxy: Proxy, t1: Target) -> None:
+    """It is the same name as the one among the hosts (5, deviation D6)."""
+    proxy.deploy("s", t1, "--host", "C.com,www.c.com", "--canonical-host", "C.com")
+    assert proxy.ask(host="c.com").status == 200
+    assert proxy.ask("/a", host="www.c.com").header("Location") == "http://C.com/a"
+
+
 def test_case_055_redirects_of_other_methods_are_empty(proxy: Proxy, t1: Target) -> None:
     """POST gets no body; a port in the host does not make it another host."""
     proxy.deploy("s", t1, "--host", "c.com,www.c.com", "--canonical-host", "c.com")

@@ -71,6 +71,15 @@ def test_state_and_back() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "header", ["Content-Length: 4", "transfer-encoding: chunked", "A\r\nB: c", "A: b\r\nC: d", "A b: c"]
+)
+def test_headers_that_would_change_the_answers_frame(header: str) -> None:
+    """A service chooses headers, not where its answers end."""
+    with pytest.raises(ProxyError, match="security-header must"):
+        protection_from_flags(_deploy("--security-header", header).values)
+
+
 @pytest.mark.parametrize("rate", ["0.5", "20"])
 def test_the_burst_is_one_seconds_worth(rate: str) -> None:
     """Unless it is given."""

@@ -26,8 +26,7 @@ Values = dict[str, Any]
 async def perform(registry: Registry, command: str, service: str, values: Values, given: list[str]) -> str:
     """Runs one command; returns what its client prints."""
     if command == "list":
-        entries = [(found, registry.effective_tls(found)) for found in registry.services.values()]
-        return table(entries)
+        return table(registry.with_tls())
     if command == "deploy":
         await deploy(registry, service, values, given)
     elif command == "rollout deploy":

@@ -153,7 +153,7 @@ def _tls_problem(service: ServiceOptions) -> str:
     if service.tls_enabled and not service.is_root:
         return "TLS settings must be specified on the root path service"
     named = service.hosts != ("",)
-    if service.canonical_host and named and service.canonical_host not in service.hosts:
+    if service.canonical_host and named and service.canonical_host.lower() not in service.hosts:
         hosts = " ".join(service.hosts)
         return f"canonical-host '{service.canonical_host}' must be present in the hosts list: [{hosts}]"
     return ""

@@ -70,11 +70,14 @@ class Registry:
 
     def documents(self) -> dict[str, str]:
         """Every service's document by name."""
-        roots: dict[str, Service] = {}
-        for service in self.services.values():
-            if service.options.is_root:
-                roots.update(dict.fromkeys(service.options.hosts, service))
+        roots = self._roots()
         return {name: document(service, roots.get(service.options.hosts[0])) for name, service in self.services.items()}
+
+    def with_tls(self) -> list[tuple[Service, bool]]:
+        """Every service, and whether it is served with TLS (spec/proxy.md 7.2)."""
+        roots = self._roots()
+        owners = ((service, roots.get(service.options.hosts[0])) for service in self.services.values())
+        return [(service, owner is not None and owner.options.tls_enabled) for service, owner in owners]
 
     async def write_state(self, changed: str) -> None:
         """Writes the state file after a change of one service; a full disk is logged, since the proxy itself works."""
@@ -98,10 +101,6 @@ class Registry:
             if other.options.is_root and host in other.options.hosts:
                 return other
         return None
-
-    def effective_tls(self, service: Service) -> bool:
-        owner = self.root_of(service)
-        return owner is not None and owner.options.tls_enabled
 
     def start_checks(self, service_name: str, targets: TargetSet, *, of: Service) -> None:
         """Starts checking a set; its changes reach nginx once the set is installed."""
@@ -146,6 +145,11 @@ class Registry:
             if not wanted:
                 break
         return found
+
+    def _roots(self) -> dict[str, Service]:
+        """Who is bound to `/`, by host."""
+        roots = (service for service in self.services.values() if service.options.is_root)
+        return {host: service for service in roots for host in service.options.hosts}
 
     def _put_back(self, names: Iterable[str], before: Iterable[tuple[str, Service, Service]]) -> None:
         for name in names:

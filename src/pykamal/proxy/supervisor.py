@@ -55,8 +55,12 @@ def run(call: Call) -> int:
     _append_to_output()
     try:
         shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(mode=0o700)
-        supervisor.start(write_configuration(directory, settings))
+        try:
+            directory.mkdir(mode=0o700)
+            configuration = write_configuration(directory, settings)
+        except OSError as problem:
+            raise ProxyError(f"{directory}: {(problem.strerror or str(problem)).lower()}") from None
+        supervisor.start(configuration)
         if settings.metrics_port:
             log("INFO", "Metrics enabled", port=settings.metrics_port)
         log("INFO", "Server started", http=settings.http_port, https=settings.https_port)

@@ -73,9 +73,7 @@ return function()
   if req.http_version() == 0.9 then
     return ngx.exit(502)
   end
-  if header.Server == nil then
-    header.Server = nil
-  end
+  -- nginx adds neither Server nor Date to what a target sends without.
   if header.Date == nil then
     header.Date = ngx.http_time(ngx.time())
   end
