@@ -328,7 +328,8 @@ def test_a_full_disk(application: Application, path: str) -> None:
 
 
 def test_no_container_to_route_to(application: Application) -> None:
-    """spec/cli.md 13.5.1, step 8: Kamal's own words."""
+    """spec/cli.md 13.5.1, step 8 and 14.3: Kamal's own words where nothing runs that could be routed to."""
+    application.kamal("app", "stop")
     outcome = application.kamal("app", "start", "--version", "never-booted", expect=1)
     host = application.hosts[0].address
     words = ("ERROR (Kamal::Cli::BootError)", f"Failed to get endpoint for web on {host}, did the container boot?")

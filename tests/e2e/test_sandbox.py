@@ -67,17 +67,18 @@ def test_hosts_are_separate_servers(sandbox: Sandbox, fresh_hosts: list[Host]) -
 def test_reset_makes_a_host_new_again(sandbox: Sandbox, fresh_hosts: list[Host]) -> None:
     """Containers, images, networks, volumes and Kamal's files go; the prepared images stay."""
     host = fresh_hosts[0]
-    before = sorted(host.docker("image", "ls").splitlines())
+    listing = ("image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}")
+    before = sorted(host.docker(*listing).splitlines())
     host.docker("tag", "sandbox/python:3.11", "mine:1")
     host.docker("network", "create", "kamal")
     host.docker("run", "-d", "--network", "kamal", "-v", "data:/data", "mine:1", "sleep", "60")
     host.write("/root/.kamal/lock-app/details", "locked")
-    host.docker("image", "rm", "--force", "basecamp/kamal-proxy:v0.9.2")
+    host.docker("tag", "sandbox/python:3.11", "basecamp/kamal-proxy:v0.9.2")
     host.reset()
     assert host.docker("ps", "-aq") == ""
     assert host.docker("volume", "ls", "-q") == ""
     assert "kamal" not in host.docker("network", "ls", "--format", "{{.Name}}").split()
-    assert sorted(host.docker("image", "ls").splitlines()) == before
+    assert sorted(host.docker(*listing).splitlines()) == before
     assert not host.exists("/root/.kamal")
 
 

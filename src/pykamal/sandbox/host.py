@@ -220,11 +220,12 @@ class Host:
             networks = [found["Id"] for found in engine.networks() if found["Name"] not in OWN_NETWORKS]
             list(pool.map(engine.remove_network, networks))
             list(pool.map(lambda found: engine.remove_volume(found["Name"]), engine.volumes()))
-        kept = set(json.loads((self._folder / KEPT_IMAGES).read_text()))
+        kept: dict[str, str] = json.loads((self._folder / KEPT_IMAGES).read_text())
         found = self._images()
-        for tag in found - kept:
-            engine.remove_image(tag)
-        if any(not tag.startswith("sha256:") for tag in kept - found):
+        for reference, identifier in found.items():
+            if kept.get(reference) != identifier:
+                engine.remove_image(reference)
+        if any(found.get(reference) != identifier for reference, identifier in kept.items() if reference != identifier):
             for archive in sorted(self._journal.paths.images.iterdir()):
                 engine.load(archive)
         leavings = ["/root/.kamal", "/root/.docker", "/root/.cache"]
@@ -232,7 +233,7 @@ class Host:
 
     def keep_images(self) -> None:
         """Let `reset` keep the images that are there now."""
-        (self._folder / KEPT_IMAGES).write_text(json.dumps(sorted(self._images())))
+        (self._folder / KEPT_IMAGES).write_text(json.dumps(self._images()))
 
     def wait_for_port(self, port: int, *, open_: bool = True, timeout_seconds: float = 10.0) -> None:
         deadline = time.monotonic() + timeout_seconds
@@ -242,9 +243,9 @@ class Host:
                 raise SandboxError(f"Port {port} stays {state}", host=self.name)
             time.sleep(0.01)
 
-    def _images(self) -> set[str]:
-        """Every tag; the identifiers of images without one."""
-        return {tag for image in self.engine.images() for tag in image["RepoTags"] or [image["Id"]]}
+    def _images(self) -> dict[str, str]:
+        """The image that each tag means; images without a tag by their identifiers."""
+        return {tag: image["Id"] for image in self.engine.images() for tag in image["RepoTags"] or [image["Id"]]}
 
     def _port_is_open(self, port: int) -> bool:
         try:
