@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import signal
 import threading
 import time
@@ -11,6 +12,7 @@ import time
 import pytest
 
 from tests.conformance.proxy_process import IS_OURS, Proxy, child_processes, find_child, is_running, wait_until
+from tests.conformance.raw_http import head
 from tests.conformance.scripted_target import Target
 
 BUFFERS = ("--buffer-requests", "--buffer-responses")
@@ -93,6 +95,22 @@ def test_the_control_plane_may_be_killed(own_proxy: Proxy, t1: Target, t2: Targe
             assert time.monotonic() - started > 0.5
             assert slow.read().status == 200
     assert load.failures == []
+
+
+@only_ours
+def test_sets_with_the_same_target_stay_apart(own_proxy: Proxy, t1: Target, t2: Target) -> None:
+    """A control plane that starts again drains the rollout set without waiting for requests of the active one (9.2)."""
+    own_proxy.start().deploy("s", t1)
+    own_proxy.succeed("rollout", "deploy", "s", "--target", t1.address)
+    os.kill(find_child(own_proxy, "pykamal.proxy.control"), signal.SIGKILL)
+    wait_until(lambda: own_proxy.log_lines("Control plane ended; starting it again"))
+    wait_until(lambda: own_proxy.call("list").returncode == 0)
+    with own_proxy.connect() as connection:
+        connection.send(head("GET", "/sleep?s=2"))
+        wait_until(lambda: t1.requests)
+        own_proxy.succeed("rollout", "deploy", "s", "--target", t2.address)
+        assert not select.select([connection.socket], [], [], 0)[0], "the request was waited for"
+        assert connection.read().status == 200
 
 
 @only_ours

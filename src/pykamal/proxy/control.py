@@ -109,8 +109,8 @@ async def _restore(registry: Registry, state_file: StateFile) -> None:
             log("ERROR", "Unable to restore service", service=name, error=str(problem))
             state_file.unusable[name] = record
             continue
-        for targets in service.sets:
-            targets.adopt_ids(known.get(name) or {})
+        for targets, ids in zip(service.sets, known.get(name, []), strict=False):
+            targets.adopt_ids(ids)
         registry.services[name] = service
     # Addresses are handed out anew after a reboot: a saved name is trusted only as far as it resolves now.
     look_ups = [target.resolve() for _, target in registry.installed_targets()]

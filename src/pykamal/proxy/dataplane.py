@@ -42,10 +42,13 @@ class DataPlane:
                 return
             await asyncio.sleep(_RETRY_S)
 
-    async def target_ids(self) -> dict[str, dict[str, str]]:
-        """Service name -> target name -> id, as a data plane that runs already counts them; empty without one."""
+    async def target_ids(self) -> dict[str, list[list[list[str]]]]:
+        """TargetSet.ids of the active and the rollout set by service, as a data plane that runs already counts them.
+
+        Empty without one.
+        """
         try:
-            found: dict[str, dict[str, str]] = await self._call("/targets", {})
+            found: dict[str, list[list[list[str]]]] = await self._call("/targets", {})
         except (OSError, EOFError):
             return {}
         return found

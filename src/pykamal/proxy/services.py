@@ -116,7 +116,7 @@ def document(service: Service, root: Service | None) -> str:
         "log_response_headers": targets.log_response_headers,
         "exclude_metrics_paths": options.exclude_metrics_paths,
         "protection": service.protection.for_nginx(service.users),
-        "target_ids": {target.name: target.id for chosen in service.sets for target in chosen.targets},
+        "target_ids": [chosen.ids for chosen in service.sets],
     }
     return json.dumps(fields)
 

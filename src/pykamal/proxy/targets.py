@@ -97,10 +97,16 @@ class TargetSet:
         else:
             self.all_healthy.clear()
 
-    def adopt_ids(self, known: dict[str, str]) -> None:
-        """Takes over the ids under which a running data plane already counts these targets."""
-        for target in self.targets:
-            target.id = known.get(target.name, target.id)
+    @property
+    def ids(self) -> list[list[str]]:
+        """A pair of name and id for each target."""
+        return [[target.name, target.id] for target in self.targets]
+
+    def adopt_ids(self, known: Iterable[list[str]]) -> None:
+        """Takes over the `ids` under which a running data plane already counts these targets."""
+        for target, (name, number) in zip(self.targets, known, strict=False):
+            if target.name == name:
+                target.id = number
 
     def stop_checks(self) -> None:
         for task in self.checks:

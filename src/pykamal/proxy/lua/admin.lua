@@ -94,7 +94,8 @@ answers["/suspects"] = function()
   return { targets = ids }
 end
 
--- The target ids in use, for a control plane that starts again: {service: {target name: id}}
+-- The target ids in use, for a control plane that starts again: {service: [active, rollout]},
+-- each a list of pairs of name and id
 answers["/targets"] = function()
   services.sync()
   local found = {}
