@@ -142,6 +142,14 @@ def test_case_016_wrong_command_lines(proxy: Proxy, arguments: tuple[str, ...], 
     assert proxy.refuse(*arguments) == message
 
 
+@pytest.mark.parametrize("value", ['"a', '"a"b', '"a\n"b'])
+def test_quotes_that_do_not_end_are_named(proxy: Proxy, value: str) -> None:
+    """A list is read as CSV (3.1)."""
+    done = proxy.call("deploy", "s", "--target", "web", "--host", value)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f'Error: invalid argument "{value}" for "--host" flag: parse error')
+
+
 @pytest.mark.parametrize("value", ["10", "x", "5 s", "1q"])
 def test_case_015_durations_need_a_unit(proxy: Proxy, value: str) -> None:
     """A bad value is named together with its flag (3.1)."""

@@ -154,7 +154,10 @@ def _split(text: str) -> list[str]:
         return text.split(",") if text else []
     import csv
 
-    return next(csv.reader([text], strict=True), [])
+    try:
+        return next(csv.reader([text], strict=True), [])
+    except csv.Error as problem:
+        raise ValueError(f"parse error: {problem}") from None
 
 
 def _as_list(value: object) -> list[str]:
