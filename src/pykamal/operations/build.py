@@ -28,10 +28,8 @@ async def deliver(
     """
     checks = requirements.host_check(context, boots_proxy=boots_proxy)
     if skip_push:
-        context.bus.say("Pull app image...")
         await build_pull.pull_after(context, (checks,))
     else:
-        context.bus.say("Build and push app image...")
         await together(push(context, no_cache=no_cache), execute(Plan("check hosts", (checks,)), context))
         await build_pull.pull_after(context, ())
 

@@ -75,6 +75,7 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
         requirements.require_secrets(
             context, builds=not skip_push, accessories=context.config.accessories if accessories else ()
         )
+        context.bus.say("Pull app image..." if skip_push else "Build and push app image...")
         await build.deliver(context, skip_push=skip_push, no_cache=no_cache, boots_proxy=whole)
         async with under_lock(context) as fresh:
             hooked = await hooks.fire(context, "pre-deploy")
