@@ -16,7 +16,8 @@ Interactive: TypeAlias = Literal["tty", "stdin"]
 
 def log_flags(logging: Logging) -> list[Word]:
     """Driver and options; 10 MB of Docker's default driver when neither is given (spec/config.md 13)."""
-    if not str(logging.driver or "").strip() and not logging.options:
+    named = logging.driver is not None and logging.driver is not False and str(logging.driver).strip()
+    if not named and not logging.options:
         return key_values("--log-opt", {"max-size": "10m"})
     driver = [] if logging.driver is None else options({"log-driver": logging.driver})
     return [*driver, *key_values("--log-opt", logging.options)]
