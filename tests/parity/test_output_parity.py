@@ -53,14 +53,15 @@ app logs | app logs -n 3 | app logs -q | app logs -T | app logs -s 1m | app logs
 app logs -g listens -q -T | app logs -g nobody-writes-this | app logs -g LISTENS --grep-options=-i
 app logs -g listens --grep-options "-C 1" -n 5 | app logs -r worker -n 1 | app logs --container-id abc
 app exec echo hi | app exec -q echo hi | app exec -p echo hi
-app exec -p -e A:1 "B:two  words" -- env | app exec -p "python3 -c 'print(1); print()'" | app exec --detach echo
+app exec -p "sh -c 'echo $A $B $QUOTES'" -e A:1 "B:two  words"
+app exec -p "python3 -c 'print(1); print()'" | app exec --detach echo
 app exec --detach -q echo | app exec -r web "sh -c 'exit 3'" | app exec -q -p "sh -c 'exit 3'"
 app exec --version nope -p echo hi
 app exec --version V1 echo hi | app exec -p no-such-program
 app exec --reuse echo hi | app exec --reuse -q echo hi | app exec --reuse -p -v echo hi
 app exec --reuse -r web no-such-program
 app exec --reuse -p "sh -c 'echo out; echo err >&2; exit 3'" | app exec --reuse --version nope -r web echo hi
-app exec --reuse -p -e A:1 -- sh -c 'echo $A'
+app exec --reuse -p "sh -c 'echo $A'" -e A:1
 accessory details jobs | accessory details all | accessory details jobs -q | accessory details nope
 accessory logs jobs | accessory logs jobs -q | accessory logs jobs -T -s 1h | accessory logs jobs -g nothing
 accessory logs nope | accessory exec jobs echo hi | accessory exec jobs -q echo hi
@@ -119,7 +120,7 @@ DIFFERENT: Final = {
     "accessory details nope": (NOBODY, f"ERROR (RuntimeError): {NOBODY}", UNKNOWN),
     "accessory exec nope ls": (NOBODY, f"ERROR (RuntimeError): {NOBODY}", UNKNOWN),
     "accessory logs nope": (NOBODY, f"ERROR (RuntimeError): {NOBODY}", UNKNOWN),
-    "app boot --version nope": ("Could not fetch logs for nope", "not started: tag", "whole phases are told of"),
+    "app boot --version nope": ("manifest unknown", "not started: ", "whole phases are told of"),
     "app logs --container-id abc": ("\nabc\n", "Nothing found", "2.12 shows that container's log (spec/cli.md 21)"),
     "app remove_container nope": ('"docker container rm" requires', "There is no container", "looked for before"),
     "app stop -p": ("Message: hands\n", "more information\nLocked by: Ada", BEHIND),
@@ -130,6 +131,7 @@ DIFFERENT: Final = {
     "registry login -c config/stranger.yml": ("docker exit status: 256", "docker exit status: 1", LOGIN),
     "registry login -c config/stranger.yml -L": ("docker exit status: 1", "docker exit status: 1", LOGIN),
     "rollback nope": ("is not available as a container", "ERROR (RuntimeError): The app version 'nope'", UNKNOWN),
+    "server exec no-such-program -p": ("/usr/bin/env: ", "not found", "the line goes to the shell as it is"),
     "version": ("2.11.0", "2.12.0", "the release that is followed"),
 }
 """By line: what Ruby Kamal's output has, what ours has, and why."""
@@ -154,6 +156,7 @@ MASKS: Final = (
     (r"\bUp \S.*?(?= {2,})", "UP"),
     (r"(Less than a second|About an? \w+|\d+ \w+) ago", "AGO"),
     (r"\d+\.\d seconds", "SECONDS"),
+    (r"tini \(\d+\)", "tini"),
     (r"(?m) +$", ""),
     (r" {2,}", "  "),
 )
