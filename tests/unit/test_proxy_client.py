@@ -37,6 +37,6 @@ def test_a_log_that_takes_nothing_stops_nobody() -> None:
 
 def test_arguments_that_are_no_text_are_refused() -> None:
     """Neither nginx's table nor the state file could hold them."""
-    command = [sys.executable, "-m", "pykamal.proxy", "remove", b"\xff"]
+    command: list[str | bytes] = [sys.executable, "-m", "pykamal.proxy", "remove", b"\xff"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "Error: arguments must be UTF-8\n")

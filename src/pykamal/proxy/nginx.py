@@ -73,6 +73,7 @@ def write_configuration(directory: Path, settings: RunSettings) -> Path:
         LUA_LIBRARY=str(LUA_LIBRARY),
         LUA_MODULES=_lua_modules(),
         INTERNAL=internal,
+        SHORT_DURATIONS="\n".join(f'        "0.{ms:03}" {ms * 1_000_000};' for ms in range(100)),
         BODY_RUNGS=", ".join(str(rung) for rung in _BODY_RUNGS),
         HEADER_TIMEOUT=f"{settings.client_header_timeout // MILLISECOND}ms",
         BODY_TIMEOUT=f"{settings.client_body_timeout // MILLISECOND}ms",

@@ -31,7 +31,7 @@ end
 function M.agrees(record)
   local written, host = var.http_host, var.host
   record.host = host
-  if written and is_written(written, host) then
+  if written and (written == host or is_written(written, host)) then
     return true
   end
   local target = match(var.request, "^%S+ %a[%w+.-]*://([^/?#%s]*)")

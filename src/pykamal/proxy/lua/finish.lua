@@ -46,19 +46,19 @@ local function write_line(service)
   io.stdout:flush()
 end
 
+-- `kamal_log` is `headers` from the start, which is what Kamal asks for: setting it costs. A request that nginx refused
+-- before that has no value, and no line.
 return function()
   local record = requests.close()
-  if not record then
-    return
+  local service = record and record.service
+  if record then
+    metrics.count(record)
   end
-  metrics.count(record)
-  local service = record.service
   if not service or service.log == "plain" then
-    return
-  end
-  if service.log == "headers" then
-    var.kamal_log = "headers"
-  else
+    if var.kamal_log == "headers" then
+      var.kamal_log = "plain"
+    end
+  elseif service.log == "own" then
     var.kamal_log = "written"
     write_line(service)
   end

@@ -2,11 +2,14 @@
 -- unlike ngx.ctx it survives internal redirects, and unlike an nginx variable it costs no string.
 local ffi = require("ffi")
 local base = require("resty.core.base")
+local new_table = require("table.new")
 
 local counters = ngx.shared.counters
 local cast, tonumber = ffi.cast, tonumber
 local get_request = base.get_request
 local uintptr = ffi.typeof("uintptr_t")
+
+local FIELDS = 15 -- room for what most requests have, so that the table never grows
 
 local M = { active = 0 }
 local records = {}
@@ -48,7 +51,7 @@ function M.open()
   else
     M.active = M.active + 1
   end
-  local record = { service = nil, target = nil, counted = nil, upgraded = false }
+  local record = new_table(0, FIELDS)
   records[k] = record
   return record
 end
