@@ -19,7 +19,7 @@ local lower, find = string.lower, string.find
 local UNSURE_S, UNSURE_STEP_S = 2, 0.02
 
 -- Every method that the proxy may send again when a pooled connection turns out to be closed.
-local REPLAYABLE = { GET = true, HEAD = true, OPTIONS = true, TRACE = true }
+local REPLAYABLE = { GET = true, HEAD = true, OPTIONS = true }
 
 local function enter_target(record, target, revision)
   local counter = target.counter
@@ -103,24 +103,6 @@ local function accepts_events()
   return accept and find(accept, "text/event-stream", 1, true)
 end
 
--- Fast way: one healthy writer, nothing to decide, the body (if any) is small or absent.
-local function forward_plain(record, revision)
-  local service = record.service
-  local target = service.active.writers[1]
-  if not is_certain(record, target) or not enter_target(record, target, revision) then
-    return false
-  end
-  var.kamal_service = service.name
-  var.kamal_target = target.name
-  if service.adapts_headers then
-    policy.adapt_headers(record)
-  end
-  if accepts_events() then
-    record.timeout_ms = 0
-  end
-  return true
-end
-
 local function forward_chosen(record, binding, revision, method, upgrade)
   local service = record.service
   local target = choice.pick(record, method, upgrade)
@@ -147,7 +129,7 @@ end
 
 local M = {}
 
--- Routes a request whose record is open; returns when nginx shall go on in this location.
+-- Routes a request whose record is open: to its target, or to an answer of this proxy.
 function M.route(record)
   local method = record.method
   local connection = var.http_connection
@@ -166,13 +148,7 @@ function M.route(record)
       if boot.metrics then
         metrics.enter(record, service, policy.target_path(record, binding))
       end
-      local plain = record.secure and service.plain_secure or not record.secure and service.plain
-      if plain and not upgrade and (method == "GET" or method == "HEAD")
-        and (service.body_limit == 0 or not may_have_body()) then
-        if forward_plain(record, revision) then
-          return
-        end
-      elseif policy.admitted(record, binding, method) then
+      if policy.admitted(record, binding, method) then
         forward_chosen(record, binding, revision, method, upgrade)
       end
     elseif not record.deadline or not policy.hold(record, 0) then
@@ -182,6 +158,43 @@ function M.route(record)
     end
     -- Here the table changed while we looked or waited: look again.
   end
+end
+
+-- Fast way: one writer, nothing to decide, no body. "1" for a request that is on its way to its target, "" for one that
+-- `run` must look at. Cannot wait.
+function M.run_plain(secure)
+  local method, connection = get_method(), var.http_connection
+  if method ~= "GET" and method ~= "HEAD"
+    or connection and connection ~= "keep-alive" and connection ~= "close" then
+    return ""
+  end
+  local record = requests.open()
+  record.secure, record.method = secure, method
+  if not authority.agrees(record) then
+    return ""
+  end
+  local revision = services.sync()
+  local binding = find_binding(record)
+  local service = binding and binding.service
+  if not service or not (secure and service.plain_secure or not secure and service.plain)
+    or service.body_limit > 0 and may_have_body() then
+    return ""
+  end
+  local target = service.active.writers[1]
+  if target.name_server and target.address and not leases.holds(target) or not enter_target(record, target, revision) then
+    return ""
+  end
+  record.service = service
+  record.timeout_ms = accepts_events() and 0 or service.timeout_ms
+  if boot.metrics then
+    metrics.enter(record, service, policy.target_path(record, binding))
+  end
+  var.kamal_service = service.name
+  var.kamal_target = target.name
+  if service.adapts_headers then
+    policy.adapt_headers(record)
+  end
+  return "1"
 end
 
 function M.run(secure)
