@@ -335,6 +335,7 @@ def test_no_container_to_route_to(application: Application) -> None:
     words = ("ERROR (Kamal::Cli::BootError)", f"Failed to get endpoint for web on {host}, did the container boot?")
     assert_told(application, outcome, *words, advice="kamal app containers")
     assert not any(application.locked(each) for each in application.hosts)
+    application.kamal("app", "start")
 
 
 ERROR_ROWS = [

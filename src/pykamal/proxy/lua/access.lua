@@ -181,7 +181,7 @@ function M.run_plain(secure)
     return ""
   end
   local target = service.active.writers[1]
-  if target.name_server and target.address and not leases.holds(target) or not enter_target(record, target, revision) then
+  if target.name_server and target.address and not leases.runs(target) or not enter_target(record, target, revision) then
     return ""
   end
   record.service = service

@@ -64,14 +64,19 @@ local function renew(premature, target)
   end
 end
 
+-- Whether a target's lease still runs, without waiting; one that ends soon is renewed meanwhile.
+function M.runs(target)
+  local left = (target.lease or 0) - now()
+  if left > 0 and left < RENEWED_BEFORE_S and not is_asked_about(target) then
+    target.asking = now() + ASKING_S
+    timer_at(0, renew, target)
+  end
+  return left > 0
+end
+
 -- Whether a request may be sent to a target's address now; asks the name server when it was not asked lately.
 function M.holds(target)
-  local left = (target.lease or 0) - now()
-  if left > 0 then
-    if left < RENEWED_BEFORE_S and not is_asked_about(target) then
-      target.asking = now() + ASKING_S
-      timer_at(0, renew, target)
-    end
+  if M.runs(target) then
     return true
   end
   if not is_asked_about(target) then
