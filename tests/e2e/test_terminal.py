@@ -286,7 +286,7 @@ def test_logs_of_accessories_and_the_proxy(running: Application) -> None:
     """spec/cli.md 14.7 and 14.8: without a heading, and with one that `-q` leaves out; no match is a failure there."""
     second = running.hosts[1]
     second.docker("exec", "hello-jobs", "sh", "-c", "echo done > /proc/1/fd/1")
-    assert running.kamal("accessory", "logs", "jobs", "-T", "-n", "1").stdout.endswith("\ndone\n\n")
+    assert running.kamal("accessory", "logs", "jobs", "-T", "-n", "1").stdout.endswith("\ndone\n")
     assert running.kamal("accessory", "logs", "jobs", "-g", "never said", expect=1)
     headed = running.kamal("proxy", "logs", "-T", "-n", "1").stdout
     assert re.findall(r"Proxy Host: (\S+)\n\{", headed) == [host.address for host in running.hosts]
