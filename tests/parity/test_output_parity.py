@@ -49,8 +49,8 @@ READING: Final = """
 details -q | app details | app details -q | app details -r worker | app details -r nope
 app version | app version -q | app version -v -p | app version -p
 app containers | app containers -q | app images | app images -q | app stale_containers | app stale_containers -v
-app logs | app logs -n 3 | app logs -q | app logs -T | app logs -s 1m -r web | app logs -s nonsense | app logs -g listens
-app logs -g listens -q -T | app logs -g nobody-writes-this | app logs -g LISTENS --grep-options=-i
+app logs | app logs -n 3 | app logs -q | app logs -T | app logs -s 1m -r web | app logs -s nonsense
+app logs -g listens | app logs -g listens -q -T | app logs -g nobody-writes-this | app logs -g LISTENS --grep-options=-i
 app logs -g listens --grep-options "-C 1" -n 5 | app logs -r worker -n 1 | app logs --container-id abc
 app exec echo hi | app exec -q echo hi | app exec -p echo hi
 app exec -p "sh -c 'echo $A $B $QUOTES'" -e A:1 "B:two  words"
