@@ -57,7 +57,6 @@ def _own_steps(context: Context, host: str) -> tuple[Step, ...]:
 
 def reboot_phases(context: Context, hosts: Sequence[str]) -> tuple[Phase, ...]:
     """A new proxy container with the current settings on each of these hosts, between the hooks for it."""
-
     before, after = hook_phases(context, hosts)
     return (
         *before,
