@@ -144,7 +144,7 @@ def _locations() -> str:
         body_filter = '\n            body_filter_by_lua_block { return require("limit")() }' if limit else ""
         blocks.append(
             f"        location {name} {{\n"
-            '            header_filter_by_lua_block { require("response")() }'
+            '            header_filter_by_lua_block { require("response").adapt() }'
             f"{body_filter}\n"
             f"            proxy_request_buffering {request_on};\n"
             f"            proxy_buffering {response_on};\n"
@@ -153,7 +153,7 @@ def _locations() -> str:
         )
     blocks.append(
         "        location @upgrade {\n"
-        '            header_filter_by_lua_block { require("response")() }\n'
+        '            header_filter_by_lua_block { require("response").adapt() }\n'
         "            proxy_request_buffering off;\n"
         "            proxy_buffering off;\n"
         "            proxy_socket_keepalive on; # tells lua/cutter.lua which connections are upgraded\n"

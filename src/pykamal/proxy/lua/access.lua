@@ -1,5 +1,6 @@
 -- From a request to its target: routing, redirects, pause and stop, limits, choice, in-flight count.
 local authority = require("authority")
+local flights = require("flights")
 local leases = require("leases")
 local requests = require("requests")
 local services = require("services")
@@ -10,7 +11,6 @@ local metrics = require("metrics")
 local boot = require("boot")
 
 local var = ngx.var
-local counters = ngx.shared.counters
 local get_method, http_version = ngx.req.get_method, ngx.req.http_version
 local exit, exec = ngx.exit, ngx.exec
 local now, sleep = ngx.now, ngx.sleep
@@ -21,15 +21,14 @@ local UNSURE_S, UNSURE_STEP_S = 2, 0.02
 -- Every method that the proxy may send again when a pooled connection turns out to be closed.
 local REPLAYABLE = { GET = true, HEAD = true, OPTIONS = true }
 
-local function enter_target(record, target, revision)
-  local counter = target.counter
-  counters:incr(counter, 1, 0)
+local function enter_target(record, target, slot, revision)
+  flights.enter(slot)
   -- A deploy may have been published between the look-up and the count; its drain did not see us.
   if services.changed_since(revision) then
-    counters:incr(counter, -1)
+    flights.leave(slot)
     return false
   end
-  record.counted = counter
+  record.counted = slot
   record.target = target
   return true
 end
@@ -49,20 +48,34 @@ local function is_certain(record, target)
   return false
 end
 
-local function find_binding(record)
-  local list = services.bindings(record.host)
-  if not list then
-    return nil
-  end
-  if list.only_root then
-    return list[1]
-  end
+local function match_path(record, list)
   local path = record.path
   if not path then
     path = paths.decoded(var.request_uri)
     record.path = path
   end
   return services.match(list, path)
+end
+
+local function find_binding(record)
+  local list = services.bindings(record.host)
+  if not list then
+    return nil
+  end
+  return list.only_root and list[1] or match_path(record, list)
+end
+
+-- The route of a service that leaves nothing to decide, nil for others.
+local function find_route(record)
+  local list = services.bindings(record.host)
+  if not list then
+    return nil
+  end
+  if list.only_root then
+    return list.route
+  end
+  local binding = match_path(record, list)
+  return binding and binding.service.route
 end
 
 local function location_for(service, upgrade)
@@ -115,7 +128,7 @@ local function forward_chosen(record, binding, revision, method, upgrade)
     record.target = target
     return exit(502)
   end
-  if not is_certain(record, target) or not enter_target(record, target, revision) then
+  if not is_certain(record, target) or not enter_target(record, target, target.slot, revision) then
     return false
   end
   if service.adapts_headers then
@@ -160,6 +173,12 @@ function M.route(record)
   end
 end
 
+-- False for a request that `run` must look at after all.
+local function is_still_plain(record, service, target)
+  return not (service.body_limit > 0 and may_have_body())
+    and not (target.name_server and target.address and not leases.runs(target))
+end
+
 -- Fast way: one writer, nothing to decide, no body. "1" for a request that is on its way to its target, "" for one that
 -- `run` must look at. Cannot wait.
 function M.run_plain(secure)
@@ -174,24 +193,23 @@ function M.run_plain(secure)
     return ""
   end
   local revision = services.sync()
-  local binding = find_binding(record)
-  local service = binding and binding.service
-  if not service or not (secure and service.plain_secure or not secure and service.plain)
-    or service.body_limit > 0 and may_have_body() then
+  local route = find_route(record)
+  if not route or route.secure ~= secure then
     return ""
   end
-  local target = service.active.writers[1]
-  if target.name_server and target.address and not leases.runs(target) or not enter_target(record, target, revision) then
+  local service, target, usual = route.service, route.target, route.usual
+  if not usual and not is_still_plain(record, service, target)
+    or not enter_target(record, target, route.slot, revision) then
     return ""
   end
-  record.service = service
-  record.timeout_ms = accepts_events() and 0 or service.timeout_ms
+  record.service, record.usual = service, usual
+  record.timeout_ms = accepts_events() and 0 or route.timeout_ms
   if boot.metrics then
-    metrics.enter(record, service, policy.target_path(record, binding))
+    metrics.enter(record, service, record.path or paths.decoded(var.request_uri))
   end
-  var.kamal_service = service.name
-  var.kamal_target = target.name
-  if service.adapts_headers then
+  var.kamal_service = route.service_name
+  var.kamal_target = route.target_name
+  if not usual and service.adapts_headers then
     policy.adapt_headers(record)
   end
   return "1"

@@ -1,6 +1,7 @@
 -- The control plane's door, on a unix socket that nothing else can reach.
 local cjson = require("cjson.safe")
 local cutter = require("cutter")
+local flights = require("flights")
 local issued = require("issued")
 local challenges = require("challenges")
 local services = require("services")
@@ -47,19 +48,15 @@ end
 answers["/in-flight"] = function()
   local total = 0
   for _, id in ipairs(body().targets) do
-    for worker = 0, ngx.worker.count() - 1 do
-      total = total + (counters:get(worker .. ":" .. id) or 0)
-    end
+    total = total + flights.total(id)
   end
   return { in_flight = total }
 end
 
--- {targets: [id]}: nobody will ask for them again, so their counters go.
+-- {targets: [id]}: nobody will ask for them again.
 answers["/forget"] = function()
   for _, id in ipairs(body().targets) do
-    for worker = 0, ngx.worker.count() - 1 do
-      counters:delete(worker .. ":" .. id)
-    end
+    flights.forget(id)
   end
   return {}
 end

@@ -21,6 +21,7 @@ function M.load(directory, settings)
   M.internal, M.body_rungs, M.metrics = settings.internal, settings.body_rungs, settings.metrics
   require("passwords").make_key()
   M.builtin_pages = assert(cjson.decode(read(directory .. "/pages.json")))
+  require("flights").make_room()
   local services = require("services")
   for _, document in ipairs(assert(cjson.decode(read(directory .. "/snapshot.json")))) do
     local ok, problem = services.publish({ document }, {})
@@ -57,7 +58,8 @@ function M.start_worker()
       counters:delete(key)
     end
   end
-  require("services").start_worker(number)
+  require("flights").start_worker(number)
+  require("services").start_worker()
   require("metrics").start_worker(number)
   require("cutter").start_worker()
   assert(ngx.timer.at(100000000, leave))

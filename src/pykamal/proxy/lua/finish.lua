@@ -48,12 +48,7 @@ end
 
 -- `kamal_log` is `headers` from the start, which is what Kamal asks for: setting it costs. A request that nginx refused
 -- before that has no value, and no line.
-return function()
-  local record = requests.close()
-  local service = record and record.service
-  if record then
-    metrics.count(record)
-  end
+local function log(service)
   if not service or service.log == "plain" then
     if var.kamal_log == "headers" then
       var.kamal_log = "plain"
@@ -62,4 +57,16 @@ return function()
     var.kamal_log = "written"
     write_line(service)
   end
+end
+
+return function()
+  local record = requests.close()
+  if not record then
+    return log(nil)
+  end
+  metrics.count(record)
+  if not record.usual then
+    log(record.service)
+  end
+  requests.release(record)
 end

@@ -2,7 +2,8 @@
 -- unlike ngx.ctx it survives internal redirects, and unlike an nginx variable it costs no string.
 local ffi = require("ffi")
 local base = require("resty.core.base")
-local new_table = require("table.new")
+local flights = require("flights")
+local new_table, clear = require("table.new"), require("table.clear")
 
 local counters = ngx.shared.counters
 local cast, tonumber = ffi.cast, tonumber
@@ -11,8 +12,11 @@ local uintptr = ffi.typeof("uintptr_t")
 
 local FIELDS = 15 -- room for what most requests have, so that the table never grows
 
+local MOST_SPARE = 1024
+
 local M = { active = 0 }
 local records = {}
+local spare, spares = {}, 0 -- records of ended requests: new ones would be most of what the garbage collector has to do
 
 local function key()
   return tonumber(cast(uintptr, get_request()))
@@ -27,7 +31,7 @@ function M.leave_target(record)
   local counted = record.counted
   if counted then
     record.counted = nil
-    counters:incr(counted, -1)
+    flights.leave(counted)
   end
 end
 
@@ -48,10 +52,17 @@ function M.open()
   if stale then
     M.leave_target(stale)
     leave_client(stale)
-  else
-    M.active = M.active + 1
+    clear(stale)
+    return stale
   end
-  local record = new_table(0, FIELDS)
+  M.active = M.active + 1
+  local record
+  if spares > 0 then
+    record = spare[spares]
+    spares = spares - 1
+  else
+    record = new_table(0, FIELDS)
+  end
   records[k] = record
   return record
 end
@@ -74,7 +85,7 @@ function M.cancel(ids)
   end
 end
 
--- Ends the record in the log phase; nil for requests that never were routed.
+-- Takes the record of a request that ends, in the log phase; nil for requests that never were routed.
 function M.close()
   local k = key()
   local record = records[k]
@@ -88,6 +99,15 @@ function M.close()
     M.active = M.active - 1
   end
   return record
+end
+
+-- Nobody looks at this record any more.
+function M.release(record)
+  if spares < MOST_SPARE then
+    clear(record)
+    spares = spares + 1
+    spare[spares] = record
+  end
 end
 
 return M

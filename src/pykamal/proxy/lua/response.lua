@@ -59,25 +59,39 @@ local function scope_cookies(prefix)
   header["Set-Cookie"] = cookies
 end
 
-return function()
-  local record = requests.current()
+-- False when there is no more to be done with this head, be it that the target's answer cannot be used.
+local function is_sound(record)
   local status = ngx.status
   if status < 200 then
     if status == 101 and record and ngx.var.kamal_upgrading == "1" then
       requests.upgrade(record)
-      return
+    else
+      ngx.exit(502)
     end
-    return ngx.exit(502)
+    return false
   end
   -- nginx takes an answer without a status line for HTTP/0.9.
   if req.http_version() == 0.9 then
-    return ngx.exit(502)
+    ngx.exit(502)
+    return false
   end
   -- nginx adds neither Server nor Date to what a target sends without.
   if header.Date == nil then
     header.Date = ngx.http_time(ngx.time())
   end
-  if not record then
+  return true
+end
+
+local M = {}
+
+-- For a service that changes nothing in it (`route_of` in lua/services.lua).
+function M.check()
+  is_sound(nil)
+end
+
+function M.adapt()
+  local record = requests.current()
+  if not is_sound(record) or not record then
     return
   end
   if record.affinity then
@@ -99,3 +113,5 @@ return function()
     end
   end
 end
+
+return M

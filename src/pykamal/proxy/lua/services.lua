@@ -1,5 +1,6 @@
 -- The service table: documents in shared memory with a change log, decoded once in each worker.
 local cjson = require("cjson.safe")
+local flights = require("flights")
 local guard = require("guard")
 local documents = ngx.shared.services
 
@@ -10,10 +11,11 @@ local KAMAL_LOGS = "cache-control,last-modified,user-agent|"
 
 local M = { by_name = {}, seen = 0 }
 local by_host = {} -- host ("" = any) -> list of bindings, longest prefix first
-local worker = "0:"
 
-local function has_only_root(list)
-  return #list == 1 and list[1].length == 1
+-- A list with nothing but a binding to "/" answers for every path.
+local function summarize(list)
+  list.only_root = #list == 1 and list[1].length == 1
+  list.route = list.only_root and list[1].service.route
 end
 
 local function unbind(service)
@@ -25,9 +27,10 @@ local function unbind(service)
           remove(list, i)
         end
       end
-      list.only_root = has_only_root(list)
       if #list == 0 then
         by_host[host] = nil
+      else
+        summarize(list)
       end
     end
   end
@@ -47,15 +50,38 @@ local function bind(service)
       end
       insert(list, place, { service = service, prefix = prefix, length = #prefix })
     end
-    list.only_root = has_only_root(list)
+    summarize(list)
   end
 end
 
 local function prepare_targets(targets)
   for _, target in ipairs(targets) do
-    target.counter = worker .. target.id
+    target.slot = flights.slot(target.id)
   end
   targets.count = #targets
+end
+
+-- All that a request needs to know of a service with nothing to decide (lua/access.lua), nil for any other. A table of its
+-- own, with eight fields: where there are thousands of services, what a request looks at is in no processor's cache.
+local function route_of(service)
+  local active = service.active
+  if service.state ~= "running" or service.canonical_host ~= "" or service.split or service.strips
+    or active.writers.count ~= 1 or active.has_readers
+    or not service.buffer_requests or not service.buffer_responses or service.max_response_body > 0
+    or service.protection or service.headers then
+    return nil
+  end
+  local target = active.writers[1]
+  return {
+    service = service,
+    service_name = service.name,
+    target = target,
+    target_name = target.name,
+    slot = target.slot,
+    timeout_ms = service.timeout_ms,
+    secure = service.tls,
+    usual = service.log == "headers" and service.body_limit == 0 and not service.adapts_headers and not target.name_server,
+  }
 end
 
 -- What can be answered once a change instead of once a request.
@@ -79,18 +105,7 @@ local function prepare(service)
     or service.protection and service.protection.trusted ~= nil
   local logged = table.concat(service.log_request_headers, ","):lower() .. "|" .. table.concat(service.log_response_headers, ",")
   service.log = logged == "|" and "plain" or logged == KAMAL_LOGS and "headers" or "own"
-  local simple = service.state == "running"
-    and service.canonical_host == ""
-    and service.active.writers.count == 1
-    and not service.active.has_readers
-    and not service.split
-    and not service.strips
-    and service.buffer_requests
-    and service.buffer_responses
-    and service.max_response_body == 0
-    and not service.protection
-  service.plain = simple and not service.scoped_checks
-  service.plain_secure = simple and service.tls
+  service.route = route_of(service)
 end
 
 local function forget(name)
@@ -160,8 +175,7 @@ function M.changed_since(revision)
   return documents:get("revision") ~= revision
 end
 
-function M.start_worker(number)
-  worker = number .. ":"
+function M.start_worker()
   M.seen = documents:get("revision") or 0
   learn_all()
 end

@@ -1,0 +1,73 @@
+-- Requests in flight: a count for each target in each worker, in memory that all workers see. Unlike an entry of a shared
+-- dictionary a count costs neither a look-up nor a lock.
+local ffi = require("ffi")
+local documents = ngx.shared.services -- refuses what has no room, where other dictionaries drop the oldest
+
+ffi.cdef("void *mmap(void *address, size_t length, int protection, int flags, int descriptor, long offset);")
+
+local READ_AND_WRITE, SHARED_AND_ANONYMOUS = 0x3, 0x21
+local SLOTS = 2 ^ 20 -- one after the other is used, and memory taken as they are
+local CROWDED = 0 -- of targets that found no room to remember theirs
+
+local M = {}
+local counts, own
+
+-- In the master, before there are workers.
+function M.make_room()
+  local size = SLOTS * ngx.worker.count() * ffi.sizeof("int32_t")
+  local address = ffi.C.mmap(nil, size, READ_AND_WRITE, SHARED_AND_ANONYMOUS, -1, 0)
+  assert(ffi.cast("intptr_t", address) ~= -1, "no memory for counting requests")
+  counts = ffi.cast("int32_t *", address)
+  documents:safe_set("slots", 0)
+end
+
+function M.start_worker(number)
+  own = counts + number * SLOTS
+  -- A worker that was killed left its counts behind; this one has the same number and none in flight.
+  ffi.fill(own, math.min(documents:get("slots") + 1, SLOTS) * ffi.sizeof("int32_t"))
+end
+
+local function key(id)
+  return "f:" .. id
+end
+
+-- Where the target with this id is counted. Should two ever share a slot, after a million of them, a drain of one also
+-- waits for the other.
+function M.slot(id)
+  local slot = documents:get(key(id))
+  if not slot then
+    slot = (documents:incr("slots", 1) - 1) % (SLOTS - 1) + 1
+    local _, problem = documents:safe_add(key(id), slot)
+    if problem == "exists" then
+      return documents:get(key(id))
+    elseif problem then
+      return CROWDED
+    end
+  end
+  return slot
+end
+
+function M.enter(slot)
+  own[slot] = own[slot] + 1
+end
+
+function M.leave(slot)
+  own[slot] = own[slot] - 1
+end
+
+-- What the target has in all workers.
+function M.total(id)
+  local slot = documents:get(key(id)) or CROWDED
+  local total = 0
+  for worker = 0, ngx.worker.count() - 1 do
+    total = total + counts[worker * SLOTS + slot]
+  end
+  return total
+end
+
+-- Nobody will ask for this target again.
+function M.forget(id)
+  documents:delete(key(id))
+end
+
+return M
