@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from pykamal.config import load
 from pykamal.core.errors import ConfigurationError
-from pykamal.operations.local_outside import LocalOutside
+from pykamal.operations.local.outside import LocalOutside
 
 _MEBIBYTE: Final = 1024 * 1024
 _MOST_MEMORY: Final = 1024 * _MEBIBYTE

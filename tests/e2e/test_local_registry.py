@@ -12,9 +12,9 @@ import pytest
 from pykamal.config.load import load
 from pykamal.core.errors import ConnectionFailed, HostErrors
 from pykamal.events import Bus, Event, Level, Log, Message
-from pykamal.operations import port_forwarding
 from pykamal.operations.context import Context, Settings
-from pykamal.operations.local_outside import LocalOutside
+from pykamal.operations.images import port_forwarding
+from pykamal.operations.local.outside import LocalOutside
 from pykamal.operations.run import opened
 from pykamal.sandbox.host import Host
 from pykamal.sandbox.sandbox import Sandbox

@@ -25,7 +25,7 @@ from pykamal.config.schema import bundle, resolved
 from pykamal.config.show import config_document
 from pykamal.config.yaml_reader import read_yaml
 from pykamal.core.errors import ConfigurationError
-from pykamal.operations.local_outside import LocalOutside
+from pykamal.operations.local.outside import LocalOutside
 from tests.config_catalogue import ACCEPTED, REFUSED, changed
 from tests.config_template_table import ENVIRONMENT, EXPRESSIONS, FILES, TRIMMED
 from tests.init_projects import PROJECTS

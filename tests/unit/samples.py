@@ -10,7 +10,7 @@ from pykamal.config.models import Builder, Config, Credential, Proxy, Registry, 
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus
 from pykamal.operations.context import Context, Settings
-from pykamal.operations.workplace import Workplace
+from pykamal.operations.local.workplace import Workplace
 
 
 def role(name: str, *hosts: str, primary: bool | None = None, proxied: bool | None = None, **more: Any) -> Role:

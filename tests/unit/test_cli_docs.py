@@ -11,7 +11,7 @@ import yaml
 from pykamal.cli.dispatch import dispatch
 from pykamal.cli.reference import NAMES, reference_text
 from pykamal.config.load import load
-from pykamal.operations.local_outside import LocalOutside
+from pykamal.operations.local.outside import LocalOutside
 
 pytestmark = pytest.mark.unit
 

@@ -30,21 +30,17 @@ from pykamal.config.models import (
     Registry,
     Ssl,
 )
-from pykamal.operations import (
-    accessory,
-    accessory_parts,
-    app,
-    app_removal,
-    deploy,
-    proxy,
-    proxy_boot_config,
-    prune,
-    rollback,
-    upgrade,
-)
+from pykamal.operations import deploy, rollback, upgrade
+from pykamal.operations.accessory import lifecycle as accessory
+from pykamal.operations.accessory import parts as accessory_parts
+from pykamal.operations.app import lifecycle as app
+from pykamal.operations.app import removal as app_removal
 from pykamal.operations.context import Context
-from pykamal.operations.facts import Container, HostFacts
-from pykamal.operations.plan import Plan
+from pykamal.operations.execution.plan import Plan
+from pykamal.operations.hosts import prune
+from pykamal.operations.hosts.facts import Container, HostFacts
+from pykamal.operations.proxy import boot_config as proxy_boot_config
+from pykamal.operations.proxy import lifecycle as proxy
 from tests.unit.samples import config, context, role
 
 pytestmark = pytest.mark.unit

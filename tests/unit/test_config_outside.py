@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pykamal.operations.local_outside import LocalOutside
+from pykamal.operations.local.outside import LocalOutside
 
 pytestmark = pytest.mark.unit
 

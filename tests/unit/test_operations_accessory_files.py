@@ -9,8 +9,8 @@ import pytest
 from pykamal.config.models import Accessory, Env, File
 from pykamal.core.errors import ConfigurationError, KamalError
 from pykamal.core.sensitive import Sensitive
-from pykamal.operations.accessory_files import content
-from pykamal.operations.local_outside import LocalOutside
+from pykamal.operations.accessory.files import content
+from pykamal.operations.local.outside import LocalOutside
 
 pytestmark = pytest.mark.unit
 

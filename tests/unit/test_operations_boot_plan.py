@@ -10,11 +10,11 @@ import pytest
 
 from pykamal.config.models import Boot, Config, Env
 from pykamal.core.sensitive import REDACTED
-from pykamal.operations.boot_plan import boot_phases, stale_tasks
+from pykamal.operations.app.boot_plan import boot_phases, stale_tasks
 from pykamal.operations.deploy import release_plan
-from pykamal.operations.facts import Container, HostFacts
-from pykamal.operations.plan import LOCAL, Phase
-from pykamal.operations.planning import as_text
+from pykamal.operations.execution.plan import LOCAL, Phase
+from pykamal.operations.execution.printing import as_text
+from pykamal.operations.hosts.facts import Container, HostFacts
 from tests.unit.samples import config, context, role
 
 pytestmark = pytest.mark.unit

@@ -17,9 +17,9 @@ import pytest
 from pykamal.config.models import Builder, Buildpacks, Registry
 from pykamal.core.errors import BuildError, CommandFailed, DependencyError
 from pykamal.events import Bus
-from pykamal.operations import build, build_pull, builders, registry
 from pykamal.operations.context import Context
-from pykamal.operations.plan import Plan
+from pykamal.operations.execution.plan import Plan
+from pykamal.operations.images import build, builders, pull, registry
 from pykamal.transport.local import LocalSession
 from tests.unit import samples
 
@@ -218,14 +218,14 @@ PULL = [
 def test_pull() -> None:
     """15.4: on every host the audit line, the image, the label; with mirrors, one host for each goes first."""
     given = context(Builder(("amd64",)))
-    plan = build_pull.pull_plan(given)
+    plan = pull.pull_plan(given)
     assert [[str(step.command) for step in task.script][1:] for phase in plan for task in phase.tasks] == [PULL, PULL]
-    seeded = build_pull.pull_plan(given, {"10.0.0.1": "mirror", "10.0.0.2": "mirror"})
+    seeded = pull.pull_plan(given, {"10.0.0.1": "mirror", "10.0.0.2": "mirror"})
     assert [(phase.announcements, phase.hosts) for phase in seeded] == [
         (("Pulling image on 10.0.0.1 to seed the mirror...",), ("10.0.0.1",)),
         (("Pulling image on remaining hosts...",), ("10.0.0.2",)),
     ]
-    several = build_pull.pull_plan(given, {"10.0.0.1": "one", "10.0.0.2": "two"})
+    several = pull.pull_plan(given, {"10.0.0.1": "one", "10.0.0.2": "two"})
     assert [phase.announcements for phase in several] == [
         ("Pulling image on 10.0.0.1, 10.0.0.2 to seed the mirrors...",)
     ]

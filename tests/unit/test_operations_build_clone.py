@@ -13,8 +13,8 @@ import pytest
 from pykamal.config.models import Ssh
 from pykamal.core.errors import BuildError
 from pykamal.events import Bus, Event, Log, Message, Tone
-from pykamal.operations import build_clone
 from pykamal.operations.context import Context
+from pykamal.operations.images import clone
 from pykamal.transport.fleet import Fleet
 from pykamal.transport.local import LocalSession
 from tests.unit import samples
@@ -62,8 +62,8 @@ class Repository:
 
     def prepare(self, context: Context) -> Path:
         """The build directory, once the clone is ready."""
-        asyncio.run(build_clone.prepare(context))
-        return Path(build_clone.build_directory(context))
+        asyncio.run(clone.prepare(context))
+        return Path(clone.build_directory(context))
 
     @property
     def lines(self) -> list[str]:
@@ -85,7 +85,7 @@ def test_a_first_clone(repository: Repository) -> None:
     (repository.folder / "new").write_text("not committed")
     context = repository.context()
     directory = repository.prepare(context)
-    assert build_clone.build_directory(context).endswith("/shop/")
+    assert clone.build_directory(context).endswith("/shop/")
     assert sorted(path.name for path in directory.iterdir()) == [".git", "a"]
     assert repository.lines == [
         "Building from a local git clone, so ignoring these uncommitted changes:\n ?? new",
@@ -175,5 +175,5 @@ def test_without_a_clone(repository: Repository) -> None:
     (repository.folder / "a").write_text("changed")
     context = repository.context(clones=False)
     assert repository.prepare(context) == Path()
-    assert build_clone.build_directory(context) == "."
+    assert clone.build_directory(context) == "."
     assert repository.lines == ["Building with uncommitted changes:\n M a"]

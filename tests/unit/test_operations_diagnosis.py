@@ -11,7 +11,7 @@ from pykamal.commands.proxy import ENDPOINT_MISSING_STATUS, deploy_role
 from pykamal.commands.readiness import DISK_FULL_STATUS, PORT_TAKEN_STATUS
 from pykamal.commands.script import Step
 from pykamal.core.errors import BootError, CommandFailed
-from pykamal.operations.diagnosis import error_of, explained
+from pykamal.operations.execution.diagnosis import error_of, explained
 from pykamal.transport.session import StepResult
 from tests.unit.samples import config, role
 

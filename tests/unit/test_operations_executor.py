@@ -13,8 +13,8 @@ from pykamal.commands.script import Script, Step, script
 from pykamal.core.errors import CommandFailed, HealthError, HookFailed, HostErrors, HostUnreachable, KamalError
 from pykamal.events import Bus, Event, Log, PhaseFinished, PhaseStarted
 from pykamal.operations.context import Context
-from pykamal.operations.executor import execute
-from pykamal.operations.plan import LOCAL, Gate, Phase, Plan, Task
+from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution.plan import LOCAL, Gate, Phase, Plan, Task
 from pykamal.transport.local import LocalSession
 from tests.unit.samples import config, context, role
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from pykamal.core.errors import CommandFailed, KamalError
-from pykamal.operations.facts import Container, HostFacts, parse, reading
-from pykamal.operations.proxy_plan import boot_tasks, outdated
+from pykamal.operations.hosts.facts import Container, HostFacts, parse, reading
+from pykamal.operations.proxy.boot_plan import boot_tasks, outdated
 from pykamal.transport.session import StepResult
 from tests.unit.samples import config, context, role
 

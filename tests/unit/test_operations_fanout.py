@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from pykamal.core.errors import HostErrors, KamalError
-from pykamal.operations.fanout import on_each, together
+from pykamal.operations.execution.fanout import on_each, together
 
 pytestmark = pytest.mark.unit
 

@@ -10,8 +10,10 @@ import pytest
 from pykamal.config.models import Accessory
 from pykamal.core.errors import KamalError
 from pykamal.events import Event, Log
-from pykamal.operations import accessory_logs, app_logs, proxy
+from pykamal.operations.accessory import logs as accessory_logs
+from pykamal.operations.app import logs as app_logs
 from pykamal.operations.context import Context
+from pykamal.operations.proxy import lifecycle as proxy
 from tests.unit.samples import config, context, role
 
 pytestmark = pytest.mark.unit

@@ -6,7 +6,7 @@ import pytest
 
 from pykamal.commands.command import command
 from pykamal.commands.script import Step, script
-from pykamal.operations.plan import LOCAL, Gate, Phase, Plan, Task, batches
+from pykamal.operations.execution.plan import LOCAL, Gate, Phase, Plan, Task, batches
 
 pytestmark = pytest.mark.unit
 

@@ -9,7 +9,7 @@ import pytest
 
 from pykamal.commands.command import query
 from pykamal.commands.script import Step
-from pykamal.operations.post_mortem import PostMortem, read
+from pykamal.operations.execution.post_mortem import PostMortem, read
 from pykamal.transport.session import StepResult
 
 pytestmark = pytest.mark.unit

@@ -9,10 +9,10 @@ import pytest
 
 from pykamal.config.models import Extension, Proxy, ProxyRun
 from pykamal.config.models.proxy_extension import ProxyEngine, ProxyExtension
-from pykamal.operations import proxy_plan
 from pykamal.operations.context import Context
-from pykamal.operations.plan import LOCAL, Plan, Task
-from pykamal.operations.proxy_image import Build, build_plan
+from pykamal.operations.execution.plan import LOCAL, Plan, Task
+from pykamal.operations.proxy.boot_plan import reboot_phases
+from pykamal.operations.proxy.image import Build, build_plan
 from tests.unit.samples import config, context, role
 
 pytestmark = pytest.mark.unit
@@ -62,7 +62,7 @@ def test_by_way_of_a_registry(tmp_path: Path) -> None:
 
 
 def reboot(host: str) -> tuple[Task, ...]:
-    return tuple(task for phase in proxy_plan.reboot_phases(planning(), [host]) for task in phase.tasks)
+    return tuple(task for phase in reboot_phases(planning(), [host]) for task in phase.tasks)
 
 
 def test_nothing_is_made_while_no_proxy_runs() -> None:

@@ -8,11 +8,11 @@ import pytest
 from pykamal.commands.script import Step
 from pykamal.config.models import BasicAuth, Extension, Protection, ProxyEngine, ProxyExtension
 from pykamal.core.errors import KamalError
-from pykamal.operations.boot_plan import boot_phases
+from pykamal.operations.app.boot_plan import boot_phases
 from pykamal.operations.context import Context
-from pykamal.operations.facts import HostFacts
-from pykamal.operations.proxy_users import users_steps
-from pykamal.operations.requirements import require_secrets
+from pykamal.operations.execution.requirements import require_secrets
+from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.proxy.users import users_steps
 from tests.unit.samples import config, context, role
 
 pytestmark = pytest.mark.unit

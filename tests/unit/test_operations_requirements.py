@@ -10,7 +10,7 @@ import pytest
 
 from pykamal.config.models import Accessory, Builder, Credential, Env, Proxy, Registry, Ssl
 from pykamal.core.errors import SecretNotFound
-from pykamal.operations.requirements import host_check, require_secrets
+from pykamal.operations.execution.requirements import host_check, require_secrets
 from pykamal.secrets.store import Secrets
 from tests.unit.samples import config, context, role
 

@@ -29,7 +29,7 @@ def _aliases(config_file: str | None, destination: str | None) -> Mapping[str, s
     if not path.expanduser().is_file():
         return {}
     from pykamal.config.load import load_aliases
-    from pykamal.operations.local_outside import LocalOutside
+    from pykamal.operations.local.outside import LocalOutside
 
     return load_aliases(path, destination=destination, outside=LocalOutside())
 

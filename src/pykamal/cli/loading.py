@@ -13,7 +13,7 @@ from pykamal.config.load import load as load_config
 from pykamal.config.models import Config
 from pykamal.core.source import Position
 from pykamal.events import Tone
-from pykamal.operations.local_outside import LocalOutside
+from pykamal.operations.local.outside import LocalOutside
 from pykamal.secrets.store import Secrets
 
 

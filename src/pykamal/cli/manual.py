@@ -69,7 +69,7 @@ def _events() -> Iterator[str]:
 
 
 def _event_types() -> list[type[types.Event]]:
-    from pykamal.operations.planning import PlanPrinted
+    from pykamal.operations.execution.printing import PlanPrinted
 
     found = [each for each in vars(types).values() if isinstance(each, type) and issubclass(each, types.Event)]
     return [*(each for each in found if each is not types.Event), PlanPrinted]

@@ -13,8 +13,8 @@ from pykamal.commands.command import Command
 from pykamal.core.errors import UsageError
 from pykamal.events import RunStarted, Tone
 from pykamal.operations.context import Context, Settings
+from pykamal.operations.local.workplace import short_version
 from pykamal.operations.run import key_texts, opened
-from pykamal.operations.workplace import short_version
 from pykamal.transport.signals import run_until_done
 
 Flow = Callable[[Context], Awaitable[None]]

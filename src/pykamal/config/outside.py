@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Outside(Protocol):
-    """The caller's side of loading. `pykamal.operations.local_outside.LocalOutside` is the real one."""
+    """The caller's side of loading. `pykamal.operations.local.outside.LocalOutside` is the real one."""
 
     @property
     def working_directory(self) -> Path:

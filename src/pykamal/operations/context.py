@@ -12,7 +12,7 @@ from pykamal.events import Bus
 from pykamal.operations.targets import Targets, select
 
 if TYPE_CHECKING:
-    from pykamal.operations.workplace import Workplace
+    from pykamal.operations.local.workplace import Workplace
     from pykamal.secrets.store import Secrets
     from pykamal.transport.fleet import Fleet
     from pykamal.transport.local import LocalSession

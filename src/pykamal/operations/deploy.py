@@ -7,26 +7,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pykamal.events import RunFinished
-from pykamal.operations import (
-    accessory,
-    build,
-    build_pull,
-    hooks,
-    lock,
-    planning,
-    proxy_image,
-    proxy_plan,
-    proxy_version,
-    prune,
-    requirements,
-    server,
-)
-from pykamal.operations.boot_plan import boot_phases, stale_tasks, tag_tasks
+from pykamal.operations.accessory import lifecycle as accessory
+from pykamal.operations.app.boot_plan import boot_phases, stale_tasks, tag_tasks
 from pykamal.operations.context import Context
-from pykamal.operations.executor import execute
-from pykamal.operations.facts import HostFacts
-from pykamal.operations.plan import Phase, Plan
-from pykamal.operations.reading import read_facts, under_lock
+from pykamal.operations.execution import hooks, printing, requirements
+from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution.plan import Phase, Plan
+from pykamal.operations.hosts import lock, prune, server
+from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.hosts.reading import read_facts, under_lock
+from pykamal.operations.images import build, pull
+from pykamal.operations.proxy.boot_plan import boot_tasks
+from pykamal.operations.proxy.image import bring_where_missing
+from pykamal.operations.proxy.version import brought_up_to_date
 
 
 async def setup(context: Context, *, skip_push: bool = False, no_cache: bool = False) -> None:
@@ -62,12 +55,12 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
         known = await read_facts(context, context.targets.hosts)
         delivery = Plan("deploy", (requirements.host_check(context, boots_proxy=whole),))
         delivery += Plan("deploy", ()) if skip_push else await build.push_plan(context, no_cache=no_cache)
-        delivery += build_pull.pull_plan(context)
+        delivery += pull.pull_plan(context)
         if accessories:
             delivery += proxy_plan_of(context, known)
             for each in context.config.accessories:
                 delivery += await accessory.boot_plan(context, each)
-        planning.show(context, delivery + release_plan(context, known, proxy=whole and not accessories))
+        printing.show(context, delivery + release_plan(context, known, proxy=whole and not accessories))
         return
 
     started = time.monotonic()
@@ -92,13 +85,13 @@ async def _read_facts(context: Context, fresh: dict[str, HostFacts], *, whole: b
     known = await read_facts(context, context.targets.hosts, fresh)
     if not whole:
         return known
-    await proxy_image.bring_where_missing(context, known)
-    return await proxy_version.brought_up_to_date(context, known)
+    await bring_where_missing(context, known)
+    return await brought_up_to_date(context, known)
 
 
 def proxy_plan_of(context: Context, known: dict[str, HostFacts]) -> Plan:
     """The first part of a release. A setup has accessories after it, which may stand behind the proxy."""
-    tasks = proxy_plan.boot_tasks(context, known, log_in=False)
+    tasks = boot_tasks(context, known, log_in=False)
     return Plan(context.operation, (Phase("proxy", tasks, ("Ensure kamal-proxy is running...",)),))
 
 

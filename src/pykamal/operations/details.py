@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pykamal.operations import accessory, app, proxy
+from pykamal.operations.accessory import lifecycle as accessory
+from pykamal.operations.app import lifecycle as app
 from pykamal.operations.context import Context
+from pykamal.operations.proxy import lifecycle as proxy
 
 
 async def details(context: Context) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from pykamal.operations import accessory, app_removal, lock, proxy, registry
+from pykamal.operations.accessory import lifecycle as accessory
+from pykamal.operations.app import removal as app_removal
 from pykamal.operations.context import Context
+from pykamal.operations.hosts import lock
+from pykamal.operations.images import registry
+from pykamal.operations.proxy import lifecycle as proxy
 
 
 async def remove(context: Context) -> None:

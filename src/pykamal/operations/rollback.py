@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pykamal.config.models import Role
 from pykamal.core.errors import KamalError
 from pykamal.events import HostResult, Tone
-from pykamal.operations import hooks, planning
-from pykamal.operations.boot_plan import boot_phases, tag_tasks
+from pykamal.operations.app.boot_plan import boot_phases, tag_tasks
 from pykamal.operations.context import Context
 from pykamal.operations.deploy import announced
-from pykamal.operations.executor import execute
-from pykamal.operations.facts import Container, HostFacts, version_of
-from pykamal.operations.plan import Phase, Plan
-from pykamal.operations.reading import read_facts, under_lock
+from pykamal.operations.execution import hooks, printing
+from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution.plan import Phase, Plan
+from pykamal.operations.hosts.facts import Container, HostFacts, version_of
+from pykamal.operations.hosts.reading import read_facts, under_lock
 
 
 async def rollback(context: Context, *, version: str) -> None:
@@ -24,7 +24,7 @@ async def rollback(context: Context, *, version: str) -> None:
     if context.settings.plan_only:
         known = await read_facts(context, context.targets.hosts)
         check_available(context, known, version)
-        planning.show(context, rollback_plan(context, known, version))
+        printing.show(context, rollback_plan(context, known, version))
         return
 
     started = time.monotonic()

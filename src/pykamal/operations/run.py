@@ -10,9 +10,9 @@ from pykamal.config.models import Config
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus
-from pykamal.operations import hooks
 from pykamal.operations.context import Context, Settings
-from pykamal.operations.workplace import read_workplace
+from pykamal.operations.execution import hooks
+from pykamal.operations.local.workplace import read_workplace
 from pykamal.secrets.store import Secrets
 from pykamal.transport.fleet import Fleet, load_ssh_library
 from pykamal.transport.local import LocalSession

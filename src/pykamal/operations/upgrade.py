@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from pykamal.commands import proxy as commands
 from pykamal.commands import proxy_image
 from pykamal.commands.script import Step, script
-from pykamal.operations import accessory, app, audit, lock, proxy, proxy_plan, prune, registry
+from pykamal.operations.accessory import lifecycle as accessory
+from pykamal.operations.app import lifecycle as app
 from pykamal.operations.context import Context
-from pykamal.operations.executor import execute
-from pykamal.operations.plan import Phase, Plan, Task
+from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution.plan import Phase, Plan, Task
+from pykamal.operations.hosts import audit, lock, prune
+from pykamal.operations.images import registry
+from pykamal.operations.proxy import lifecycle as proxy
+from pykamal.operations.proxy.boot_plan import hook_phases
 
 
 async def upgrade(context: Context, *, rolling: bool = False) -> None:
@@ -45,7 +50,7 @@ async def upgrade_proxy(context: Context, *, rolling: bool = False) -> None:
 async def _upgrade_proxies(context: Context, hosts: Sequence[str]) -> None:
     names = ",".join(hosts)
     context.bus.say(f"Upgrading proxy on {names}...")
-    before, after = proxy_plan.hook_phases(context, hosts)
+    before, after = hook_phases(context, hosts)
     replaced = script(
         audit.step(context, "Rebooted proxy"),
         registry.login_steps(context),

@@ -6,22 +6,23 @@ from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import in_terminal, operate
 from pykamal.cli.prompt import confirmed
 from pykamal.cli.words import command_line, log_options, refuse_together
-from pykamal.operations import accessory, accessory_exec, accessory_logs, accessory_parts
+from pykamal.operations.accessory import lifecycle, logs, parts
+from pykamal.operations.accessory.exec import exec_, interactive
 
 _FLOWS = {
-    "boot": accessory.boot,
-    "details": accessory.details,
-    "directories": accessory_parts.directories,
-    "pull_image": accessory_parts.pull_image,
-    "reboot": accessory.reboot,
-    "remove": accessory.remove,
-    "remove_container": accessory_parts.remove_container,
-    "remove_image": accessory_parts.remove_image,
-    "remove_service_directory": accessory_parts.remove_service_directory,
-    "restart": accessory.restart,
-    "start": accessory.start,
-    "stop": accessory.stop,
-    "upload": accessory_parts.upload,
+    "boot": lifecycle.boot,
+    "details": lifecycle.details,
+    "directories": parts.directories,
+    "pull_image": parts.pull_image,
+    "reboot": lifecycle.reboot,
+    "remove": lifecycle.remove,
+    "remove_container": parts.remove_container,
+    "remove_image": parts.remove_image,
+    "remove_service_directory": parts.remove_service_directory,
+    "restart": lifecycle.restart,
+    "start": lifecycle.start,
+    "stop": lifecycle.stop,
+    "upload": parts.upload,
 }
 
 
@@ -40,7 +41,7 @@ def run(invocation: Invocation) -> int:
             if not confirmed(invocation, "This will restart all accessories"):
                 return 0
             options = invocation.own("rolling")
-            return operate(invocation, lambda context: accessory.upgrade(context, name=name, **options))
+            return operate(invocation, lambda context: lifecycle.upgrade(context, name=name, **options))
     flow = _FLOWS[invocation.name]
     return operate(invocation, lambda context: flow(context, name=name))
 
@@ -51,14 +52,14 @@ def _exec(invocation: Invocation, name: str, command: str) -> int:
     if invocation.options["interactive"]:
         return in_terminal(
             invocation,
-            lambda context: accessory_exec.interactive(context, name=name, command=command, reuse=reuse),
+            lambda context: interactive(context, name=name, command=command, reuse=reuse),
         )
     options = invocation.own("reuse", "raw")
-    return operate(invocation, lambda context: accessory_exec.exec_(context, name=name, command=command, **options))
+    return operate(invocation, lambda context: exec_(context, name=name, command=command, **options))
 
 
 def _logs(invocation: Invocation, name: str) -> int:
     options = log_options(invocation)
     if invocation.options["follow"]:
-        return in_terminal(invocation, lambda context: accessory_logs.following(context, name=name, **options))
-    return operate(invocation, lambda context: accessory_logs.logs(context, name=name, **options))
+        return in_terminal(invocation, lambda context: logs.following(context, name=name, **options))
+    return operate(invocation, lambda context: logs.logs(context, name=name, **options))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import in_terminal, operate
 from pykamal.cli.words import command_line, refuse_together
-from pykamal.operations import app_exec
+from pykamal.operations.app.exec import exec_, interactive
 
 
 def run(invocation: Invocation) -> int:
@@ -14,6 +14,6 @@ def run(invocation: Invocation) -> int:
     command = command_line(invocation.arguments)
     if invocation.options["interactive"]:
         options = invocation.own("reuse", "env")
-        return in_terminal(invocation, lambda context: app_exec.interactive(context, command=command, **options))
+        return in_terminal(invocation, lambda context: interactive(context, command=command, **options))
     options = invocation.own("reuse", "env", "detach", "raw")
-    return operate(invocation, lambda context: app_exec.exec_(context, command=command, **options))
+    return operate(invocation, lambda context: exec_(context, command=command, **options))

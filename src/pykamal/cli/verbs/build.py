@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import operate
-from pykamal.operations import build, build_dev, build_pull, builders
+from pykamal.operations.images import build, builders, dev, pull
 
 _FLOWS = {
     "create": builders.create,
     "deliver": build.deliver,
     "details": builders.details,
-    "dev": build_dev.dev,
-    "pull": build_pull.pull,
+    "dev": dev.dev,
+    "pull": pull.pull,
     "push": build.push,
     "remove": builders.remove,
 }

@@ -26,9 +26,9 @@ from pykamal.config.schema import editor_schema
 from pykamal.config.show import config_document, config_fields, plain_data, resolved_root
 from pykamal.core.errors import ConfigurationError, UsageError
 from pykamal.events import Bus
-from pykamal.operations.local_outside import LocalOutside
+from pykamal.operations.local.outside import LocalOutside
+from pykamal.operations.local.workplace import version_here
 from pykamal.operations.targets import select
-from pykamal.operations.workplace import version_here
 
 
 def run(invocation: Invocation) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import operate
-from pykamal.operations import lock
+from pykamal.operations.hosts import lock
 
 
 def run(invocation: Invocation) -> int:

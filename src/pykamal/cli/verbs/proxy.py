@@ -8,18 +8,19 @@ from pykamal.cli.prompt import confirmed
 from pykamal.cli.table import BOOT_CONFIG
 from pykamal.cli.words import log_options
 from pykamal.core.errors import UsageError
-from pykamal.operations import proxy, proxy_boot_config, proxy_image, upgrade
+from pykamal.operations import upgrade
+from pykamal.operations.proxy import boot_config, image, lifecycle
 
 _FLOWS = {
-    "boot": proxy.boot,
-    "build": proxy_image.build,
-    "details": proxy.details,
-    "remove_container": proxy.remove_container,
-    "remove_image": proxy.remove_image,
-    "remove_proxy_directory": proxy.remove_proxy_directory,
-    "restart": proxy.restart,
-    "start": proxy.start,
-    "stop": proxy.stop,
+    "boot": lifecycle.boot,
+    "build": image.build,
+    "details": lifecycle.details,
+    "remove_container": lifecycle.remove_container,
+    "remove_image": lifecycle.remove_image,
+    "remove_proxy_directory": lifecycle.remove_proxy_directory,
+    "restart": lifecycle.restart,
+    "start": lifecycle.start,
+    "stop": lifecycle.stop,
 }
 
 
@@ -32,18 +33,18 @@ def run(invocation: Invocation) -> int:
         case "reboot" | "upgrade":
             if not confirmed(invocation, "This will cause a brief outage on each host. Are you sure?"):
                 return 0
-            flow = proxy.reboot if invocation.name == "reboot" else upgrade.upgrade_proxy
+            flow = lifecycle.reboot if invocation.name == "reboot" else upgrade.upgrade_proxy
             return operate(invocation, lambda context: flow(context, **invocation.own("rolling")))
         case "remove":
-            return operate(invocation, lambda context: proxy.remove(context, **invocation.own("force")))
+            return operate(invocation, lambda context: lifecycle.remove(context, **invocation.own("force")))
     return operate(invocation, _FLOWS[invocation.name])
 
 
 def _logs(invocation: Invocation) -> int:
     options = log_options(invocation)
     if invocation.options["follow"]:
-        return in_terminal(invocation, lambda context: proxy.following(context, **options))
-    return operate(invocation, lambda context: proxy.logs(context, **options))
+        return in_terminal(invocation, lambda context: lifecycle.following(context, **options))
+    return operate(invocation, lambda context: lifecycle.logs(context, **options))
 
 
 def _boot_config(invocation: Invocation) -> int:
@@ -51,11 +52,11 @@ def _boot_config(invocation: Invocation) -> int:
         case "set":
             options = invocation.own(*(option.key for option in BOOT_CONFIG))
             more = options.pop("docker_options")
-            settings = proxy_boot_config.settings(**options)
-            return operate(invocation, lambda context: proxy_boot_config.store(context, settings, docker_options=more))
+            settings = boot_config.settings(**options)
+            return operate(invocation, lambda context: boot_config.store(context, settings, docker_options=more))
         case "get":
-            return operate(invocation, proxy_boot_config.show)
+            return operate(invocation, boot_config.show)
         case "reset":
-            return operate(invocation, proxy_boot_config.reset)
+            return operate(invocation, boot_config.reset)
         case other:
             raise UsageError(f"Unknown boot_config subcommand {other}", hint="it is one of set, get, reset")

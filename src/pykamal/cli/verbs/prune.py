@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import operate
-from pykamal.operations import prune
+from pykamal.operations.hosts import prune
 
 
 def run(invocation: Invocation) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import operate
-from pykamal.operations import registry
+from pykamal.operations.images import registry
 
 _FLOWS = {"login": registry.login, "logout": registry.logout, "remove": registry.remove, "setup": registry.setup}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import in_terminal, operate
 from pykamal.cli.words import command_line, refuse_together
-from pykamal.operations import server
+from pykamal.operations.hosts import server
 
 
 def run(invocation: Invocation) -> int:

@@ -1,0 +1,1 @@
+"""Databases, caches and other services beside the application (spec/cli.md 14.8)."""

@@ -1,0 +1,73 @@
+"""Running something in an accessory's containers (spec/cli.md 14.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pykamal.commands import accessory as commands
+from pykamal.commands.command import Command
+from pykamal.commands.script import Step, script
+from pykamal.config.models import Accessory
+from pykamal.core.errors import KamalError
+from pykamal.operations.accessory.lifecycle import single
+from pykamal.operations.context import Context
+from pykamal.operations.hosts import audit
+from pykamal.operations.hosts.reading import run_on, show_steps
+from pykamal.operations.hosts.secret_env import accessory_env_steps
+from pykamal.operations.images import registry
+from pykamal.operations.local.terminal import interactive_flags, require_command
+
+
+async def exec_(context: Context, *, name: str, command: str, reuse: bool = False, raw: bool = False) -> None:
+    """Run a command line in a new container of the accessory's image, or with `reuse` in the running one."""
+    accessory = single(context, name)
+    require_command(command)
+    context.bus.say(f"Launching command from {_place(reuse)} container...")
+
+    def steps_for(_: str) -> Sequence[Step]:
+        return (
+            *(() if reuse else _preparation(context, accessory)),
+            audit.step(context, f"Executed cmd '{command}' on {accessory.name} accessory"),
+            Step(
+                "",
+                commands.exec_existing(accessory, command)
+                if reuse
+                else commands.exec_new(context.config, accessory, command),
+            ),
+        )
+
+    await show_steps(context, context.targets.hosts_of(accessory), steps_for, raw=raw)
+
+
+async def interactive(context: Context, *, name: str, command: str, reuse: bool = False) -> tuple[str, Command]:
+    """The host and the command to run in the operator's terminal."""
+    accessory = single(context, name)
+    require_command(command)
+    host = chosen_host(context, accessory)
+    context.bus.say(f"Launching interactive command via SSH from {_place(reuse)} container...")
+    if reuse:
+        await context.fleet.before_connecting()
+        return host, commands.exec_existing(accessory, command, interactive=interactive_flags())
+    await run_on(context, host, script(_preparation(context, accessory)))
+    return host, commands.exec_new(context.config, accessory, command, interactive=interactive_flags())
+
+
+def chosen_host(context: Context, accessory: Accessory) -> str:
+    """The host of an accessory that a terminal is for: the first of its own that is selected."""
+    hosts = context.targets.hosts_of(accessory)
+    if not hosts:
+        known = ", ".join(accessory.hosts)
+        raise KamalError(
+            f"No host of accessory {accessory.name} is selected",
+            hint=f"it is on {known}: check --hosts and --roles" if known else "give it a host in deploy.yml",
+        )
+    return hosts[0]
+
+
+def _preparation(context: Context, accessory: Accessory) -> tuple[Step, ...]:
+    """What a new container needs: a login to the accessory's own registry (spec/cli.md 22, 18), current secrets."""
+    return (*registry.login_steps(context, accessory.registry), *accessory_env_steps(context, accessory))
+
+
+def _place(reuse: bool) -> str:
+    return "existing" if reuse else "new"

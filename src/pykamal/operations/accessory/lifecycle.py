@@ -1,0 +1,240 @@
+"""Accessories: databases, caches and other services beside the application (spec/cli.md 14.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pykamal.commands import accessory as commands
+from pykamal.commands import docker, files, proxy
+from pykamal.commands.script import Step, script
+from pykamal.config.models import Accessory
+from pykamal.core.errors import KamalError
+from pykamal.events import Tone
+from pykamal.operations.accessory.files import content
+from pykamal.operations.context import Context
+from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution.plan import Phase, Plan, Task
+from pykamal.operations.hosts import audit, lock
+from pykamal.operations.hosts.reading import capture, show_on_hosts
+from pykamal.operations.hosts.secret_env import accessory_env_steps
+from pykamal.operations.images import registry
+from pykamal.operations.local.outside import LocalOutside
+
+
+def named(context: Context, name: str) -> tuple[Accessory, ...]:
+    """The accessory of that name, or every one for `all`. Raises `KamalError` for an unknown name."""
+    return context.config.accessories if name == "all" else (single(context, name),)
+
+
+def single(context: Context, name: str) -> Accessory:
+    """The accessory of that name, for commands that `all` is no name for. Raises `KamalError` for an unknown one."""
+    found = context.config.accessory(name)
+    if found is None:
+        names = _names(context)
+        options = f" (options: {names})" if names else ""
+        raise KamalError(f"No accessory by the name of '{name}'{options}")
+    return found
+
+
+def _names(context: Context) -> str:
+    return _listed([accessory.name for accessory in context.config.accessories])
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) <= 2:
+        return " and ".join(names)
+    return f"{', '.join(names[:-1])}, and {names[-1]}"
+
+
+async def boot_all(context: Context) -> None:
+    for accessory in context.config.accessories:
+        await _boot(context, accessory)
+
+
+async def boot(context: Context, *, name: str) -> None:
+    """Start the accessory where it has no container yet; its files and directories are brought everywhere."""
+    accessories = named(context, name)
+    async with lock.held(context):
+        for accessory in accessories:
+            await _boot(context, accessory)
+
+
+def _require_all(context: Context, accessories: Iterable[Accessory]) -> None:
+    """Read every secret and file that the new containers need. Raises `KamalError` while the old ones still run."""
+    for accessory in accessories:
+        for host in context.targets.hosts_of(accessory):
+            script(file_steps(context, accessory), _start_steps(context, accessory, host))
+
+
+async def _boot(context: Context, accessory: Accessory, *, prepared: bool = False) -> None:
+    await execute(await boot_plan(context, accessory, prepared=prepared), context)
+
+
+async def boot_plan(context: Context, accessory: Accessory, *, prepared: bool = False) -> Plan:
+    """What booting takes; `prepared` hosts are logged in and have the network already."""
+    hosts = context.targets.hosts_of(accessory)
+    found = await capture(context, hosts, lambda _: [("find container", commands.existing(accessory))])
+    present = [host for host in hosts if found[host][-1].captured]
+    if present:
+        context.bus.say(
+            f"Skipping booting `{accessory.name}` on {', '.join(present)}, a container already exists", Tone.WARNING
+        )
+    tasks = tuple(
+        Task(
+            host,
+            f"boot {accessory.name}",
+            script(
+                () if prepared else _login_and_network(context, accessory),
+                directory_steps(accessory),
+                file_steps(context, accessory),
+                () if host in present else _start_steps(context, accessory, host),
+            ),
+        )
+        for host in hosts
+    )
+    return Plan("accessory boot", (Phase(f"boot {accessory.name}", tasks),))
+
+
+def _login_and_network(context: Context, accessory: Accessory) -> Iterable[Step]:
+    return (
+        *registry.login_steps(context, accessory.registry),
+        Step("ensure network", docker.create_network()),
+    )
+
+
+def directory_steps(accessory: Accessory) -> Iterator[Step]:
+    for command in commands.make_directories(accessory):
+        yield Step(f"prepare directory of {accessory.name}", command)
+
+
+def file_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
+    for file in accessory.files:
+        text = content(accessory, file, context.secrets, LocalOutside())
+        yield Step("make directory", commands.make_file_directory(accessory, file))
+        yield Step(f"upload {file.local}", files.write(commands.file_path(accessory, file), text, "0600"))
+        for command in commands.file_permissions(accessory, file):
+            yield Step(f"permissions of {file.remote}", command)
+
+
+def _start_steps(context: Context, accessory: Accessory, host: str) -> Iterator[Step]:
+    config = context.config
+    yield audit.step(context, f"Booted {accessory.name} accessory")
+    yield from accessory_env_steps(context, accessory)
+    yield Step(f"run {accessory.name}", commands.run(config, accessory, host))
+    yield from _switch_steps(context, accessory)
+
+
+def _switch_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
+    if accessory.running_proxy:
+        command = proxy.deploy_accessory(context.config, accessory, context.version)
+        yield Step(f"switch traffic to {accessory.name}", command)
+
+
+async def reboot(context: Context, *, name: str) -> None:
+    """Pull the image, remove the container and start a new one."""
+    accessories = named(context, name)
+    _require_all(context, accessories)
+    async with lock.held(context):
+        for accessory in accessories:
+            steps = script(
+                _login_and_network(context, accessory),
+                pull_steps(context, accessory),
+                _stop_steps(context, accessory),
+                remove_container_steps(context, accessory),
+            )
+            await on_hosts(context, accessory, f"stop {accessory.name}", steps.steps)
+            await _boot(context, accessory, prepared=True)
+
+
+async def start(context: Context, *, name: str) -> None:
+    accessories = named(context, name)
+    async with lock.held(context):
+        for accessory in accessories:
+            steps = (
+                audit.step(context, f"Started {accessory.name} accessory"),
+                Step(f"start {accessory.name}", commands.start(accessory)),
+                *_switch_steps(context, accessory),
+            )
+            await on_hosts(context, accessory, f"start {accessory.name}", steps)
+
+
+async def stop(context: Context, *, name: str) -> None:
+    accessories = named(context, name)
+    async with lock.held(context):
+        for accessory in accessories:
+            await on_hosts(context, accessory, f"stop {accessory.name}", tuple(_stop_steps(context, accessory)))
+
+
+def _stop_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
+    yield audit.step(context, f"Stopped {accessory.name} accessory")
+    yield Step(f"stop {accessory.name}", commands.stop(accessory))
+    if accessory.running_proxy:
+        yield Step(f"remove {accessory.name} from proxy", proxy.remove(accessory.service))
+
+
+async def restart(context: Context, *, name: str) -> None:
+    async with lock.held(context):
+        await stop(context, name=name)
+        await start(context, name=name)
+
+
+async def remove(context: Context, *, name: str) -> None:
+    """Stop it and remove container, image and its directory on the hosts."""
+    accessories = named(context, name)
+    async with lock.held(context):
+        for accessory in accessories:
+            steps = (
+                *_stop_steps(context, accessory),
+                *remove_container_steps(context, accessory),
+                *remove_image_steps(context, accessory),
+                *remove_directory_steps(accessory),
+            )
+            await on_hosts(context, accessory, f"remove {accessory.name}", steps)
+
+
+async def upgrade(context: Context, *, name: str, rolling: bool = False) -> None:
+    """Reboot on all hosts of the accessory at once, or on one after the other (spec/cli.md 13.7)."""
+    hosts = tuple(dict.fromkeys(host for each in named(context, name) for host in context.targets.hosts_of(each)))
+    async with lock.held(context):
+        for group in [(host,) for host in hosts] if rolling else [hosts]:
+            names = ",".join(group)
+            context.bus.say(f"Upgrading {name} accessories on {names}...")
+            await reboot(context.on(group), name=name)
+            context.bus.say(f"Upgraded {name} accessories on {names}...")
+
+
+def pull_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
+    yield audit.step(context, f"Pull {accessory.name} accessory image")
+    yield Step(f"pull {accessory.image}", commands.pull_image(accessory))
+
+
+def remove_container_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
+    yield audit.step(context, f"Remove {accessory.name} accessory container")
+    yield Step("remove container", commands.remove_containers(accessory))
+
+
+def remove_image_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
+    yield audit.step(context, f"Removed {accessory.name} accessory image")
+    yield Step("remove image", commands.remove_image(accessory))
+
+
+def remove_directory_steps(accessory: Accessory) -> Iterator[Step]:
+    yield Step("remove directory", commands.remove_directory(accessory))
+
+
+async def on_hosts(context: Context, accessory: Accessory, title: str, steps: Sequence[Step]) -> None:
+    tasks = tuple(Task(host, title, script(steps)) for host in context.targets.hosts_of(accessory))
+    await execute(Plan(f"accessory {title}", (Phase(title, tasks),)), context)
+
+
+# -- looking
+
+
+async def details(context: Context, *, name: str) -> None:
+    for accessory in named(context, name):
+        await show_on_hosts(
+            context,
+            context.targets.hosts_of(accessory),
+            lambda _, accessory=accessory: commands.details(accessory),  # type: ignore[misc]
+            kind=f"Accessory {accessory.name}",
+        )

@@ -1,0 +1,176 @@
+"""Putting a version into service on the app hosts (spec/cli.md 13.5)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from pykamal.commands import app, assets, health, proxy, withdrawal
+from pykamal.commands.script import Script, Step, script
+from pykamal.config.models import Role
+from pykamal.operations.context import Context
+from pykamal.operations.execution import hooks, post_mortem
+from pykamal.operations.execution.plan import Gate, Phase, Task
+from pykamal.operations.hosts import audit
+from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.hosts.secret_env import role_env_steps
+from pykamal.operations.proxy import site_files
+from pykamal.operations.proxy.users import users_steps
+
+
+def boot_phases(context: Context, facts: Mapping[str, HostFacts], version: str) -> list[Phase]:
+    """Preparation, then the boot groups. The caller adds `tag_tasks` once all groups are up."""
+    announcement = f"Start container with version {version} (or reboot if already running)..."
+    return [
+        Phase("prepare", tuple(_preparation(context, facts, version)), (announcement,)),
+        *_group_phases(context, facts, version),
+    ]
+
+
+def tag_tasks(context: Context, version: str) -> tuple[Task, ...]:
+    """Move the latest tag, on every app host."""
+    image = context.config.absolute_image(version)
+    steps = script(
+        audit.step(context, f"Tagging {image} as the latest image"),
+        Step("tag image", app.tag_latest(context.config, version)),
+    )
+    return tuple(Task(host, "tag image", steps) for host in context.targets.app_hosts)
+
+
+def stale_tasks(context: Context, facts: Mapping[str, HostFacts]) -> tuple[Task, ...]:
+    """Stop running containers of other versions than the current one (spec/cli.md 14.2)."""
+    return tuple(
+        Task(host, "stop stale containers", script(Step(f"stop stale {stale}", app.stop_known(role, stale))))
+        for host in context.targets.app_hosts
+        for role in context.targets.roles_on(host)
+        for stale in stale_versions(facts[host], role)
+    )
+
+
+def stale_versions(facts: HostFacts, role: Role) -> tuple[str, ...]:
+    current = facts.current_version(role)
+    return tuple(version for version in facts.running_versions(role) if version != current)
+
+
+def _preparation(context: Context, facts: Mapping[str, HostFacts], version: str) -> Iterator[Task]:
+    """Error pages, users, assets and certificates on all app hosts before the first container starts."""
+    config = context.config
+    pages, users = site_files.error_page_steps(config, version), users_steps(context)
+    for host in context.targets.app_hosts:
+        roles = context.targets.roles_on(host)
+        steps = [*pages, *(users if any(role.running_proxy for role in roles) else ())]
+        for role in roles:
+            if role.running_proxy and role.asset_path is not None:
+                old = _old_version(facts[host], role, version)
+                steps += [
+                    Step(f"extract assets of {role.name}", assets.extract(config, role, version)),
+                    Step(f"merge assets of {role.name}", assets.synchronize(config, role, version, old)),
+                ]
+            steps += site_files.certificate_steps(context, role)
+        if steps:
+            yield Task(host, "prepare", script(steps))
+
+
+def _group_phases(context: Context, facts: Mapping[str, HostFacts], version: str) -> Iterator[Phase]:
+    config = context.config
+    hosts = context.targets.app_hosts
+    size = config.boot.group_size(len(config.all_hosts)) or max(1, len(hosts))
+    groups = [hosts[start : start + size] for start in range(0, len(hosts), size)]
+    primary = context.targets.primary_role
+    gate = Gate(primary.name) if primary is not None else None
+    for index, group in enumerate(groups):
+        before = hooks.phase(context, "pre-app-boot", hosts=group)
+        after = hooks.phase(context, "post-app-boot", hosts=group)
+        tasks = [
+            task
+            for host in group
+            for role in context.targets.roles_on(host)
+            for task in _role_tasks(context, facts[host], role, version, gate=gate if index == 0 else None)
+        ]
+        number = f" {index + 1} of {len(groups)}" if len(groups) > 1 else ""
+        *first, last = (each for each in (before, Phase(f"boot{number}", tuple(tasks)), after) if each is not None)
+        yield from (*first, replace(last, pause=config.boot.wait or 0))
+
+
+def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *, gate: Gate | None) -> Iterator[Task]:
+    """Start the new container and give it the traffic; then let go of the old one."""
+    config = context.config
+    host = facts.host
+    replaced = f"{version}_replaced_{secrets.token_hex(8)}" if facts.has_container(role, version) else None
+    current = facts.current_version(role)
+    old = replaced if current == version else current
+    leads = role is context.targets.primary_role
+    branch = role.name if config.boot.parallel_roles else None
+    withdraw = script(Step("stop new container", withdrawal.stop_unless_serving(role, version)))
+    starting = script(
+        _renaming(context, role, version, replaced) if replaced is not None else (),
+        audit.step(context, f"Booted app version {version}", role),
+        role_env_steps(context, role, host),
+        Step(f"start {role.name}", app.run(config, role, host, version, hostname_suffix=secrets.token_hex(6))),
+        _ready_steps(context, role, version),
+    )
+    yield Task(
+        host,
+        f"boot {role.name}",
+        starting,
+        role=role.name,
+        undo=withdraw,
+        evidence=_evidence(role, version),
+        opens=gate if leads else None,
+        waits_for=None if leads else gate,
+        branch=branch,
+    )
+    if old is not None:
+        ending = script(
+            Step(f"stop old {role.name}", app.stop_known(role, old)),
+            _clean_up_steps(context, role, version),
+        )
+        yield Task(host, f"stop old {role.name}", ending, branch=branch)
+
+
+def _renaming(context: Context, role: Role, version: str, replaced: str) -> Sequence[Step]:
+    return (
+        audit.step(context, f"Renaming container {version} to {replaced}", role),
+        Step("rename container", app.rename(role, version, replaced)),
+    )
+
+
+def _ready_steps(context: Context, role: Role, version: str) -> Sequence[Step]:
+    config = context.config
+    if role.proxy is not None:
+        return (
+            Step("wait for port", health.listening(role, version, port=role.proxy.app_port)),
+            Step(f"switch traffic to {role.name}", proxy.deploy_role(config, role, version)),
+        )
+    waiting = health.wait(role, version, deploy_timeout=config.deploy_timeout, readiness_delay=config.readiness_delay)
+    return (Step(f"wait for {role.name}", waiting),)
+
+
+def _evidence(role: Role, version: str) -> Script:
+    """What `post_mortem.read` understands."""
+    state = Step("container state", app.container_state(role, version, lines=post_mortem.LOG_LINES))
+    deaths = Step("how it ended", app.deaths(role, version))
+    if role.proxy is None:
+        return script(state, deaths)
+    return script(
+        state,
+        deaths,
+        Step("listening ports", health.listeners(role, version)),
+        Step("failed checks", proxy.failed_checks(role, version)),
+    )
+
+
+def _clean_up_steps(context: Context, role: Role, version: str) -> Sequence[Step]:
+    config = context.config
+    steps = []
+    if role.running_proxy and role.asset_path is not None:
+        steps.append(Step("clean up assets", assets.clean_up(config, role, version)))
+    if config.error_pages_path:
+        steps.append(Step("clean up error pages", assets.clean_up_error_pages(config, version)))
+    return steps
+
+
+def _old_version(facts: HostFacts, role: Role, version: str) -> str | None:
+    current = facts.current_version(role)
+    return current if current != version else None

@@ -1,0 +1,141 @@
+"""Running something in the application's containers (spec/cli.md 14.4)."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+
+from pykamal.commands import app as commands
+from pykamal.commands.command import Command
+from pykamal.commands.script import Step, script
+from pykamal.config.models import Role
+from pykamal.core.errors import KamalError
+from pykamal.events import Level
+from pykamal.operations.context import Context
+from pykamal.operations.execution.executor import UNDO_SECONDS
+from pykamal.operations.execution.fanout import on_each
+from pykamal.operations.hosts import audit
+from pykamal.operations.hosts.reading import read_facts, run_on, show_steps
+from pykamal.operations.hosts.secret_env import role_env_steps
+from pykamal.operations.images import registry
+from pykamal.operations.local.terminal import interactive_flags, require_command
+
+
+async def exec_(
+    context: Context,
+    *,
+    command: str,
+    reuse: bool = False,
+    env: Mapping[str, str] | None = None,
+    detach: bool = False,
+    raw: bool = False,
+) -> None:
+    """Run a command line in a new container of the image, or with `reuse` in the running one."""
+    require_command(command)
+    if reuse:
+        await _exec_existing(context, command, env=env or {}, raw=raw)
+    else:
+        await _exec_new(context, command, env=env or {}, detach=detach, raw=raw)
+
+
+async def _exec_existing(context: Context, command: str, *, env: Mapping[str, str], raw: bool) -> None:
+    current = await _current_version(context)
+    context.bus.say(f"Launching command with version {current} from existing container...")
+    message = f"Executed cmd '{command}' on app version {current}"
+
+    def steps_for(host: str) -> Sequence[Step]:
+        return [
+            step
+            for role in context.targets.roles_on(host)
+            for step in (
+                audit.step(context, message, role),
+                Step("", commands.exec_existing(role, current, command, env=env)),
+            )
+        ]
+
+    await show_steps(context, context.targets.app_hosts, steps_for, raw=raw)
+
+
+async def _exec_new(context: Context, command: str, *, env: Mapping[str, str], detach: bool, raw: bool) -> None:
+    wanted = _image_version(context)
+    context.bus.say(f"Launching command with version {wanted} from new container...")
+    message = f"Executed cmd '{command}' on app version {wanted}"
+    suffix = _suffix()
+
+    def steps_for(host: str) -> Sequence[Step]:
+        roles = context.targets.roles_on(host)
+        steps = list(registry.login_steps(context)) if roles else []
+        for role in roles:
+            line = commands.exec_new(context.config, role, host, wanted, command, suffix=suffix, env=env, detach=detach)
+            steps += [*role_env_steps(context, role, host), audit.step(context, message), Step("", line)]
+        return steps
+
+    try:
+        await show_steps(context, context.targets.app_hosts, steps_for, raw=raw)
+    except asyncio.CancelledError:
+        await _remove_new(context, wanted, suffix)
+        raise
+
+
+async def _remove_new(context: Context, version: str, suffix: str) -> None:
+    """After Ctrl-C: a command that does not heed signals would run on in its container for ever."""
+
+    async def remove(host: str) -> None:
+        steps = (Step("remove", commands.remove_exec(role, version, suffix)) for role in context.targets.roles_on(host))
+        await run_on(context, host, script(steps))
+
+    try:
+        async with asyncio.timeout(UNDO_SECONDS):
+            await on_each(context.targets.app_hosts, remove)
+    except (KamalError, TimeoutError) as error:
+        context.bus.log(f"Could not remove what was started: {error}", Level.ERROR)
+
+
+async def interactive(
+    context: Context, *, command: str, reuse: bool = False, env: Mapping[str, str] | None = None
+) -> tuple[str, Command]:
+    """The host and the command to run in the operator's terminal, on the primary host."""
+    require_command(command)
+    host, role = _primary(context)
+    terminal = interactive_flags()
+    if reuse:
+        wanted = await _current_version(context)
+        line = commands.exec_existing(role, wanted, command, env=env or {}, interactive=terminal)
+    else:
+        wanted = _image_version(context)
+        await run_on(context, host, script(registry.login_steps(context), role_env_steps(context, role, host)))
+        line = commands.exec_new(
+            context.config, role, host, wanted, command, suffix=_suffix(), env=env or {}, interactive=terminal
+        )
+    place = "existing" if reuse else "new"
+    context.bus.say(f"Launching interactive command with version {wanted} via SSH from {place} container on {host}...")
+    return host, line
+
+
+def _image_version(context: Context) -> str:
+    if context.settings.version is not None:
+        return context.settings.version
+    context.bus.say("Get most recent version available as an image...")
+    return context.config.latest_tag
+
+
+async def _current_version(context: Context) -> str:
+    """The version that was asked for, else the one that runs on the primary host, else the one in effect."""
+    if context.settings.version is not None:
+        return context.settings.version
+    context.bus.say("Get current version of running container...")
+    host, role = _primary(context)
+    known = await read_facts(context, [host])
+    return known[host].current_version(role) or context.version
+
+
+def _primary(context: Context) -> tuple[str, Role]:
+    host, role = context.targets.primary_host, context.targets.primary_role
+    if host is None or role is None:
+        raise KamalError("No host to run on", hint="check --hosts and --roles")
+    return host, role
+
+
+def _suffix() -> str:
+    return secrets.token_hex(3)

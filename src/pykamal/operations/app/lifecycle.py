@@ -1,0 +1,157 @@
+"""The application's containers: boot, start, stop, look (spec/cli.md 13.5 and 14.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from pykamal.commands import app as commands
+from pykamal.commands import proxy
+from pykamal.commands.command import Command
+from pykamal.commands.script import Step, script
+from pykamal.config.models import Role
+from pykamal.events import HostResult
+from pykamal.operations.app.boot_plan import boot_phases, stale_versions, tag_tasks
+from pykamal.operations.context import Context
+from pykamal.operations.execution import printing
+from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution.plan import Phase, Plan, Task
+from pykamal.operations.hosts import audit, lock
+from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.hosts.reading import read_facts, show_on_hosts, under_lock
+
+
+async def boot(context: Context) -> None:
+    """Start a version that is on the hosts as an image: `--version`, else the latest tag."""
+    if context.settings.plan_only:
+        version = _choose_version(context)
+        printing.show(context, _boot_plan(context, await read_facts(context, context.targets.app_hosts), version))
+        return
+    async with under_lock(context) as fresh:
+        version = _choose_version(context)
+        known = await read_facts(context, context.targets.app_hosts, fresh)
+        await execute(_boot_plan(context, known, version), context)
+
+
+def _choose_version(context: Context) -> str:
+    """From here on it is the one in effect, which hooks are told; the lock names the commit, as in Ruby Kamal."""
+    if context.settings.version is None:
+        context.bus.say("Get most recent version available as an image...")
+        context.version_override = context.config.latest_tag
+    return context.version
+
+
+def _boot_plan(context: Context, known: Mapping[str, HostFacts], version: str) -> Plan:
+    phases = [*boot_phases(context, known, version), Phase("tag", tag_tasks(context, version))]
+    return Plan("app boot", tuple(phases))
+
+
+async def start(context: Context) -> None:
+    """Start the containers of the version in effect, and give the proxy's traffic to them, or to those that ran before.
+
+    So another version that runs keeps its traffic, as in Ruby Kamal (spec/cli.md 14.3).
+    """
+    version = context.version
+
+    def steps(role: Role, known: HostFacts) -> Iterable[Step]:
+        yield audit.step(context, f"Started app version {version}")
+        yield Step(f"start {role.name}", commands.start(role, version).failing_allowed())
+        if role.proxy is not None:
+            serving = known.current_version(role) or version
+            yield Step(f"switch traffic to {role.name}", proxy.deploy_role(context.config, role, serving))
+
+    await change(context, "app start", steps)
+
+
+async def stop(context: Context) -> None:
+    """Take the containers out of the proxy, then stop them."""
+    await change(context, "app stop", lambda role, known: _stop_steps(context, role, known))
+
+
+def _stop_steps(context: Context, role: Role, known: HostFacts) -> Iterable[Step]:
+    yield audit.step(context, "Stopped app", role)
+    if role.running_proxy and known.current_version(role) is not None:
+        yield Step(f"remove {role.name} from proxy", proxy.remove(role.container_prefix).failing_allowed())
+    yield Step(f"stop {role.name}", commands.stop_current(context.config, role).failing_allowed())
+
+
+async def live(context: Context) -> None:
+    """End maintenance."""
+    await change(context, "app live", lambda role, _: _proxied(role, proxy.resume(role.container_prefix)))
+
+
+async def maintenance(context: Context, *, drain_timeout: int | None = None, message: str | None = None) -> None:
+    """Answer every request with the maintenance page; `drain_timeout` in seconds."""
+    seconds = context.config.drain_timeout if drain_timeout is None else drain_timeout
+    await change(
+        context,
+        "app maintenance",
+        lambda role, _: _proxied(role, proxy.stop(role.container_prefix, drain_timeout=seconds, message=message)),
+    )
+
+
+def _proxied(role: Role, command: Command) -> Iterable[Step]:
+    if role.running_proxy:
+        yield Step(f"tell proxy about {role.name}", command)
+
+
+async def stale_containers(context: Context, *, stop: bool = False) -> None:
+    """Name the running containers of versions that are not current; with `stop` also stop them."""
+    if not stop:
+        known = await read_facts(context, context.targets.app_hosts)
+        for host in context.targets.app_hosts:
+            for role in context.targets.roles_on(host):
+                for version in stale_versions(known[host], role):
+                    advice = "(use `kamal app stale_containers --stop` to stop)"
+                    text = f"Detected stale container for role {role.name} with version {version} {advice}"
+                    context.bus.emit(HostResult(host=host, text=text))
+        return
+
+    def steps(role: Role, known: HostFacts) -> Iterable[Step]:
+        for version in stale_versions(known, role):
+            text = f"Stopping stale container for role {role.name} with version {version}"
+            context.bus.emit(HostResult(host=known.host, text=text))
+            yield Step(f"stop stale {version}", commands.stop_known(role, version))
+
+    await change(context, "app stale_containers", steps)
+
+
+async def change(context: Context, name: str, steps_of: Callable[[Role, HostFacts], Iterable[Step]]) -> None:
+    """Under the lock, run a role's steps on each of its hosts."""
+    async with lock.held(context):
+        known = await read_facts(context, context.targets.app_hosts)
+        tasks = tuple(
+            Task(host, name, script(steps), branch=role.name if context.config.boot.parallel_roles else None)
+            for host in context.targets.app_hosts
+            for role in context.targets.roles_on(host)
+            for steps in [tuple(steps_of(role, known[host]))]
+            if steps
+        )
+        await execute(Plan(name, (Phase(name, tasks),)), context)
+
+
+# -- looking
+
+
+async def details(context: Context) -> None:
+    await show_on_hosts(
+        context,
+        context.targets.app_hosts,
+        lambda host: [commands.details(context.config, role) for role in context.targets.roles_on(host)],
+    )
+
+
+async def containers(context: Context) -> None:
+    await show_on_hosts(context, context.targets.app_hosts, lambda _: commands.list_containers(context.config))
+
+
+async def images(context: Context) -> None:
+    await show_on_hosts(context, context.targets.app_hosts, lambda _: commands.list_images(context.config))
+
+
+async def version(context: Context) -> None:
+    """The running version on each host, of the first selected role on it."""
+    await show_on_hosts(
+        context,
+        context.targets.app_hosts,
+        lambda host: [commands.current_version(context.config, role) for role in context.targets.roles_on(host)[:1]],
+    )

@@ -1,0 +1,239 @@
+"""Carries out plans. The only part of the flows that changes anything."""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pykamal.commands.script import Script, Step, script
+from pykamal.core.errors import CommandFailed, HealthError, KamalError
+from pykamal.core.sensitive import Sensitive
+from pykamal.events import Level, PhaseFinished, PhaseStarted
+from pykamal.operations.context import Context
+from pykamal.operations.execution.diagnosis import explained, failed_step, hint_of
+from pykamal.operations.execution.fanout import on_each
+from pykamal.operations.execution.hook_failure import hook_failure
+from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task, batches
+from pykamal.operations.local.workplace import now
+from pykamal.transport.session import StepResult
+
+if TYPE_CHECKING:
+    from pykamal.transport.ssh import SshSession
+
+UNDO_SECONDS = 20.0
+"""How long what was begun may take to be taken back, after a failure or an interrupt."""
+
+
+async def execute(plan: Plan, context: Context) -> None:
+    """Run the phases in order. Raises the failures of a phase once all its hosts are done; later phases do not start.
+
+    Nothing starts before every host of the plan is connected to. A failed or interrupted task is undone before the
+    error goes on, and what the other hosts have done and what was left out is told.
+    """
+    phases = plan.coalesced().phases
+    hosts = dict.fromkeys(host for phase in phases for host in phase.hosts if host != LOCAL)
+    await context.fleet.connect_all(hosts)
+    for index, phase in enumerate(phases):
+        run = _Run(phase, context)
+        try:
+            await run.carry_out()
+        except KamalError:
+            unstarted = phases[index + 1 :]
+            if len(phase.hosts) > 1 and (unstarted or len(run.unfinished) < len(phase.hosts)):
+                context.bus.log(_standing(run, unstarted), Level.ERROR)
+            raise
+
+
+def _standing(run: _Run, unstarted: Sequence[Phase]) -> str:
+    """Who did what of a failed phase: `boot: failed on B, done on A; not started: tag and prune`."""
+    done = [host for host in run.phase.hosts if host not in run.unfinished]
+    parts = [f"failed on {', '.join(run.unfinished)}", *([f"done on {', '.join(done)}"] if done else [])]
+    left_out = f"; not started: {'; '.join(phase.name for phase in unstarted)}" if unstarted else ""
+    return f"{run.phase.name}: {', '.join(parts)}{left_out}"
+
+
+@dataclass
+class _GateState:
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: bool = False
+
+    def settle(self, *, opened: bool) -> bool:
+        """Open or close, once; whether this call did it."""
+        if self.changed.is_set():
+            return False
+        self.opened = opened
+        self.changed.set()
+        return True
+
+
+class _Run:
+    """One phase under way."""
+
+    def __init__(self, phase: Phase, context: Context) -> None:
+        self.phase = phase
+        self.context = context
+        self.bus = context.bus
+        gates = {gate for task in phase.tasks for gate in (task.opens, task.waits_for) if gate is not None}
+        self.gates = {gate: _GateState() for gate in gates}
+        self.awaited = frozenset(task.waits_for for task in phase.tasks if task.waits_for is not None)
+        self.unfinished = Counter(lane[0].host for lane in phase.lanes())
+
+    async def carry_out(self) -> None:
+        for announcement in self.phase.announcements:
+            self.bus.say(announcement)
+        started = time.monotonic()
+        self.bus.emit(PhaseStarted(phase=self.phase.name, hosts=self.phase.hosts))
+        failed = True
+        try:
+            lanes = self.phase.lanes()
+            await on_each(range(len(lanes)), lambda index: self._lane(lanes[index]))
+            failed = False
+        finally:
+            self.bus.emit(PhaseFinished(phase=self.phase.name, seconds=time.monotonic() - started, failed=failed))
+        if self.phase.pause:
+            await asyncio.sleep(self.phase.pause)
+
+    async def _lane(self, tasks: Sequence[Task]) -> None:
+        remaining = batches(tasks, self.awaited)
+        try:
+            while remaining:
+                await self._wait(remaining[0][0])
+                await self._batch(remaining[0])
+                self._settle(remaining.pop(0), opened=True)
+            self.unfinished -= Counter([tasks[0].host])
+        finally:
+            self._settle((task for batch in remaining for task in batch), opened=False)
+
+    async def _wait(self, task: Task) -> None:
+        if task.waits_for is None:
+            return
+        state = self.gates[task.waits_for]
+        name = task.waits_for.name
+        if not state.changed.is_set():
+            waiting = f"Waiting for the first healthy {name} container before booting {task.role} on {task.host}..."
+            self.bus.log(waiting, host=task.host)
+        await state.changed.wait()
+        if not state.opened:
+            self.bus.log(
+                f"First {name} container is unhealthy, not booting {task.role} on {task.host}",
+                Level.ERROR,
+                host=task.host,
+            )
+            raise HealthError("Halted at barrier", host=task.host)
+        self.bus.log(f"First {name} container is healthy, booting {task.role} on {task.host}...", host=task.host)
+
+    def _settle(self, tasks: Iterable[Task], *, opened: bool) -> None:
+        for task in tasks:
+            if task.opens is None or not self.gates[task.opens].settle(opened=opened):
+                continue
+            if task.opens in self.awaited:
+                health, booting = ("healthy", "booting") if opened else ("unhealthy", "not booting")
+                text = f"First {task.opens.name} container is {health} on {task.host}, {booting} any other roles"
+                self.bus.log(text, Level.INFO if opened else Level.ERROR, host=task.host)
+
+    async def _batch(self, tasks: Sequence[Task]) -> None:
+        if tasks[0].host == LOCAL:
+            await self._on_this_machine(tasks[0])
+            return
+        host = tasks[0].host
+        combined = script(*(task.script.steps for task in tasks))
+        try:
+            session = await self.context.fleet.session(host)
+            if tasks[0].input is None:
+                results = await session.run_script(combined, check=False)
+            else:
+                results = [await self._feed(session, combined.steps[0], Path(tasks[0].input))]
+        except (asyncio.CancelledError, KamalError):
+            await self._take_back(tasks)
+            raise
+        failure = failed_step(results)
+        if failure is not None:
+            await self._fail(_task_of_step(tasks, len(results) - 1), failure)
+
+    async def _feed(self, session: SshSession, step: Step, path: Path) -> StepResult:
+        """Give a step a file as its input, and tell how far it is at each quarter."""
+        size = path.stat().st_size
+        told = 0
+
+        def tell(sent: int) -> None:
+            nonlocal told
+            if sent * 4 // size > told:
+                told = sent * 4 // size
+                self.bus.log(f"Sent {sent >> 20} of {size >> 20} MB to {session.host}", host=session.host)
+
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as content,
+        ):
+            return await session.feed(step, content, sent=tell)
+
+    async def _fail(self, task: Task, failure: StepResult) -> None:
+        """Explain, take back, raise. An interrupt cuts the explanation short and nothing else."""
+        if task.role is not None:
+            self.bus.log(f"Failed to boot {task.role} on {task.host}", Level.ERROR, host=task.host)
+        try:
+            evidence = await self._aside(task.host, task.evidence)
+        finally:
+            await self._take_back([task])
+        raise explained(failure, task.host, evidence)
+
+    async def _take_back(self, tasks: Sequence[Task]) -> None:
+        """Undo to the end; an interrupt that comes meanwhile is heeded afterwards."""
+        undoing = asyncio.ensure_future(self._undo_all(tasks))
+        try:
+            await asyncio.shield(undoing)
+        except asyncio.CancelledError:
+            await undoing
+            raise
+
+    async def _undo_all(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            await self._aside(task.host, task.undo)
+
+    async def _aside(self, host: str, steps: Script | None) -> list[StepResult]:
+        """Run what explains or takes back a failure; its own failure must not hide the first."""
+        if steps is None:
+            return []
+        try:
+            async with asyncio.timeout(UNDO_SECONDS):
+                session = await self.context.fleet.session(host)
+                return await session.run_script(steps, check=False)
+        except (KamalError, TimeoutError) as error:
+            self.bus.log(f"Could not finish `{steps.steps[0].name}` on {host}: {error}", Level.ERROR, host=host)
+            return []
+
+    async def _on_this_machine(self, task: Task) -> None:
+        for step in task.script:
+            try:
+                await self.context.local.run(
+                    step.command,
+                    name=step.name,
+                    environment=_environment(task),
+                    directory=task.directory,
+                    shown=task.shown,
+                )
+            except CommandFailed as error:
+                if task.hook is None:
+                    error.hint = hint_of(error.stdout, error.stderr)
+                    raise
+                raise hook_failure(task.hook, str(step.command), error) from error
+
+
+def _environment(task: Task) -> Mapping[str, str | Sensitive]:
+    """A hook is told when it begins (spec/cli.md 9.3), which may be long after it was planned."""
+    return task.environment if task.hook is None else {**task.environment, "KAMAL_RECORDED_AT": now()}
+
+
+def _task_of_step(tasks: Sequence[Task], index: int) -> Task:
+    for task in tasks:
+        if index < len(task.script):
+            return task
+        index -= len(task.script)
+    raise IndexError(index)

@@ -1,0 +1,92 @@
+"""The team's own scripts at fixed moments (spec/cli.md 9)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pykamal.commands import hooks as commands
+from pykamal.commands.script import Step, script
+from pykamal.core.sensitive import Sensitive
+from pykamal.operations.context import Context
+from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
+from pykamal.operations.local.workplace import short_version
+
+WITH_SECRETS = frozenset({"pre-connect", "pre-deploy", "post-deploy"})
+
+
+def phase(
+    context: Context,
+    name: str,
+    *,
+    hosts: Sequence[str] | None = None,
+    extra: Mapping[str, str] | None = None,
+) -> Phase | None:
+    """The phase that runs a hook, or None when there is no such file or hooks are skipped."""
+    path = Path(context.config.hooks_path) / name
+    if context.settings.skip_hooks or not path.is_file():
+        return None
+    output = _output(context, name)
+    command = commands.run(str(path))
+    task = Task(
+        host=LOCAL,
+        title=f"hook {name}",
+        script=script(Step(f"hook {name}", command.quietly() if output == "quiet" else command)),
+        hook=name,
+        environment=environment(context, name, hosts=hosts, extra=extra),
+        shown=output == "verbose",
+    )
+    return Phase(name=f"{name} hook", tasks=(task,))
+
+
+def _output(context: Context, name: str) -> str | None:
+    """`verbose` or `quiet` as `hooks_output` says for this hook; `-v` and `-q` decide where they are given (9.4)."""
+    if context.settings.verbosity != "normal":
+        return None
+    configured = context.config.hooks_output
+    return configured.get(name) if isinstance(configured, Mapping) else configured
+
+
+async def fire(context: Context, name: str, *, extra: Mapping[str, str] | None = None) -> bool:
+    """Run a hook now; whether there was one."""
+    found = phase(context, name, extra=extra)
+    if found is None:
+        return False
+    await execute(Plan(name, (found,)), context)
+    return True
+
+
+def environment(
+    context: Context,
+    name: str,
+    *,
+    hosts: Sequence[str] | None = None,
+    extra: Mapping[str, str] | None = None,
+) -> dict[str, str | Sensitive]:
+    """The variables of spec/cli.md 9.3; secrets only for the hooks that get them. The executor adds the time."""
+    config = context.config
+    command, _, subcommand = context.operation.partition(" ")
+    selected = hosts if hosts is not None else context.targets.hosts
+    version = context.version
+    values: dict[str, str | Sensitive | None] = {
+        "KAMAL_PERFORMER": context.workplace.performer,
+        "KAMAL_DESTINATION": config.destination,
+        "KAMAL_VERSION": version,
+        "KAMAL_SERVICE_VERSION": f"{config.service}@{short_version(version)}",
+        "KAMAL_SERVICE": config.service,
+        "KAMAL_HOSTS": ",".join(selected),
+        "KAMAL_ROLES": ",".join(context.targets.filtered_roles) or None,
+        "KAMAL_LOCK": "true" if context.lock_held else "false",
+        "KAMAL_COMMAND": command,
+        "KAMAL_SUBCOMMAND": subcommand or None,
+        **(extra or {}),
+    }
+    secrets = context.secrets.all() if name in WITH_SECRETS else {}
+    return {**secrets, **{key: value for key, value in values.items() if value is not None}}
+
+
+def held_by_parent() -> bool:
+    """Whether a kamal that runs this one as a hook holds the deploy lock."""
+    return os.environ.get("KAMAL_LOCK") == "true"

@@ -1,0 +1,179 @@
+"""What became of a container that did not come up: its state, its log, where it listens, what its checks said."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pykamal.transport.session import StepResult
+
+LOG_LINES = 20
+CHECKS = 3
+"""Entries of Docker's own health log that are shown."""
+
+STEPS = 4
+"""How many steps read the evidence of a container behind a proxy."""
+
+KILLED = 137  # 128 + SIGKILL, which nobody but the kernel sends a container that has just been started
+_REASONS = {"error": "", "status": "status"}
+_DOCKER_DNS = "0B00007F"  # 127.0.0.11, where the engine answers a container's name look-ups
+_LOOPBACK = re.compile(r".{6}7F|0{24}01000000|0{16}FFFF0000.{6}7F")
+
+
+@dataclass(frozen=True, slots=True)
+class PostMortem:
+    """The evidence of one container, as `pykamal.operations.app.boot_plan` asks for it.
+
+    `listeners` are addresses, in hexadecimal as in /proc/net/tcp, and ports; `check` is the proxy's last failed check.
+    """
+
+    restarts: int
+    state: Mapping[str, Any]
+    log: tuple[str, ...] = ()
+    exit_codes: tuple[int, ...] = ()
+    out_of_memory: bool = False
+    listeners: tuple[tuple[str, int], ...] = ()
+    check: Mapping[str, Any] | None = None
+
+    @property
+    def details(self) -> Iterator[str]:
+        """Lines for people."""
+        yield f"container: {self._described}"
+        if self.listeners:
+            yield f"listens on: {', '.join(f'port {port}{self._where(address)}' for address, port in self.listeners)}"
+        if self.check is not None:
+            yield f"last check of the proxy: {self.check.get('url')}: {self._said}"
+        for entry in (self._health.get("Log") or [])[-CHECKS:]:
+            yield f"health check: exit code {entry.get('ExitCode')}: {str(entry.get('Output', '')).strip()}"
+        if self.log:
+            yield "last log lines:"
+            yield from (f"  {line}" for line in self.log[-LOG_LINES:])
+
+    @property
+    def hint(self) -> str | None:
+        """The likely cause and what to do about it; None where the evidence does not tell."""
+        ended = self.exit_codes or self.restarts or self.state.get("Status") in {"exited", "restarting", "dead"}
+        if self.out_of_memory:
+            return "the container ran out of memory: raise its memory option, or make the app smaller"
+        if KILLED in self.exit_codes:
+            return (
+                "the app was killed, most likely because the host or the container ran out of memory: see `free` and "
+                "`dmesg` there, and raise the role's memory option if it has one"
+            )
+        if ended:
+            return "the app exited at start: the last log lines above say why"
+        return self._unanswered if self.check is not None else None
+
+    @property
+    def _unanswered(self) -> str | None:
+        """Why a container that runs does not pass the proxy's check."""
+        port, path = self._target
+        on_port = [address for address, listened in self.listeners if listened == port]
+        if self.listeners and not on_port:
+            others = " and ".join(sorted({str(listened) for _, listened in self.listeners}))
+            return (
+                f"nothing in the container listens on port {port}, the app listens on {others}: set proxy/app_port to "
+                "that, or let the app listen on the port that proxy/app_port names"
+            )
+        if on_port and all(_LOOPBACK.fullmatch(address) for address in on_port):
+            return f"the app listens on port {port} for the container itself only: let it listen on 0.0.0.0"
+        if self._status is not None:
+            advice = (
+                "the last log lines above may say why; else let proxy/healthcheck/path name another page"
+                if self._status.startswith("5")
+                else "let proxy/healthcheck/path name one that it answers with 2xx to all, whatever the Host header"
+            )
+            return f"the app answers {self._status} to the health check of {path}: {advice}"
+        if "deadline" in self._said or "timeout" in self._said:
+            return (
+                f"the app takes the health check of {path} and does not answer in time: see what it waits for, or "
+                "raise proxy/healthcheck/timeout"
+            )
+        if "refused" in self._said:
+            return f"nothing in the container listens on port {port}: see proxy/app_port and the last log lines above"
+        return None
+
+    @property
+    def _described(self) -> str:
+        parts = [str(self.state.get("Status", "unknown"))]
+        if self.restarts:
+            parts.append(f"restarted {self.restarts} times")
+        if self.exit_codes:
+            parts.append(f"exit code {' and '.join(str(code) for code in dict.fromkeys(self.exit_codes))}")
+        if self.out_of_memory:
+            parts.append("killed: out of memory")
+        if self._health:
+            parts.append(f"health {self._health.get('Status')}")
+        return ", ".join(parts)
+
+    @property
+    def _health(self) -> Mapping[str, Any]:
+        return self.state.get("Health") or {}
+
+    @property
+    def _target(self) -> tuple[int, str]:
+        """Port and path of the proxy's check."""
+        found = re.match(r"https?://[^/]*?(?::(\d+))?(/.*)?$", str((self.check or {}).get("url", "")))
+        return (int(found[1] or 80), found[2] or "/") if found else (80, "/")
+
+    @property
+    def _said(self) -> str:
+        """Why the check failed, in whichever way the proxy in use writes it."""
+        check = self.check or {}
+        return " ".join(f"{name} {check[key]}".strip() for key, name in _REASONS.items() if check.get(key))
+
+    @property
+    def _status(self) -> str | None:
+        """The status that the check got, if it got any."""
+        found = re.search(r"\bstatus\D{0,8}(\d{3})\b", self._said)
+        return found[1] if found else None
+
+    @staticmethod
+    def _where(address: str) -> str:
+        return " of the container itself only" if _LOOPBACK.fullmatch(address) else ""
+
+
+def read(evidence: Sequence[StepResult]) -> PostMortem | None:
+    """From the results of the steps that read the evidence; None where there is no container.
+
+    They are those of `container_state` and `deaths` of `pykamal.commands.app` and, behind a proxy, of
+    `pykamal.commands.health.listeners` and `pykamal.commands.proxy.failed_checks`.
+    """
+    lines = [result.stdout.splitlines() for result in evidence]
+    missing: list[list[str]] = [[] for _ in range(STEPS - len(evidence))]
+    state_lines, death_lines, listener_lines, check_lines = lines + missing
+    try:
+        container = json.loads(state_lines[0])
+        restarts, state = container["restarts"], container["state"]
+    except (IndexError, ValueError, KeyError, TypeError):
+        return None
+    deaths = [line.split() for line in death_lines]
+    seen = [int(code) for action, *codes in deaths if action == "die" for code in codes if code.isdigit()]
+    last = state.get("ExitCode")
+    return PostMortem(
+        restarts=restarts,
+        state=state,
+        log=tuple(state_lines[1:]),
+        exit_codes=tuple(seen) or ((last,) if last or state.get("Status") == "exited" else ()),
+        out_of_memory=bool(state.get("OOMKilled")) or any(words[:1] == ["oom"] for words in deaths),
+        listeners=tuple(_listeners(listener_lines)),
+        check=_last_record(check_lines),
+    )
+
+
+def _listeners(lines: Sequence[str]) -> Iterator[tuple[str, int]]:
+    for line in dict.fromkeys(lines):
+        address, _, port = line.partition(":")
+        if port and address != _DOCKER_DNS:
+            yield address, int(port, 16)
+
+
+def _last_record(lines: Sequence[str]) -> Mapping[str, Any] | None:
+    try:
+        record = json.loads(lines[-1]) if lines else None
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None

@@ -1,0 +1,149 @@
+"""Looking at hosts without changing them: facts for planners, outputs for people."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from pykamal.commands import app
+from pykamal.commands.command import Command
+from pykamal.commands.script import Script, Step, script
+from pykamal.events import HostResult
+from pykamal.operations.context import Context
+from pykamal.operations.execution.diagnosis import error_of, failed_step
+from pykamal.operations.execution.fanout import on_each
+from pykamal.operations.hosts import facts, lock
+from pykamal.operations.hosts.facts import HostFacts
+from pykamal.transport.session import StepResult
+
+LOG_LINES = 100
+"""Log lines of each host when nothing narrows them down (spec/cli.md 14.5)."""
+
+FOLLOWED_LINES = 10
+"""Log lines that following starts with."""
+
+
+def log_lines(lines: int | None, *, since: str | None, grep: str | None, default: int = LOG_LINES) -> int | None:
+    """How many log lines to ask for: as many as was said, else all that `since` and `grep` leave, else the default."""
+    if lines is not None:
+        return lines
+    return None if since or grep else default
+
+
+async def read_facts(
+    context: Context, hosts: Iterable[str], known: dict[str, HostFacts] | None = None
+) -> dict[str, HostFacts]:
+    """Facts of the hosts, in one exchange each; `known` ones are not read again.
+
+    Where several versions of a role run, a second exchange tells which one is current.
+    """
+    known = known or {}
+
+    async def read(host: str) -> HostFacts:
+        found = known.get(host) or facts.parse(host, await run_on(context, host, facts.reading()))
+        undecided = found.undecided(context.targets.roles_on(host))
+        if not undecided:
+            return found
+        steps = (Step(f"current {role.name}", app.current_version(context.config, role)) for role in undecided)
+        results = await run_on(context, host, script(steps))
+        chosen = {role.name: result.captured for role, result in zip(undecided, results, strict=True)}
+        return replace(found, chosen=chosen)
+
+    return await on_each(hosts, read)
+
+
+@asynccontextmanager
+async def under_lock(context: Context) -> AsyncIterator[dict[str, HostFacts]]:
+    """Hold the deploy lock; the facts of its host, read in the exchange that took it, if that was just now.
+
+    Several hosts are read at the same time instead, once the lock is taken.
+    """
+    host = context.targets.primary_host
+    alone = len(context.targets.hosts) == 1
+    async with lock.held(context, facts.reading() if alone else None) as results:
+        yield {host: facts.parse(host, results)} if host is not None and results else {}
+
+
+async def run_on(context: Context, host: str, steps: Script) -> list[StepResult]:
+    """Run a script on a host. Raises `CommandFailed` with the hint that its output suggests."""
+    session = await context.fleet.session(host)
+    results = await session.run_script(steps, check=False)
+    failure = failed_step(results)
+    if failure is not None:
+        raise error_of(failure, host)
+    return results
+
+
+async def capture(
+    context: Context,
+    hosts: Iterable[str],
+    commands_for: Callable[[str], Sequence[tuple[str, Command]]],
+) -> dict[str, list[StepResult]]:
+    """The results of named commands on each host, one exchange a host."""
+
+    async def read(host: str) -> list[StepResult]:
+        steps = [Step(name, command) for name, command in commands_for(host)]
+        return await run_on(context, host, script(steps)) if steps else []
+
+    return await on_each(hosts, read)
+
+
+async def show_on_hosts(
+    context: Context,
+    hosts: Sequence[str],
+    command_for: Callable[[str], Command | Sequence[Command]],
+    *,
+    kind: str | None = "App",
+    otherwise: str | None = None,
+) -> None:
+    """Print what the commands say, host by host in order. `otherwise` replaces the output of a failing command."""
+
+    def steps_for(host: str) -> list[Step]:
+        chosen = command_for(host)
+        commands = [chosen] if isinstance(chosen, Command) else chosen
+        return [Step("", command if otherwise is None else command.failing_allowed()) for command in commands]
+
+    await show_steps(context, hosts, steps_for, kind=kind, otherwise=otherwise)
+
+
+async def show_steps(
+    context: Context,
+    hosts: Sequence[str],
+    steps_for: Callable[[str], Sequence[Step]],
+    *,
+    kind: str | None = "App",
+    raw: bool = False,
+    otherwise: str | None = None,
+) -> None:
+    """Run steps on each host, in one exchange a host, and print what those without a name say, host by host in order.
+
+    Hosts that answered are shown even when others failed; the failures are raised afterwards. `otherwise` replaces the
+    output of a step that failed and may fail.
+    """
+    shown: dict[str, list[str]] = {}
+
+    async def run(host: str) -> None:
+        steps = steps_for(host)
+        if not steps:
+            return
+        session = await context.fleet.session(host)
+        results = await session.run_script(script(steps), check=False)
+        failure = failed_step(results)
+        told = [result for result in results if not result.step.name and result is not failure]
+        shown[host] = [_text(result, raw=raw, otherwise=otherwise) for result in told]
+        if failure is not None:
+            raise error_of(failure, host)
+
+    try:
+        await on_each(hosts, run)
+    finally:
+        for host in hosts:
+            for text in shown.get(host, []):
+                context.bus.emit(HostResult(host=host, text=text, kind=kind, raw=raw))
+
+
+def _text(result: StepResult, *, raw: bool, otherwise: str | None) -> str:
+    if otherwise is not None and not result.ok:
+        return otherwise
+    return result.output.decode("utf-8", "surrogateescape") if raw else result.captured

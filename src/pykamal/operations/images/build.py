@@ -1,0 +1,132 @@
+"""Images built here and pushed to the registry (spec/cli.md 15.3)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pykamal.commands import builder
+from pykamal.commands.script import Step, script
+from pykamal.core.errors import BuildError
+from pykamal.core.sensitive import Sensitive
+from pykamal.operations.context import Context
+from pykamal.operations.execution import hooks, printing, requirements
+from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution.fanout import together
+from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
+from pykamal.operations.images import builders, clone, pull, registry
+from pykamal.operations.images.port_forwarding import forwarded
+from pykamal.operations.local.docker import require_docker
+
+
+async def deliver(
+    context: Context, *, skip_push: bool = False, no_cache: bool = False, boots_proxy: bool = False
+) -> None:
+    """Build and push unless told not to, then pull on all app hosts.
+
+    A host that is not ready ends the build at once. `boots_proxy` tells that the caller will start the proxy.
+    """
+    checks = requirements.host_check(context, boots_proxy=boots_proxy)
+    if skip_push:
+        await pull.pull_after(context, (checks,))
+    else:
+        await together(push(context, no_cache=no_cache), execute(Plan("check hosts", (checks,)), context))
+        await pull.pull_after(context, ())
+
+
+async def push(context: Context, *, output: str = "registry", no_cache: bool = False) -> None:
+    """Build from a clean clone of the commit (or from the context that deploy.yml names) and push."""
+    if context.settings.plan_only:
+        printing.show(context, await push_plan(context, output=output, no_cache=no_cache))
+        return
+    await context.fleet.before_connecting()
+    _require_dockerfile_unless_hooked(context)
+    await require_docker(context)
+    arch = await builders.local_architecture(context)
+    await execute(Plan("build push", _first_phases(context, arch)), context)
+    require_dockerfile(context)
+    await clone.prepare(context)
+    async with _registry_in_reach_of_builder(context, arch):
+        await builders.ensure(context, arch)
+        task = build_task(context, arch, output=output, no_cache=no_cache)
+        await execute(Plan("build push", (Phase("build", (task,)),)), context)
+
+
+async def push_plan(context: Context, *, output: str = "registry", no_cache: bool = False) -> Plan:
+    """What `push` does where nothing gets in its way. Raises `BuildError` when there is no Dockerfile."""
+    _require_dockerfile_unless_hooked(context)
+    await require_docker(context)
+    arch = await builders.local_architecture(context)
+    phases = [
+        *_first_phases(context, arch),
+        *clone.phases(context),
+        *await builders.missing_phases(context, arch),
+        Phase("build", (build_task(context, arch, output=output, no_cache=no_cache),)),
+    ]
+    return Plan("build push", tuple(phases))
+
+
+def require_dockerfile(context: Context) -> None:
+    """Looked for in the working directory, also when a clone is built (spec/cli.md 22, 23). Raises `BuildError`."""
+    config = context.config.builder
+    if config.pack is None and not Path(config.dockerfile).is_file():
+        error = BuildError(
+            f"Missing {config.dockerfile}",
+            hint="write a Dockerfile, or name the one to use in builder/dockerfile",
+        )
+        error.label = "Kamal::Commands::Builder::Base::BuilderError"
+        raise error
+
+
+def _require_dockerfile_unless_hooked(context: Context) -> None:
+    """Early, unless a hook may still write it."""
+    if hooks.phase(context, "pre-build") is None:
+        require_dockerfile(context)
+
+
+def build_task(context: Context, arch: str | None, *, output: str, no_cache: bool = False, dirty: bool = False) -> Task:
+    """Build the clone, or the working directory itself when it is to be built `dirty`. Raises `SecretNotFound`."""
+    secrets = {name: context.secrets[name] for name in context.config.builder.secrets}
+    build = builder.push(
+        context.config,
+        context.version,
+        local_arch=arch,
+        output=output,
+        no_cache=no_cache,
+        dirty=dirty,
+        secrets=secrets,
+    )
+    environment: dict[str, str | Sensitive] = {**secrets, **builder.push_environment(context.config, arch)}
+    title = "build and push image" if output == "registry" else "build image"
+    return Task(
+        LOCAL,
+        title,
+        script(Step(title, build)),
+        environment=environment,
+        directory="." if dirty else clone.build_directory(context),
+        shown=True,
+    )
+
+
+def _first_phases(context: Context, arch: str | None) -> tuple[Phase, ...]:
+    """The registry, then the hook. A remote builder does not push with this machine's login."""
+    ready = _registry(context) if context.config.registry.local or not builders.is_remote(context, arch) else ()
+    hook = hooks.phase(context, "pre-build")
+    return (*ready, *(() if hook is None else (hook,)))
+
+
+def _registry(context: Context) -> tuple[Phase, ...]:
+    steps = registry.start_steps(context) or registry.login_steps(context)
+    return (Phase(steps[0].name, (Task(LOCAL, steps[0].name, script(steps)),)),) if steps else ()
+
+
+@asynccontextmanager
+async def _registry_in_reach_of_builder(context: Context, arch: str | None) -> AsyncIterator[None]:
+    """A registry of this machine has to be one of the builder's machine too."""
+    port, host = context.config.registry.local_port, context.config.builder.remote_host
+    if port is None or host is None or not builders.is_remote(context, arch):
+        yield
+        return
+    async with forwarded(context, port, [host]):
+        yield

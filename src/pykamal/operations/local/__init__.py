@@ -1,0 +1,1 @@
+"""The operator's machine: its files, its Git repository, its Docker, its terminal."""

@@ -1,0 +1,109 @@
+"""The operator's side of a run: Git commit, who deploys, when."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pykamal.commands import git
+from pykamal.commands.command import Command
+from pykamal.commands.script import Step, script
+from pykamal.config.models import Config
+from pykamal.core.errors import KamalError
+from pykamal.operations.local.outside import LocalOutside
+
+if TYPE_CHECKING:
+    from pykamal.transport.local import LocalSession
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Facts of this machine. `revision` is None outside a Git work tree; `changes` is `git status --porcelain`."""
+
+    directory: str
+    git_root: str | None
+    revision: str | None
+    changes: str
+    user_name: str
+    performer: str
+    environment_version: str | None
+    clones: bool
+
+    @property
+    def version(self) -> str:
+        """`VERSION` of the environment, else the commit (spec/config.md 18.1). Raises `KamalError` without either."""
+        if self.environment_version:
+            return self.environment_version
+        if self.revision is None:
+            raise KamalError(
+                f"Can't use commit hash as version, no git repository found in {self.directory}",
+                hint="run from the application's Git repository, or give --version",
+            )
+        if self.changes and not self.clones:
+            return f"{self.revision}_uncommitted_{_SUFFIX}"
+        return self.revision
+
+
+_SUFFIX = secrets.token_hex(8)
+
+
+async def read_workplace(local: LocalSession, config: Config) -> Workplace:
+    """Ask Git everything at once."""
+    results = await local.run_script(
+        script(
+            Step("git root", git.root().failing_allowed()),
+            Step("git revision", git.revision().failing_allowed()),
+            Step("git changes", git.uncommitted().failing_allowed()),
+            Step("git user", git.user_name().failing_allowed()),
+            Step("git e-mail", git.user_email().failing_allowed()),
+        ),
+        check=False,
+    )
+    root, revision, changes, name, email = (result.captured if result.ok else "" for result in results)
+    return Workplace(
+        directory=str(Path.cwd()),
+        git_root=root or None,
+        revision=(revision or "HEAD") if root else None,
+        changes=changes,
+        user_name=name,
+        performer=email or getpass.getuser(),
+        environment_version=os.environ.get("VERSION") or None,
+        clones=bool(root) and not config.builder.context_given,
+    )
+
+
+def version_here(config: Config) -> str:
+    """The version without a run: for commands that only tell it, and start faster for it. Raises `KamalError`."""
+    outside = LocalOutside()
+
+    def told(command: Command) -> str:
+        return outside.run_shell(str(command.redirected("2>/dev/null")), outside.environment).strip()
+
+    version = os.environ.get("VERSION") or None
+    root = "" if version else told(git.root())
+    clones = bool(root) and not config.builder.context_given
+    return Workplace(
+        directory=str(Path.cwd()),
+        git_root=root or None,
+        revision=(told(git.revision()) or "HEAD") if root else None,
+        changes="" if version or clones else told(git.uncommitted()),
+        user_name="",
+        performer="",
+        environment_version=version,
+        clones=clones,
+    ).version
+
+
+def short_version(version: str) -> str:
+    """The first 7 characters, or all of a version with an underscore (spec/cli.md 3.1)."""
+    return version if "_" in version else version[:7]
+
+
+def now() -> str:
+    """The time as the lock, the audit log and hooks write it: `2026-11-22T00:30:57Z`."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,123 @@
+"""What it takes to have the proxy running on a host (spec/cli.md 14.7)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from pykamal.commands import app, docker, proxy, proxy_image, proxy_switch
+from pykamal.commands.script import Step, script
+from pykamal.config.models.proxy import MINIMUM_PROXY_VERSION
+from pykamal.core.errors import KamalError
+from pykamal.operations.context import Context
+from pykamal.operations.execution import hooks
+from pykamal.operations.execution.plan import Phase, Task
+from pykamal.operations.hosts import audit
+from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.images import registry
+
+
+def boot_tasks(context: Context, facts: Mapping[str, HostFacts], *, log_in: bool) -> tuple[Task, ...]:
+    """The network on every selected host, the proxy on those that need it; nothing where it runs already.
+
+    Raises `KamalError` when a proxy is too old to be driven.
+    """
+    hosts = context.targets.proxy_hosts
+    for host in hosts:
+        if outdated(facts[host]):
+            raise too_old(host, facts[host])
+    return tuple(
+        Task(host, "ensure kamal-proxy is running" if host in hosts else "ensure network", script(steps))
+        for host in context.targets.hosts
+        if not (host in hosts and facts[host].proxy_running)
+        for steps in [_steps(context, host, proxied=host in hosts, log_in=log_in)]
+    )
+
+
+def _steps(context: Context, host: str, *, proxied: bool, log_in: bool) -> Sequence[Step]:
+    network = Step("ensure network", docker.create_network())
+    if not proxied:
+        return (network,)
+    return (
+        network,
+        *(registry.login_steps(context) if log_in else ()),
+        Step("make proxy directory", proxy.make_apps_directory()),
+        *_own_steps(context, host),
+        Step("start proxy", proxy.start_or_run(context.config, host)),
+    )
+
+
+def _own_steps(context: Context, host: str) -> tuple[Step, ...]:
+    """What our proxy needs before its container is made."""
+    if not proxy_image.is_ours(context.config):
+        return ()
+    return (
+        Step("get proxy image", proxy_switch.unless_made(proxy_image.ensure(context.config, host))),
+        Step("claim proxy state", proxy_switch.claim_state(context.config, host)),
+    )
+
+
+def reboot_phases(context: Context, hosts: Sequence[str]) -> tuple[Phase, ...]:
+    """A new proxy container with the current settings on each of these hosts, between the hooks for it."""
+    before, after = hook_phases(context, hosts)
+    return (
+        *before,
+        Phase("proxy reboot", tuple(task for host in hosts for task in _reboot_tasks(context, host))),
+        *after,
+    )
+
+
+def _reboot_tasks(context: Context, host: str) -> tuple[Task, Task]:
+    """The same outcome as Ruby Kamal's stop, prune and run, with all but stop and start outside of the outage."""
+    config = context.config
+    prepare = script(
+        audit.step(context, "Rebooted proxy"),
+        registry.login_steps(context),
+        Step("make proxy directory", proxy.make_apps_directory()),
+        Step("get proxy image", proxy_image.ensure(config, host)),
+    )
+    switch = script(
+        Step("share proxy state", proxy_switch.share_state(config, host)),
+        Step("set old proxy aside", proxy_switch.set_aside()),
+        Step("make new proxy", proxy_switch.make(config, host)),
+        Step("switch proxies", proxy_switch.switch()),
+        Step("wait for new proxy", proxy_switch.wait()),
+        Step("give proxy its state", proxy_switch.own_state(config, host)),
+        Step("remove old proxy", proxy_switch.remove_replaced()),
+        Step("remove proxy containers", proxy.remove_container()),
+    )
+    undo = script(Step("put old proxy back", proxy_switch.put_back()))
+    evidence = script(Step("proxy state", app.state_of(proxy.CONTAINER)))
+    return Task(host, "prepare proxy", prepare), Task(host, "reboot proxy", switch, undo=undo, evidence=evidence)
+
+
+def hook_phases(context: Context, hosts: Sequence[str]) -> tuple[tuple[Phase, ...], tuple[Phase, ...]]:
+    """The hooks before and after a proxy is replaced, where there are such (spec/cli.md 9.2)."""
+    before = hooks.phase(context, "pre-proxy-reboot", hosts=hosts)
+    after = hooks.phase(context, "post-proxy-reboot", hosts=hosts)
+    return (before,) if before else (), (after,) if after else ()
+
+
+def too_old(host: str, facts: HostFacts) -> KamalError:
+    """The error of a proxy that is outdated."""
+    return KamalError(
+        f"kamal-proxy version {facts.proxy_version} is too old, run `kamal proxy reboot` in order to update to at "
+        f"least {MINIMUM_PROXY_VERSION}",
+        host=host,
+        hint="a reboot interrupts the host's traffic for a moment; --upgrade-proxy does it as part of this command",
+    )
+
+
+def outdated(facts: HostFacts) -> bool:
+    """Whether a proxy is older than the protocol needs; a tag that is no version is trusted (spec/cli.md 22, 15)."""
+    parsed = _parsed(facts.proxy_version or "")
+    minimum = _parsed(MINIMUM_PROXY_VERSION)
+    return parsed is not None and minimum is not None and parsed < minimum
+
+
+def _parsed(version: str) -> tuple[tuple[int, ...], bool] | None:
+    """Numbers of a version and whether it is a release: a pre-release sorts before it."""
+    match = re.fullmatch(r"v?(\d+(?:\.\d+)*)((?:[.-][0-9A-Za-z]+)*)", version)
+    if match is None:
+        return None
+    return tuple(int(part) for part in match[1].split(".")), not match[2]

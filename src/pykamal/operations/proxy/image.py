@@ -1,0 +1,178 @@
+"""The image of pykamal's proxy: built on this machine, brought to the hosts that lack it (`kamal proxy build`)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pykamal.commands import proxy_image as commands
+from pykamal.commands.script import Step, script
+from pykamal.core.errors import BuildError, KamalError
+from pykamal.events import Tone
+from pykamal.operations.context import Context
+from pykamal.operations.execution import printing
+from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution.fanout import together
+from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
+from pykamal.operations.hosts import audit
+from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.hosts.reading import capture
+from pykamal.operations.images import registry
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """An image as its builder describes it, whether it is there yet or not; `path` is a file of this machine."""
+
+    path: str
+    revision: str
+    architecture: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The revision of the image that a host has under the name, if any, and its engine's architecture."""
+
+    revision: str
+    architecture: str
+
+
+async def build(context: Context) -> None:
+    """Have our proxy's image, as it is made of today's packages and sources, on every proxy host.
+
+    Where `proxy/run/registry` names a registry it is pushed there and pulled by the hosts; else it is sent to each.
+    Raises `BuildError` where this machine cannot build it, or not for the hosts' architecture.
+    """
+    images = {host: commands.ours(context.config, host) for host in context.targets.proxy_hosts}
+    if not images:
+        raise KamalError("No host runs the proxy", hint="check --hosts and --roles")
+    described: list[Build] = []
+    found: dict[str, _Found] = {}
+
+    async def describe() -> None:
+        described.append(await _describe(context, images))
+
+    async def look() -> None:
+        found.update(await _look(context, images))
+
+    await together(describe(), look())
+    lacking = [host for host in images if found[host].revision != described[0].revision]
+    if not lacking:
+        context.bus.say("Every host has the proxy's image already.")
+        return
+    _check_architecture(described[0], found)
+    plan = build_plan(context, described[0], images, lacking)
+    if context.settings.plan_only:
+        printing.show(context, plan)
+        return
+    await execute(plan, context)
+
+
+async def bring_where_missing(context: Context, known: Mapping[str, HostFacts]) -> None:
+    """The same for new hosts, before their first proxy is made: those without a proxy and without any image for it.
+
+    Where a registry has the image, the hosts pull it by themselves. Hosts on which another proxy runs are named.
+    """
+    if not commands.is_ours(context.config):
+        return
+    names = {host: commands.ours(context.config, host) for host in context.targets.proxy_hosts}
+    for host, name in names.items():
+        proxy = known[host].proxy
+        if proxy is not None and proxy.image != name:
+            context.bus.say(f"{host} has a proxy of {proxy.image}; `kamal proxy reboot` makes it {name}", Tone.WARNING)
+    images = {
+        host: name for host, name in names.items() if known[host].proxy is None and not commands.has_registry(name)
+    }
+    found = await _look(context, images)
+    lacking = [host for host in images if found[host].revision == commands.NO_REVISION]
+    if lacking:
+        context.bus.say(f"Bring the proxy's image to {', '.join(lacking)}...")
+        described = await _describe(context, images)
+        _check_architecture(described, found)
+        await execute(build_plan(context, described, images, lacking), context)
+
+
+def build_plan(context: Context, image: Build, images: Mapping[str, str], lacking: Sequence[str]) -> Plan:
+    """Build where it is not built yet, then bring it to the hosts that are `lacking`.
+
+    `images` are the names by which hosts know it; it gets them all.
+    """
+    names = tuple(dict.fromkeys(images.values()))
+    pushed = tuple(name for name in dict.fromkeys(images[host] for host in lacking) if commands.has_registry(name))
+    sent = [host for host in lacking if images[host] not in pushed]
+    pulled = [host for host in lacking if images[host] in pushed]
+    steps: list[Step] = []
+    if not Path(image.path).exists():
+        steps.append(Step("build proxy image", commands.build(cache_directory(), names)))
+    if sent and not Path(f"{image.path}.gz").exists():
+        steps.append(Step("compress proxy image", commands.compress(image.path)))
+    local = Task(LOCAL, "build proxy image", script(steps), shown=True)
+    phases = [Phase("build proxy image", (local,) if steps else ())]
+    if pulled:
+        push = script(
+            Step("load proxy image", commands.load(image.path)),
+            registry.login_steps(context),
+            *(Step("push proxy image", commands.push(name)) for name in pushed),
+        )
+        phases.append(Phase("push proxy image", (Task(LOCAL, "push proxy image", push),)))
+    tasks = (
+        *(task for host in sent for task in _sending(context, host, image)),
+        *(_pulling(context, host, images[host]) for host in pulled),
+    )
+    return Plan("proxy build", (*phases, Phase("bring proxy image", tasks)))
+
+
+def _sending(context: Context, host: str, image: Build) -> tuple[Task, Task]:
+    load = script(Step("load proxy image", commands.load()))
+    note = script(audit.step(context, "Loaded proxy image"))
+    return Task(host, "load proxy image", load, input=f"{image.path}.gz"), Task(host, "audit", note)
+
+
+def _pulling(context: Context, host: str, name: str) -> Task:
+    steps = script(
+        registry.login_steps(context),
+        audit.step(context, "Pulled proxy image"),
+        Step("pull proxy image", commands.pull(name)),
+    )
+    return Task(host, "pull proxy image", steps)
+
+
+def cache_directory() -> str:
+    """Where images that were built stay on this machine."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return str(Path(base, "pykamal", "proxy"))
+
+
+async def _describe(context: Context, images: Mapping[str, str]) -> Build:
+    names = tuple(dict.fromkeys(images.values()))
+    line = commands.describe(cache_directory(), names)
+    result = await context.local.run(line, name="describe proxy image", check=False)
+    if not result.ok:
+        raise BuildError(
+            "This machine cannot build the proxy's image",
+            details=result.stderr.splitlines(),
+            hint="run `kamal proxy build` on a Debian 12 machine (or in such a container), as any user",
+        )
+    return Build(**json.loads(result.stdout))
+
+
+async def _look(context: Context, images: Mapping[str, str]) -> dict[str, _Found]:
+    read = await capture(context, images, lambda host: [("proxy image", commands.revision(images[host]))])
+    found = {}
+    for host, results in read.items():
+        revision, _, architecture = results[-1].captured.partition("\n")
+        found[host] = _Found(revision, architecture)
+    return found
+
+
+def _check_architecture(image: Build, found: Mapping[str, _Found]) -> None:
+    others = [f"{host}: {each.architecture}" for host, each in found.items() if each.architecture != image.architecture]
+    if others:
+        raise BuildError(
+            f"The proxy's image is built for {image.architecture} here, which not all hosts are",
+            details=tuple(others),
+            hint="build it on a machine of the hosts' kind, for all others with --hosts",
+        )

@@ -1,0 +1,160 @@
+"""The proxy on the hosts (spec/cli.md 14.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pykamal.commands import proxy as commands
+from pykamal.commands import server
+from pykamal.commands.command import Command
+from pykamal.commands.script import Step, script
+from pykamal.core.errors import KamalError
+from pykamal.operations.context import Context
+from pykamal.operations.execution import printing
+from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution.plan import Phase, Plan, Task
+from pykamal.operations.hosts import audit, lock
+from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.hosts.reading import FOLLOWED_LINES, capture, log_lines, read_facts, show_on_hosts
+from pykamal.operations.local.terminal import followed
+from pykamal.operations.proxy.boot_plan import boot_tasks, reboot_phases
+from pykamal.operations.proxy.image import bring_where_missing
+from pykamal.operations.proxy.version import brought_up_to_date
+
+
+async def boot(context: Context) -> None:
+    """Have the network and the proxy running; a running proxy is left alone, unless it is too old."""
+    if context.settings.plan_only:
+        printing.show(context, _boot_plan(context, await read_facts(context, context.targets.hosts)))
+        return
+    async with lock.held(context):
+        known = await read_facts(context, context.targets.hosts)
+        await bring_where_missing(context, known)
+        known = await brought_up_to_date(context, known)
+        await execute(_boot_plan(context, known), context)
+
+
+def _boot_plan(context: Context, known: Mapping[str, HostFacts]) -> Plan:
+    return Plan("proxy boot", (Phase("proxy", boot_tasks(context, known, log_in=True)),))
+
+
+async def reboot(context: Context, *, rolling: bool = False) -> None:
+    """Replace the proxy container by one with the current settings; all hosts at once, or one after the other."""
+    hosts = context.targets.proxy_hosts
+    groups = [(host,) for host in hosts] if rolling else [hosts]
+    async with lock.held(context):
+        phases = tuple(phase for group in groups for phase in reboot_phases(context, group))
+        await execute(Plan("proxy reboot", phases), context)
+
+
+async def start(context: Context) -> None:
+    steps = audit.step(context, "Started proxy"), Step("start proxy", commands.container_start())
+    await _on_proxies(context, "start proxy", steps)
+
+
+async def stop(context: Context) -> None:
+    await _on_proxies(context, "stop proxy", _stop_steps(context))
+
+
+async def restart(context: Context) -> None:
+    """Stop on all hosts, then start on all."""
+    async with lock.held(context):
+        await stop(context)
+        await start(context)
+
+
+async def remove(context: Context, *, force: bool = False) -> None:
+    """Remove proxy, image and files, unless other applications are installed on a host."""
+    hosts = context.targets.proxy_hosts
+    async with lock.held(context):
+        counted = await capture(context, hosts, lambda _: [("count apps", server.count_apps())])
+        if any(int(results[-1].captured or 0) > 0 for results in counted.values()):
+            if not force:
+                context.bus.say(
+                    "Not removing the proxy, as other apps are installed, "
+                    "ignore this check with kamal proxy remove --force"
+                )
+                return
+            context.bus.say("Forcing, so removing the proxy, even though other apps are installed")
+        steps = (
+            *_stop_steps(context),
+            *_remove_container_steps(context),
+            *_remove_image_steps(context),
+            *_remove_directory_steps(),
+        )
+        await _on_proxies(context, "remove proxy", steps)
+
+
+# -- single steps of `remove`, as hidden commands (spec/cli.md 12.4)
+
+
+async def remove_container(context: Context) -> None:
+    await _on_proxies(context, "remove proxy container", _remove_container_steps(context))
+
+
+async def remove_image(context: Context) -> None:
+    await _on_proxies(context, "remove proxy image", _remove_image_steps(context))
+
+
+async def remove_proxy_directory(context: Context) -> None:
+    await _on_proxies(context, "remove proxy files", _remove_directory_steps())
+
+
+def _stop_steps(context: Context) -> tuple[Step, ...]:
+    return audit.step(context, "Stopped proxy"), Step("stop proxy", commands.container_stop())
+
+
+def _remove_container_steps(context: Context) -> tuple[Step, ...]:
+    note = audit.step(context, "Removed proxy container")
+    return note, Step("remove proxy container", commands.remove_container())
+
+
+def _remove_image_steps(context: Context) -> tuple[Step, ...]:
+    return audit.step(context, "Removed proxy image"), Step("remove proxy image", commands.remove_image())
+
+
+def _remove_directory_steps() -> tuple[Step, ...]:
+    return (Step("remove proxy files", commands.remove_directory()),)
+
+
+async def _on_proxies(context: Context, title: str, steps: Sequence[Step]) -> None:
+    async with lock.held(context):
+        tasks = tuple(Task(host, title, script(steps)) for host in context.targets.proxy_hosts)
+        await execute(Plan(title, (Phase(title, tasks),)), context)
+
+
+# -- looking
+
+
+async def details(context: Context) -> None:
+    await show_on_hosts(context, context.targets.proxy_hosts, lambda _: commands.details(), kind="Proxy")
+
+
+async def logs(
+    context: Context,
+    *,
+    since: str | None = None,
+    lines: int | None = None,
+    grep: str | None = None,
+    timestamps: bool = True,
+) -> None:
+    shown = log_lines(lines, since=since, grep=grep)
+    command = commands.logs(since=since, lines=shown, grep=grep, timestamps=timestamps)
+    await show_on_hosts(context, context.targets.proxy_hosts, lambda _: command, kind="Proxy")
+
+
+def following(
+    context: Context,
+    *,
+    since: str | None = None,
+    lines: int | None = None,
+    grep: str | None = None,
+    timestamps: bool = True,
+) -> tuple[str, Command]:
+    """The host and the command to follow in a terminal."""
+    host = context.targets.primary_host
+    if host is None:
+        raise KamalError("No host to follow logs on", hint="check --hosts")
+    count = log_lines(lines, since=since, grep=None, default=FOLLOWED_LINES)
+    shown = commands.logs(since=since, lines=count, grep=grep, timestamps=timestamps, follow=True)
+    return followed(context, host, shown, what="the proxy", others=context.targets.proxy_hosts)

@@ -1,0 +1,53 @@
+"""A proxy that is too old is replaced instead of ending the run (spec/cli.md 14.7, `proxy boot`)."""
+
+from __future__ import annotations
+
+from pykamal.config.models.proxy import MINIMUM_PROXY_VERSION
+from pykamal.core.errors import KamalError
+from pykamal.operations.context import Context
+from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution.plan import Plan
+from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.hosts.reading import read_facts
+from pykamal.operations.proxy.boot_plan import outdated, reboot_phases, too_old
+
+STILL_OLD = (
+    "the version of the new proxy is chosen by proxy/run/version in deploy.yml, or where that is not set by "
+    "`kamal proxy boot_config`: see `kamal proxy boot_config get`, and `reset` it"
+)
+
+
+async def brought_up_to_date(context: Context, known: dict[str, HostFacts]) -> dict[str, HostFacts]:
+    """Replace the proxies that are too old, where the user agrees to it; the facts as they are then.
+
+    Raises `KamalError` where nobody agrees, and for a proxy that is still too old afterwards.
+    """
+    old = _outdated(context, known)
+    if not old:
+        return known
+    found = ", ".join(f"{known[host].proxy_version} on {host}" for host in old)
+    if not await _agreed(context, f"kamal-proxy is too old: {found}. Reboot it, with a brief outage on each host?"):
+        error = too_old(old[0], known[old[0]])
+        error.details = tuple(f"{host}: {known[host].proxy_version}" for host in old)
+        raise error
+    await execute(Plan("proxy reboot", tuple(reboot_phases(context, old))), context)
+    now_known = {**known, **await read_facts(context, old)}
+    if still_old := _outdated(context, now_known):
+        host = still_old[0]
+        raise KamalError(
+            f"The new kamal-proxy of {host} has version {now_known[host].proxy_version}, which is too old as well; "
+            f"{MINIMUM_PROXY_VERSION} is needed",
+            host=host,
+            hint=STILL_OLD,
+        )
+    return now_known
+
+
+def _outdated(context: Context, known: dict[str, HostFacts]) -> list[str]:
+    return [host for host in context.targets.proxy_hosts if outdated(known[host])]
+
+
+async def _agreed(context: Context, question: str) -> bool:
+    if context.settings.upgrade_proxy:
+        return True
+    return context.ask is not None and await context.ask(question)
