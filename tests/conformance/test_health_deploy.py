@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from tests.conformance.proxy_process import Proxy, wait_until
-from tests.conformance.raw_http import WEBSOCKET, Response
+from tests.conformance.raw_http import WEBSOCKET, Response, head
 from tests.conformance.scripted_target import Target
 
 BUFFERS = ("--buffer-requests", "--buffer-responses")
@@ -165,6 +165,31 @@ def test_case_090_the_drain_timeout_cancels(proxy: Proxy, t1: Target, t2: Target
     response = old.result(timeout=2)
     assert response.status == 504
     wait_until(lambda: t1.lost_clients == 1)
+
+
+def test_a_cancelled_request_is_not_sent_again(proxy: Proxy, t1: Target, t2: Target) -> None:
+    """Also not when it went over a kept connection, whose end alone would be a reason to try another (9.2)."""
+    proxy.deploy("s", t1)
+    with proxy.connect() as connection:
+        assert connection.ask().served_by == "T1"
+        connection.send(head("GET", "/sleep?s=8"))
+        wait_until(arrives(t1, "/sleep"))
+        proxy.deploy("s", t2, "--drain-timeout", "200ms")
+        assert connection.read().status == 504
+    assert [request.target for request in t1.requests] == ["/echo", "/sleep?s=8"]
+
+
+def test_a_cancelled_upload_does_not_reach_its_target(proxy: Proxy, t1: Target, t2: Target) -> None:
+    """One that is still being read when the time is over: its target may be gone by then (9.2)."""
+    proxy.deploy("s", t1, *BUFFERS)
+    with proxy.connect() as connection:
+        connection.send(head("POST", "/echo", headers=[("Content-Length", "10")]) + b"12345")
+        time.sleep(0.1)
+        proxy.deploy("s", t2, "--drain-timeout", "200ms", *BUFFERS)
+        time.sleep(0.2)
+        connection.send(b"67890")
+        assert connection.read("POST").status == 504
+    assert t1.requests == []
 
 
 @pytest.mark.parametrize("kind", ["stream", "sse"])

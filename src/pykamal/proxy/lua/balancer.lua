@@ -11,6 +11,10 @@ return function()
   if not target or not target.address then
     return ngx.exit(502)
   end
+  -- The drain that cancelled it may have ended before its upload did, or have closed a kept connection under it.
+  if record.cancelled then
+    return ngx.exit(ngx.ERROR)
+  end
   local ok, problem = balancer.set_current_peer(target.address, target.port)
   if not ok then
     ngx.log(ngx.ERR, "cannot use target ", target.name, ": ", problem)
