@@ -5,17 +5,25 @@ argparse would cost half of a client's life and words its errors differently.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 
 from pykamal.proxy.commands import ALIASES, COMMANDS, Command, default_text
 from pykamal.proxy.durations import parse_duration
 from pykamal.proxy.errors import UsageProblem
+from pykamal.proxy.values import parse_bool, parse_int, parse_list, parse_number, quoted
 
 PROGRAM = "kamal-proxy"
-_LONGEST_INTEGER = 19  # digits, of one with 64 bits
-_TRUE = {"1", "t", "T", "TRUE", "true", "True"}
+_GROUP = "rollout"
+_COMMANDS = {command.words: command for command in COMMANDS}
 _LISTS = ("list", "lines")
-_FALSE = {"0", "f", "F", "FALSE", "false", "False"}
+_CONVERSIONS: dict[str, Callable[[str], object]] = {
+    "bool": parse_bool,
+    "int": parse_int,
+    "duration": parse_duration,
+    "number": parse_number,
+    "lines": lambda text: [text],
+    "list": parse_list,
+}
 
 
 class Call:
@@ -35,39 +43,51 @@ class Call:
 def parse(argv: list[str]) -> Call | str:
     """The call, or the help text where help is the answer. Raises UsageProblem."""
     words, rest = _find_command(argv)
-    if isinstance(words, str):
-        return words
-    call = Call(words)
+    if words == "help":
+        about, rest = _find_command(rest)
+        _read_flags(Call(Command(words, "")), rest)
+        return _help(about)
+    command = _COMMANDS.get(words)
+    if command is None:
+        if words not in ("", _GROUP):
+            raise UsageProblem(f'unknown command {quoted(words)} for "{PROGRAM}"', f"Run '{PROGRAM} --help' for usage.")
+        _read_flags(Call(Command(words, "")), rest)
+        return _help(words)
+    call = Call(command)
     if _read_flags(call, rest):
-        return command_help(words)
+        return _help(words)
     _check(call)
     return call
 
 
-def _find_command(argv: list[str]) -> tuple[Command | str, list[str]]:
-    names = {command.words: command for command in COMMANDS}
-    plain = [word for word in argv if not word.startswith("-")]
-    if not plain or plain[0] == "help":
-        unknown = [word for word in argv if word.startswith("-") and word not in ("-h", "--help")]
-        if unknown:
-            raise UsageProblem(_unknown_flag(unknown[0]))
-        return program_help(), []
-    first = ALIASES.get(plain[0], plain[0])
-    rest = list(argv)
-    rest.remove(plain[0])
-    if first == "rollout":
-        if len(plain) < 2 or f"rollout {plain[1]}" not in names:
-            return program_help("rollout"), []
-        rest.remove(plain[1])
-        return names[f"rollout {plain[1]}"], rest
-    if first not in names:
-        raise UsageProblem(f'unknown command "{first}" for "{PROGRAM}"', f"Run '{PROGRAM} --help' for usage.")
-    return names[first], rest
+def _find_command(argv: list[str]) -> tuple[str, list[str]]:
+    """The words of the subcommand, `""` when there is none, and the arguments without them."""
+    word, rest = _take_word(argv)
+    word = ALIASES.get(word, word)
+    if word == _GROUP:
+        second, without = _take_word(rest)
+        if f"{word} {second}" in _COMMANDS:
+            return f"{word} {second}", without
+    return word, rest
+
+
+def _take_word(argv: list[str]) -> tuple[str, list[str]]:
+    """The first word that is neither a flag nor, since nobody knows yet which flags have one, the value of a flag."""
+    position = 0
+    while position < len(argv) and (word := argv[position]) != "--":
+        if word and not word.startswith("-"):
+            return word, argv[:position] + argv[position + 1 :]
+        has_value = "=" not in word and (word.startswith("--") or len(word) == 2)
+        if has_value and len(argv) - position == 2:
+            break
+        position += 2 if has_value else 1
+    return "", argv
 
 
 def _read_flags(call: Call, words: list[str]) -> bool:
     """Fills `call`; true when help was asked for."""
-    kinds = {name: kind for name, kind, _, _ in call.command.flags}
+    kinds = {"help": "bool"} | {name: kind for name, kind, _, _ in call.command.flags}
+    call.values["help"] = False
     position = 0
     while position < len(words):
         word = words[position]
@@ -75,15 +95,13 @@ def _read_flags(call: Call, words: list[str]) -> bool:
         if word == "--":
             call.arguments += words[position:]
             break
-        if word in ("-h", "--help"):
-            return True
         if not word.startswith("-") or word == "-":
             call.arguments.append(word)
             continue
-        name, equals, value = word[2:].partition("=")
+        name, equals, value = _flag_of(word)
         kind = kinds.get(name)
-        if not word.startswith("--") or kind is None:
-            raise UsageProblem(_unknown_flag(word))
+        if kind is None:
+            raise UsageProblem(f"unknown flag: --{name}")
         if not equals:
             if kind == "bool":
                 value = "true"
@@ -93,14 +111,28 @@ def _read_flags(call: Call, words: list[str]) -> bool:
             else:
                 raise UsageProblem(f"flag needs an argument: --{name}")
         _store(call, name, kind, value)
-    return False
+    call.given = [name for name in call.given if name != "help"]
+    return bool(call.values.pop("help"))
+
+
+def _flag_of(word: str) -> tuple[str, str, str]:
+    """Name, equals sign if there is one, value."""
+    name, equals, value = word.partition("=")
+    if name == "-h":
+        name = "--help"
+    if not name.startswith("--"):
+        letter = word[2] if word.startswith("-h") else word[1]
+        raise UsageProblem(f"unknown shorthand flag: {letter!r} in {word}")
+    if name == "--" or name[2] == "-":
+        raise UsageProblem(f"bad flag syntax: {word}")
+    return name[2:], equals, value
 
 
 def _store(call: Call, name: str, kind: str, text: str) -> None:
     try:
         value = _convert(kind, text)
     except ValueError as problem:
-        raise UsageProblem(f'invalid argument "{text}" for "--{name}" flag: {problem}') from None
+        raise UsageProblem(f'invalid argument {quoted(text)} for "--{name}" flag: {problem}') from None
     if kind in _LISTS and name in call.given:
         call.values[name] = [*_as_list(call.values[name]), *_as_list(value)]
     else:
@@ -110,54 +142,8 @@ def _store(call: Call, name: str, kind: str, text: str) -> None:
 
 
 def _convert(kind: str, text: str) -> object:
-    if kind == "bool":
-        return parse_bool(text)
-    if kind == "int":
-        return parse_int(text)
-    if kind == "duration":
-        return parse_duration(text)
-    if kind == "number":
-        return parse_number(text)
-    if kind == "lines":
-        return [text]
-    return _split(text) if kind == "list" else text
-
-
-def parse_bool(text: str) -> bool:
-    """A boolean as the environment and the command line write it. Raises ValueError."""
-    if text in _TRUE:
-        return True
-    if text in _FALSE:
-        return False
-    raise ValueError(f'strconv.ParseBool: parsing "{text}": invalid syntax')
-
-
-def parse_int(text: str) -> int:
-    """A decimal integer. Raises ValueError."""
-    digits = text[1:] if text[:1] in ("-", "+") else text
-    if not (digits.isascii() and digits.isdigit()):
-        raise ValueError(f'strconv.ParseInt: parsing "{text}": invalid syntax')
-    if len(digits.lstrip("0")) > _LONGEST_INTEGER or abs(int(text)) >= 2**63:
-        raise ValueError(f'strconv.ParseInt: parsing "{text}": value out of range')
-    return int(text)
-
-
-def parse_number(text: str) -> float:
-    """A decimal number, with a fraction or without. Raises ValueError."""
-    if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", text):
-        raise ValueError(f'strconv.ParseFloat: parsing "{text}": invalid syntax')
-    return float(text)
-
-
-def _split(text: str) -> list[str]:
-    if '"' not in text:
-        return text.split(",") if text else []
-    import csv
-
-    try:
-        return next(csv.reader([text], strict=True), [])
-    except csv.Error as problem:
-        raise ValueError(f"parse error: {problem}") from None
+    convert = _CONVERSIONS.get(kind)
+    return convert(text) if convert else text
 
 
 def _as_list(value: object) -> list[str]:
@@ -168,7 +154,7 @@ def _check(call: Call) -> None:
     command = call.command
     if len(call.arguments) != command.arguments:
         if command.arguments == 0:
-            raise UsageProblem(f'unknown command "{call.arguments[0]}" for "{PROGRAM} {command.words}"')
+            raise UsageProblem(f'unknown command {quoted(call.arguments[0])} for "{PROGRAM} {command.words}"')
         raise UsageProblem(f"accepts {command.arguments} arg(s), received {len(call.arguments)}")
     missing = [f'"{name}"' for name in command.required if name not in call.given]
     if missing:
@@ -183,10 +169,9 @@ def _check(call: Call) -> None:
         raise UsageProblem(f"at least one of the flags in the group [{' '.join(command.one_of)}] is required")
 
 
-def _unknown_flag(word: str) -> str:
-    if word.startswith("--"):
-        return f"unknown flag: {word.partition('=')[0]}"
-    return f"unknown shorthand flag: {word[1]!r} in {word}"
+def _help(words: str) -> str:
+    command = _COMMANDS.get(words)
+    return command_help(command) if command else program_help(words if words == _GROUP else "")
 
 
 def program_help(group: str = "") -> str:

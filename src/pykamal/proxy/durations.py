@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from pykamal.proxy.values import quoted
+
 NANOSECOND = 1
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
@@ -11,7 +13,8 @@ SECOND = 1_000_000_000
 _LARGEST = 2**63  # nanoseconds, 292 years
 _UNITS = {"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": MILLISECOND, "s": SECOND}
 _UNITS |= {"m": 60 * SECOND, "h": 3600 * SECOND}
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)([a-zµμ]*)")
+_PART = re.compile(r"(?=\.?[0-9])([0-9]*)\.?([0-9]*)([^.0-9]*)")
+_MOST_DIGITS = 19  # of _LARGEST; more behind the point change nothing
 
 
 def parse_duration(text: str) -> int:
@@ -22,24 +25,25 @@ def parse_duration(text: str) -> int:
     body = text[1:] if text[:1] in ("-", "+") else text
     if body == "0":
         return 0
-    if not body:
-        raise ValueError(f'time: invalid duration "{text}"')
-    total = 0.0
+    total = 0
     position = 0
-    while position < len(body):
+    while position < len(body) or not body:
         part = _PART.match(body, position)
         if part is None:
-            raise ValueError(f'time: invalid duration "{text}"')
-        number, unit = part.groups()
+            raise ValueError(f"time: invalid duration {quoted(text)}")
+        whole, fraction, unit = part[1].lstrip("0"), part[2][:_MOST_DIGITS], part[3]
         if not unit:
-            raise ValueError(f'time: missing unit in duration "{text}"')
+            raise ValueError(f"time: missing unit in duration {quoted(text)}")
         if unit not in _UNITS:
-            raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
-        total += float(number) * _UNITS[unit]
-        if total >= _LARGEST:
-            raise ValueError(f'time: invalid duration "{text}"')
+            raise ValueError(f"time: unknown unit {quoted(unit)} in duration {quoted(text)}")
+        if len(whole) > _MOST_DIGITS:
+            raise ValueError(f"time: invalid duration {quoted(text)}")
+        total += int(whole or "0") * _UNITS[unit] + int(fraction or "0") * _UNITS[unit] // 10 ** len(fraction)
         position = part.end()
-    return int(-total if text[0] == "-" else total)
+    nanoseconds = -total if text[0] == "-" else total
+    if not -_LARGEST <= nanoseconds < _LARGEST:
+        raise ValueError(f"time: invalid duration {quoted(text)}")
+    return nanoseconds
 
 
 def format_duration(nanoseconds: int) -> str:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pykamal.proxy.arguments import Call, parse_bool, parse_int
+from pykamal.proxy.arguments import Call
 from pykamal.proxy.durations import MILLISECOND, parse_duration
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.protection import canonical_network, require_networks
+from pykamal.proxy.values import parse_bool
+
+
+def _decimal(text: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        raise ValueError("not a number")
+    return int(text)
+
 
 _READ_FROM_ENVIRONMENT: dict[str, Callable[[str], object]] = {
     "bool": parse_bool,
-    "int": parse_int,
+    "int": _decimal,
     "duration": parse_duration,
     "list": lambda text: text.split(","),
 }
