@@ -7,6 +7,8 @@ import yaml
 
 from pykamal.config.models import BasicAuth, ProxyEngine, ProxyExtension, ProxyLimits, RateLimit
 from pykamal.config.schema import section
+from pykamal.config.validation.proxy_extension import FRAMING_HEADERS
+from pykamal.proxy import protection
 from tests.config_catalogue import OWN_KEYS, changed
 from tests.config_world import loaded, refused
 
@@ -86,13 +88,22 @@ def test_security_headers_by_a_word(value: str, count: int) -> None:
         ("rate_limit: {requests_per_second: 1, burst: -1}", "/rate_limit/burst: should be 0 or more"),
         ("connection_limit: 0", "/connection_limit: should be 1 or more"),
         ("body_limit: 1.5", "/body_limit: should be an integer"),
+        ("body_limit: 68719476737", "/body_limit: should be at most 68719476736"),
+        ("run: {client_body_timeout: 9999999999}", "/run/client_body_timeout: should be at most 1000000000"),
         ("basic_auth: {realm: x}", "/basic_auth: users are required"),
         ('basic_auth: {users: {"a:b": X}}', "/basic_auth/users: 'a:b' cannot be a user name"),
+        ('basic_auth: {users: {"#a": X}}', "/basic_auth/users: '#a' cannot be a user name"),
         ('basic_auth: {users: {a: ""}}', "/basic_auth/users/a: should be the name of a secret"),
         ('basic_auth: {users: {a: X}, realm: "a\\nb"}', "/basic_auth/realm: should be printable ASCII"),
         ("basic_auth: {users: {a: X}, except: [up]}", "/basic_auth/except/0: should be a path that starts with"),
+        ("basic_auth: {users: {a: X}, except: ['/up?a=1']}", "/basic_auth/except/0: should be a path alone, without"),
         ("security_headers: {'a b': x}", "/security_headers/a b: is no header name"),
         ("security_headers: {X-Own: true}", "/security_headers/X-Own: should be the header's value"),
+        (
+            "security_headers: {Transfer-encoding: x}",
+            "/security_headers/Transfer-encoding: cannot be chosen: the proxy",
+        ),
+        ('security_headers: {X-Own: " "}', "/security_headers/X-Own: should be the header's value, or false"),
         ('security_headers: {X-Own: "a\\r\\nb"}', "/security_headers/X-Own: should be printable ASCII"),
     ],
 )
@@ -101,6 +112,11 @@ def test_what_cannot_work_is_refused(settings: str, message: str) -> None:
     engine = "" if settings.startswith("engine") else "engine: pykamal, "
     text = changed("service: app") + f"x-pykamal: {{proxy: {{{engine}{settings}}}}}\n"
     assert refused(text).message.startswith(f"x-pykamal/proxy{message}")
+
+
+def test_headers_are_refused_before_the_proxy_would() -> None:
+    """What the proxy does not let a service choose is an error of deploy.yml, not of the deploy."""
+    assert FRAMING_HEADERS == protection.FRAMING_HEADERS
 
 
 @pytest.mark.parametrize("engine", ["", "engine: kamal-proxy, "])

@@ -17,19 +17,15 @@ STATE_KEY = "pykamal_protection"
 """In a service's record of the state file; the reference does not know it and leaves it out when it writes."""
 
 _MAPPED_BITS = 96  # of ::ffff:0:0/96, in which IPv4 is written as IPv6
-_FRAMING = (
-    "connection",
-    "content-length",
-    "content-encoding",
-    "date",
-    "server",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
+FRAMING_HEADERS = frozenset(
+    {
+        *("connection", "content-encoding", "content-length", "date", "keep-alive", "proxy-connection", "server"),
+        *("te", "trailer", "transfer-encoding", "upgrade"),
+    }
 )
 """Headers that are not for a service to choose."""
 
-_HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([\x20-\x7e]+)")
+_HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([\x21-\x7e][\x20-\x7e]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +151,6 @@ def _header(text: str) -> tuple[str, str]:
     found = _HEADER.fullmatch(text)
     if found is None:
         raise ProxyError(f"service options invalid: security-header must be like 'Name: value': {text!r}")
-    if found[1].lower() in _FRAMING:
+    if found[1].lower() in FRAMING_HEADERS:
         raise ProxyError(f"service options invalid: security-header must not be {found[1]}")
     return found[1], found[2].rstrip()

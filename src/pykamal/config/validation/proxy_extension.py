@@ -14,12 +14,23 @@ from pykamal.config.validation.finding import Finding, KeyPath, described
 
 _PATH: Final[KeyPath] = ("x-pykamal", "proxy")
 _NETWORKS: Final = (("trusted_proxies",), ("allow",), ("deny",), ("run", "proxy_protocol_from"))
-_POSITIVE: Final = (
-    ("connection_limit",),
-    ("body_limit",),
-    ("run", "client_header_timeout"),
-    ("run", "client_body_timeout"),
+_LIMITS: Final[tuple[tuple[KeyPath, int, int], ...]] = (
+    (("connection_limit",), 1, 10**9),
+    (("body_limit",), 1, 2**36),  # bytes; the proxy limits nothing beyond
+    (("rate_limit", "burst"), 0, 10**9),
+    (("run", "client_header_timeout"), 1, 10**9),
+    (("run", "client_body_timeout"), 1, 10**9),
 )
+"""The least and the most that a number may be."""
+
+FRAMING_HEADERS: Final = frozenset(
+    {
+        *("connection", "content-encoding", "content-length", "date", "keep-alive", "proxy-connection", "server"),
+        *("te", "trailer", "transfer-encoding", "upgrade"),
+    }
+)
+"""Response headers that say where an answer ends, or who gave it: the proxy refuses to set them."""
+
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")
 
@@ -31,10 +42,11 @@ def proxy_extension_findings(root: MapNode) -> Iterator[Finding]:
     yield from _engine(node)
     for keys in _NETWORKS:
         yield from _networks(keys, child(node, *keys))
-    for keys in _POSITIVE:
+    for keys, least, most in _LIMITS:
         number = integer(child(node, *keys))
-        if number is not None and number < 1:
-            yield _finding(keys, "should be 1 or more", child(node, *keys))
+        if number is not None and not least <= number <= most:
+            message = f"should be {least} or more" if number < least else f"should be at most {most}"
+            yield _finding(keys, message, child(node, *keys))
     yield from _rate_limit(child(node, "rate_limit"))
     yield from _basic_auth(child(node, "basic_auth"))
     yield from _security_headers(child(node, "security_headers"))
@@ -73,13 +85,11 @@ def _is_network(written: str) -> bool:
 def _rate_limit(node: Node | None) -> Iterator[Finding]:
     if not isinstance(node, MapNode):
         return
-    rate, burst = node.get("requests_per_second"), node.get("burst")
+    rate = node.get("requests_per_second")
     if rate is None:
         yield _finding(("rate_limit",), "requests_per_second is required", node)
     elif isinstance(rate, ScalarNode) and isinstance(rate.value, int | float) and not 0.001 <= rate.value <= 1_000_000:
         yield _finding(("rate_limit", "requests_per_second"), "should be from 0.001 to a million", rate)
-    if (integer(burst) or 0) < 0:
-        yield _finding(("rate_limit", "burst"), "should be 0 or more", burst)
 
 
 def _basic_auth(node: Node | None) -> Iterator[Finding]:
@@ -89,7 +99,7 @@ def _basic_auth(node: Node | None) -> Iterator[Finding]:
     if blank(users):
         yield _finding(("basic_auth",), "users are required", node)
     for name, secret in entries(users):
-        if not name or ":" in name or not name.isprintable():
+        if not name or name.startswith("#") or ":" in name or not name.isprintable():
             yield _finding(("basic_auth", "users"), f"{name!r} cannot be a user name", secret)
         elif blank(secret):
             yield _finding(("basic_auth", "users", name), "should be the name of a secret", secret)
@@ -98,6 +108,8 @@ def _basic_auth(node: Node | None) -> Iterator[Finding]:
     for index, item in enumerate(exceptions.items if isinstance(exceptions, ListNode) else ()):
         if not (text(item) or "").startswith("/"):
             yield _finding(("basic_auth", "except", index), "should be a path that starts with a slash", item)
+        elif "?" in (text(item) or ""):
+            yield _finding(("basic_auth", "except", index), "should be a path alone, without a query", item)
 
 
 def _security_headers(node: Node | None) -> Iterator[Finding]:
@@ -106,7 +118,11 @@ def _security_headers(node: Node | None) -> Iterator[Finding]:
         path: KeyPath = ("security_headers", name)
         if not _HEADER_NAME.fullmatch(name):
             yield _finding(path, "is no header name", value)
+        elif name.lower() in FRAMING_HEADERS and boolean(value) is not False:
+            yield _finding(path, "cannot be chosen: the proxy sets it by itself", value)
         elif boolean(value) and name.lower() not in defaults:
             yield _finding(path, "should be the header's value: there is no default for it", value)
         elif boolean(value) is None and not _PRINTABLE.fullmatch(text(value) or ""):
             yield _finding(path, "should be printable ASCII", value)
+        elif boolean(value) is None and not (text(value) or "").strip():
+            yield _finding(path, "should be the header's value, or false for no such header", value)
