@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 
 from pykamal.commands import docker
@@ -277,5 +276,5 @@ def _running(config: Config, role: Role, *format_flags: Word) -> Command:
 
 
 def _without_prefix(role: Role) -> Command:
-    prefix = shlex.quote(f"{role.container_prefix}-")
-    return query("while", Raw(f"read line; do echo ${{line#{prefix}}}; done"))
+    version = joined(Raw("${line#"), f"{role.container_prefix}-", Raw("};"))
+    return query("while", Raw("read line; do echo"), version, Raw("done"))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from typing import Final
 
-from pykamal.commands.command import Command
+from pykamal.commands.command import Command, query
 from pykamal.config.models.extension import Extension, HostKeyPolicy
 from pykamal.config.models.ssh import Ssh
 from pykamal.core.hosts import parse_host
@@ -82,7 +81,7 @@ def _through(jumps: str, options: Sequence[str]) -> str:
     first = _option("ProxyCommand", _through(before, options).replace("%", "%%")) if before else []
     user = ["-l", address.user] if address.user else []
     port = ["-p", str(address.port)] if address.port else []
-    return shlex.join(["ssh", *first, *options, *user, *port, "-W", "%h:%p", address.name])
+    return query("ssh", *first, *options, *user, *port, "-W", "%h:%p", address.name).wire()
 
 
 def _keys(ssh: Ssh, *, agent_has_keys: bool) -> list[str]:

@@ -1,0 +1,93 @@
+"""The order of the house: what a module may import, and where quoting happens (CONTRIBUTING.md)."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "pykamal"
+ROOMS = re.findall(r"^\| `(\w+)/` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+FLOORS = (
+    {"targets"},
+    {"context"},
+    {"local"},
+    {"execution"},
+    {"hosts"},
+    {"images"},
+    {"proxy"},
+    {"app", "accessory"},
+    {"deploy"},
+    {"rollback", "removal", "upgrade", "details", "run"},
+)
+"""The parts of operations/ from the ground up, as its docstring lists them; those of one floor stand side by side."""
+
+
+def imports(below: Path, package: str) -> Iterator[tuple[Path, str, str]]:
+    """Every import within `package` from one of its parts to another: file, importing part, imported part.
+
+    What is imported for the type checker alone does not count.
+    """
+    for path in sorted(below.rglob("*.py")):
+        part = path.relative_to(below).parts[0].removesuffix(".py")
+        for node in _at_run_time(ast.parse(path.read_text())):
+            for name in _names(node):
+                if name.startswith(f"{package}."):
+                    imported = name.removeprefix(f"{package}.").split(".")[0]
+                    if imported != part:
+                        yield path.relative_to(ROOT), part, imported
+
+
+def _at_run_time(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
+            yield node
+            yield from _at_run_time(node)
+
+
+def _names(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Import(names):
+            return [each.name for each in names]
+        case ast.ImportFrom(module=str(module), names=names):
+            return [f"{module}.{each.name}" for each in names]
+    return []
+
+
+def test_a_room_imports_only_what_stands_above_it() -> None:
+    """In the order of CONTRIBUTING's table, which names every room."""
+    assert sorted(ROOMS) == sorted(path.name for path in SOURCE.iterdir() if (path / "__init__.py").exists())
+    wrong = [
+        f"{path} imports {imported}"
+        for path, part, imported in imports(SOURCE, "pykamal")
+        if part in ROOMS and imported in ROOMS and ROOMS.index(imported) > ROOMS.index(part)
+    ]
+    assert wrong == []
+
+
+def test_a_part_of_the_operations_imports_only_what_stands_below_it() -> None:
+    """The ground is what a run is about; the flows that bring subjects together are the roof."""
+    floor_of = {part: number for number, floor in enumerate(FLOORS) for part in floor}
+    wrong = [
+        f"{path} imports {imported}"
+        for path, part, imported in imports(SOURCE / "operations", "pykamal.operations")
+        if floor_of[imported] >= floor_of[part]
+    ]
+    assert wrong == []
+
+
+def test_quoting_for_the_shell_happens_in_one_place() -> None:
+    """Lines that reach a shell are quoted in `commands/words.py` and nowhere else."""
+    quoting = [
+        path.relative_to(SOURCE).as_posix()
+        for room in ("commands", "transport", "secrets", "operations")
+        for path in sorted((SOURCE / room).rglob("*.py"))
+        if re.search(r"\bshlex\.(quote|join)\b|import (quote|join)\b", path.read_text())
+    ]
+    assert quoting == ["commands/words.py"]
