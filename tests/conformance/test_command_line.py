@@ -101,6 +101,34 @@ def test_case_014_the_flag_being_present_is_enough(proxy: Proxy, t1: Target) -> 
     proxy.deploy("s", t1, "--buffer-requests=false", "--max-request-body", "1")
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--max-request-body", "1"), "max-request-body can only be set when request buffering is enabled"),
+        (("--tls",), "service options invalid: host must be set when using TLS"),
+        (
+            ("--host", "a.com,b.com", "--canonical-host", "z.com"),
+            "service options invalid: canonical-host 'z.com' must be present in the hosts list: [a.com b.com]",
+        ),
+        *(
+            (("--tls", "--tls-on-demand-url", url), f"service options invalid: {problem}")
+            for url, problem in [
+                ("://x", "unable to parse tls-on-demand-url: "),
+                ("http://[::1", "unable to parse tls-on-demand-url: "),
+                ("http://a:b/", "unable to parse tls-on-demand-url: "),
+                ("/%zz", "unable to parse tls-on-demand-url: "),
+                ("/a b", "unable to parse tls-on-demand-url: "),
+                ("http:///x", "missing host in tls-on-demand-url"),
+                ("a.com/x", "tls-on-demand-url must be a path or an absolute http(s) URL"),
+            ]
+        ),
+    ],
+)
+def test_case_010_to_013_without_a_server(own_proxy: Proxy, flags: tuple[str, ...], message: str) -> None:
+    """What is wrong with the options is told by the client first (3.3)."""
+    assert own_proxy.refuse("deploy", "s", "--target", "web", *flags).startswith(message)
+
+
 NINES = "9" * 5000
 TOO_LARGE_MESSAGE = (
     f'invalid argument "{NINES}" for "--max-request-body" flag: strconv.ParseInt: parsing "{NINES}": value out of range'

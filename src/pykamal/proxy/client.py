@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from typing import Any
 
 from pykamal.proxy.arguments import Call
 from pykamal.proxy.commands import default_acme_cache_path
@@ -19,7 +20,7 @@ _CHUNK_BYTES = 65536
 
 def call_server(call: Call) -> str:
     """What the server wants printed (empty for most commands). Raises ProxyError with its message."""
-    values = dict(call.values)
+    values: dict[str, Any] = dict(call.values)
     if call.command.words == "deploy" and "tls-acme-cache-path" not in call.given:
         values["tls-acme-cache-path"] = default_acme_cache_path()
     request = {
@@ -32,10 +33,25 @@ def call_server(call: Call) -> str:
         line = json.dumps(request, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise ProxyError("arguments must be UTF-8") from None
-    answer = json.loads(exchange(socket_path(), line))
+    try:
+        answer = json.loads(exchange(socket_path(), line))
+    except ProxyError:
+        _validate(call.command.words, values, call.given)
+        raise
     if answer["error"]:
         raise ProxyError(answer["error"])
     return str(answer["output"])
+
+
+def _validate(words: str, values: dict[str, Any], given: list[str]) -> None:
+    """What is wrong with the options themselves is told before that there is no server, which otherwise checks them.
+
+    Raises ProxyError.
+    """
+    if words == "deploy":
+        from pykamal.proxy.options import options_from_flags
+
+        options_from_flags(values, given)
 
 
 def exchange(path: str, request: bytes) -> bytes:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pykamal.proxy.durations import SECOND
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.records import known_fields, section
 
 STAGING_DIRECTORY = "https://acme-staging-v02.api.letsencrypt.org/directory"
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,16 +177,29 @@ def _on_demand_problem(service: ServiceOptions) -> str:
 
 def _url_problem(url: str) -> str:
     try:
-        parts = urlsplit(url)
+        parts = _parsed(url)
     except ValueError as problem:
         return f"unable to parse tls-on-demand-url: {problem}"
     if parts.scheme:
         if parts.scheme not in ("http", "https"):
             return f'unsupported scheme "{parts.scheme}" in tls-on-demand-url'
-        return "" if parts.netloc else "missing host in tls-on-demand-url"
+        return "" if parts.hostname else "missing host in tls-on-demand-url"
     if not url.startswith("/") or url.startswith("//"):
         return "tls-on-demand-url must be a path or an absolute http(s) URL"
     return ""
+
+
+def _parsed(url: str) -> SplitResult:
+    """Raises ValueError, also for what `urlsplit` takes as it is."""
+    if any(character <= " " or character == "\x7f" for character in url):
+        raise ValueError("invalid character in URL")
+    if _BROKEN_ESCAPE.search(url.partition("?")[0]):
+        raise ValueError("invalid URL escape")
+    parts = urlsplit(url)
+    if not parts.scheme and ":" in re.split("[/?#]", url)[0]:
+        raise ValueError("missing protocol scheme")
+    _ = parts.port  # raises for one that is no number
+    return parts
 
 
 def options_from_state(
