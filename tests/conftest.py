@@ -29,25 +29,19 @@ PREFIX = "test-"
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """Two hosts, a registry and a build engine."""
-    yield from _bring_up("", hosts=2)
-
-
-@pytest.fixture(scope="session")
-def large_sandbox() -> Iterator[Sandbox]:
-    """Four hosts, for what needs more than two."""
-    yield from _bring_up("-large", hosts=4)
+    kept = os.environ.get("PYKAMAL_TEST_SANDBOX")
+    sandbox = Sandbox(kept or f"{PREFIX}{os.getpid()}")
+    _sweep()
+    sandbox.up(hosts=2)
+    yield sandbox
+    if kept is None:
+        sandbox.down()
 
 
 @pytest.fixture
 def fresh_hosts(sandbox: Sandbox) -> list[Host]:
     """The hosts of `sandbox`, as new."""
     return reset(sandbox)
-
-
-@pytest.fixture
-def fresh_large_hosts(large_sandbox: Sandbox) -> list[Host]:
-    """The hosts of `large_sandbox`, as new."""
-    return reset(large_sandbox)
 
 
 @pytest.fixture
@@ -69,16 +63,6 @@ def reset(sandbox: Sandbox) -> list[Host]:
     with ThreadPoolExecutor(len(hosts)) as pool:
         list(pool.map(Host.reset, hosts))
     return hosts
-
-
-def _bring_up(suffix: str, *, hosts: int) -> Iterator[Sandbox]:
-    kept = os.environ.get("PYKAMAL_TEST_SANDBOX")
-    sandbox = Sandbox((kept or f"{PREFIX}{os.getpid()}") + suffix)
-    _sweep()
-    sandbox.up(hosts=hosts)
-    yield sandbox
-    if kept is None:
-        sandbox.down()
 
 
 def _sweep() -> None:

@@ -21,7 +21,6 @@ from pykamal.sandbox.host import Host
 from pykamal.sandbox.manifest import Journal, Machine, Manifest, boot_identifier, load
 from pykamal.sandbox.namespaces import NamespaceProvider
 from pykamal.sandbox.paths import DEFAULT_NAME, Paths, home
-from pykamal.sandbox.processes import at_once
 from pykamal.sandbox.provider import Provider, Say
 
 WORKSTATION = "workstation"
@@ -186,16 +185,6 @@ class Sandbox:
             self.login()
             self.docker("push", reference)
         return reference
-
-    def load_image(self, tar: Path) -> None:
-        """Load a docker-archive on every host, at once. It is there after a reset, too."""
-
-        def load_on(host: Host) -> None:
-            host.engine.load(tar)
-            host.keep_images()
-
-        self._keep_archive(tar)
-        at_once(load_on, self.hosts)
 
     def stop_registry(self) -> None:
         """A registry that is away: connections to its port are closed at once."""

@@ -33,7 +33,7 @@ _TERMINATED: Final = 128 + signal.SIGTERM
 
 
 class LocalSession:
-    """Runs commands as processes of this machine; a `Session` and a `LocalRunner`.
+    """Runs commands as processes of this machine; a `Session`.
 
     `environment` and `directory` hold for every command and are added to, or replaced by, those of a call.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -10,7 +9,6 @@ from typing import Protocol, Self
 from pykamal.commands.command import Command
 from pykamal.commands.script import Script, Step
 from pykamal.core.errors import CommandFailed
-from pykamal.core.sensitive import Sensitive
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +87,3 @@ class Session(Protocol):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
-
-
-class LocalRunner(Protocol):
-    """This machine: a session with an environment and a working directory."""
-
-    async def run(
-        self,
-        command: Command,
-        *,
-        name: str = "",
-        check: bool = True,
-        environment: Mapping[str, str | Sensitive] | None = None,
-        directory: str | None = None,
-        shown: bool = False,
-        inherit_stdin: bool = False,
-    ) -> StepResult:
-        """Run one command. `environment` is added to the caller's.
-
-        `shown` output is for the user to follow, whatever the verbosity; `inherit_stdin` lets the command ask the user.
-        """
-        ...
