@@ -209,6 +209,18 @@ def test_requests_at_once(proxy: Proxy, t1: Target, flags: tuple[str, ...]) -> N
         assert second.ask().status == 200
 
 
+def test_a_refused_request_has_no_place(proxy: Proxy, t1: Target) -> None:
+    """Nor has the rest of its body, which the client may go on sending."""
+    proxy.deploy("s", t1, "--connection-limit", "1")
+    with proxy.connect() as first, proxy.connect() as refused:
+        first.send(head("GET", "/sleep?s=1"))
+        wait_until(lambda: t1.requests)
+        refused.send(head("POST", "/echo", headers=[("Content-Length", "1000000")]) + b"x")
+        assert refused.read().status == 429
+        assert first.read().status == 200
+        assert proxy.ask().status == 200
+
+
 def test_a_killed_worker_gives_its_places_back(own_proxy: Proxy, t1: Target) -> None:
     """What its clients had open is gone with it (24.1)."""
     own_proxy.start().deploy("s", t1, "--connection-limit", "1")

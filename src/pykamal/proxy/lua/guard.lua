@@ -2,6 +2,7 @@
 local clients = require("clients")
 local networks = require("networks")
 local passwords = require("passwords")
+local requests = require("requests")
 
 local counters, limits = ngx.shared.counters, ngx.shared.limits
 local header = ngx.header
@@ -80,6 +81,7 @@ local function too_many(record, limit)
     end
   end
   if total > limit then
+    requests.leave_client(record) -- it may take its time to end, and has no place
     record.retry_after = 1
     return true
   end

@@ -36,7 +36,7 @@ function M.leave_target(record)
 end
 
 -- Takes the request out of what its client has open (lua/guard.lua).
-local function leave_client(record)
+function M.leave_client(record)
   local slot = record.slot
   if slot then
     record.slot = nil
@@ -51,7 +51,7 @@ function M.open()
   local stale = records[k]
   if stale then
     M.leave_target(stale)
-    leave_client(stale)
+    M.leave_client(stale)
     clear(stale)
     return stale
   end
@@ -94,7 +94,7 @@ function M.close()
   end
   records[k] = nil
   M.leave_target(record)
-  leave_client(record)
+  M.leave_client(record)
   if not record.upgraded then
     M.active = M.active - 1
   end
