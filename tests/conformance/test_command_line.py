@@ -56,10 +56,24 @@ def test_case_005_unknown_service(proxy: Proxy, command: tuple[str, ...]) -> Non
     assert proxy.refuse(*command) == "service not found"
 
 
-@pytest.mark.parametrize("target", ["http://web:80", "a:80", "web:x", "[::1]:80"])
+@pytest.mark.parametrize(
+    "target", ["http://web:80", "a:80", "web:x", "[::1]:80", "-web", "web:80/x", "web:", "wéb:80", "web:٣", "web\n"]
+)
 def test_case_007_008_malformed_targets(proxy: Proxy, target: str) -> None:
     """A target is `name[:digits]`, without scheme and with at least two letters (3.3)."""
     assert proxy.refuse("deploy", "s", "--target", target) == f"{target} :invalid host pattern"
+
+
+def test_names_that_cannot_be_looked_up(own_proxy: Proxy, t1: Target) -> None:
+    """They are targets without an address: what else there is goes on, also after a restart (4, D3)."""
+    own_proxy.start().deploy("good", t1, "--host", "good.com")
+    for number, name in enumerate(("a..b", "a" * 70)):
+        own_proxy.succeed("deploy", f"bad{number}", "--target", name, "--force", "--host", f"{number}.com")
+    wait_until(lambda: len({record["url"] for record in own_proxy.log_lines("Healthcheck failed")}) == 2)
+    own_proxy.restart()
+    assert len(own_proxy.listing()) == 3
+    assert [own_proxy.ask(host=host).status for host in ("good.com", "0.com", "1.com")] == [200, 503, 503]
+    assert not own_proxy.log_lines("Control plane ended; starting it again")
 
 
 def test_case_009_an_empty_target_is_refused_at_once(proxy: Proxy) -> None:

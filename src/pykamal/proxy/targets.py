@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.name_server import answering
 
-_PATTERN = re.compile(r"(\w[\w.+-]+)(?::(\d+))?")
+_PATTERN = re.compile(r"(\w[\w.+-]+)(?::(\d{1,9}))?", re.ASCII)
 _numbers = itertools.count(1)
 _origin = os.urandom(4).hex()
 
@@ -49,6 +49,9 @@ class Target:
             self.is_confirmed = problem.errno != socket.EAI_AGAIN
             if not self.is_confirmed:
                 return False
+            found = []
+        except UnicodeError:  # no name at all, as `a..b`
+            self.is_confirmed = True
             found = []
         else:
             self.is_confirmed = True
