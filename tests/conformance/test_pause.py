@@ -203,6 +203,19 @@ def test_case_129_resume_while_pause_drains(proxy: Proxy, t1: Target) -> None:
     assert old.result(timeout=1).status == 200
 
 
+def test_what_comes_after_resume_outlives_the_drain_of_the_pause(proxy: Proxy, t1: Target) -> None:
+    """Its end cancels only what a pause that is still in force keeps waiting for (9.2, deviation D5)."""
+    proxy.deploy("s", t1)
+    old = in_background(proxy, "/sleep?s=1.2")
+    wait_until(arrives(t1, "/sleep?s=1.2"))
+    pausing = proxy.begin("pause", "s", "--drain-timeout", "600ms")
+    wait_until(lambda: proxy.listing()[0][4] == "paused")
+    proxy.succeed("resume", "s")
+    new = in_background(proxy, "/sleep?s=1.1")
+    assert pausing.communicate(timeout=5) == ("", "")
+    assert [old.result(timeout=2).status, new.result(timeout=2).status] == [200, 200]
+
+
 def test_case_130_other_services_are_unaffected(proxy: Proxy, t1: Target, t2: Target) -> None:
     """A pause belongs to one service."""
     proxy.deploy("a", t1, "--host", "a.com")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.proxy_process import Proxy
+from tests.conformance.proxy_process import Proxy, wait_until
+from tests.conformance.raw_http import WEBSOCKET
 from tests.conformance.scripted_target import Target
+from tests.conformance.test_health_deploy import arrives, in_background
 
 
 @pytest.fixture
@@ -110,6 +112,22 @@ def test_case_140_a_failed_rollout_deploy_changes_nothing(rolled_out: Proxy, nob
     message = rolled_out.refuse("rollout", "deploy", "s", "--target", nobody, "--deploy-timeout", "300ms")
     assert message == "target failed to become healthy within configured timeout (300ms)"
     assert served(rolled_out, "alice") == "T2"
+
+
+def test_a_target_in_both_sets_keeps_the_others_connections(proxy: Proxy, t1: Target, t2: Target) -> None:
+    """Draining the one set closes no upgraded connection and waits for no request of the other (9.2)."""
+    proxy.deploy("s", t1)
+    proxy.succeed("rollout", "deploy", "s", "--target", t1.address)
+    slow = in_background(proxy, "/sleep?s=1.5")
+    wait_until(arrives(t1, "/sleep"))
+    with proxy.connect() as websocket:
+        assert websocket.ask(path="/ws", headers=WEBSOCKET).status == 101
+        websocket.reader.readline()
+        proxy.succeed("rollout", "deploy", "s", "--target", t2.address)
+        assert not slow.done()
+        websocket.send(b"still here\n")
+        assert websocket.reader.readline() == b"still here\n"
+    assert slow.result(timeout=3).status == 200
 
 
 @pytest.mark.parametrize("percent", ["101", "-1"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from pykamal.proxy.certificates import load_certificate
@@ -15,7 +16,7 @@ from pykamal.proxy.pages import load_pages
 from pykamal.proxy.protection import load_users, protection_from_flags
 from pykamal.proxy.registry import Registry
 from pykamal.proxy.services import Pause, Service, Split, conflicting
-from pykamal.proxy.targets import TargetSet
+from pykamal.proxy.targets import Target, TargetSet
 
 _DRAIN_POLL_S = (0.0, 0.005, 0.01, 0.02)
 _DRAIN_POLL_SLOW_S = 0.05
@@ -77,7 +78,7 @@ async def deploy(registry: Registry, name: str, values: Values, given: list[str]
         raise
     await registry.write_state(name)
     if old is not None:
-        await _retire(registry, name, old, values["drain-timeout"])
+        await _retire(registry, old, values["drain-timeout"], successor=targets)
     log("INFO", "Deployed", service=name, targets=targets.names, hosts=options.hosts, paths=options.path_prefixes,
         tls=options.tls_enabled)  # fmt: skip
 
@@ -97,7 +98,7 @@ async def deploy_rollout(registry: Registry, name: str, values: Values) -> None:
         raise
     await registry.write_state(name)
     if old is not None:
-        await _retire(registry, name, old, values["drain-timeout"])
+        await _retire(registry, old, values["drain-timeout"], successor=targets)
 
 
 async def set_rollout(registry: Registry, name: str, percentage: int, allowlist: list[str]) -> None:
@@ -123,12 +124,17 @@ async def stop_rollout(registry: Registry, name: str) -> None:
 
 async def pause(registry: Registry, name: str, state: Pause, drain_timeout: int) -> None:
     """Pauses or stops a service, then drains what it has in flight."""
+
+    def is_in_force() -> bool:
+        service = registry.services.get(name)
+        return service is not None and service.pause is state
+
     async with registry.changing(name):
         service = registry.get(name)
         service.pause = state
-        sets = service.sets
+        targets = [target for chosen in service.sets for target in chosen.targets]
     log("INFO", f"Service {state.state}", service=name)
-    await asyncio.gather(*(_drain(registry, name, targets, drain_timeout) for targets in sets))
+    await _drain(registry, targets, drain_timeout, may_cancel=is_in_force)
     await registry.write_state(name)
     log("INFO", "Service drained", service=name)
 
@@ -169,27 +175,37 @@ async def _until_healthy(targets: TargetSet, timeout_ns: int) -> None:
         raise ProxyError(f"target failed to become healthy within configured timeout ({limit})") from None
 
 
-async def _retire(registry: Registry, name: str, targets: TargetSet, timeout_ns: int) -> None:
-    targets.stop_checks()
-    for target in targets.targets:
+async def _retire(registry: Registry, replaced: TargetSet, timeout_ns: int, *, successor: TargetSet) -> None:
+    replaced.stop_checks()
+    for target in replaced.targets:
         log("INFO", "Target health updated", target=target.name, state="draining", was=target.state)
         target.state = "draining"
-    await _drain(registry, name, targets, timeout_ns)
-    await registry.data_plane.forget(targets.targets)
+    await _drain(registry, replaced.targets, timeout_ns, successor=successor)
+    await registry.data_plane.forget(replaced.targets)
 
 
-async def _drain(registry: Registry, name: str, targets: TargetSet, timeout_ns: int) -> None:
-    """Closes upgraded connections at once, waits for the rest, cancels what is left at the end of the time."""
+async def _drain(
+    registry: Registry,
+    targets: list[Target],
+    timeout_ns: int,
+    *,
+    successor: TargetSet | None = None,
+    may_cancel: Callable[[], bool] = lambda: True,
+) -> None:
+    """Closes upgraded connections at once, waits for the rest, cancels what is left at the end of the time.
+
+    At an address that is installed elsewhere too, other than in `successor`, upgraded connections stay open.
+    """
     data_plane = registry.data_plane
-    others = registry.shared_addresses(targets.targets, besides=name)
-    await data_plane.close_upgraded(targets.targets, shared_addresses=others)
+    others = registry.shared_addresses(targets, besides=successor)
+    await data_plane.close_upgraded(targets, shared_addresses=others)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_ns / SECOND
     pauses = iter(_DRAIN_POLL_S)
-    while await data_plane.in_flight(targets.targets):
+    while await data_plane.in_flight(targets):
         left = deadline - loop.time()
         if left <= 0:
-            shared = registry.shared_addresses(targets.targets)
-            await data_plane.cancel(targets.targets, shared_addresses=shared)
+            if may_cancel():
+                await data_plane.cancel(targets, shared_addresses=registry.shared_addresses(targets))
             return
         await asyncio.sleep(min(left, next(pauses, _DRAIN_POLL_SLOW_S)))

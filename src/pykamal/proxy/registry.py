@@ -130,14 +130,14 @@ class Registry:
         target.address = ""
         return True
 
-    def shared_addresses(self, targets: Collection[Target], *, besides: str = "") -> set[str]:
-        """Those `address:port` of `targets` that other installed ones have too, a service named `besides` left out."""
+    def shared_addresses(self, targets: Collection[Target], *, besides: TargetSet | None = None) -> set[str]:
+        """Those `address:port` of `targets` that other installed ones have too, those of the set `besides` left out."""
         wanted = {(target.address, target.port) for target in targets}
         found = set()
         for service in self.services.values():
-            if service.name == besides:
-                continue
             for chosen in service.sets:
+                if chosen is besides:
+                    continue
                 for other in chosen.targets:
                     if (other.address, other.port) in wanted and other not in targets:
                         wanted.discard((other.address, other.port))
