@@ -18,23 +18,14 @@ from pathlib import Path
 import pytest
 
 from pykamal.cli.table import COMMANDS, GROUPS, OURS, Entry
+from tests import unreachable
 from tests.e2e.application import KAMAL
 from tests.parity.oracle import ruby_kamal
 
 pytestmark = pytest.mark.parity
 
-CONFIG = """\
-service: app
-image: me/app
-servers:
-  web: [127.0.0.1, 127.0.0.2]
-  jobs: [127.0.0.3]
-registry: {server: "localhost:5555"}
-builder: {arch: amd64}
-ssh: {port: 1}
-accessories:
-  db: {image: "mysql:8", host: 127.0.0.4}
-  redis: {image: "redis:7", host: 127.0.0.4}
+CONFIG = f"""\
+{unreachable.CONFIG}\
 aliases:
   details-of-web: app details -r web
   shown: config --version 1.0

@@ -1,7 +1,7 @@
 """The error rows of spec/cli.md that need no server: what is typed, what is said where, the exit code, nothing changed.
 
 Ruby Kamal ends with 1 whatever is wrong; here it is 2 when the command line itself is not understood
-(docs/differences.md). What needs servers is in tests/e2e/test_error_rows.py.
+(docs/differences.md). What needs servers is in tests/e2e/test_bad_input.py.
 """
 
 from __future__ import annotations
@@ -16,21 +16,12 @@ from pathlib import Path
 import pytest
 
 from pykamal.cli.dispatch import dispatch
+from tests import unreachable
 
 pytestmark = pytest.mark.unit
 
-CONFIG = """\
-service: app
-image: me/app
-servers:
-  web: [127.0.0.1, 127.0.0.2]
-  jobs: [127.0.0.3]
-registry: {server: "localhost:5555"}
-builder: {arch: amd64}
-ssh: {port: 1}
-accessories:
-  db: {image: "mysql:8", host: 127.0.0.4, files: ["missing.cnf:/etc/my.cnf"]}
-  redis: {image: "redis:7", host: 127.0.0.4}
+CONFIG = f"""\
+{unreachable.CONFIG}\
 aliases:
   quoted: "app exec 'ls"
   there: back
