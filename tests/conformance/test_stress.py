@@ -175,6 +175,20 @@ def test_both_may_be_killed_at_once(own_proxy: Proxy, t1: Target) -> None:
 
 
 @only_ours
+def test_a_control_plane_that_hangs_does_not_keep_nginx_away(own_proxy: Proxy, t1: Target) -> None:
+    """It is replaced by one that tells the new nginx of every service; clients wait meanwhile and are served."""
+    proxy = own_proxy.start()
+    proxy.deploy("s", t1)
+    hanging = find_child(proxy, "pykamal.proxy.control")
+    os.kill(hanging, signal.SIGSTOP)
+    os.killpg(find_child(proxy, "nginx: master"), signal.SIGKILL)
+    with proxy.connect() as waiting:
+        assert waiting.ask().status == 200
+    assert not is_running(hanging)
+    wait_until(lambda: proxy.call("list").returncode == 0)
+
+
+@only_ours
 def test_nothing_is_left_behind(own_proxy: Proxy) -> None:
     """An orderly end removes the run directory; a killed server takes its children along."""
     proxy = own_proxy.start()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import math
 import os
 import resource
 import select
@@ -29,6 +30,9 @@ from pykamal.proxy.settings import settings_of
 
 SHUTDOWN_S = 10.0
 RESTART_PAUSE_S = 0.2
+SNAPSHOT_S = 5.0
+"""How long a control plane that runs may take to write what a new nginx begins with; one that hangs is replaced."""
+
 _POLL_S = 0.05
 _IDLE_S = 5.0
 _NGINX_LINES_PER_SECOND = 20
@@ -163,20 +167,27 @@ class Supervisor:
             os.read(self._ready, 4096)
         if self._control is not None:
             self._control.send_signal(signal.SIGUSR1)  # a new one writes its snapshot anyway
+        limit_s = SNAPSHOT_S
         while not self._stopping:
             try:
-                self._await(b"r")
+                self._await(b"r", limit_s)
                 break
             except ProxyError as problem:
-                log("ERROR", "Control plane ended; starting it again", error=str(problem))
+                log("ERROR", "Control plane does not answer; starting it again", error=str(problem))
+                if self._control is not None:
+                    _end(self._control, signal.SIGKILL)
                 time.sleep(RESTART_PAUSE_S)
                 self._start_control()
+                limit_s = math.inf
         self._start_nginx()
 
-    def _await(self, sign: bytes) -> None:
+    def _await(self, sign: bytes, limit_s: float = math.inf) -> None:
+        deadline = time.monotonic() + limit_s
         while not self._stopping:
             if select.select([self._ready], [], [], _POLL_S)[0] and sign in os.read(self._ready, 1):
                 return
+            if time.monotonic() > deadline:
+                raise ProxyError(f"the control plane did not answer within {limit_s:.0f} s")
             for child, name in ((self._control, "control plane"), (self._nginx, "nginx")):
                 if child is not None and child.poll() is not None:
                     self._complaints.pass_on(_POLL_S)
