@@ -412,17 +412,7 @@ def test_one_host_of_two_fails_its_boot(application: Application) -> None:
 def test_a_host_that_dies_in_the_middle(application: Application) -> None:
     """The other one goes on to its end; the lock, which is on that one, is released."""
     first, second = application.hosts
-    new = dies_while_booting(application, second)
-    process = application.start("deploy")
-    wait_until(lambda: f"hello-web-{new}" in application.containers(second), what="the new container")
-    wait_until(lambda: application.version_served(first) == new, what="the first host's new version")
-    second.stop_sshd()
-    try:
-        text, _ = process.communicate(timeout=60)
-    finally:
-        second.start_sshd()
-    outcome = Outcome(process.returncode, text, "")
-    assert outcome.exit_code == 1, text
+    outcome = deployed_while_dying(application, second, other=first)
     standing = f"failed on {second.address}, done on {first.address}; not started: tag and prune"
     lost = f"Connection to {second.address} lost while running `"
     assert_told(application, outcome, lost, standing, advice="whether the host is up")
@@ -432,17 +422,7 @@ def test_a_host_that_dies_in_the_middle(application: Application) -> None:
 def test_the_host_of_the_lock_dies_in_the_middle(application: Application) -> None:
     """What is left behind is said, and what to do about it once the host is back."""
     first, second = application.hosts
-    new = dies_while_booting(application, first)
-    process = application.start("deploy")
-    wait_until(lambda: f"hello-web-{new}" in application.containers(first), what="the new container")
-    wait_until(lambda: application.version_served(second) == new, what="the second host's new version")
-    first.stop_sshd()
-    try:
-        text, _ = process.communicate(timeout=60)
-    finally:
-        first.start_sshd()
-    outcome = Outcome(process.returncode, text, "")
-    assert outcome.exit_code == 1, text
+    outcome = deployed_while_dying(application, first, other=second)
     assert_told(
         application, outcome, f"Connection to {first.address} lost", "Error releasing the deploy lock",
         "run kamal lock release", f"failed on {first.address}, done on {second.address}",
@@ -464,7 +444,17 @@ def never_healthy_on(application: Application, host: Host, *, deploy_timeout: in
     )
 
 
-def dies_while_booting(application: Application, host: Host) -> str:
-    """Make a version that has not come up on one host for as long as it takes to end that host; its number."""
-    never_healthy_on(application, host, deploy_timeout=30)
-    return application.commit(f"{host.name} dies")
+def deployed_while_dying(application: Application, dying: Host, *, other: Host) -> Outcome:
+    """A deploy during which one host goes away: its container has not come up, the other host is done."""
+    never_healthy_on(application, dying, deploy_timeout=30)
+    new = application.commit(f"{dying.name} dies")
+    process = application.start("deploy")
+    wait_until(lambda: f"hello-web-{new}" in application.containers(dying), what="the new container")
+    wait_until(lambda: application.version_served(other) == new, what="the other host's new version")
+    dying.stop_sshd()
+    try:
+        text, _ = process.communicate(timeout=60)
+    finally:
+        dying.start_sshd()
+    assert process.returncode == 1, text
+    return Outcome(process.returncode, text, "")
