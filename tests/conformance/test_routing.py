@@ -102,9 +102,11 @@ def test_case_041_double_slashes_are_not_folded(proxy: Proxy, t1: Target, t3: Ta
 
 
 def test_case_042_matching_uses_the_decoded_path(proxy: Proxy, t1: Target) -> None:
-    """`/%61pi/x` is under `/api`; what follows the prefix keeps its own spelling."""
+    """`/%61pi/x` is under `/api`; what follows the prefix keeps its own spelling, a slash at its beginning apart."""
     proxy.deploy("a", t1, "--path-prefix", "/api")
     assert proxy.ask("/%61pi/a%2Fb").seen["target"] == "/a%2Fb"
+    assert proxy.ask("/api%2fx%2Fy?z").seen["target"] == "/x%2Fy?z"
+    assert proxy.ask("/api?z").seen["target"] == "/?z"
 
 
 @pytest.mark.parametrize("path", ["/a%2Fb", "//x//y", "/a/../b", "/sp%20ace", "/%C3%A4?%zz"])
@@ -124,9 +126,19 @@ def test_case_044_queries_arrive_unchanged(proxy: Proxy, t1: Target) -> None:
 
 def test_case_045_hosts_are_compared_without_case_and_final_dot(proxy: Proxy, t1: Target) -> None:
     """Deviation D6."""
-    proxy.deploy("s", t1, "--host", "Example.com")
-    assert proxy.ask(host="EXAMPLE.com").status == 200
-    assert proxy.ask(host="example.com.").status == 200
+    for written in ("Example.com", "example.COM."):
+        proxy.deploy("s", t1, "--host", written)
+        assert proxy.ask(host="EXAMPLE.com").status == 200
+        assert proxy.ask(host="example.com.").status == 200
+        message = proxy.refuse("deploy", "s2", "--target", t1.address, "--host", "example.com.")
+        assert message == "host settings conflict with another service"
+
+
+def test_a_canonical_host_with_a_final_dot(proxy: Proxy, t1: Target) -> None:
+    """Is the same without it, and does not redirect to itself for ever (6, deviation D6)."""
+    proxy.deploy("s", t1, "--host", "c.com,www.c.com", "--canonical-host", "c.com.")
+    assert proxy.ask(host="c.com").status == 200
+    assert proxy.ask("/a", host="www.c.com").header("Location") == "http://c.com/a"
 
 
 def test_case_046_two_default_services_conflict(proxy: Proxy, t1: Target) -> None:

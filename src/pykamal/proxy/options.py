@@ -87,14 +87,14 @@ def options_from_flags(values: Mapping[str, Any], given: list[str]) -> tuple[Ser
     if "max-response-body" in given and "buffer-responses" not in given:
         raise ProxyError("max-response-body can only be set when response buffering is enabled")
     service = ServiceOptions(
-        hosts=tuple(host.lower() for host in values["host"]) or ("",),
+        hosts=_normalise_hosts(values["host"]),
         path_prefixes=normalise_prefixes(values["path-prefix"]),
         tls_enabled=values["tls"],
         tls_certificate_path=values["tls-certificate-path"],
         tls_private_key_path=values["tls-private-key-path"],
         tls_on_demand_url=values["tls-on-demand-url"],
         tls_redirect=values["tls-redirect"],
-        canonical_host=values["canonical-host"],
+        canonical_host=_without_final_dot(values["canonical-host"]),
         acme_directory=STAGING_DIRECTORY if values["tls-staging"] else "",
         acme_cache_path=values["tls-acme-cache-path"],
         error_page_path=values["error-pages"],
@@ -131,6 +131,15 @@ def options_from_flags(values: Mapping[str, Any], given: list[str]) -> tuple[Ser
 def normalise_prefixes(prefixes: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     """One leading slash, none at the end; `/` when there is none (spec/proxy.md 5)."""
     return tuple("/" + prefix.strip("/") for prefix in prefixes) or ("/",)
+
+
+def _normalise_hosts(hosts: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    """Lower case, no final dot; any host when there is none (spec/proxy.md 5 and deviation D6)."""
+    return tuple(_without_final_dot(host.lower()) for host in hosts) or ("",)
+
+
+def _without_final_dot(host: str) -> str:
+    return host[:-1] if len(host) > 1 and host.endswith(".") else host
 
 
 def _validate(service: ServiceOptions, target: TargetOptions) -> None:
@@ -212,7 +221,8 @@ def options_from_state(
     service = replace(ServiceOptions(), **known_fields(options, ServiceOptions))
     service = replace(
         service,
-        hosts=tuple(host.lower() for host in service.hosts) or ("",),
+        hosts=_normalise_hosts(service.hosts),
+        canonical_host=_without_final_dot(service.canonical_host),
         path_prefixes=normalise_prefixes(service.path_prefixes),
     )
     check = known_fields(section(target_options, "health_check_config"), HealthCheckOptions)

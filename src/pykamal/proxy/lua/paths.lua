@@ -20,18 +20,18 @@ function M.decoded(raw)
   return raw
 end
 
--- Removes `length` decoded bytes from the front of the raw target and keeps the rest as it was sent.
+-- Removes `length` decoded bytes from the front of the raw target and keeps the rest as it was sent, but for the slash
+-- at its beginning, which need not be written as one.
 function M.stripped(raw, length)
   local position = 1
   for _ = 1, length do
     position = position + (byte(raw, position) == 37 and 3 or 1)
   end
   local rest = sub(raw, position)
-  local first = byte(rest, 1)
-  if first == 47 then
+  if byte(rest, 1) == 47 then
     return rest
   end
-  return "/" .. rest
+  return "/" .. gsub(rest, "^%%2[Ff]", "")
 end
 
 return M
