@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import requests
 from acme import challenges, client, errors, messages
@@ -28,11 +28,26 @@ USER_AGENT = "pykamal-proxy"
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 Tell = Callable[[dict[str, str]], None]
-Result = TypeVar("Result")
 
 
 class NoKey(ValueError):
     """The account's key is none."""
+
+
+class PatientNetwork(client.ClientNetwork):
+    """Repeats a request whose nonce the authority did not like, which is nobody's fault; the library tries twice.
+
+    Only the request: a repeated order would be one more for the authority to count.
+    """
+
+    def post(self, *args: Any, **kwargs: Any) -> requests.Response:
+        for _ in range(NONCE_ATTEMPTS - 1):
+            try:
+                return super().post(*args, **kwargs)
+            except messages.Error as problem:
+                if problem.code != "badNonce":
+                    raise
+        return super().post(*args, **kwargs)
 
 
 def main() -> None:
@@ -49,12 +64,12 @@ def main() -> None:
 def obtain(order: dict[str, Any], tell: Tell) -> tuple[str, str]:
     """Private key and certificate chain in PEM, for the fields of orders.Order. `tell` returns when it was heeded."""
     account_key = order["account_key"] or _pem(_new_key("ecdsa"))
-    authority = _patiently(lambda: _log_in(order["directory"], order["ca_file"], account_key))
+    authority = _log_in(order["directory"], order["ca_file"], account_key)
     if not order["account_key"]:
         tell({"event": "account", "key": account_key})
     key = _new_key(order["key_type"])
     request = _signing_request(key, order["host"])
-    return _pem(key), _patiently(lambda: _issue(authority, request, tell))
+    return _pem(key), _issue(authority, request, tell)
 
 
 def explain(problem: Exception) -> dict[str, str]:
@@ -84,7 +99,7 @@ def explain(problem: Exception) -> dict[str, str]:
 def _log_in(directory: str, ca_file: str, account_key: str) -> client.ClientV2:
     """A client of the account that belongs to the key; the authority makes one where there is none."""
     key, algorithm = _account(account_key)
-    network = client.ClientNetwork(
+    network = PatientNetwork(
         key,
         alg=algorithm,
         verify_ssl=ca_file or True,  # type: ignore[arg-type] # handed on to requests, which takes a bundle too
@@ -118,17 +133,6 @@ def _issue(authority: client.ClientV2, request: bytes, tell: Tell) -> str:
             _answer(authority, authorization, tell)
     deadline = datetime.now() + timedelta(seconds=ISSUE_LIMIT_S)
     return str(authority.poll_and_finalize(placed, deadline).fullchain_pem)
-
-
-def _patiently(act: Callable[[], Result]) -> Result:
-    """Again where the authority did not like a nonce, which is nobody's fault; the library tries only twice."""
-    for _ in range(NONCE_ATTEMPTS - 1):
-        try:
-            return act()
-        except messages.Error as problem:
-            if not str(problem.typ).endswith(":badNonce"):
-                raise
-    return act()
 
 
 def _answer(authority: client.ClientV2, authorization: messages.AuthorizationResource, tell: Tell) -> None:
