@@ -133,16 +133,16 @@ class AutomaticCertificates:
                 return refusal
             log("INFO", "Ordering certificate", service=service.name, host=wanted.host, key_type=wanted.key_type)
             issued = await self._issuer.issue(wanted)
+            self._pauses.forget(wanted)
+            end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(issued.not_after))
+            log("INFO", "Certificate issued", service=service.name, host=wanted.host, key_type=wanted.key_type,
+                not_after=end)  # fmt: skip
             self._remember(wanted, issued)
             await self._install(service.options, wanted, issued)
         except (OrderFailed, ProxyError, OSError, ValueError, LookupError) as problem:
             self._tell_failure(wanted, service, problem)
             self._changed.set()
             return Refusal()
-        self._pauses.forget(wanted)
-        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(issued.not_after))
-        log("INFO", "Certificate issued", service=service.name, host=wanted.host, key_type=wanted.key_type,
-            not_after=end)  # fmt: skip
         return None
 
     async def _refusal_of(self, service: Service, wanted: Wanted) -> Refusal | None:
