@@ -5,6 +5,7 @@ It validates by HTTP-01 against the proxy under test. Debian packages both progr
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,6 +19,9 @@ import urllib.request
 from pathlib import Path
 
 from tests.conformance.proxy_process import Proxy, free_ports, wait_until
+
+QUESTION = b"\0\1\1\0\0\1\0\0\0\0\0\0\1a\3com\0\0\1\0\1"
+"""For the address of a.com, as name servers are asked (RFC 1035)."""
 
 
 class Authority:
@@ -37,17 +41,16 @@ class Authority:
         self.directory = Path(tempfile.mkdtemp(prefix="acme-"))
         self.directory.chmod(0o755)  # the proxy under test may run as another user
         self._http_port, self._validity_s, self._address = http_port, validity_s, address
-        self._port, self._management_port, dns_port, dns_management_port = free_ports(4)
-        self._dns_address = f"127.0.0.1:{dns_port}"
+        self._port, self._management_port, self._names_port, names_management_port = free_ports(4)
         self.certificate, self._key = self.directory / "server.crt", self.directory / "server.key"
         self._make_certificate()
         self._log_path = self.directory / "log"
         self._process: subprocess.Popen[bytes] | None = None
         silent = ["-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv6", "", "-defaultIPv4", names_lead_to]
-        self._names_url = f"http://127.0.0.1:{dns_management_port}"
+        self._names_url = f"http://127.0.0.1:{names_management_port}"
         management = ["-management", self._names_url.removeprefix("http://")]
         self._names = subprocess.Popen(
-            ["pebble-challtestsrv", *silent, "-dns01", self._dns_address, *management],
+            ["pebble-challtestsrv", *silent, "-dns01", f"127.0.0.1:{self._names_port}", *management],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -62,7 +65,7 @@ class Authority:
         return {"KAMAL_PROXY_ACME_DIRECTORY": self.url, "KAMAL_PROXY_ACME_CA_FILE": str(self.certificate)}
 
     def start(self) -> Authority:
-        """A start forgets every account, order and certificate, and makes a new root."""
+        """Returns once it answers. A start forgets every account, order and certificate, and makes a new root."""
         configuration = {
             "listenAddress": f"{self._address}:{self._port}",
             "managementListenAddress": f"127.0.0.1:{self._management_port}",
@@ -79,13 +82,17 @@ class Authority:
         path.write_text(json.dumps({"pebble": configuration}))
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                ["pebble", "-config", str(path), "-dnsserver", self._dns_address],
+                ["pebble", "-config", str(path), "-dnsserver", f"127.0.0.1:{self._names_port}"],
                 env={"PATH": os.environ["PATH"], "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "5"},
                 stdout=log,
                 stderr=log,
             )
-        wait_until(self._answers, 20)
-        self.root.write_text(self._manage("roots/0"))
+        try:
+            wait_until(self._answers, 20)
+            self.root.write_text(self._manage("roots/0"))
+        except BaseException:
+            self.dispose()
+            raise
         return self
 
     def stop(self) -> None:
@@ -144,14 +151,27 @@ class Authority:
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.log()
-        with socket.socket() as probe:
-            return probe.connect_ex((self._address, self._port)) == 0
+        doors = [(self._address, self._port), ("127.0.0.1", self._management_port)]
+        return all(_is_open(door) for door in doors) and self._resolves()
+
+    def _resolves(self) -> bool:
+        with socket.socket(type=socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+            probe.settimeout(0.2)
+            probe.connect(("127.0.0.1", self._names_port))
+            probe.send(QUESTION)
+            return bool(probe.recv(512))
+        return False
 
     def _make_certificate(self) -> None:
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
         names = ["-subj", "/CN=127.0.0.1", "-addext", f"subjectAltName=IP:127.0.0.1,IP:{self._address}"]
         files = ["-keyout", str(self._key), "-out", str(self.certificate)]
         subprocess.run(["openssl", "req", "-x509", *curve, *names, *files], check=True, capture_output=True)
+
+
+def _is_open(door: tuple[str, int]) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(door) == 0
 
 
 def store(proxy: Proxy, directory: str) -> Path:

@@ -26,6 +26,8 @@ IS_OURS = os.environ.get("PROXY_UNDER_TEST_KIND", "reference" if "PROXY_UNDER_TE
 """Whether the deviations that the contract allows this project (spec/proxy.md 24.2) are to be expected."""
 START_LIMIT_S = 20.0
 
+_handed_out: set[int] = set()
+
 
 class Proxy:
     """Started by `start`; `restart` keeps ports, home and state."""
@@ -195,11 +197,12 @@ def find_child(proxy: Proxy, words: str) -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody has now, from below the range that the kernel hands out by itself."""
+    """Ports that nobody has now, or was given before, from below the range that the kernel hands out by itself."""
     found: list[int] = []
     while len(found) < count:
         candidate = 10000 + int.from_bytes(os.urandom(2)) % 20000
         with socket.socket() as probe:
-            if candidate not in found and probe.connect_ex(("127.0.0.1", candidate)) != 0:
+            if candidate not in _handed_out and probe.connect_ex(("127.0.0.1", candidate)) != 0:
                 found.append(candidate)
+                _handed_out.add(candidate)
     return found
