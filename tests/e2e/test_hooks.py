@@ -124,6 +124,15 @@ def test_pre_connect_runs_once(team: Application, tmp_path: Path) -> None:
         assert not record.exists(), "what stays on this machine has nothing to connect to"
 
 
+@pytest.mark.parametrize("command", ["app exec true", "app exec --reuse true", "app exec -i true", "server exec true"])
+def test_nothing_is_announced_before_pre_connect(team: Application, command: str) -> None:
+    """spec/cli.md 14.4: the checks of the command line, then the hook, then what is launched where."""
+    team.hook("pre-connect", "exit 3")
+    said = team.kamal(*command.split(), expect=1).stdout
+    assert "Hook `pre-connect` failed" in said
+    assert not any(word in said for word in ("Get most recent", "Get current", "Launching", "Running 'true'"))
+
+
 def test_a_failing_pre_connect_connects_nowhere(team: Application) -> None:
     """spec/cli.md 9.4: the command stops at that point, with one error however many hosts were meant."""
     team.hook("pre-connect", "echo no way >&2; exit 3")

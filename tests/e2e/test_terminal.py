@@ -218,10 +218,11 @@ def test_every_way_to_run_a_command(running: Application) -> None:
     assert f"Exception while executing on host {second}: docker exit status: 3" in failed
 
 
-def test_an_interrupted_command_leaves_no_container_behind(running: Application) -> None:
+@pytest.mark.parametrize("command", ["app exec -r web", "accessory exec jobs"])
+def test_an_interrupted_command_leaves_no_container_behind(running: Application, command: str) -> None:
     """Ctrl-C ends what was begun on all hosts, also what is deaf to the signal that Docker passes on."""
     before = [running.containers(host, "--all") for host in running.hosts]
-    process = running.start("app", "exec", "-r", "web", "sleep 9999")
+    process = running.start(*command.split(), "sleep 9999")
     wait_until(lambda: len(running.containers(running.hosts[1])) > len(before[1]), what="the container")
     code, output = interrupt(process)
     assert code == 130, output

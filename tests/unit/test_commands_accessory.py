@@ -8,6 +8,7 @@ import pytest
 
 from pykamal.commands import accessory
 from pykamal.commands.command import Command, Effect
+from pykamal.commands.logs import LogSelection
 from pykamal.config.models import Accessory, Directory, Env, File, Logging, Registry
 from tests.unit.samples import config, role
 
@@ -80,25 +81,28 @@ def test_own_registry_and_network() -> None:
         (accessory.details(DB), "docker ps --filter label=service=shop-db", False),
         (accessory.logs(DB), "docker logs shop-db --timestamps 2>&1", False),
         (
-            accessory.logs(DB, since="1h", lines=5, grep="x", grep_options="-i"),
+            accessory.logs(DB, LogSelection(since="1h", lines=5, grep="x", grep_options="-i")),
             "docker logs shop-db --since 1h --tail 5 --timestamps 2>&1 | grep 'x' -i",
             False,
         ),
         (
-            accessory.logs(DB, follow=True, timestamps=False, grep="x"),
+            accessory.logs(DB, LogSelection(timestamps=False, grep="x"), follow=True),
             'docker logs shop-db --tail 10 --follow 2>&1 | grep "x"',
             False,
         ),
         (
-            accessory.exec_new(CONFIG, FULL, "mysql -u root"),
-            f'docker run --rm --network kamal {ENVIRONMENT} {VOLUMES} --cpus "2" mysql:8.0 mysql -u root',
+            accessory.exec_new(CONFIG, FULL, "mysql -u root", suffix="abcdef"),
+            "docker run --rm --name shop-db-exec-abcdef --network kamal "
+            f'{ENVIRONMENT} {VOLUMES} --cpus "2" mysql:8.0 mysql -u root',
             False,
         ),
         (
-            accessory.exec_new(CONFIG, DB, "sh", interactive="tty"),
-            ("docker run -it --rm --network kamal --env-file .kamal/apps/app/env/accessories/db.env mysql:8.0 sh"),
+            accessory.exec_new(CONFIG, DB, "sh", suffix="abcdef", interactive="tty"),
+            "docker run -it --rm --name shop-db-exec-abcdef --network kamal "
+            "--env-file .kamal/apps/app/env/accessories/db.env mysql:8.0 sh",
             False,
         ),
+        (accessory.remove_exec(DB, "abcdef"), "docker rm --force shop-db-exec-abcdef", True),
         (accessory.exec_existing(DB, "ls | wc"), "docker exec shop-db ls | wc", False),
         (accessory.exec_existing(DB, "sh", interactive="stdin"), "docker exec -i shop-db sh", False),
         (accessory.remove_containers(DB), "docker container prune --force --filter label=service=shop-db", False),
@@ -136,7 +140,12 @@ def test_files() -> None:
 
 def test_what_only_reads() -> None:
     """design.md, rule 2: reads are known from changes."""
-    reads = [accessory.existing(DB), accessory.container_id(DB), accessory.details(DB), accessory.logs(DB, grep="x")]
+    reads = [
+        accessory.existing(DB),
+        accessory.container_id(DB),
+        accessory.details(DB),
+        accessory.logs(DB, LogSelection(grep="x")),
+    ]
     changes = [accessory.stop(DB), accessory.exec_existing(DB, "ls"), accessory.pull_image(DB)]
     assert all(line.effect is Effect.READ for line in reads)
     assert all(line.effect is Effect.CHANGE for line in changes)

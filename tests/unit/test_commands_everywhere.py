@@ -27,6 +27,7 @@ from pykamal.commands import (
     withdrawal,
 )
 from pykamal.commands.command import Command
+from pykamal.commands.logs import LogSelection
 from pykamal.config.models import (
     Accessory,
     AssetPath,
@@ -103,8 +104,8 @@ LINES = [
     app.running_versions(CONFIG, WEB),
     app.exec_new(CONFIG, WEB, "10.0.0.1", "v1", "ls", suffix="00", env={"E": ODD}),
     app.exec_existing(WEB, "v1", "ls", env={"E": ODD}),
-    app.logs(CONFIG, WEB, grep=ODD),
-    app.logs(CONFIG, WEB, grep=ODD, follow=True),
+    app.logs(CONFIG, WEB, LogSelection(grep=ODD)),
+    app.logs(CONFIG, WEB, LogSelection(grep=ODD), follow=True),
     app.container_state(WEB, "v1"),
     app.deaths(WEB, "v1"),
     health.listeners(WEB, "v1"),
@@ -120,12 +121,12 @@ LINES = [
     proxy.deploy_role(CONFIG, WEB, "v1"),
     proxy.deploy_accessory(CONFIG, DB, "v1"),
     proxy.stop("s", drain_timeout=1, message=ODD),
-    proxy.logs(grep=ODD),
+    proxy.logs(LogSelection(grep=ODD)),
     proxy.version(),
     proxy.remove_traefik(),
     proxy.failed_checks(WEB, "v1"),
     accessory.run(CONFIG, DB, "h"),
-    accessory.exec_new(CONFIG, DB, "ls"),
+    accessory.exec_new(CONFIG, DB, "ls", suffix="00"),
     *accessory.make_directories(DB),
     prune.containers(CONFIG, 5),
     prune.dangling_images(CONFIG),

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.flags import (
     Interactive,
-    container_logs,
     log_flags,
     name_filter,
     service_filter,
     terminal_flags,
 )
+from pykamal.commands.logs import ALL_LINES, LogSelection, container_logs
 from pykamal.commands.words import Raw, Word, key_values, options
 from pykamal.config.models.accessory import Accessory, Directory, File
 from pykamal.config.models.service import Config
@@ -61,38 +61,29 @@ def details(accessory: Accessory) -> Command:
     return query("docker", "ps", *service_filter(accessory.service))
 
 
-def logs(
-    accessory: Accessory,
-    *,
-    since: str | None = None,
-    lines: int | None = None,
-    grep: str | None = None,
-    grep_options: str | None = None,
-    timestamps: bool = True,
-    follow: bool = False,
+def logs(accessory: Accessory, selection: LogSelection = ALL_LINES, *, follow: bool = False) -> Command:
+    """Its log, both streams in one. Following starts with the last 10 lines unless the selection says otherwise."""
+    return container_logs(accessory.service, selection, follow=follow)
+
+
+def exec_new(
+    config: Config, accessory: Accessory, cmd: str, *, suffix: str, interactive: Interactive | None = None
 ) -> Command:
-    """Its log, both streams in one. Following starts with the last 10 lines unless `lines` says otherwise."""
-    return container_logs(
-        accessory.service,
-        since=since,
-        lines=lines,
-        grep=grep,
-        grep_options=grep_options,
-        timestamps=timestamps,
-        follow=follow,
-    )
-
-
-def exec_new(config: Config, accessory: Accessory, cmd: str, *, interactive: Interactive | None = None) -> Command:
-    """Run `cmd`, a command line as the user wrote it, in a container of its own."""
+    """Run `cmd`, a command line as the user wrote it, in a container of its own. `suffix` is 6 hex digits."""
     return command(
-        *("docker", "run", *terminal_flags(interactive), "--rm", "--network", accessory.network),
+        *("docker", "run", *terminal_flags(interactive), "--rm", "--name", _exec_name(accessory, suffix)),
+        *("--network", accessory.network),
         *_environment(config, accessory),
         *_volumes(accessory),
         *options(accessory.options),
         accessory.image,
         Raw(cmd),
     )
+
+
+def remove_exec(accessory: Accessory, suffix: str) -> Command:
+    """End what runs in a container of its own, whether it heeds signals or not."""
+    return command("docker", "rm", "--force", _exec_name(accessory, suffix)).failing_allowed()
 
 
 def exec_existing(accessory: Accessory, cmd: str, *, interactive: Interactive | None = None) -> Command:
@@ -142,6 +133,10 @@ def remove_directory(accessory: Accessory) -> Command:
 
 
 # -- parts
+
+
+def _exec_name(accessory: Accessory, suffix: str) -> str:
+    return f"{accessory.service}-exec-{suffix}"
 
 
 def _environment(config: Config, accessory: Accessory) -> list[Word]:

@@ -12,6 +12,7 @@ from pykamal.core.errors import KamalError
 from pykamal.operations.accessory.lifecycle import single
 from pykamal.operations.context import Context
 from pykamal.operations.hosts import audit
+from pykamal.operations.hosts.one_off import name_suffix, removed_when_interrupted
 from pykamal.operations.hosts.reading import run_on, show_steps
 from pykamal.operations.hosts.secret_env import accessory_env_steps
 from pykamal.operations.images import registry
@@ -22,21 +23,23 @@ async def exec_(context: Context, *, name: str, command: str, reuse: bool = Fals
     """Run a command line in a new container of the accessory's image, or with `reuse` in the running one."""
     accessory = single(context, name)
     require_command(command)
+    await context.fleet.before_connecting()
     context.bus.say(f"Launching command from {_place(reuse)} container...")
+    suffix = name_suffix()
 
     def steps_for(_: str) -> Sequence[Step]:
-        return (
-            *(() if reuse else _preparation(context, accessory)),
-            audit.step(context, f"Executed cmd '{command}' on {accessory.name} accessory"),
-            Step(
-                "",
-                commands.exec_existing(accessory, command)
-                if reuse
-                else commands.exec_new(context.config, accessory, command),
-            ),
-        )
+        note = audit.step(context, f"Executed cmd '{command}' on {accessory.name} accessory")
+        if reuse:
+            return note, Step("", commands.exec_existing(accessory, command))
+        line = commands.exec_new(context.config, accessory, command, suffix=suffix)
+        return *_preparation(context, accessory), note, Step("", line)
 
-    await show_steps(context, context.targets.hosts_of(accessory), steps_for, raw=raw)
+    def removals_on(_: str) -> Sequence[Command]:
+        return () if reuse else (commands.remove_exec(accessory, suffix),)
+
+    hosts = context.targets.hosts_of(accessory)
+    async with removed_when_interrupted(context, hosts, removals_on):
+        await show_steps(context, hosts, steps_for, raw=raw)
 
 
 async def interactive(context: Context, *, name: str, command: str, reuse: bool = False) -> tuple[str, Command]:
@@ -44,12 +47,13 @@ async def interactive(context: Context, *, name: str, command: str, reuse: bool 
     accessory = single(context, name)
     require_command(command)
     host = chosen_host(context, accessory)
+    await context.fleet.before_connecting()
     context.bus.say(f"Launching interactive command via SSH from {_place(reuse)} container...")
+    terminal = interactive_flags()
     if reuse:
-        await context.fleet.before_connecting()
-        return host, commands.exec_existing(accessory, command, interactive=interactive_flags())
+        return host, commands.exec_existing(accessory, command, interactive=terminal)
     await run_on(context, host, script(_preparation(context, accessory)))
-    return host, commands.exec_new(context.config, accessory, command, interactive=interactive_flags())
+    return host, commands.exec_new(context.config, accessory, command, suffix=name_suffix(), interactive=terminal)
 
 
 def chosen_host(context: Context, accessory: Accessory) -> str:

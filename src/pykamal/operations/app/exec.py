@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pykamal.commands import app as commands
 from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Role
 from pykamal.core.errors import KamalError
-from pykamal.events import Level
 from pykamal.operations.context import Context
-from pykamal.operations.execution.executor import UNDO_SECONDS
-from pykamal.operations.execution.fanout import on_each
 from pykamal.operations.hosts import audit
+from pykamal.operations.hosts.one_off import name_suffix, removed_when_interrupted
 from pykamal.operations.hosts.reading import read_facts, run_on, show_steps
 from pykamal.operations.hosts.secret_env import role_env_steps
 from pykamal.operations.images import registry
@@ -33,6 +29,7 @@ async def exec_(
 ) -> None:
     """Run a command line in a new container of the image, or with `reuse` in the running one."""
     require_command(command)
+    await context.fleet.before_connecting()
     if reuse:
         await _exec_existing(context, command, env=env or {}, raw=raw)
     else:
@@ -61,7 +58,7 @@ async def _exec_new(context: Context, command: str, *, env: Mapping[str, str], d
     wanted = _image_version(context)
     context.bus.say(f"Launching command with version {wanted} from new container...")
     message = f"Executed cmd '{command}' on app version {wanted}"
-    suffix = _suffix()
+    suffix = name_suffix()
 
     def steps_for(host: str) -> Sequence[Step]:
         roles = context.targets.roles_on(host)
@@ -71,25 +68,12 @@ async def _exec_new(context: Context, command: str, *, env: Mapping[str, str], d
             steps += [*role_env_steps(context, role, host), audit.step(context, message), Step("", line)]
         return steps
 
-    try:
-        await show_steps(context, context.targets.app_hosts, steps_for, raw=raw)
-    except asyncio.CancelledError:
-        await _remove_new(context, wanted, suffix)
-        raise
+    def removals_on(host: str) -> Iterable[Command]:
+        return (commands.remove_exec(role, wanted, suffix) for role in context.targets.roles_on(host))
 
-
-async def _remove_new(context: Context, version: str, suffix: str) -> None:
-    """After Ctrl-C: a command that does not heed signals would run on in its container for ever."""
-
-    async def remove(host: str) -> None:
-        steps = (Step("remove", commands.remove_exec(role, version, suffix)) for role in context.targets.roles_on(host))
-        await run_on(context, host, script(steps))
-
-    try:
-        async with asyncio.timeout(UNDO_SECONDS):
-            await on_each(context.targets.app_hosts, remove)
-    except (KamalError, TimeoutError) as error:
-        context.bus.log(f"Could not remove what was started: {error}", Level.ERROR)
+    hosts = context.targets.app_hosts
+    async with removed_when_interrupted(context, hosts, removals_on):
+        await show_steps(context, hosts, steps_for, raw=raw)
 
 
 async def interactive(
@@ -97,6 +81,7 @@ async def interactive(
 ) -> tuple[str, Command]:
     """The host and the command to run in the operator's terminal, on the primary host."""
     require_command(command)
+    await context.fleet.before_connecting()
     host, role = _primary(context)
     terminal = interactive_flags()
     if reuse:
@@ -106,7 +91,7 @@ async def interactive(
         wanted = _image_version(context)
         await run_on(context, host, script(registry.login_steps(context), role_env_steps(context, role, host)))
         line = commands.exec_new(
-            context.config, role, host, wanted, command, suffix=_suffix(), env=env or {}, interactive=terminal
+            context.config, role, host, wanted, command, suffix=name_suffix(), env=env or {}, interactive=terminal
         )
     place = "existing" if reuse else "new"
     context.bus.say(f"Launching interactive command with version {wanted} via SSH from {place} container on {host}...")
@@ -135,7 +120,3 @@ def _primary(context: Context) -> tuple[str, Role]:
     if host is None or role is None:
         raise KamalError("No host to run on", hint="check --hosts and --roles")
     return host, role
-
-
-def _suffix() -> str:
-    return secrets.token_hex(3)

@@ -88,6 +88,7 @@ async def _join_docker_group(context: Context, host: str) -> None:
 async def exec_(context: Context, *, command: str, raw: bool = False) -> None:
     """`kamal server exec`: a command line on every selected host."""
     require_command(command)
+    await context.fleet.before_connecting()
     hosts = context.targets.hosts
     context.bus.say(f"Running '{command}' on {', '.join(hosts)}...")
 
