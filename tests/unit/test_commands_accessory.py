@@ -92,14 +92,18 @@ def test_own_registry_and_network() -> None:
         ),
         (
             accessory.exec_new(CONFIG, FULL, "mysql -u root", suffix="abcdef"),
-            "docker run --rm --name shop-db-exec-abcdef --network kamal "
-            f'{ENVIRONMENT} {VOLUMES} --cpus "2" mysql:8.0 mysql -u root',
+            (
+                "docker run --rm --name shop-db-exec-abcdef --network kamal "
+                f'{ENVIRONMENT} {VOLUMES} --cpus "2" mysql:8.0 mysql -u root'
+            ),
             False,
         ),
         (
             accessory.exec_new(CONFIG, DB, "sh", suffix="abcdef", interactive="tty"),
-            "docker run -it --rm --name shop-db-exec-abcdef --network kamal "
-            "--env-file .kamal/apps/app/env/accessories/db.env mysql:8.0 sh",
+            (
+                "docker run -it --rm --name shop-db-exec-abcdef --network kamal "
+                "--env-file .kamal/apps/app/env/accessories/db.env mysql:8.0 sh"
+            ),
             False,
         ),
         (accessory.remove_exec(DB, "abcdef"), "docker rm --force shop-db-exec-abcdef", True),
