@@ -11,6 +11,7 @@ import pytest
 
 from tests.conformance.proxy_process import Proxy, wait_until
 from tests.conformance.raw_http import WEBSOCKET, Response, head
+from tests.conformance.raw_target import GOOD, RawTarget
 from tests.conformance.scripted_target import Target
 
 BUFFERS = ("--buffer-requests", "--buffer-responses")
@@ -94,9 +95,34 @@ def test_case_082_the_check_may_use_another_port(proxy: Proxy, t1: Target, t3: T
 
 
 def test_case_083_the_check_path_is_joined_and_cleaned(proxy: Proxy, t1: Target) -> None:
-    """`web/up` is `/web/up` (8.1)."""
-    proxy.deploy("s", t1, "--health-check-path", "web/up")
-    assert t1.requests[0].target == "/web/up"
+    """`web/up` is `/web/up`, a slash at the end stays, and there is no query (8.1)."""
+    expected = {"web/up": "/web/up", "/a/../b//c": "/b/c", "/health/": "/health/", "/up?x=1": "/up%3Fx=1", "": "/"}
+    for path in expected:
+        proxy.deploy("s", t1, "--health-check-path", path)
+    assert [request.target for request in t1.requests] == list(expected.values())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [b"HTTP/1.0 200\r\n\r\n", b"HTTP/1.1 200 OK\nX: y\n\n", b"HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n" + GOOD],
+    ids=["no-reason", "line-feeds", "early-hints"],
+)
+def test_checks_understand_every_answer_that_is_one(proxy: Proxy, reply: bytes) -> None:
+    """Interim answers do not count (8.1)."""
+    target = RawTarget()
+    target.reply = reply
+    proxy.succeed("deploy", "s", "--target", target.address, "--health-check-path", "/raw")
+    target.close()
+
+
+@pytest.mark.parametrize("reply", [b"", b"rubbish\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: y\r\n", b"HTTP/1.1 101 S\r\n\r\n"])
+def test_checks_refuse_what_is_no_answer(proxy: Proxy, reply: bytes) -> None:
+    """Nothing, no HTTP, a head without an end, another protocol (8.1)."""
+    target = RawTarget()
+    target.reply = reply
+    flags = ("--health-check-path", "/raw", "--deploy-timeout", "200ms")
+    assert "failed to become healthy" in proxy.refuse("deploy", "s", "--target", target.address, *flags)
+    target.close()
 
 
 def test_case_084_all_targets_must_be_healthy(proxy: Proxy, t1: Target, t2: Target) -> None:

@@ -29,8 +29,9 @@ def watch(targets: TargetSet, options: HealthCheckOptions, changed: Changed) -> 
 
 
 def check_path(path: str) -> str:
-    """`web/up` is `/web/up`; dot segments and double slashes are folded."""
-    return posixpath.normpath("/" + path.lstrip("/"))
+    """`web/up` is `/web/up`; dot segments and double slashes are folded, a slash at the end stays."""
+    clean = posixpath.normpath("/" + path.lstrip("/"))
+    return f"{clean}/" if path.endswith("/") and clean != "/" else clean
 
 
 async def _watch_target(targets: TargetSet, target: Target, options: HealthCheckOptions, changed: Changed) -> None:
@@ -65,7 +66,7 @@ async def check(target: Target, options: HealthCheckOptions) -> str:
             status = await _final_status(url, target.address, host)
     except TimeoutError:
         return "context deadline exceeded"
-    except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as problem:
+    except (OSError, ValueError) as problem:
         return str(problem) or type(problem).__name__
     return "" if 200 <= status <= 299 else f"unexpected status {status}"
 
