@@ -8,6 +8,7 @@ import pytest
 
 from pykamal.commands import app
 from pykamal.commands.command import Command, Effect
+from pykamal.commands.logs import LogSelection
 from pykamal.config.models import AssetPath, Config, Env, Logging, Registry, Role, RoleHost
 from tests.unit.commands_shell import SHELLS, run
 from tests.unit.samples import config, role
@@ -71,7 +72,6 @@ NAMES = running("--format '\\''{{.Names}}'\\''")
         (app.remove_images(CONFIG), "docker image prune --all --force --filter label=service=app"),
         (app.tag_latest(CONFIG, "v1"), "docker tag ghcr.io/acme/app:v1 ghcr.io/acme/app:latest"),
         (app.tag_latest(STAGING, "v1"), "docker tag ghcr.io/acme/app:v1 ghcr.io/acme/app:latest-staging"),
-        (app.container_logs(WEB, "v1"), f"{ID} | xargs docker logs --timestamps 2>&1"),
         (
             app.container_state(WEB, "v1"),
             (
@@ -226,11 +226,11 @@ def test_exec_in_the_running_container() -> None:
     [
         (app.logs(CONFIG, WEB), f"{running('--quiet')} | xargs docker logs --timestamps 2>&1"),
         (
-            app.logs(CONFIG, WEB, since="5m", lines=100, timestamps=False),
+            app.logs(CONFIG, WEB, LogSelection(since="5m", lines=100, timestamps=False)),
             f"{running('--quiet')} | xargs docker logs --since 5m --tail 100 2>&1",
         ),
         (
-            app.logs(CONFIG, WEB, grep="it's", grep_options="-C 2 -i"),
+            app.logs(CONFIG, WEB, LogSelection(grep="it's", grep_options="-C 2 -i")),
             f"{running('--quiet')} | xargs docker logs --timestamps 2>&1 | grep 'it'\\''s' -C 2 -i",
         ),
         (
@@ -238,7 +238,7 @@ def test_exec_in_the_running_container() -> None:
             "sh -c 'echo abc' | xargs docker logs --timestamps 2>&1",
         ),
         (
-            app.logs(CONFIG, WEB, lines=10, follow=True, grep="GET"),
+            app.logs(CONFIG, WEB, LogSelection(lines=10, grep="GET"), follow=True),
             f'{running("--quiet")} | xargs docker logs --timestamps --tail 10 --follow 2>&1 | grep "GET"',
         ),
     ],

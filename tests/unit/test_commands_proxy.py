@@ -10,6 +10,7 @@ import pytest
 
 from pykamal.commands import proxy, proxy_boot_config
 from pykamal.commands.command import Command, Effect
+from pykamal.commands.logs import LogSelection
 from pykamal.commands.words import Raw
 from pykamal.config.models import (
     Accessory,
@@ -136,12 +137,12 @@ def test_run(settings: ProxyRun, expected: str) -> None:
         (proxy.details(), "docker ps --filter 'name=^kamal-proxy$'", False),
         (proxy.logs(), "docker logs kamal-proxy --timestamps 2>&1", False),
         (
-            proxy.logs(since="5m", lines=100, grep="a b", timestamps=False),
+            proxy.logs(LogSelection(since="5m", lines=100, grep="a b", timestamps=False)),
             "docker logs kamal-proxy --since 5m --tail 100 2>&1 | grep 'a b'",
             False,
         ),
         (
-            proxy.logs(follow=True, grep="x"),
+            proxy.logs(LogSelection(grep="x"), follow=True),
             'docker logs kamal-proxy --timestamps --tail 10 --follow 2>&1 | grep "x"',
             False,
         ),

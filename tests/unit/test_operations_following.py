@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pykamal.commands.logs import LogSelection
 from pykamal.config.models import Accessory
 from pykamal.core.errors import KamalError
 from pykamal.events import Event, Log
@@ -58,23 +59,22 @@ def test_the_role_that_was_asked_for(settings: dict[str, str], host: str, name: 
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("selection", "words"),
     [
-        ({"lines": 3}, "--timestamps --tail 3 --follow 2>&1"),
-        ({"since": "5m"}, "--timestamps --since 5m --follow 2>&1"),
-        ({"since": "5m", "lines": 3, "timestamps": False}, "--since 5m --tail 3 --follow 2>&1"),
-        ({"grep": "GET /", "grep_options": "-i"}, '--timestamps{} --follow 2>&1 | grep "GET /" -i'),
+        (LogSelection(lines=3), "--timestamps --tail 3 --follow 2>&1"),
+        (LogSelection(since="5m"), "--timestamps --since 5m --follow 2>&1"),
+        (LogSelection(since="5m", lines=3, timestamps=False), "--since 5m --tail 3 --follow 2>&1"),
+        (LogSelection(grep="GET /", grep_options="-i"), '--timestamps{} --follow 2>&1 | grep "GET /" -i'),
     ],
 )
-def test_since_and_lines_count(options: dict[str, object], words: str) -> None:
+def test_since_and_lines_count(selection: LogSelection, words: str) -> None:
     """spec/cli.md 14.5, 14.8 and 22, 12: Ruby Kamal ignores some of them when following."""
     run, _ = following()
-    _, of_app = app_logs.following(run, **options)  # type: ignore[arg-type]
+    _, of_app = app_logs.following(run, selection)
     assert str(of_app).endswith(f" | xargs docker logs {words.format('')}")
-    _, of_accessory = accessory_logs.following(run, name="db", **options)  # type: ignore[arg-type]
+    _, of_accessory = accessory_logs.following(run, selection, name="db")
     assert str(of_accessory) == f"{TRAP}docker logs app-db {words.format(' --tail 10')}"
-    options.pop("grep_options", None)
-    _, of_proxy = proxy.following(run, **options)  # type: ignore[arg-type]
+    _, of_proxy = proxy.following(run, replace(selection, grep_options=None))
     assert str(of_proxy) == f"{TRAP}docker logs kamal-proxy {words.format(' --tail 10').removesuffix(' -i')}"
 
 

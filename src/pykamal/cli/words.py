@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pykamal.cli.invocation import Invocation
+from pykamal.commands.logs import LogSelection
 from pykamal.core.errors import UsageError
 
-_LOG_OPTIONS = ("since", "lines", "grep", "grep_options", "container_id")
+_LOG_OPTIONS = ("since", "lines", "grep", "grep_options")
 
 
 def command_line(words: Sequence[str]) -> str:
@@ -16,10 +16,10 @@ def command_line(words: Sequence[str]) -> str:
     return " ".join(word.strip() for word in words)
 
 
-def log_options(invocation: Invocation) -> dict[str, Any]:
-    """What the log options of the command select; `timestamps` is the opposite of `--skip-timestamps`."""
+def log_selection(invocation: Invocation) -> LogSelection:
+    """What the log options of the command select; a command may lack some of them."""
     known = [key for key in _LOG_OPTIONS if key in invocation.options]
-    return {**invocation.own(*known), "timestamps": not invocation.options["skip_timestamps"]}
+    return LogSelection(**invocation.own(*known), timestamps=not invocation.options["skip_timestamps"])
 
 
 def refuse_together(invocation: Invocation, option: str, *others: str) -> None:

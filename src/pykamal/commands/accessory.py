@@ -62,7 +62,7 @@ def details(accessory: Accessory) -> Command:
 
 
 def logs(accessory: Accessory, selection: LogSelection = ALL_LINES, *, follow: bool = False) -> Command:
-    """Its log, both streams in one. Following starts with the last 10 lines unless the selection says otherwise."""
+    """Its log, both streams in one. Following starts with the last lines unless the selection says otherwise."""
     return container_logs(accessory.service, selection, follow=follow)
 
 

@@ -10,11 +10,11 @@ from pykamal.commands.flags import (
     Interactive,
     label_filters,
     log_flags,
-    matching_lines,
     name_filter,
     service_filter,
     terminal_flags,
 )
+from pykamal.commands.logs import ALL_LINES, LogSelection, matching
 from pykamal.commands.words import Expanded, Output, Raw, Word, joined, key_values, options, single_quoted
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
@@ -99,10 +99,6 @@ def details(config: Config, role: Role) -> Command:
 
 def list_containers(config: Config) -> Command:
     return query("docker", "container", "ls", "--all", *label_filters(config))
-
-
-def container_logs(role: Role, version: str) -> Command:
-    return container_id(role, version) | query("xargs", "docker", "logs", "--timestamps").redirected("2>&1")
 
 
 def container_state(role: Role, version: str, *, lines: int = 50) -> Command:
@@ -204,25 +200,20 @@ def exec_existing(
 def logs(
     config: Config,
     role: Role,
+    selection: LogSelection = ALL_LINES,
     *,
     container_id: str | None = None,
-    since: str | None = None,
-    lines: int | None = None,
-    grep: str | None = None,
-    grep_options: str | None = None,
-    timestamps: bool = True,
     follow: bool = False,
 ) -> Command:
     """Log lines of the running container, or of `container_id`; both output streams in one."""
     given = query("sh", "-c", single_quoted(f"echo {container_id}"))
     source = given if container_id else _running(config, role, "--quiet")
     words: list[Word] = ["xargs", "docker", "logs"]
-    words += ["--timestamps"] if timestamps else []
-    words += ["--since", since] if since else []
-    words += ["--tail", str(lines)] if lines is not None else []
+    words += ["--timestamps"] if selection.timestamps else []
+    words += ["--since", selection.since] if selection.since else []
+    words += ["--tail", str(selection.lines)] if selection.lines is not None else []
     words += ["--follow"] if follow else []
-    shown = source | query(*words).redirected("2>&1")
-    return shown | matching_lines(grep, grep_options, double_quotes=follow) if grep else shown
+    return matching(source | query(*words).redirected("2>&1"), selection, follow=follow)
 
 
 # -- parts

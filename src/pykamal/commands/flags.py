@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from pykamal.commands.command import Command, query
-from pykamal.commands.words import Expanded, Raw, Word, key_values, options, single_quoted
+from pykamal.commands.words import Word, key_values, options
 from pykamal.config.models.logging import Logging
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
@@ -48,33 +47,3 @@ def terminal_flags(interactive: Interactive | None) -> list[Word]:
         case "stdin":
             return ["-i"]
     return []
-
-
-def matching_lines(pattern: str, options: str | None = None, *, double_quotes: bool = False) -> Command:
-    """The filter behind log commands; `options` are flags as the user wrote them."""
-    quoted = Expanded(pattern) if double_quotes else single_quoted(pattern)
-    more = [Raw(options)] if options else []
-    return query("grep", quoted, *more)
-
-
-def container_logs(
-    name: str,
-    *,
-    since: str | None,
-    lines: int | None,
-    grep: str | None,
-    grep_options: str | None = None,
-    timestamps: bool,
-    follow: bool,
-) -> Command:
-    """The log of a container of that name, both streams in one; following starts with the last 10 lines by default."""
-    tail = 10 if follow and lines is None and since is None else lines
-    parts: dict[str, list[Word]] = {
-        "timestamps": ["--timestamps"] if timestamps else [],
-        "since": ["--since", since] if since else [],
-        "tail": ["--tail", str(tail)] if tail is not None else [],
-    }
-    order = ("timestamps", "since", "tail") if follow else ("since", "tail", "timestamps")
-    words = [word for part in order for word in parts[part]] + (["--follow"] if follow else [])
-    shown = query("docker", "logs", name, *words).redirected("2>&1")
-    return shown | matching_lines(grep, grep_options, double_quotes=follow) if grep else shown

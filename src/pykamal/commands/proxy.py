@@ -9,7 +9,8 @@ from pykamal.commands import accessory as accessories
 from pykamal.commands import app, proxy_image, proxy_protection
 from pykamal.commands.assets import error_pages_path
 from pykamal.commands.command import Command, command, query
-from pykamal.commands.flags import container_logs, name_filter
+from pykamal.commands.flags import name_filter
+from pykamal.commands.logs import ALL_LINES, LogSelection, container_logs
 from pykamal.commands.paths import (
     APPS_DIRECTORY,
     APPS_DIRECTORY_INSIDE,
@@ -148,16 +149,9 @@ def details() -> Command:
     return query("docker", "ps", *name_filter(CONTAINER))
 
 
-def logs(
-    *,
-    since: str | None = None,
-    lines: int | None = None,
-    grep: str | None = None,
-    timestamps: bool = True,
-    follow: bool = False,
-) -> Command:
-    """The proxy's log, both streams in one. Following starts with the last 10 lines unless `lines` says otherwise."""
-    return container_logs(CONTAINER, since=since, lines=lines, grep=grep, timestamps=timestamps, follow=follow)
+def logs(selection: LogSelection = ALL_LINES, *, follow: bool = False) -> Command:
+    """The proxy's log, both streams in one. Following starts with its end unless the selection says otherwise."""
+    return container_logs(CONTAINER, selection, follow=follow)
 
 
 # -- the services behind it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import in_terminal, operate
 from pykamal.cli.prompt import confirmed
-from pykamal.cli.words import command_line, log_options, refuse_together
+from pykamal.cli.words import command_line, log_selection, refuse_together
 from pykamal.operations.accessory import lifecycle, logs, parts
 from pykamal.operations.accessory.exec import exec_, interactive
 
@@ -59,7 +59,7 @@ def _exec(invocation: Invocation, name: str, command: str) -> int:
 
 
 def _logs(invocation: Invocation, name: str) -> int:
-    options = log_options(invocation)
+    selection = log_selection(invocation)
     if invocation.options["follow"]:
-        return in_terminal(invocation, lambda context: logs.following(context, name=name, **options))
-    return operate(invocation, lambda context: logs.logs(context, name=name, **options))
+        return in_terminal(invocation, lambda context: logs.following(context, selection, name=name))
+    return operate(invocation, lambda context: logs.logs(context, selection, name=name))

@@ -6,7 +6,7 @@ from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import in_terminal, operate
 from pykamal.cli.prompt import confirmed
 from pykamal.cli.table import BOOT_CONFIG
-from pykamal.cli.words import log_options
+from pykamal.cli.words import log_selection
 from pykamal.core.errors import UsageError
 from pykamal.operations import upgrade
 from pykamal.operations.proxy import boot_config, image, lifecycle
@@ -41,10 +41,10 @@ def run(invocation: Invocation) -> int:
 
 
 def _logs(invocation: Invocation) -> int:
-    options = log_options(invocation)
+    selection = log_selection(invocation)
     if invocation.options["follow"]:
-        return in_terminal(invocation, lambda context: lifecycle.following(context, **options))
-    return operate(invocation, lambda context: lifecycle.logs(context, **options))
+        return in_terminal(invocation, lambda context: lifecycle.following(context, selection))
+    return operate(invocation, lambda context: lifecycle.logs(context, selection))
 
 
 def _boot_config(invocation: Invocation) -> int:

@@ -17,19 +17,6 @@ from pykamal.operations.hosts import facts, lock
 from pykamal.operations.hosts.facts import HostFacts
 from pykamal.transport.session import StepResult
 
-LOG_LINES = 100
-"""Log lines of each host when nothing narrows them down (spec/cli.md 14.5)."""
-
-FOLLOWED_LINES = 10
-"""Log lines that following starts with."""
-
-
-def log_lines(lines: int | None, *, since: str | None, grep: str | None, default: int = LOG_LINES) -> int | None:
-    """How many log lines to ask for: as many as was said, else all that `since` and `grep` leave, else the default."""
-    if lines is not None:
-        return lines
-    return None if since or grep else default
-
 
 async def read_facts(
     context: Context, hosts: Iterable[str], known: dict[str, HostFacts] | None = None

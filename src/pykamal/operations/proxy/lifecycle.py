@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pykamal.commands import proxy as commands
 from pykamal.commands import server
 from pykamal.commands.command import Command
+from pykamal.commands.logs import ALL_LINES, LogSelection
 from pykamal.commands.script import Step, script
 from pykamal.core.errors import KamalError
 from pykamal.operations.context import Context
@@ -15,7 +16,7 @@ from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.facts import HostFacts
-from pykamal.operations.hosts.reading import FOLLOWED_LINES, capture, log_lines, read_facts, show_on_hosts
+from pykamal.operations.hosts.reading import capture, read_facts, show_on_hosts
 from pykamal.operations.local.terminal import followed
 from pykamal.operations.proxy.boot_plan import boot_tasks, reboot_phases
 from pykamal.operations.proxy.image import bring_where_missing
@@ -130,31 +131,16 @@ async def details(context: Context) -> None:
     await show_on_hosts(context, context.targets.proxy_hosts, lambda _: commands.details(), kind="Proxy")
 
 
-async def logs(
-    context: Context,
-    *,
-    since: str | None = None,
-    lines: int | None = None,
-    grep: str | None = None,
-    timestamps: bool = True,
-) -> None:
-    shown = log_lines(lines, since=since, grep=grep)
-    command = commands.logs(since=since, lines=shown, grep=grep, timestamps=timestamps)
+async def logs(context: Context, selection: LogSelection = ALL_LINES) -> None:
+    """Log lines of every proxy."""
+    command = commands.logs(selection.limited())
     await show_on_hosts(context, context.targets.proxy_hosts, lambda _: command, kind="Proxy")
 
 
-def following(
-    context: Context,
-    *,
-    since: str | None = None,
-    lines: int | None = None,
-    grep: str | None = None,
-    timestamps: bool = True,
-) -> tuple[str, Command]:
-    """The host and the command to follow in a terminal."""
+def following(context: Context, selection: LogSelection = ALL_LINES) -> tuple[str, Command]:
+    """The host and the command to follow in a terminal. Raises `KamalError` where no host is selected."""
     host = context.targets.primary_host
     if host is None:
         raise KamalError("No host to follow logs on", hint="check --hosts")
-    count = log_lines(lines, since=since, grep=None, default=FOLLOWED_LINES)
-    shown = commands.logs(since=since, lines=count, grep=grep, timestamps=timestamps, follow=True)
+    shown = commands.logs(selection, follow=True)
     return followed(context, host, shown, what="the proxy", others=context.targets.proxy_hosts)
