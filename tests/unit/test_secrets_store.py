@@ -107,6 +107,27 @@ def test_the_environment_is_no_fallback(folder: Path) -> None:
         Secrets(environment={"A": "1"})["A"]
 
 
+def test_commands_that_fail_are_told(folder: Path) -> None:
+    """Their exit status does not count (cli.md 16.1), but nobody wants to deploy an empty password unawares."""
+    warnings: list[str] = []
+    (folder / "secrets").write_text("A=1\nB=$(exit 3)\nC=$(echo half; exit 1)-$A\n")
+    assert Secrets(warn=warnings.append).all() == {"A": Sensitive("1"), "B": Sensitive(""), "C": Sensitive("half-1")}
+    assert warnings == [
+        ".kamal/secrets:2:1: the command of B ended with exit status 3 and printed nothing",
+        ".kamal/secrets:3:1: the command of C ended with exit status 1",
+    ]
+
+
+def test_helpers_that_fail_are_told_with_their_line(folder: Path) -> None:
+    """Errors inside abort the run (cli.md 16.1); they say which line it was, and what there is to extract."""
+    fetched = "$(kamal secrets fetch -a test --account me --from V ONE TWO)"
+    (folder / "secrets").write_text(f"ALL={fetched}\n\nB=$(kamal secrets extract THREE $ALL)\n")
+    with pytest.raises(KamalError, match="Could not find secret THREE") as caught:
+        Secrets().all()
+    assert caught.value.details == (".kamal/secrets:3:1: the command of B failed",)
+    assert caught.value.hint == "what was fetched has V/ONE, V/TWO"
+
+
 def test_a_file_that_is_not_text(folder: Path) -> None:
     """Bytes that are no UTF-8 are told with their place, without showing them."""
     (folder / "secrets").write_bytes(b"A=\xff\n")

@@ -38,7 +38,12 @@ def load(invocation: Invocation) -> Loaded:
     os.environ.update(config.loaded_environment)  # what the template's Dotenv.load loads is there for what follows
     for warning in config.warnings:
         _warn(invocation, warning)
-    secrets = Secrets(config.secrets_path, destination, asked_by=lambda name: _mention(name, path, destination))
+    secrets = Secrets(
+        config.secrets_path,
+        destination,
+        asked_by=lambda name: _mention(name, path, destination),
+        warn=lambda text: _warn(invocation, text),
+    )
     return Loaded(config, secrets)
 
 

@@ -12,11 +12,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pykamal.core.errors import ConfigurationError
+from pykamal.core.errors import ConfigurationError, KamalError
 from pykamal.core.source import Position
 
 Substitute = Callable[[str], str]
-"""Runs the text between `$(` and `)` and gives its standard output."""
+"""Runs the text between `$(` and `)` and gives its standard output. May raise `EndedBadly`, or a `KamalError`."""
+
+
+class EndedBadly(Exception):
+    """A command had another exit status than 0. What it printed all the same counts, as in Ruby Kamal."""
+
+    def __init__(self, exit_status: int, output: str) -> None:
+        super().__init__(f"exit status {exit_status}")
+        self.output = output
+
 
 _SPACE: Final = frozenset(" \t\n\r\f\v")
 _KEY: Final = frozenset(string.ascii_letters + string.digits + "_.")
@@ -39,26 +48,46 @@ def parse(
     substitute: Substitute,
     environment: Mapping[str, str] = os.environ,
     file: str = ".kamal/secrets",
+    warn: Callable[[str], None] | None = None,
 ) -> dict[str, str]:
     """Keys and values in the order of first appearance; a later entry replaces an earlier one.
 
-    `$NAME` is looked up in the entries above it, then in `environment`. Raises `ConfigurationError` for an `export` of
-    a key that has no value.
+    `$NAME` is looked up in the entries above it, then in `environment`. `warn` is told of commands that ended badly.
+    Raises `ConfigurationError` for an `export` of a key that has no value, and what `substitute` raises, with the line.
     """
     values: dict[str, str] = {}
     legacy = environment.get("DOTENV_LINEBREAK_MODE")
     for entry in entries(text):
+        where = Position(file, entry.line)
         if entry.value is None and entry.exported:
             if entry.key not in values:
-                where = Position(file, entry.line)
                 raise ConfigurationError(
                     f"{where}: `export {entry.key}` has no value",
                     hint=f"write {entry.key}=VALUE in {file}, or remove the line",
                 )
             continue
         mode = values.get("DOTENV_LINEBREAK_MODE", legacy)
-        values[entry.key] = _value(entry.value or "", values, environment, substitute, line_breaks=mode == "legacy")
+        run = _located(substitute, f"{where}: the command of {entry.key}", warn)
+        values[entry.key] = _value(entry.value or "", values, environment, run, line_breaks=mode == "legacy")
     return values
+
+
+def _located(substitute: Substitute, what: str, warn: Callable[[str], None] | None) -> Substitute:
+    """The same, telling which of the commands failed, but not the command: it may hold secrets."""
+
+    def run(command: str) -> str:
+        try:
+            return substitute(command)
+        except EndedBadly as ended:
+            if warn is not None:
+                printed = "" if ended.output else " and printed nothing"
+                warn(f"{what} ended with {ended}{printed}")
+            return ended.output
+        except KamalError as error:
+            error.details = (*error.details, f"{what} failed")
+            raise
+
+    return run
 
 
 # -- where entries are

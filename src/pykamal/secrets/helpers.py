@@ -37,7 +37,8 @@ def extract(name: str, document: str) -> str:
     for key in keys:
         if values.get(key) is not None:
             return str(values[key])
-    raise KamalError(f"Could not find secret {name}")
+    known = ", ".join(values) if isinstance(values, dict) else ""
+    raise KamalError(f"Could not find secret {name}", hint=f"what was fetched has {known or 'no secrets at all'}")
 
 
 def run(command: str, arguments: Sequence[str]) -> str:

@@ -20,7 +20,8 @@ class Secrets:
     """What the secrets files hold. Nothing is read before the first question, since a password manager may prompt.
 
     `path` is `secrets_path` of deploy.yml; the files are `PATH-common`, then `PATH`, or `PATH.DEST` with a destination.
-    `asked_by` tells where the configuration mentions a name, for the hint of `SecretNotFound`.
+    `asked_by` tells where the configuration mentions a name, for the hint of `SecretNotFound`. `warn` is told of
+    commands in the files that end badly: what they print counts all the same.
     """
 
     def __init__(
@@ -31,11 +32,13 @@ class Secrets:
         environment: Mapping[str, str] = os.environ,
         run: dotenv.Substitute = substitute,
         asked_by: Callable[[str], Position | None] | None = None,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         self.files = (f"{path}-common", f"{path}.{destination}" if destination else path)
         self._environment = environment
         self._run = run
         self._asked_by = asked_by
+        self._warn = warn
         self._lock = threading.Lock()
         self._values: dict[str, Sensitive] | None = None
 
@@ -70,7 +73,9 @@ class Secrets:
             if self._values is None:
                 values: dict[str, Sensitive] = {}
                 for file in self.existing_files:
-                    entries = dotenv.parse(_text(file), substitute=self._run, environment=self._environment, file=file)
+                    entries = dotenv.parse(
+                        _text(file), substitute=self._run, environment=self._environment, file=file, warn=self._warn
+                    )
                     values.update({key: Sensitive(value) for key, value in entries.items()})
                 self._values = values
             return self._values

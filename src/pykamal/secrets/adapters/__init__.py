@@ -17,5 +17,9 @@ def adapter(name: str) -> Adapter:
     """The adapter of that name. Raises `KamalError` for an unknown one."""
     module = _MODULES.get(name.lower())
     if module is None:
-        raise KamalError(f"Unknown secrets adapter: {name}", hint=f"this version knows: {', '.join(_MODULES)}")
+        raise KamalError(
+            f"Unknown secrets adapter: {name}",
+            hint=f"this version knows: {', '.join(_MODULES)}; the tools of secret managers themselves can be called in "
+            ".kamal/secrets, as in PASSWORD=$(op read op://Vault/Item/password)",
+        )
     return cast("Adapter", importlib.import_module(f"pykamal.secrets.adapters.{module}").ADAPTER)
