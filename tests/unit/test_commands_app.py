@@ -48,10 +48,6 @@ NAMES = running("--format '\\''{{.Names}}'\\''")
         (app.details(CONFIG, WEB), f"docker ps {FILTERS}"),
         (app.container_id(WEB, "v1"), ID),
         (app.current_version(CONFIG, WEB), f"{NAMES} | while read line; do echo ${{line#app-web-}}; done"),
-        (
-            app.running_versions(CONFIG, WEB),
-            f'docker ps {FILTERS} --format "{{{{.Names}}}}" | while read line; do echo ${{line#app-web-}}; done',
-        ),
         (app.stop_known(WEB, "v1"), "docker stop app-web-v1"),
         (app.stop_known(JOBS, "v1"), "docker stop -t 30 app-jobs-v1"),
         (
@@ -255,7 +251,6 @@ def test_what_may_fail() -> None:
         app.stop(WEB, "v1"),
         app.stop_current(CONFIG, WEB),
         app.current_version(CONFIG, WEB),
-        app.running_versions(CONFIG, WEB),
     ]
     required = [app.start(WEB, "v1"), app.rename(WEB, "v1", "v2"), app.remove_containers(CONFIG, WEB)]
     assert all(line.may_fail for line in allowed)
@@ -268,7 +263,6 @@ def test_what_only_reads() -> None:
         app.details(CONFIG, WEB),
         app.container_id(WEB, "v1"),
         app.current_version(CONFIG, WEB),
-        app.running_versions(CONFIG, WEB),
         app.list_containers(CONFIG),
         app.list_images(CONFIG),
         app.container_state(WEB, "v1"),

@@ -24,8 +24,6 @@ IMAGE = "ghcr.io/acme/app:v1"
     ("line", "expected", "may_fail"),
     [
         (docker.pull(IMAGE), f"docker pull {IMAGE}", False),
-        (docker.remove_image(IMAGE, True), f"docker image rm --force {IMAGE}", True),
-        (docker.remove_image(IMAGE, False), f"docker image rm {IMAGE}", True),
         (docker.tag(IMAGE, "x:latest"), f"docker tag {IMAGE} x:latest", False),
         (
             docker.inspect_label(CONFIG, IMAGE),

@@ -101,7 +101,6 @@ LINES = [
     app.stop(WEB, "v1"),
     app.stop_current(CONFIG, WEB),
     app.current_version(CONFIG, WEB),
-    app.running_versions(CONFIG, WEB),
     app.exec_new(CONFIG, WEB, "10.0.0.1", "v1", "ls", suffix="00", env={"E": ODD}),
     app.exec_existing(WEB, "v1", "ls", env={"E": ODD}),
     app.logs(CONFIG, WEB, LogSelection(grep=ODD)),

@@ -15,7 +15,7 @@ from pykamal.commands.flags import (
     terminal_flags,
 )
 from pykamal.commands.logs import ALL_LINES, LogSelection, matching
-from pykamal.commands.words import Expanded, Output, Raw, Word, joined, key_values, options, single_quoted
+from pykamal.commands.words import Output, Raw, Word, joined, key_values, options, single_quoted
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
 
@@ -84,13 +84,8 @@ def container_id(role: Role, version: str) -> Command:
 def current_version(config: Config, role: Role) -> Command:
     """The version of the newest running container, of the latest image if possible; prints nothing without one."""
     names = _running(config, role, "--format", single_quoted("{{.Names}}"))
-    return (names | _without_prefix(role)).failing_allowed()
-
-
-def running_versions(config: Config, role: Role) -> Command:
-    """The versions of all running containers, one a line."""
-    names = query("docker", "ps", *label_filters(config, role), "--format", Expanded("{{.Names}}"))
-    return (names | _without_prefix(role)).failing_allowed()
+    version = joined(Raw("${line#"), f"{role.container_prefix}-", Raw("};"))
+    return (names | query("while", Raw("read line; do echo"), version, Raw("done"))).failing_allowed()
 
 
 def details(config: Config, role: Role) -> Command:
@@ -264,8 +259,3 @@ def _running(config: Config, role: Role, *format_flags: Word) -> Command:
         *("--filter", Raw(f"ancestor=$({latest})")),
     )
     return query("sh", "-c", single_quoted(str(of_latest.then(newest)))) | query("head", "-1")
-
-
-def _without_prefix(role: Role) -> Command:
-    version = joined(Raw("${line#"), f"{role.container_prefix}-", Raw("};"))
-    return query("while", Raw("read line; do echo"), version, Raw("done"))

@@ -21,11 +21,6 @@ def pull(image: str) -> Command:
     return command("docker", "pull", image)
 
 
-def remove_image(image: str, force: bool = True) -> Command:
-    """Remove an image or its tag; a missing one is no failure of the run (spec/cli.md 15.4)."""
-    return command("docker", "image", "rm", *(["--force"] if force else []), image).failing_allowed()
-
-
 def tag(image: str, new: str) -> Command:
     return command("docker", "tag", image, new)
 
