@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from tests.conformance.proxy_process import IS_OURS, Proxy, wait_until
+from tests.conformance.proxy_process import IS_OURS, Proxy, free_ports, wait_until
+from tests.conformance.raw_http import Connection
 from tests.conformance.scripted_target import Target
 
 
@@ -242,6 +243,54 @@ def test_case_023_a_port_in_use_ends_the_start(own_proxy: Proxy) -> None:
         done = own_proxy.call("run", *ports)
     assert done.returncode == 1
     assert f"Error: listen tcp :{own_proxy.http_port}: bind: address already in use" in done.stderr
+
+
+def test_case_023_the_same_port_twice(own_proxy: Proxy) -> None:
+    """The proxy's own ports exclude each other: metrics first, then HTTP, then HTTPS (2)."""
+    port = str(own_proxy.http_port)
+    others = ("--https-port", str(own_proxy.https_port))
+    for flags in (("--https-port", port), ("--metrics-port", port, *others)):
+        message = own_proxy.refuse("run", "--http-port", port, *flags)
+        assert message == f"listen tcp :{port}: bind: address already in use"
+
+
+def test_a_socket_that_cannot_be_made_ends_the_start(own_proxy: Proxy) -> None:
+    """One line on stderr, status 1, and nothing goes on running."""
+    ports = ("--http-port", str(own_proxy.http_port), "--https-port", str(own_proxy.https_port))
+    for socket_file, reason in ((own_proxy.home / "none/s", "no such file or directory"), (own_proxy.home, "")):
+        own_proxy.socket = socket_file
+        message = own_proxy.refuse("run", *ports)
+        assert message.startswith(f"listen unix {socket_file}: bind: ")
+        assert message.endswith(reason)
+    with pytest.raises(ConnectionRefusedError):
+        own_proxy.ask()
+
+
+def test_a_start_in_vain_disturbs_nobody(own_proxy: Proxy, t1: Target) -> None:
+    """A second server on the ports of the first ends; the first and its socket stay."""
+    own_proxy.start().deploy("s", t1)
+    own_proxy.refuse("run", "--http-port", str(own_proxy.http_port))
+    assert own_proxy.listing()[0][0] == "s"
+    assert own_proxy.ask(method="POST", body=b"x" * 500_000).seen["body_bytes"] == 500_000
+
+
+def test_a_second_server_takes_the_socket_over(own_proxy: Proxy, t1: Target) -> None:
+    """As after a crash (2): it restores the services and answers clients; the first goes on serving."""
+    own_proxy.start().deploy("s", t1, "--buffer-requests")
+    first, first_port = own_proxy.process, own_proxy.http_port
+    own_proxy.http_port, own_proxy.https_port = free_ports(2)
+    own_proxy.start()
+    wait_until(lambda: len(own_proxy.log_lines("Server started")) == 2)
+    try:
+        for port in (first_port, own_proxy.http_port):
+            with Connection(port) as connection:
+                assert connection.ask("POST", body=b"x" * 500_000).seen["body_bytes"] == 500_000
+        assert own_proxy.listing()[0][0] == "s"
+    finally:
+        assert first
+        first.terminate()
+        assert first.wait(timeout=20) == 0
+    assert own_proxy.ask().status == 200
 
 
 @pytest.mark.skipif(not IS_OURS, reason="about this implementation's files")

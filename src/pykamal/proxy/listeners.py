@@ -5,7 +5,6 @@ So that clients who come while nginx starts, at the beginning or after it was ki
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 
@@ -22,6 +21,9 @@ class Listeners:
         self._sockets: list[socket.socket] = []
         families = [socket.AF_INET, *([socket.AF_INET6] if has_ipv6() else [])]
         for port in ports:
+            if not 0 < port < 2**16:
+                self.close()
+                raise ProxyError(f"listen tcp: address {port}: invalid port")
             for family in families:
                 self._open(family, port)
 
@@ -48,17 +50,8 @@ class Listeners:
         try:
             listener.bind(("", port))
             listener.listen(BACKLOG)
-        except OverflowError:
-            self.close()
-            raise ProxyError(f"listen tcp: address {port}: invalid port") from None
         except OSError as problem:
             self.close()
             reason = os.strerror(problem.errno or 0).lower()
             raise ProxyError(f"listen tcp :{port}: bind: {reason}") from None
         listener.setblocking(False)
-
-
-def require_free(port: int) -> None:
-    """Raises ProxyError when the port is taken."""
-    with contextlib.closing(Listeners(port)):
-        pass

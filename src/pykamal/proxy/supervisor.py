@@ -15,15 +15,17 @@ import resource
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from pykamal.proxy.arguments import Call
 from pykamal.proxy.environment import socket_path, temporary_directory
 from pykamal.proxy.errors import ProxyError
-from pykamal.proxy.listeners import Listeners, require_free
+from pykamal.proxy.listeners import Listeners
 from pykamal.proxy.logs import log, show_debug
 from pykamal.proxy.nginx import find_nginx, write_configuration
 from pykamal.proxy.settings import settings_of
@@ -48,22 +50,19 @@ def run(call: Call) -> int:
         show_debug()
     if settings.http3:
         log("WARN", "HTTP/3 is not available; serving HTTP/1.1 and HTTP/2")
-    if settings.metrics_port:
-        require_free(settings.metrics_port)
-    directory = _run_directory()
-    supervisor = Supervisor(directory, Listeners(settings.http_port, settings.https_port))
+    metrics = [settings.metrics_port] if settings.metrics_port else []
+    listeners = Listeners(*metrics, settings.http_port, settings.https_port)
+    directory = _claim_run_directory()
+    supervisor = Supervisor(directory, listeners)
     signal.signal(signal.SIGTERM, supervisor.stop)
     signal.signal(signal.SIGINT, supervisor.stop)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # children inherit this: nobody dies of it before it can heed it
     _raise_descriptor_limit()
     _append_to_output()
     try:
-        shutil.rmtree(directory, ignore_errors=True)
-        try:
-            directory.mkdir(mode=0o700)
+        _require_socket(socket_path())
+        with _named(directory):
             configuration = write_configuration(directory, settings)
-        except OSError as problem:
-            raise ProxyError(f"{directory}: {(problem.strerror or str(problem)).lower()}") from None
         supervisor.start(configuration)
         if settings.metrics_port:
             log("INFO", "Metrics enabled", port=settings.metrics_port)
@@ -120,7 +119,8 @@ class Supervisor:
         """The orderly end of spec/proxy.md 20: no new connections, up to SHUTDOWN_S for requests in flight."""
         if self._control is not None:
             _end(self._control, signal.SIGKILL)
-        Path(socket_path()).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            Path(socket_path()).unlink()
         self._listeners.close()
         if self._nginx is None:
             return
@@ -188,10 +188,11 @@ class Supervisor:
                 return
             if time.monotonic() > deadline:
                 raise ProxyError(f"the control plane did not answer within {limit_s:.0f} s")
-            for child, name in ((self._control, "control plane"), (self._nginx, "nginx")):
-                if child is not None and child.poll() is not None:
-                    self._complaints.pass_on(_POLL_S)
-                    raise ProxyError(f"{name} ended with status {child.returncode}: {self._complaints.last}")
+            if self._control is not None and self._control.poll() is not None:
+                raise ProxyError(f"control plane ended with status {self._control.returncode}")
+            if self._nginx is not None and self._nginx.poll() is not None:
+                self._complaints.pass_on(_POLL_S)
+                raise ProxyError(f"nginx ended with status {self._nginx.returncode}: {self._complaints.last}")
             self._complaints.pass_on(0)
 
 
@@ -223,6 +224,18 @@ class Complaints:
             # A failed target is already logged in full by lua/errors.lua.
             if self._count <= _NGINX_LINES_PER_SECOND and " upstream" not in self.last:
                 log(_level(self.last), "nginx", line=self.last)
+
+
+def _require_socket(path: str) -> None:
+    """Raises ProxyError where the control plane could not answer clients; removes what a killed server left."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            Path(path).unlink(missing_ok=True)
+            probe.bind(path)
+            Path(path).unlink()
+        except OSError as problem:
+            reason = os.strerror(problem.errno) if problem.errno else str(problem)
+            raise ProxyError(f"listen unix {path}: bind: {reason.lower()}") from None
 
 
 def _append_to_output() -> None:
@@ -257,10 +270,42 @@ def _level(line: str) -> str:
     return "DEBUG" if any(word in line for word in ("[info]", "[notice]", "[debug]")) else "ERROR"
 
 
-def _run_directory() -> Path:
-    """Ours alone, the same for every start on one socket, so that a killed server leaves nothing behind."""
+def _claim_run_directory() -> Path:
+    """Ours alone, the same for every start on one socket, so that a killed server leaves nothing behind.
+
+    Where another server still runs on that socket, it keeps its own, and goes on serving. Raises ProxyError.
+    """
     key = hashlib.sha256(socket_path().encode()).hexdigest()[:12]
-    return Path(temporary_directory(), f"kamal-proxy-{key}")
+    directory = Path(temporary_directory(), f"kamal-proxy-{key}")
+    number = 1
+    with _named(directory):
+        while directory.exists() and not _lock(directory):
+            number += 1
+            directory = directory.with_name(f"kamal-proxy-{key}-{number}")
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(mode=0o700)
+        _lock(directory)
+    return directory
+
+
+def _lock(directory: Path) -> bool:
+    """False when another process holds it; this one does to its end."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _named(directory: Path) -> Iterator[None]:
+    """Turns an OSError into a ProxyError that names the directory."""
+    try:
+        yield
+    except OSError as problem:
+        raise ProxyError(f"{directory}: {(problem.strerror or str(problem)).lower()}") from None
 
 
 def _raise_descriptor_limit() -> None:
