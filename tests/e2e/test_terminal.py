@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -73,6 +74,16 @@ def test_following_logs(running: Application) -> None:
         window.expect(r"(?m)^\S+Z a new line$")
         window.type(CTRL_C)
         assert window.wait() == 130
+    wait_until(lambda: not processes(running, "docker logs"), what="the end of following")
+
+
+def test_following_without_a_terminal(running: Application) -> None:
+    """spec/cli.md 14.5 and 19: in CI too, its end leaves nothing behind there."""
+    process = running.start("app", "logs", "-f", "-T", "-q")
+    assert process.stdout is not None
+    assert "listens on port 8000" in process.stdout.readline()
+    assert processes(running, "docker logs")
+    assert interrupt(process, signal.SIGTERM)[0] != 0
     wait_until(lambda: not processes(running, "docker logs"), what="the end of following")
 
 

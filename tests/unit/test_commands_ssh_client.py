@@ -29,6 +29,14 @@ def test_without_a_terminal_here_none_is_asked_for_there() -> None:
     assert arguments == ["ssh", "-o", "StrictHostKeyChecking=accept-new", "root@10.0.0.1", "-p", "22", "ls"]
 
 
+def test_what_reads_nothing_gets_a_terminal_all_the_same() -> None:
+    """It ends with its terminal when the connection does, and not at its next line; the lines stay as they are."""
+    arguments = interactive(Ssh(), "10.0.0.1", "docker logs -f x", terminal=False, reads=False)
+    line = "stty -opost 2> /dev/null ; docker logs -f x"
+    assert arguments[-6:] == ["-n", "-tt", "root@10.0.0.1", "-p", "22", line]
+    assert interactive(Ssh(), "10.0.0.1", "ls", reads=False)[-5:] == END
+
+
 @pytest.mark.parametrize(
     ("ssh", "keys"),
     [

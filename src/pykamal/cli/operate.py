@@ -40,8 +40,13 @@ def operate(invocation: Invocation, flow: Flow, *, connects: bool = True) -> int
 def in_terminal(
     invocation: Invocation,
     choose: Callable[[Context], TerminalCommand | Awaitable[TerminalCommand]],
+    *,
+    reads: bool = True,
 ) -> int:
-    """Prepare an interactive command, then become the `ssh` that carries it; its exit status is ours."""
+    """Prepare an interactive command, then become the `ssh` that carries it; its exit status is ours.
+
+    `reads` tells that the command wants what is typed, as one that follows logs does not.
+    """
     if invocation.json:
         raise UsageError(f"kamal {invocation.command} cannot write JSON while the terminal is another program's")
     loaded = load(invocation)
@@ -53,7 +58,8 @@ def in_terminal(
 
     run_until_done(_run(invocation, loaded, flow, connects=False))
     host, command = chosen[0]
-    become_ssh(loaded.config, host, command, invocation.bus, key_data=key_texts(loaded.config, loaded.secrets))
+    keys = key_texts(loaded.config, loaded.secrets)
+    become_ssh(loaded.config, host, command, invocation.bus, reads=reads, key_data=keys)
 
 
 async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: bool) -> None:

@@ -17,11 +17,18 @@ from pykamal.events import Bus
 
 
 def become_ssh(
-    config: Config, host: str, command: Command, bus: Bus, *, key_data: Sequence[Sensitive] = ()
+    config: Config,
+    host: str,
+    command: Command,
+    bus: Bus,
+    *,
+    reads: bool = True,
+    key_data: Sequence[Sensitive] = (),
 ) -> NoReturn:
     """Replace this process by the `ssh` that runs a command on a host; its exit status is then the command's.
 
-    `key_data` are the texts of private keys. Raises `DependencyError` without an OpenSSH client on this machine.
+    `reads` tells that the command wants input. `key_data` are the texts of private keys. Raises `DependencyError`
+    without an OpenSSH client on this machine.
     """
     arguments = ssh_client.interactive(
         config.ssh,
@@ -29,6 +36,7 @@ def become_ssh(
         command,
         extension=config.extension,
         terminal=sys.stdin.isatty(),
+        reads=reads,
         agent_has_keys=bool(key_data),
     )
     bus.log(f"Running {shlex.join([*arguments[:-1], str(command)])}", host=host)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from pykamal.commands.command import Command, query
+from pykamal.commands.command import Command, query, shell_line
 from pykamal.config.models.extension import Extension, HostKeyPolicy
 from pykamal.config.models.ssh import Ssh
 from pykamal.core.hosts import parse_host
@@ -22,22 +22,28 @@ def interactive(
     *,
     extension: Extension | None = None,
     terminal: bool = True,
+    reads: bool = True,
     agent_has_keys: bool = False,
 ) -> list[str]:
     """The argument vector that replaces this process for a command with a terminal (spec/cli.md 7.1).
 
     `command` is for the login shell of the host and goes with its secrets revealed; it must not hold any, since
-    arguments show in process lists. `terminal` asks for one on the host too. `agent_has_keys` tells that the agent of
-    the environment has the keys of `key_data`, and them alone; see `with_agent`.
+    arguments show in process lists. `terminal` tells that there is one here, which goes on there. Where there is none,
+    a command that `reads` nothing gets one of its own all the same, because its end is what ends the command when the
+    connection does. `agent_has_keys` tells that the agent of the environment has the keys of `key_data`, and them
+    alone; see `with_agent`.
     """
     extension = extension or Extension()
     keys = _keys(ssh, agent_has_keys=agent_has_keys)
     address = parse_host(host)
+    line = command if isinstance(command, Command) else shell_line(command)
+    if not terminal and not reads:
+        line = query("stty", "-opost").redirected("2> /dev/null").then(line)  # or its lines would end in CR LF
     return [
         *("ssh", *_config(ssh.config), *_way(ssh, extension, keys), *keys, *_trust(extension)),
-        *(["-t"] if terminal else []),
+        *(["-t"] if terminal else [] if reads else ["-n", "-tt"]),
         *(f"{address.user or ssh.user}@{address.name}", "-p", str(address.port or ssh.port)),
-        command.wire() if isinstance(command, Command) else command,
+        line.wire(),
     ]
 
 

@@ -61,5 +61,5 @@ def _exec(invocation: Invocation, name: str, command: str) -> int:
 def _logs(invocation: Invocation, name: str) -> int:
     selection = log_selection(invocation)
     if invocation.options["follow"]:
-        return in_terminal(invocation, lambda context: logs.following(context, selection, name=name))
+        return in_terminal(invocation, lambda context: logs.following(context, selection, name=name), reads=False)
     return operate(invocation, lambda context: logs.logs(context, selection, name=name))

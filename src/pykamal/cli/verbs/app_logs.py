@@ -11,5 +11,5 @@ from pykamal.operations.app import logs
 def run(invocation: Invocation) -> int:
     selection, container_id = log_selection(invocation), invocation.own("container_id")
     if invocation.options["follow"]:
-        return in_terminal(invocation, lambda context: logs.following(context, selection, **container_id))
+        return in_terminal(invocation, lambda context: logs.following(context, selection, **container_id), reads=False)
     return operate(invocation, lambda context: logs.logs(context, selection, **container_id))

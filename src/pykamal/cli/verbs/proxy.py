@@ -43,7 +43,7 @@ def run(invocation: Invocation) -> int:
 def _logs(invocation: Invocation) -> int:
     selection = log_selection(invocation)
     if invocation.options["follow"]:
-        return in_terminal(invocation, lambda context: lifecycle.following(context, selection))
+        return in_terminal(invocation, lambda context: lifecycle.following(context, selection), reads=False)
     return operate(invocation, lambda context: lifecycle.logs(context, selection))
 
 
