@@ -73,6 +73,22 @@ def test_case_135_the_list_is_exact(rolled_out: Proxy) -> None:
     assert [served(rolled_out, value) for value in ("vip", "alice", "vi", "VIP")] == ["T2", "T2", "T1", "T1"]
 
 
+def test_the_first_cookie_of_exactly_that_name_counts(rolled_out: Proxy) -> None:
+    """Names of cookies have a case, and only semicolons and headers part them (12)."""
+    rolled_out.succeed("rollout", "set", "s", "--list", "vip")
+    expected = {
+        ("a=b;kamal-rollout=vip",): "T2",
+        ("a=b", "kamal-rollout=vip"): "T2",
+        ("kamal-rollout=; kamal-rollout=vip",): "T1",
+        ("Kamal-Rollout=vip",): "T1",
+        ("a=b,kamal-rollout=vip",): "T1",
+        ("a=kamal-rollout=vip; xkamal-rollout=vip",): "T1",
+    }
+    for cookies, name in expected.items():
+        headers = [("Cookie", cookie) for cookie in cookies]
+        assert rolled_out.ask(headers=headers).served_by == name, cookies
+
+
 def test_case_136_all_and_none(rolled_out: Proxy) -> None:
     """100 percent takes every cookie value, never a request without one."""
     rolled_out.succeed("rollout", "set", "s", "--percent", "100")

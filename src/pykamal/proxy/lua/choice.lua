@@ -1,7 +1,8 @@
 -- Which target of which set serves a request (spec/proxy.md 10 and 12).
 local counters = ngx.shared.counters
 local var, now = ngx.var, ngx.now
-local byte, lower, match, tonumber = string.byte, string.lower, string.match, tonumber
+local byte, find, gmatch, lower = string.byte, string.find, string.gmatch, string.lower
+local match, sub, tonumber = string.match, string.sub, tonumber
 
 local M = {}
 
@@ -16,12 +17,22 @@ local function fnv1a32(text)
   return hash
 end
 
-local function in_rollout(service)
-  local value = var["cookie_kamal-rollout"]
-  if not value then
-    return false
+-- The value of the first cookie of that name, quotes around it removed; "" without one. nginx's own variables for
+-- cookies take capitals and commas for what they are not.
+local function cookie(name)
+  local beginning = name .. "="
+  for pair in gmatch(var.http_cookie or "", "[^;]+") do
+    local start = find(pair, "%S")
+    if start and sub(pair, start, start + #name) == beginning then
+      local value = sub(pair, start + #beginning)
+      return match(value, '^"(.*)"$') or value
+    end
   end
-  value = match(value, '^"(.*)"$') or value
+  return ""
+end
+
+local function in_rollout(service)
+  local value = cookie("kamal-rollout")
   if value == "" then
     return false
   end
@@ -33,7 +44,7 @@ local function is_websocket(method, upgrade)
 end
 
 local function stays_on_writers()
-  local until_ms = tonumber(match(var["cookie_kamal-writer"] or "", "^%-?%d+$"))
+  local until_ms = tonumber(match(cookie("kamal-writer"), "^%-?%d+$"))
   return until_ms and until_ms > now() * 1000
 end
 
