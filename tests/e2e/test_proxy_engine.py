@@ -18,6 +18,10 @@ pytestmark = pytest.mark.e2e
 
 OWN, UPSTREAM = "pykamal/kamal-proxy:v0.9.2", "basecamp/kamal-proxy:v0.9.2"
 STATE = "/var/lib/docker/volumes/kamal-proxy-config/_data"
+CONTAINER_FLAGS = (
+    *("--network", "kamal", "--restart", "unless-stopped", "--publish", "80:80", "--publish", "443:443"),
+    *("--volume", "kamal-proxy-config:/home/kamal-proxy/.config/kamal-proxy"),
+)
 
 
 @pytest.fixture
@@ -161,6 +165,26 @@ def test_a_proxy_that_does_not_start_makes_way_for_the_old_one(deployed: Applica
     outcome = deployed.kamal("proxy", "reboot", "-y", "--hosts", host.address, expect=1)
     assert "/nowhere" in outcome.text
     assert routes(host, deployed) == before
+
+
+def test_a_reboot_that_is_cut_off_leaves_a_host_that_boots(deployed: Application) -> None:
+    """Wherever it was, with all routes, by either tool; `proxy boot` says so, and the next reboot clears up."""
+    host = deployed.hosts[0]
+    before = routes(host, deployed)
+    stopped = [("stop", "kamal-proxy")]
+    renamed = [*stopped, ("rename", "kamal-proxy", "kamal-proxy-replaced")]
+    for done in ([], stopped, renamed, [*renamed, ("rename", "kamal-proxy-next", "kamal-proxy")]):
+        host.docker("rm", "--force", "kamal-proxy-next", "kamal-proxy-replaced", check=False)
+        host.docker("create", "--name", "kamal-proxy-next", *CONTAINER_FLAGS, UPSTREAM)
+        for words in done:
+            host.docker("container", *words)
+        boot = deployed.ruby_kamal if done == renamed else deployed.kamal
+        told = boot("proxy", "boot", "--hosts", host.address).text
+        wait_until(lambda: routes(host, deployed) == before, what="the routes")
+        assert ("the last reboot of the proxy was cut off" in told) is (len(done) < 2), told
+    deployed.kamal("proxy", "reboot", "-y", "--hosts", host.address)
+    assert routes(host, deployed) == before
+    assert [name for name in deployed.containers(host, "--all") if "proxy" in name] == ["kamal-proxy"]
 
 
 def give_upstream_another_user(host: Host) -> None:

@@ -86,8 +86,12 @@ def test_a_reference_with_a_registry(image: str, has: bool) -> None:
 
 
 def test_the_container_is_the_same_whether_made_or_run() -> None:
-    """`docker create` gets the words of `docker run` but for `--detach`."""
+    """`docker create` gets the words of `docker run` but for `--detach` and the name."""
     for settings in (None, ProxyRun(metrics_port=9090, options={"memory": "1g"})):
         given = configured(ProxyEngine.KAMAL_PROXY, settings)
-        made = str(proxy.create(given, HOST))
-        assert made == str(proxy.run(given, HOST)).replace("docker run", "docker create").replace(" --detach", "")
+        made = str(proxy.create(given, HOST, name="other"))
+        changes = {"docker run": "docker create", " --detach": "", "--name kamal-proxy": "--name other"}
+        expected = str(proxy.run(given, HOST))
+        for before, after in changes.items():
+            expected = expected.replace(before, after)
+        assert made == expected

@@ -75,7 +75,7 @@ def test_nothing_is_made_while_no_proxy_runs() -> None:
 
 
 def test_a_reboot_that_fails_is_taken_back() -> None:
-    """From the moment on at which the old container has lost its name; before that there is nothing to take back."""
+    """From the moment on at which there is a new container; before that there is nothing to take back."""
     prepare, switch = reboot(HOSTS[0])
     assert prepare.undo is None
     assert switch.undo is not None

@@ -1,7 +1,9 @@
 """One proxy container in place of another, with the ports in nobody's hands for as short a time as can be.
 
-The new container is made before the old one is stopped, so that nothing is pulled, made or removed in between. Both
-work on one volume, which the two engines' images may own as different users: as long as either may write, both can.
+The new container is made before the old one is stopped, so that nothing is pulled, made or removed in between. They
+change names while neither runs: wherever a switch is cut off, `docker container start kamal-proxy || docker run ...`,
+with which both tools boot a proxy, has one serving again. Both containers work on one volume, which the two engines'
+images may own as different users: as long as either may write, both can.
 """
 
 from __future__ import annotations
@@ -14,8 +16,11 @@ from pykamal.commands.proxy_image import reference
 from pykamal.commands.words import Raw, render
 from pykamal.config.models.service import Config
 
+NEXT: Final = f"{CONTAINER}-next"
+"""The new container's name until the old one is stopped."""
+
 REPLACED: Final = f"{CONTAINER}-replaced"
-"""The old container's name until the new one serves."""
+"""The old container's name from then on, until the new one serves."""
 
 ANSWERS_SECONDS: Final = 30
 """How long the new proxy may take until it answers: a second or two with 10,000 services."""
@@ -51,28 +56,26 @@ def unless_made(prepared: Command) -> Command:
     return made.or_(prepared.grouped())
 
 
-def set_aside() -> Command:
-    """Rename the old container, which goes on serving. What an interrupted switch left under that name makes way."""
-    text = f"""
-    if docker container inspect {CONTAINER} > /dev/null 2>&1; then
-      if docker container inspect {REPLACED} > /dev/null 2>&1; then
-        docker container stop {REPLACED} > /dev/null
-        docker container rm --force {REPLACED} > /dev/null
-      fi
-      docker container rename {CONTAINER} {REPLACED}
-    fi"""
-    return _shell(text, f"docker container rename {CONTAINER} {REPLACED}")
+def clear() -> Command:
+    """Remove what an interrupted switch left, but for the last proxy there is: that one gets its name back."""
+    named = query("docker", "container", "inspect", CONTAINER).redirected("> /dev/null 2>&1")
+    renamed = command("docker", "container", "rename", REPLACED, CONTAINER).redirected("> /dev/null 2>&1")
+    left = command("docker", "container", "rm", "--force", NEXT, REPLACED).redirected("> /dev/null 2>&1")
+    return named.or_(renamed).then(left).failing_allowed()
 
 
 def make(config: Config, host: str) -> Command:
     """The new container, not started."""
-    return create(config, host).redirected("> /dev/null")
+    return create(config, host, name=NEXT).redirected("> /dev/null")
 
 
 def switch() -> Command:
     """Stop the old one, if any, and start the new one. What was in flight had the time that its engine gives it."""
-    stop = command("docker", "container", "stop", REPLACED).redirected("> /dev/null 2>&1")
-    return stop.then(command("docker", "container", "start", CONTAINER).redirected("> /dev/null"))
+    text = f"""
+    docker container stop {CONTAINER} > /dev/null 2>&1
+    docker container rename {CONTAINER} {REPLACED} > /dev/null 2>&1
+    docker container rename {NEXT} {CONTAINER} && docker container start {CONTAINER} > /dev/null"""
+    return _shell(text, f"docker container stop {CONTAINER} ; docker container start {NEXT}, which takes its name")
 
 
 def wait() -> Command:
@@ -87,12 +90,18 @@ def remove_replaced() -> Command:
 def put_back() -> Command:
     """After a failure: the old container under its own name, running, on a state of its own."""
     text = f"""
-    docker container inspect {REPLACED} > /dev/null 2>&1 || exit 0
-    docker container rm --force {CONTAINER} > /dev/null 2>&1
-    {_run_on_state(f"$(docker container inspect --format '{{{{.Image}}}}' {REPLACED})", _OWNED, _user_of(REPLACED))}
-    docker container rename {REPLACED} {CONTAINER} && docker container start {CONTAINER} > /dev/null || exit 1
+    if {_exists(REPLACED)}; then
+      docker container rm --force {CONTAINER} > /dev/null 2>&1
+      docker container rename {REPLACED} {CONTAINER} || exit 1
+    else
+      {_exists(NEXT)} || exit 0
+    fi
+    docker container rm --force {NEXT} > /dev/null 2>&1
+    {_exists(CONTAINER)} || exit 0
+    {_run_on_state(f"$(docker container inspect --format '{{{{.Image}}}}' {CONTAINER})", _OWNED, _user_of(CONTAINER))}
+    docker container start {CONTAINER} > /dev/null || exit 1
     ({_answers(PUT_BACK_SECONDS)}) > /dev/null 2>&1 || docker container restart {CONTAINER} > /dev/null"""
-    return _shell(text, f"# put {REPLACED} back")
+    return _shell(text, f"# put the old {CONTAINER} back")
 
 
 def _answers(seconds: int) -> str:
@@ -129,6 +138,10 @@ def _state_for(config: Config, host: str, *, unless_of: str | None, script: str,
 def _run_on_state(image: str, script: str, user: str) -> str:
     line = "docker run --rm --pull never --user 0 --network none --volume"
     return f"{line} {STATE_VOLUME}:/state {image} sh -c {render(script, shown=False)} sh {user}"
+
+
+def _exists(container: str) -> str:
+    return f"docker container inspect {container} > /dev/null 2>&1"
 
 
 def _user_of(container: str) -> str:

@@ -77,8 +77,8 @@ def _reboot_tasks(context: Context, host: str) -> tuple[Task, Task]:
         Step("get proxy image", proxy_image.ensure(config, host)),
     )
     switch = script(
+        Step("clear interrupted reboot", proxy_switch.clear()),
         Step("share proxy state", proxy_switch.share_state(config, host)),
-        Step("set old proxy aside", proxy_switch.set_aside()),
         Step("make new proxy", proxy_switch.make(config, host)),
         Step("switch proxies", proxy_switch.switch()),
         Step("wait for new proxy", proxy_switch.wait()),

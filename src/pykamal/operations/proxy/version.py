@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pykamal.commands import proxy_switch
 from pykamal.config.models.proxy import MINIMUM_PROXY_VERSION
 from pykamal.core.errors import KamalError
+from pykamal.events import Tone
 from pykamal.operations.context import Context
 from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Plan
@@ -20,8 +22,13 @@ STILL_OLD = (
 async def brought_up_to_date(context: Context, known: dict[str, HostFacts]) -> dict[str, HostFacts]:
     """Replace the proxies that are too old, where the user agrees to it; the facts as they are then.
 
+    Hosts where a reboot was cut off are named: their proxy may have the settings of before.
     Raises `KamalError` where nobody agrees, and for a proxy that is still too old afterwards.
     """
+    for host in context.targets.proxy_hosts:
+        if proxy_switch.NEXT in [container.name for container in known[host].containers]:
+            message = f"{host}: the last reboot of the proxy was cut off; `kamal proxy reboot` makes up for it"
+            context.bus.say(message, Tone.WARNING)
     old = _outdated(context, known)
     if not old:
         return known
