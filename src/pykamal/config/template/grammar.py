@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from pykamal.config.template.cursor import Cursor, unexpected
 from pykamal.config.template.errors import TemplateError, unsupported
 from pykamal.config.template.syntax import (
     Assignment,
@@ -89,59 +92,34 @@ class _Arguments:
     block: Block | None = None
 
 
-class _Parser:
+class _Parser(Cursor):
     def __init__(self, tokens: list[Token], depth: int = 0) -> None:
-        end = tokens[-1].offset if tokens else 0
-        self._tokens = [*tokens, Token("end", None, end)]
-        self._index = 0
+        super().__init__(tokens)
         self._depth = depth
 
     def program(self) -> Body:
         body = self._body()
-        if self._peek.kind != "end":
-            raise self._unexpected()
+        if self.peek.kind != "end":
+            raise unexpected(self.peek)
         return body
 
     def interpolated(self) -> Expression:
-        self._skip_newlines()
-        if self._peek.kind == "end":
-            return Literal("", self._peek.offset)
+        self.skip_newlines()
+        if self.peek.kind == "end":
+            return Literal("", self.peek.offset)
         value = self._expression()
-        self._skip_newlines()
-        if self._peek.kind != "end":
-            raise self._unexpected()
+        self.skip_newlines()
+        if self.peek.kind != "end":
+            raise unexpected(self.peek)
         return value
 
-    # -- moving over tokens
-
-    @property
-    def _peek(self) -> Token:
-        return self._tokens[self._index]
-
-    def _take(self) -> Token:
-        token = self._tokens[self._index]
-        self._index += 1
-        return token
-
-    def _is(self, kind: str, *values: str) -> bool:
-        token = self._peek
-        return token.kind == kind and (not values or token.value in values)
-
-    def _accept(self, kind: str, *values: str) -> Token | None:
-        return self._take() if self._is(kind, *values) else None
-
-    def _expect(self, kind: str, value: str) -> Token:
-        token = self._accept(kind, value)
-        if token is None:
-            raise TemplateError(f"expected {value}, found {_named(self._peek)}", self._peek.offset, label="SyntaxError")
-        return token
-
-    def _skip_newlines(self) -> None:
-        while self._accept("newline"):
-            pass
-
-    def _unexpected(self) -> TemplateError:
-        return TemplateError(f"unexpected {_named(self._peek)}", self._peek.offset, label="SyntaxError")
+    @contextmanager
+    def _nested(self) -> Iterator[None]:
+        self._depth += 1
+        if self._depth > MAXIMUM_NESTING:
+            raise TemplateError("code is nested too deeply", self.peek.offset)
+        yield
+        self._depth -= 1
 
     # -- statements
 
@@ -149,28 +127,28 @@ class _Parser:
         """Statements up to one of the keywords, which stays."""
         statements: list[Statement] = []
         while True:
-            self._skip_newlines()
-            if self._is("end") or (self._is("keyword") and self._peek.value in ends) or self._is("operator", "}"):
+            self.skip_newlines()
+            if self.at("end") or (self.at("keyword") and self.peek.value in ends) or self.at("operator", "}"):
                 return tuple(statements)
             statements.append(self._statement())
 
     def _statement(self) -> Statement:
-        if token := self._accept("text"):
+        if token := self.accept("text"):
             return Verbatim(token.value, token.offset)
-        if token := self._accept("output"):
+        if token := self.accept("output"):
             return Output(_Parser(token.value, self._depth).program(), token.offset)
         return self._with_modifiers()
 
     def _with_modifiers(self) -> Expression:
         value = self._modified()
-        if not (self._is("newline") or self._is("end") or self._is("keyword") or self._is("operator", "}")):
-            raise self._unexpected()
+        if not (self.at("newline") or self.at("end") or self.at("keyword") or self.at("operator", "}")):
+            raise unexpected(self.peek)
         return value
 
     def _modified(self) -> Expression:
         """An expression with `if` or `unless` behind it, which makes it nil where the test says so."""
         value = self._low_logic()
-        while modifier := self._accept("keyword", "if", "unless"):
+        while modifier := self.accept("keyword", "if", "unless"):
             test = self._low_logic()
             taken, skipped = ((value,), ()) if modifier.value == "if" else ((), (value,))
             value = Condition(test, taken, skipped, modifier.offset)
@@ -178,119 +156,98 @@ class _Parser:
 
     def _low_logic(self) -> Expression:
         value = self._not()
-        while token := self._accept("keyword", "and", "or"):
-            self._skip_newlines()
+        while token := self.accept("keyword", "and", "or"):
+            self.skip_newlines()
             value = Binary("&&" if token.value == "and" else "||", value, self._not(), token.offset)
         return value
 
     def _not(self) -> Expression:
-        if token := self._accept("keyword", "not"):
+        if token := self.accept("keyword", "not"):
             return Unary("!", self._not(), token.offset)
         return self._expression()
 
     # -- expressions, loosest first
 
     def _expression(self) -> Expression:
-        self._depth += 1
-        if self._depth > MAXIMUM_NESTING:
-            raise TemplateError("code is nested too deeply", self._peek.offset)
-        try:
+        with self._nested():
             value = self._ternary()
-            if isinstance(value, Variable | Call) and self._is("operator", *_ASSIGNMENTS):
-                token = self._take()
-                self._skip_newlines()
+            if isinstance(value, Variable | Call) and (token := self.accept("operator", *_ASSIGNMENTS)):
+                self.skip_newlines()
                 return Assignment(value, token.value, self._expression(), token.offset)
             return value
-        finally:
-            self._depth -= 1
 
     def _ternary(self) -> Expression:
         test = self._range()
-        question = self._accept("operator", "?")
+        question = self.accept("operator", "?")
         if question is None:
             return test
-        self._skip_newlines()
+        self.skip_newlines()
         then = self._expression()
-        self._skip_newlines()
-        self._expect("operator", ":")
-        self._skip_newlines()
+        self.skip_newlines()
+        self.expect("operator", ":")
+        self.skip_newlines()
         return Condition(test, (then,), (self._expression(),), question.offset)
 
     def _range(self) -> Expression:
         first = self._binary(0)
-        token = self._accept("operator", "..", "...")
+        token = self.accept("operator", "..", "...")
         if token is None:
             return first
-        endless = self._is("operator", "]", ")")
+        endless = self.at("operator", "]", ")")
         last = None if endless else self._binary(0)
         return RangeLiteral(first, last, token.value == "...", token.offset)
 
     def _binary(self, loosest: int) -> Expression:
         """Operators that bind at least as tightly as a level."""
         value = self._unary()
-        while self._is("operator") and _LEVEL_OF.get(self._peek.value, -1) >= loosest:
-            token = self._take()
-            self._skip_newlines()
+        while self.at("operator") and _LEVEL_OF.get(self.peek.value, -1) >= loosest:
+            token = self.take()
+            self.skip_newlines()
             value = Binary(token.value, value, self._binary(_LEVEL_OF[token.value] + 1), token.offset)
         return value
 
     def _unary(self) -> Expression:
-        if token := self._accept("operator", "!", "-"):
-            self._depth += 1
-            if self._depth > MAXIMUM_NESTING:
-                raise TemplateError("code is nested too deeply", token.offset)
-            value = Unary(token.value, self._unary(), token.offset)
-            self._depth -= 1
-            return value
+        if token := self.accept("operator", "!", "-"):
+            with self._nested():
+                return Unary(token.value, self._unary(), token.offset)
         base = self._postfix(self._primary())
-        if token := self._accept("operator", "**"):
+        if token := self.accept("operator", "**"):
             return Binary("**", base, self._unary(), token.offset)
         return base
 
     def _postfix(self, value: Expression) -> Expression:
         while True:
-            if self._chain_continues() and (token := self._accept("operator", ".", "&.")):
-                self._skip_newlines()
-                value = self._method(value, safe=token.value == "&.")
-            elif isinstance(value, Constant) and self._accept("operator", "::"):
-                name = self._take()
+            # A line that starts with a dot goes on with the expression of the line before.
+            if self.skip_newlines_before("operator", ".", "&."):
+                dot = self.take()
+                self.skip_newlines()
+                value = self._method(value, self.take(), safe=dot.value == "&.")
+            elif isinstance(value, Constant) and self.accept("operator", "::"):
+                name = self.take()
                 if name.kind != "constant":
-                    raise self._unexpected()
+                    raise unexpected(name)
                 value = Constant(f"{value.name}::{name.value}", value.offset)
-            elif self._is("operator", "[") and not self._peek.spaced:
-                token = self._take()
+            elif self.at_bracket("["):
+                token = self.take()
                 value = Call(value, "[]", self._arguments("]").positional, (), None, False, token.offset)
             else:
                 return value
 
-    def _chain_continues(self) -> bool:
-        """A line that starts with a dot goes on with the expression of the line before."""
-        ahead = self._index
-        while self._tokens[ahead].kind == "newline":
-            ahead += 1
-        token = self._tokens[ahead]
-        if token.kind == "operator" and token.value in (".", "&."):
-            self._index = ahead
-            return True
-        return False
-
-    def _method(self, receiver: Expression | None, *, safe: bool) -> Expression:
-        token = self._take()
-        if token.kind not in ("name", "constant", "keyword", "label"):
-            self._index -= 1
-            raise self._unexpected()
+    def _method(self, receiver: Expression | None, name: Token, *, safe: bool = False) -> Expression:
+        if name.kind not in ("name", "constant", "keyword", "label"):
+            raise unexpected(name)
         given = _Arguments()
-        if self._is("operator", "(") and not self._peek.spaced:
-            self._take()
+        if self.at_bracket("("):
+            self.take()
             given = self._arguments(")")
-        elif self._command_argument_follows(token):
+        elif self._command_argument_follows(name):
             given = self._arguments(None)
         block = given.block or self._block()
-        return Call(receiver, token.value, given.positional, given.keywords, block, safe, token.offset)
+        return Call(receiver, name.value, given.positional, given.keywords, block, safe, name.offset)
 
     def _command_argument_follows(self, name: Token) -> bool:
         """`Dotenv.load ".env"`: an argument without parentheses, on the same line after a blank."""
-        following = self._peek
+        following = self.peek
         return following.spaced and following.kind in _STARTS_ARGUMENT and name.kind == "name"
 
     def _arguments(self, closer: str | None) -> _Arguments:
@@ -300,74 +257,73 @@ class _Parser:
         block: Block | None = None
         while True:
             if closer is not None:
-                self._skip_newlines()
-                if self._accept("operator", closer):
+                self.skip_newlines()
+                if self.accept("operator", closer):
                     return _Arguments(tuple(positional), tuple(keywords), block)
-            if label := self._accept("label"):
-                self._skip_newlines()
+            if label := self.accept("label"):
+                self.skip_newlines()
                 keywords.append((label.value, self._expression()))
-            elif ampersand := self._accept("operator", "&"):
-                symbol = self._take()
+            elif ampersand := self.accept("operator", "&"):
+                symbol = self.take()
                 if symbol.kind != "symbol":
                     raise unsupported("a block argument other than &:name", ampersand.offset)
                 block = _symbol_block(symbol)
-            elif closer is not None and (star := self._accept("operator", "*")):
+            elif closer is not None and (star := self.accept("operator", "*")):
                 positional.append(Splat(self._expression(), star.offset))
             else:
                 positional.append(self._argument())
             if closer is not None:
-                self._skip_newlines()
-            if not self._accept("operator", ","):
+                self.skip_newlines()
+            if not self.accept("operator", ","):
                 if closer is not None:
-                    self._expect("operator", closer)
+                    self.expect("operator", closer)
                 return _Arguments(tuple(positional), tuple(keywords), block)
-            self._skip_newlines()
+            self.skip_newlines()
 
     def _argument(self) -> Expression:
         value = self._expression()
-        if self._is("operator", "=>"):
-            raise unsupported("`=>` between arguments", self._peek.offset, "Write name: value.")
+        if self.at("operator", "=>"):
+            raise unsupported("`=>` between arguments", self.peek.offset, "Write name: value.")
         return value
 
     def _block(self) -> Block | None:
-        if self._is("operator", "{"):
-            offset = self._take().offset
+        if self.at("operator", "{"):
+            offset = self.take().offset
             parameters = self._block_parameters()
             body = self._body()
-            self._skip_newlines()
-            self._expect("operator", "}")
+            self.skip_newlines()
+            self.expect("operator", "}")
             return Block(parameters, body, offset)
-        if token := self._accept("keyword", "do"):
+        if token := self.accept("keyword", "do"):
             parameters = self._block_parameters()
             body = self._body("end")
-            self._expect("keyword", "end")
+            self.expect("keyword", "end")
             return Block(parameters, body, token.offset)
         return None
 
     def _block_parameters(self) -> tuple[str, ...]:
-        if not self._accept("operator", "|"):
+        if not self.accept("operator", "|"):
             return ()
         names: list[str] = []
-        while not self._accept("operator", "|"):
-            if not (self._accept("operator", ",") or self._accept("operator", "(") or self._accept("operator", ")")):
-                token = self._take()
+        while not self.accept("operator", "|"):
+            if not (self.accept("operator", ",") or self.accept("operator", "(") or self.accept("operator", ")")):
+                token = self.take()
                 if token.kind != "name":
-                    self._index -= 1
-                    raise self._unexpected()
+                    raise unexpected(token)
                 names.append(token.value)
         return tuple(names)
 
     # -- the smallest things
 
     def _primary(self) -> Expression:
-        token = self._take()
+        token = self.take()
         match token.kind:
             case "int" | "float" | "pattern":
                 return Literal(token.value, token.offset)
             case "string":
                 text = self._text(token)
-                while self._is("string"):
-                    text = Text((*text.parts, *self._text(self._take()).parts), token.offset)
+                while self.at("string"):
+                    text = Text((*text.parts, *self._text(self.take()).parts), token.offset)
                 return text
             case "shell":
                 return Shell(self._text(token), token.offset)
@@ -386,20 +342,16 @@ class _Parser:
                 return self._keyword(token)
             case "operator":
                 return self._grouped(token)
-        self._index -= 1
-        raise self._unexpected()
+        raise unexpected(token)
 
     def _constant(self, token: Token) -> Expression:
-        if self._is("operator", "(") and not self._peek.spaced:
-            self._index -= 1
-            return self._method(None, safe=False)
+        if self.at_bracket("("):
+            return self._method(None, token)
         return Constant(token.value, token.offset)
 
     def _named_thing(self, token: Token) -> Expression:
-        called = self._is("operator", "(") and not self._peek.spaced
-        if called or (token.value in _COMMANDS and not self._is("operator", ".")):
-            self._index -= 1
-            return self._method(None, safe=False)
+        if self.at_bracket("(") or (token.value in _COMMANDS and not self.at("operator", ".")):
+            return self._method(None, token)
         return Variable(token.value, token.offset)
 
     def _keyword(self, token: Token) -> Expression:
@@ -412,73 +364,71 @@ class _Parser:
                 return self._condition(token)
             case "case":
                 return self._case(token)
-        self._index -= 1
-        raise self._unexpected()
+        raise unexpected(token)
 
     def _condition(self, token: Token) -> Expression:
         test = self._low_logic()
-        self._accept("keyword", "then")
+        self.accept("keyword", "then")
         then = self._body("elsif", "else", "end")
         otherwise: Body = ()
-        if following := self._accept("keyword", "elsif"):
+        if following := self.accept("keyword", "elsif"):
             otherwise = (self._condition(following),)
         else:
-            if self._accept("keyword", "else"):
+            if self.accept("keyword", "else"):
                 otherwise = self._body("end")
-            self._expect("keyword", "end")
+            self.expect("keyword", "end")
         if token.value == "unless":
             then, otherwise = otherwise, then
         return Condition(test, then, otherwise, token.offset)
 
     def _case(self, token: Token) -> Expression:
-        subject = None if self._is("keyword", "when") or self._is("newline") else self._expression()
-        self._skip_newlines()
+        subject = None if self.at("keyword", "when") or self.at("newline") else self._expression()
+        self.skip_newlines()
         branches: list[tuple[tuple[Expression, ...], Body]] = []
-        while self._accept("keyword", "when"):
+        while self.accept("keyword", "when"):
             tests = [self._expression()]
-            while self._accept("operator", ","):
-                self._skip_newlines()
+            while self.accept("operator", ","):
+                self.skip_newlines()
                 tests.append(self._expression())
-            self._accept("keyword", "then")
+            self.accept("keyword", "then")
             branches.append((tuple(tests), self._body("when", "else", "end")))
-        otherwise = self._body("end") if self._accept("keyword", "else") else ()
-        self._expect("keyword", "end")
+        otherwise = self._body("end") if self.accept("keyword", "else") else ()
+        self.expect("keyword", "end")
         return Case(subject, tuple(branches), otherwise, token.offset)
 
     def _grouped(self, token: Token) -> Expression:
         if token.value == "(":
-            self._skip_newlines()
+            self.skip_newlines()
             value = self._modified()
-            self._skip_newlines()
-            self._expect("operator", ")")
+            self.skip_newlines()
+            self.expect("operator", ")")
             return value
         if token.value == "[":
             return ListLiteral(self._arguments("]").positional, token.offset)
         if token.value == "{":
             return self._map(token)
-        self._index -= 1
-        raise self._unexpected()
+        raise unexpected(token)
 
     def _map(self, token: Token) -> Expression:
         pairs: list[tuple[Expression, Expression]] = []
-        self._skip_newlines()
-        while not self._accept("operator", "}"):
+        self.skip_newlines()
+        while not self.accept("operator", "}"):
             key: Expression
-            if label := self._accept("label"):
+            if label := self.accept("label"):
                 key = SymbolLiteral(Text((label.value,), label.offset), label.offset)
             else:
                 key = self._expression()
-                if isinstance(key, Text) and self._accept("operator", ":"):
+                if isinstance(key, Text) and self.accept("operator", ":"):
                     key = SymbolLiteral(key, key.offset)
                 else:
-                    self._expect("operator", "=>")
-            self._skip_newlines()
+                    self.expect("operator", "=>")
+            self.skip_newlines()
             pairs.append((key, self._expression()))
-            self._skip_newlines()
-            if not self._accept("operator", ","):
-                self._expect("operator", "}")
+            self.skip_newlines()
+            if not self.accept("operator", ","):
+                self.expect("operator", "}")
                 break
-            self._skip_newlines()
+            self.skip_newlines()
         return MapLiteral(tuple(pairs), token.offset)
 
     def _text(self, token: Token) -> Text:
@@ -496,11 +446,3 @@ def _symbol_block(symbol: Token) -> Block:
     """`&:strip` is the block `{ |it| it.strip }`."""
     call = Call(Variable("it", symbol.offset), symbol.value, (), (), None, False, symbol.offset)
     return Block(("it",), (call,), symbol.offset)
-
-
-def _named(token: Token) -> str:
-    if token.kind in ("newline", "end", "text", "output"):
-        return "the end of the tag"
-    if token.kind in ("string", "shell"):
-        return "a text"
-    return f"`{token.value}`"

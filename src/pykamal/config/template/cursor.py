@@ -1,0 +1,70 @@
+"""A place among tokens: what comes next, and whether it is what is wanted there."""
+
+from __future__ import annotations
+
+from pykamal.config.template.errors import TemplateError
+from pykamal.config.template.tokens import Token
+
+
+class Cursor:
+    def __init__(self, tokens: list[Token]) -> None:
+        end = tokens[-1].offset if tokens else 0
+        self._tokens = [*tokens, Token("end", None, end)]
+        self._index = 0
+
+    @property
+    def peek(self) -> Token:
+        """The next token; of the kind `end` behind the last one."""
+        return self._tokens[self._index]
+
+    def take(self) -> Token:
+        token = self._tokens[self._index]
+        self._index += 1
+        return token
+
+    def at(self, kind: str, *values: str) -> bool:
+        """Whether the next token is of that kind, and one of the values if there are any."""
+        token = self.peek
+        return token.kind == kind and (not values or token.value in values)
+
+    def at_bracket(self, bracket: str) -> bool:
+        """Whether the bracket follows with no blank before it, and so belongs to what stands there."""
+        return self.at("operator", bracket) and not self.peek.spaced
+
+    def accept(self, kind: str, *values: str) -> Token | None:
+        """Take the next token if it is such a one."""
+        return self.take() if self.at(kind, *values) else None
+
+    def expect(self, kind: str, value: str) -> Token:
+        """Take the next token. Raises TemplateError if it is another one."""
+        token = self.accept(kind, value)
+        if token is None:
+            raise TemplateError(f"expected {value}, found {_named(self.peek)}", self.peek.offset, label="SyntaxError")
+        return token
+
+    def skip_newlines(self) -> None:
+        while self.accept("newline"):
+            pass
+
+    def skip_newlines_before(self, kind: str, *values: str) -> bool:
+        """Move to the token behind the line ends if it is such a one, else stay."""
+        ahead = self._index
+        while self._tokens[ahead].kind == "newline":
+            ahead += 1
+        token = self._tokens[ahead]
+        found = token.kind == kind and token.value in values
+        if found:
+            self._index = ahead
+        return found
+
+
+def unexpected(token: Token) -> TemplateError:
+    return TemplateError(f"unexpected {_named(token)}", token.offset, label="SyntaxError")
+
+
+def _named(token: Token) -> str:
+    if token.kind in ("newline", "end", "text", "output"):
+        return "the end of the tag"
+    if token.kind in ("string", "shell"):
+        return "a text"
+    return f"`{token.value}`"
