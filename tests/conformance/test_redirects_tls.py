@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.proxy_process import Proxy
+from tests.conformance.proxy_process import IS_OURS, Proxy
 from tests.conformance.raw_http import Connection
 from tests.conformance.scripted_target import Target
 
@@ -195,11 +195,38 @@ def test_case_068_challenges_are_answered_before_redirects(proxy: Proxy, t1: Tar
 
 
 def test_case_069_certificate_problems(proxy: Proxy, t1: Target, certificates: MakeCertificate, tmp_path: Path) -> None:
-    """Missing files and files that are no pair are refused (3.3)."""
+    """Missing files, what is no PEM and files that are no pair are refused (3.3); nothing is routed."""
     one, other = certificates("t.com"), certificates("t.com")
-    for pair in ((tmp_path / "none", one[1]), (one[0], other[1])):
+    nonsense = tmp_path / "nonsense"
+    nonsense.write_text("nonsense")
+    pairs = [(tmp_path / "none", one[1]), (one[0], tmp_path / "none"), (nonsense, one[1]), (one[0], nonsense)]
+    for pair in (*pairs, (one[0], other[1]), (one[1], one[0])):
         flags = tls_flags(pair, "t.com")
         assert proxy.refuse("deploy", "s", "--target", t1.address, *flags) == "unable to load certificate"
+    assert proxy.listing() == []
+
+
+@pytest.mark.skipif(not IS_OURS, reason="the reference logs no reason")
+def test_the_log_says_what_is_wrong_with_a_certificate(
+    proxy: Proxy, t1: Target, certificates: MakeCertificate, tmp_path: Path
+) -> None:
+    """Both files, and which one is missing."""
+    missing = tmp_path / "none"
+    certificate, _ = certificates("t.com")
+    proxy.refuse("deploy", "s", "--target", t1.address, *tls_flags((certificate, missing), "t.com"))
+    line = proxy.log_lines("Unable to load certificate")[-1]
+    assert (line["certificate"], line["private_key"]) == (str(certificate), str(missing))
+    assert f"No such file or directory: '{missing}'" in line["error"]
+
+
+def test_words_around_a_certificate_do_not_matter(proxy: Proxy, t1: Target, certificates: MakeCertificate) -> None:
+    """As openssl writes them before it with `-text`, names in whatever encoding (7.3)."""
+    certificate, key = certificates("t.com")
+    worded = certificate.with_suffix(".worded")
+    worded.write_bytes(b"Issuer: CN=M\xfcller\n" + certificate.read_bytes())
+    proxy.deploy("s", t1, *tls_flags((worded, key), "t.com"))
+    with proxy.connect(server_name="t.com") as connection:
+        assert served_certificate(connection) == der(certificate)
 
 
 def test_case_070_a_stopped_service_still_redirects(proxy: Proxy, t1: Target, certificates: MakeCertificate) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.logs import log
 from pykamal.proxy.options import ServiceOptions
 
 
@@ -20,23 +21,22 @@ class Certificate:
 
 
 def load_certificate(options: ServiceOptions) -> Certificate | None:
-    """The service's own certificate, None without TLS and with automatic TLS. Raises ProxyError."""
+    """The service's own certificate, None without TLS and with automatic TLS. Raises ProxyError, the reason logged."""
     if not options.tls_enabled:
         return None
     if not options.has_certificate_files:
         if any("*" in host for host in options.hosts):
             raise ProxyError("automatic TLS does not support wildcards")
         return None
+    files = options.tls_certificate_path, options.tls_private_key_path
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
-            options.tls_certificate_path, options.tls_private_key_path, password=""
-        )
-        return Certificate(
-            chain=Path(options.tls_certificate_path).read_text(),
-            key=Path(options.tls_private_key_path).read_text(),
-        )
+        # What stands around the blocks may be of any encoding.
+        chain, key = (Path(file).read_text("latin-1") for file in files)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files, password="")
     except (OSError, ValueError) as problem:
+        log("ERROR", "Unable to load certificate", certificate=files[0], private_key=files[1], error=str(problem))
         raise ProxyError("unable to load certificate") from problem
+    return Certificate(chain, key)
 
 
 def origin(options: ServiceOptions) -> str:
