@@ -78,6 +78,10 @@ def test_clients_without_ecdsa_get_a_certificate_of_their_own(proxy: Proxy, auth
     assert "Cipher is ECDHE-RSA-AES128-GCM-SHA256" in said
     assert "RSA PRIVATE KEY" in (store(proxy, authority.url) / "old.com+rsa").read_text()
     assert "Cipher is ECDHE-ECDSA-" in s_client(proxy, "old.com", "-tls1_2")
+    assert "Peer signature type: RSA-PSS" in s_client(proxy, "old.com", "-tls1_3", "-sigalgs", "rsa_pss_rsae_sha256")
+    assert "Peer signature type: RSA" in s_client(proxy, "old.com", "-tls1_2", "-sigalgs", "RSA+SHA256")
+    assert "Peer signature type: ECDSA" in s_client(proxy, "old.com", "-tls1_3")
+    assert authority.requested("old.com") == 1
 
 
 @pytest.mark.parametrize("state", ["stop", "pause"])

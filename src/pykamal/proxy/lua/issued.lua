@@ -12,12 +12,15 @@ void *SSL_get_client_ciphers(const void *ssl);
 int OPENSSL_sk_num(const void *stack);
 void *OPENSSL_sk_value(const void *stack, int index);
 int SSL_CIPHER_get_auth_nid(const void *cipher);
+int SSL_get_sigalgs(void *ssl, int index, int *sign, int *hash, int *both, unsigned char *raw_sign, unsigned char *raw_hash);
 ]])
 
 local C = ffi.C
 local certificates = ngx.shared.certificates
 local problem_text = ffi.new("const char *[1]")
 local AUTHENTICATED_BY_RSA = 1046 -- NID_auth_rsa; the ciphers of TLS 1.3 leave the kind open
+local SIGNED_BY_ECDSA = 408 -- NID_X9_62_id_ecPublicKey
+local signature = ffi.new("int[1]")
 local PARSED = 2000
 -- After this time the control plane is asked again: it learns which certificates are in use, and reads the newest.
 local FRESH_S = 3600
@@ -34,19 +37,36 @@ function M.install(request)
   certificates:set(request.key, text, math.max(0.001, math.min(request.valid_for, FRESH_S)))
 end
 
--- The client takes no other key than RSA: it offers ciphers of TLS 1.2 only, and all of them sign with it.
-local function insists_on_rsa()
-  local connection = C.ngx_http_lua_ffi_get_req_ssl_pointer(base.get_request(), problem_text)
-  local ciphers = connection ~= nil and C.SSL_get_client_ciphers(connection) or nil
+-- Whether a cipher that the client offers can go with another key than RSA.
+local function has_open_cipher(connection)
+  local ciphers = C.SSL_get_client_ciphers(connection)
   if ciphers == nil then
-    return false
+    return true
   end
   for i = 0, C.OPENSSL_sk_num(ciphers) - 1 do
     if C.SSL_CIPHER_get_auth_nid(C.OPENSSL_sk_value(ciphers, i)) ~= AUTHENTICATED_BY_RSA then
-      return false
+      return true
     end
   end
-  return true
+  return false
+end
+
+-- Whether the client verifies signatures of ECDSA; one that names none, as TLS 1.2 allows, leaves it to its ciphers.
+local function verifies_ecdsa(connection)
+  local count = C.SSL_get_sigalgs(connection, 0, signature, nil, nil, nil, nil)
+  for i = 0, count - 1 do
+    C.SSL_get_sigalgs(connection, i, signature, nil, nil, nil, nil)
+    if signature[0] == SIGNED_BY_ECDSA then
+      return true
+    end
+  end
+  return count == 0
+end
+
+-- The client takes no other key than RSA.
+local function insists_on_rsa()
+  local connection = C.ngx_http_lua_ffi_get_req_ssl_pointer(base.get_request(), problem_text)
+  return connection ~= nil and not (has_open_cipher(connection) and verifies_ecdsa(connection))
 end
 
 local function pair_of(key, text)
