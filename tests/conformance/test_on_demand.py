@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
@@ -10,6 +11,7 @@ import pytest
 
 from tests.conformance.acme_authority import Authority, handshake_fails, s_client, serial
 from tests.conformance.proxy_process import IS_OURS, Proxy
+from tests.conformance.raw_target import RawTarget
 from tests.conformance.scripted_target import Received, Target
 
 pytestmark = pytest.mark.skipif(not IS_OURS, reason="the reference knows no authority but Let's Encrypt")
@@ -63,6 +65,24 @@ def test_another_server_can_be_asked(proxy: Proxy, authority: Authority, t1: Tar
     (question,) = questions(t2, "elsewhere.com")
     assert question.header("Host") == t2.address
     assert not t1.requests
+
+
+def test_the_user_of_the_address_is_sent_and_not_logged(proxy: Proxy, t1: Target, t2: Target) -> None:
+    """As basic authentication, as every client of HTTP takes it from an address."""
+    proxy.deploy("s", t1, "--tls", "--tls-on-demand-url", f"http://user:se%40cret@{t2.address}/die")
+    assert handshake_fails(proxy, "secret.com")
+    (question,) = questions(t2, "secret.com")
+    assert question.header("Authorization") == f"Basic {base64.b64encode(b'user:se@cret').decode()}"
+    assert proxy.log_lines("Certificate denied")[-1]["url"] == f"http://{t2.address}/die"
+
+
+def test_the_status_alone_allows(proxy: Proxy, authority: Authority, t1: Target) -> None:
+    """200 does, however long the body takes (7.4)."""
+    other = RawTarget()
+    other.reply, other.holds = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", True
+    proxy.deploy("s", t1, "--tls", "--tls-on-demand-url", f"http://{other.address}/slow")
+    assert serial(proxy, authority, "status.com")
+    other.close()
 
 
 def test_a_stored_certificate_is_not_asked_about_again(proxy: Proxy, authority: Authority, t1: Target) -> None:

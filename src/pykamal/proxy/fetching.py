@@ -7,6 +7,7 @@ import contextlib
 import functools
 import ssl
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
 LONGEST_HEAD_BYTES = 65536
@@ -15,7 +16,8 @@ _SAFE_IN_TARGET = "/%:@!$&'()*+,;=~?[]"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`location` is empty without such a header; `excerpt` is the beginning of the body, as it was asked for."""
+    """`location` is empty without such a header; `excerpt` is the beginning of the body where it was asked for and the
+    status is not 200."""
 
     status: int
     location: str
@@ -41,7 +43,7 @@ async def fetch(
         writer.write(f"GET {target} HTTP/1.1\r\n{head}\r\n".encode())
         status, location = await _final_status_and_location(reader)
         excerpt = b""
-        if excerpt_bytes:
+        if excerpt_bytes and status != HTTPStatus.OK:
             with contextlib.suppress(OSError):
                 excerpt = await reader.read(excerpt_bytes)
         return Answer(status, location, excerpt)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote_to_bytes, urlencode, urlsplit
 
 from pykamal.proxy.fetching import Answer, fetch
 from pykamal.proxy.logs import log
@@ -46,10 +47,12 @@ def with_host(url: str, host: str) -> str:
 
 async def _ask_elsewhere(url: str) -> Answer:
     parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
+    user, _, host = parts.netloc.rpartition("@")
     if not parts.hostname:
         raise ValueError("the address names no host")
-    return await fetch(url, address=parts.hostname, host=host, excerpt_bytes=EXCERPT_BYTES)
+    credentials = base64.b64encode(unquote_to_bytes(user if ":" in user else f"{user}:")).decode()
+    headers = (("Authorization", f"Basic {credentials}"),) if user else ()
+    return await fetch(url, address=parts.hostname, host=host, headers=headers, excerpt_bytes=EXCERPT_BYTES)
 
 
 async def _ask_targets(service: Service, path: str, host: str) -> Answer:
