@@ -112,9 +112,11 @@ def test_an_outdated_proxy_is_offered_an_upgrade(application: Application) -> No
     _choose_proxy(application, NEW)
     _hooks(application)
 
-    refused = application.kamal("deploy", "--skip-push", expect=1).stdout
-    assert "kamal-proxy version v0.8.0 is too old, run `kamal proxy reboot`" in refused
-    assert "--upgrade-proxy" in refused
+    for options in ([], ["--skip-push"]):
+        refused = application.kamal("deploy", *options, expect=1).stdout
+        assert "kamal-proxy version v0.8.0 is too old, run `kamal proxy reboot`" in refused
+        assert "--upgrade-proxy" in refused
+        assert ("Acquiring the deploy lock" in refused) == bool(options), "found before anything is built"
 
     code, output = _at_terminal(application, b"N\n", "proxy", "boot")
     assert (code, "kamal-proxy is too old: v0.8.0 on " in output) == (1, True), output

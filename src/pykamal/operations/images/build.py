@@ -18,6 +18,7 @@ from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 from pykamal.operations.images import builders, clone, pull, registry
 from pykamal.operations.images.port_forwarding import forwarded
 from pykamal.operations.local.docker import require_docker
+from pykamal.operations.proxy.version import refuse_outdated
 
 
 async def deliver(
@@ -30,9 +31,15 @@ async def deliver(
     checks = requirements.host_check(context, boots_proxy=boots_proxy)
     if skip_push:
         await pull.pull_after(context, (checks,))
-    else:
-        await together(push(context, no_cache=no_cache), execute(Plan("check hosts", (checks,)), context))
-        await pull.pull_after(context, ())
+        return
+
+    async def check() -> None:
+        await execute(Plan("check hosts", (checks,)), context)
+        if boots_proxy:
+            await refuse_outdated(context)
+
+    await together(push(context, no_cache=no_cache), check())
+    await pull.pull_after(context, ())
 
 
 async def push(context: Context, *, output: str = "registry", no_cache: bool = False) -> None:

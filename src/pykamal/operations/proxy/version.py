@@ -34,9 +34,7 @@ async def brought_up_to_date(context: Context, known: dict[str, HostFacts]) -> d
         return known
     found = ", ".join(f"{known[host].proxy_version} on {host}" for host in old)
     if not await _agreed(context, f"kamal-proxy is too old: {found}. Reboot it, with a brief outage on each host?"):
-        error = too_old(old[0], known[old[0]])
-        error.details = tuple(f"{host}: {known[host].proxy_version}" for host in old)
-        raise error
+        raise _refusal(known, old)
     await execute(Plan("proxy reboot", tuple(reboot_phases(context, old))), context)
     now_known = {**known, **await read_facts(context, old)}
     if still_old := _outdated(context, now_known):
@@ -48,6 +46,21 @@ async def brought_up_to_date(context: Context, known: dict[str, HostFacts]) -> d
             hint=STILL_OLD,
         )
     return now_known
+
+
+async def refuse_outdated(context: Context) -> None:
+    """Raise what `brought_up_to_date` will, where it is sure by now: nobody can be asked, and nobody agreed before."""
+    if context.settings.upgrade_proxy or context.ask is not None:
+        return
+    known = await read_facts(context, context.targets.proxy_hosts)
+    if old := _outdated(context, known):
+        raise _refusal(known, old)
+
+
+def _refusal(known: dict[str, HostFacts], old: list[str]) -> KamalError:
+    error = too_old(old[0], known[old[0]])
+    error.details = tuple(f"{host}: {known[host].proxy_version}" for host in old)
+    return error
 
 
 def _outdated(context: Context, known: dict[str, HostFacts]) -> list[str]:
