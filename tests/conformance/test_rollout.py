@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+
 import pytest
 
 from tests.conformance.proxy_process import Proxy, wait_until
@@ -128,6 +131,16 @@ def test_case_140_a_failed_rollout_deploy_changes_nothing(rolled_out: Proxy, nob
     message = rolled_out.refuse("rollout", "deploy", "s", "--target", nobody, "--deploy-timeout", "300ms")
     assert message == "target failed to become healthy within configured timeout (300ms)"
     assert served(rolled_out, "alice") == "T2"
+
+
+def test_each_set_takes_turns_by_itself(proxy: Proxy, make_target: Callable[[str], Target]) -> None:
+    """Requests to the one do not disturb the round of the other (10)."""
+    a, b, c, d = (make_target(name).address for name in "abcd")
+    proxy.succeed("deploy", "s", "--target", f"{a},{b}")
+    proxy.succeed("rollout", "deploy", "s", "--target", f"{c},{d}")
+    proxy.succeed("rollout", "set", "s", "--percent", "100")
+    names = Counter(served(proxy, cookie) for _ in range(4) for cookie in (None, "alice"))
+    assert names == {"a": 2, "b": 2, "c": 2, "d": 2}
 
 
 def test_a_target_in_both_sets_keeps_the_others_connections(proxy: Proxy, t1: Target, t2: Target) -> None:

@@ -48,13 +48,12 @@ local function stays_on_writers()
   return until_ms and until_ms > now() * 1000
 end
 
-local function next_of(service, targets, kind)
+local function next_of(targets)
   local count = targets.count
   if count < 2 then
     return targets[1]
   end
-  local turn = counters:incr("rr:" .. kind .. service.name, 1, 0)
-  return targets[turn % count + 1]
+  return targets[counters:incr(targets.turns, 1, 0) % count + 1]
 end
 
 -- The target, or nil when no healthy one may serve this request.
@@ -66,17 +65,17 @@ function M.pick(record, method, upgrade)
   end
   record.affinity = false
   if not set.has_readers then
-    return next_of(service, set.writers, "w")
+    return next_of(set.writers)
   end
   local reads = (method == "GET" or method == "HEAD") and (service.read_websockets or not is_websocket(method, upgrade))
   if not reads then
     record.affinity = service.affinity_ms > 0
-    return next_of(service, set.writers, "w")
+    return next_of(set.writers)
   end
   if set.readers.count == 0 or stays_on_writers() then
-    return next_of(service, set.writers, "w")
+    return next_of(set.writers)
   end
-  return next_of(service, set.readers, "r")
+  return next_of(set.readers)
 end
 
 return M

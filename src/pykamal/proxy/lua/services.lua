@@ -54,11 +54,12 @@ local function bind(service)
   end
 end
 
-local function prepare_targets(targets)
+-- `turns` names the counter of the turns that these targets take.
+local function prepare_targets(targets, turns)
   for _, target in ipairs(targets) do
     target.slot = flights.slot(target.id)
   end
-  targets.count = #targets
+  targets.count, targets.turns = #targets, turns
 end
 
 -- All that a request needs to know of a service with nothing to decide (lua/access.lua), nil for any other. A table of its
@@ -86,9 +87,9 @@ end
 
 -- What can be answered once a change instead of once a request.
 local function prepare(service)
-  for _, set in ipairs({ service.active, service.rollout or nil }) do
-    prepare_targets(set.writers)
-    prepare_targets(set.readers)
+  for i, set in ipairs({ service.active, service.rollout or nil }) do
+    prepare_targets(set.writers, "turns:w" .. i .. service.name)
+    prepare_targets(set.readers, "turns:r" .. i .. service.name)
   end
   local listed = {}
   for _, value in ipairs(service.split and service.split.allowlist or {}) do
