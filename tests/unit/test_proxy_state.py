@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,10 +85,19 @@ def test_the_split_point_is_a_fraction_of_the_hash_space() -> None:
     }
 
 
-@pytest.mark.parametrize("record", [{}, {"name": "s"}, {"name": "s", "active_targets": ["http://x"]}])
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"name": "s"},
+        {"name": 5, "active_targets": ["web"]},
+        {"name": "s", "active_targets": ["http://x"]},
+        {"name": "s", "active_targets": "web"},
+    ],
+)
 def test_a_record_that_cannot_be_served_is_an_error(record: dict[str, Any]) -> None:
     """The caller keeps such a record aside instead of starting without any service (D3)."""
-    with pytest.raises((ProxyError, LookupError, TypeError, ValueError)):
+    with pytest.raises((ProxyError, TypeError, ValueError)):
         service_of(record)
 
 
@@ -114,7 +124,7 @@ def test_a_value_of_another_type_is_found_at_the_start(hostile: object) -> None:
         record = json.loads(json.dumps(record_of(whole)))
         container, key = list(_places(record))[number]
         container[key] = hostile
-        with contextlib.suppress(ProxyError, LookupError, TypeError, ValueError):
+        with contextlib.suppress(ProxyError, TypeError, ValueError):
             json.loads(document(service_of(record), None))
 
 
@@ -138,6 +148,41 @@ def test_unusable_records_stay_in_the_file(tmp_path: Path) -> None:
     asyncio.run(file.save({"bad": service}, ["bad"]))
     assert names_in(file) == ["bad"]
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
+    asyncio.run(file.save({}, ["bad"]))
+    assert names_in(file) == [], "the service was removed, and what it replaced is back"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"name": "\ud800"},
+        {"pause_controller": {"state": 2, "stop_message": "\udc80"}},
+        {"options": {"hosts": ["\ud800"]}},
+    ],
+)
+def test_half_a_surrogate_pair_is_no_text(changed: dict[str, Any]) -> None:
+    """JSON can write it, and nginx would not start with it (D3)."""
+    with pytest.raises(TypeError, match="cannot be"):
+        service_of({"name": "s", "active_targets": ["web:80"]} | changed)
+
+
+def test_what_did_not_fit_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a file would take the last room of a full disk; one that a killed server left is no hindrance."""
+    leftover = tmp_path / ".state.new"
+    leftover.write_text("half")
+    leftover.chmod(0o400)
+    file = StateFile(tmp_path / "state")
+    with monkeypatch.context() as full:
+        full.setattr("os.fsync", fail_with_no_space)
+        with pytest.raises(OSError, match="No space"):
+            asyncio.run(file.save({}, []))
+    assert list(tmp_path.iterdir()) == []
+    asyncio.run(file.save({}, []))
+    assert file.read() == Saved([])
+
+
+def fail_with_no_space(_descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_changed_service_is_written_anew(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ async def _restore(registry: Registry, state_file: StateFile) -> None:
         name = str(record.get("name"))
         try:
             service = service_of(record)
-        except (ProxyError, LookupError, TypeError, ValueError) as problem:
+        except (ProxyError, TypeError, ValueError) as problem:
             log("ERROR", "Unable to restore service", service=name, error=str(problem))
             state_file.unusable[name] = record
             continue

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
 _LARGEST = 2**63
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def is_text(value: object) -> bool:
-    return isinstance(value, str)
+    """Half of a surrogate pair is none: neither nginx nor a log line could hold it."""
+    return isinstance(value, str) and (value.isascii() or not _SURROGATE.search(value))
 
 
 def is_whole(value: object) -> bool:
@@ -19,7 +22,7 @@ def is_whole(value: object) -> bool:
 
 
 def are_texts(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    return isinstance(value, list | tuple) and all(is_text(item) for item in value)
 
 
 _FITTING: dict[str, Callable[[object], bool]] = {

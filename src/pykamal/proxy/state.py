@@ -52,12 +52,12 @@ class StateFile:
         its place.
         """
         try:
-            text = self._path.read_text(errors="replace")
+            text = self._path.read_text(encoding="utf-8-sig", errors="replace")
         except FileNotFoundError:
             return None
         try:
             return Saved(_records(json.loads(text)))
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             aside = self._path.with_name(f"{self._path.name}.corrupt")
             self._path.replace(aside)
             return Saved(list(_complete_records(text)), f"{self._path} is damaged ({problem}); moved to {aside}")
@@ -68,7 +68,9 @@ class StateFile:
         When it returns, a file with these changes is on the disk; those who wait at the same time share one. Raises
         OSError.
         """
-        self.encode(services, changed)
+        for name in changed:
+            self.unusable.pop(name, None)  # else it would be back once the one that replaced it is removed
+            self.encode(services, [name])
         self._asked += 1
         asked = self._asked
         async with self._writing:
@@ -88,20 +90,24 @@ class StateFile:
 
     def _pieces(self, services: Mapping[str, Service]) -> list[bytes]:
         self.encode(services, services.keys() - self._texts.keys())
-        kept = (_text(record) for name, record in self.unusable.items() if name not in services)
-        return [*self._texts.values(), *kept]
+        return [*self._texts.values(), *map(_text, self.unusable.values())]
 
     def _replace(self, records: list[bytes]) -> None:
         """In pieces: one large text would take longer to put together than the kernel takes to write it."""
         temporary = self._path.with_name(f".{self._path.name}.new")
-        with temporary.open("wb") as file:
-            file.write(b"[")
-            for start in range(0, len(records), _RECORDS_A_PIECE):
-                file.write((b"," if start else b"") + b",".join(records[start : start + _RECORDS_A_PIECE]))
-            file.write(b"]\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
+        temporary.unlink(missing_ok=True)  # of a killed server, and maybe of another user
+        try:
+            with temporary.open("xb") as file:
+                file.write(b"[")
+                for start in range(0, len(records), _RECORDS_A_PIECE):
+                    file.write((b"," if start else b"") + b",".join(records[start : start + _RECORDS_A_PIECE]))
+                file.write(b"]\n")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._path)
+        except OSError:
+            temporary.unlink(missing_ok=True)  # on a full disk, the half that fitted is in everybody's way
+            raise
         directory = os.open(self._path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
@@ -124,7 +130,7 @@ def _complete_records(text: str) -> Iterator[Record]:
         try:
             record, position = decoder.raw_decode(text, position)
             yield from _records([record])
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         between = _BETWEEN.match(text, position)
         position = between.end() if between else len(text)
@@ -173,26 +179,24 @@ def _plain(options: ServiceOptions | TargetOptions | HealthCheckOptions) -> Reco
 
 
 def service_of(record: Mapping[str, Any]) -> Service:
-    """A service from its record, its targets counted as healthy. Raises ProxyError, KeyError, TypeError, ValueError."""
+    """A service from its record, its targets counted as healthy. Raises ProxyError, TypeError, ValueError."""
+    name = record.get("name")
+    require(is_text(name), "name", name)
     written = dict(section(record, "options"))
     for legacy in ("hosts", "path_prefixes"):
         if not written.get(legacy) and record.get(legacy):
             written[legacy] = record[legacy]
     options, target_options = options_from_state(written, section(record, "target_options"))
-    writers = record.get("active_targets") or [record["active_target"]]
-    active = TargetSet(writers, record.get("active_readers") or [])
-    rollout_writers = record.get("rollout_targets") or [record.get("rollout_target")]
-    rollout = None
-    if rollout_writers and rollout_writers[0]:
-        rollout = TargetSet(rollout_writers, record.get("rollout_readers") or [])
-    require(is_text(record["name"]), "name", record["name"])
+    active = _target_set(record, "active")
+    if active is None:
+        raise ValueError("it has no target")
     protection = protection_from_state(record)
     service = Service(
-        name=record["name"],
+        name=str(name),
         options=options,
         target_options=target_options,
         active=active,
-        rollout=rollout,
+        rollout=_target_set(record, "rollout"),
         pause=_pause(section(record, "pause_controller")),
         split=_split(section(record, "rollout_controller")),
         certificate=load_certificate(options) if options.is_root else None,
@@ -203,6 +207,16 @@ def service_of(record: Mapping[str, Any]) -> Service:
     for target in (target for chosen in service.sets for target in chosen.targets):
         target.state = "healthy"
     return service
+
+
+def _target_set(record: Mapping[str, Any], kind: str) -> TargetSet | None:
+    """The set `active` or `rollout`, None when it is empty. The legacy key holds a single name."""
+    legacy = record.get(f"{kind}_target")
+    writers = record.get(f"{kind}_targets") or ([legacy] if legacy else [])
+    readers = record.get(f"{kind}_readers") or []
+    require(are_texts(writers), f"{kind}_targets", writers)
+    require(are_texts(readers), f"{kind}_readers", readers)
+    return TargetSet(writers, readers) if writers else None
 
 
 def _pause(written: Mapping[str, Any]) -> Pause:
@@ -216,7 +230,7 @@ def _pause(written: Mapping[str, Any]) -> Pause:
 def _split(written: Mapping[str, Any]) -> Split | None:
     if not written:
         return None
-    percentage, allowlist = written["percentage"], written.get("allowlist") or []
+    percentage, allowlist = written.get("percentage", 0), written.get("allowlist") or []
     require(is_whole(percentage), "percentage", percentage)
     require(are_texts(allowlist), "allowlist", allowlist)
     return Split(percentage, tuple(allowlist))

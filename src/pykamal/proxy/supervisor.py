@@ -141,7 +141,10 @@ class Supervisor:
         command = [sys.executable, "-IS", "-c", _CONTROL, str(_PACKAGES), str(self._directory)]
         # Its standard input stays open for as long as we live; where we are killed, it ends nginx and itself.
         self._control = subprocess.Popen(
-            [*command, str(self._ready_writer)], pass_fds=[self._ready_writer], stdin=self._life
+            [*command, str(self._ready_writer)],
+            pass_fds=[self._ready_writer],
+            stdin=self._life,
+            process_group=0,  # an interrupt from the terminal is for us to heed
         )
 
     def _start_nginx(self) -> None:
