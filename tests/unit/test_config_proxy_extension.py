@@ -114,6 +114,12 @@ def test_what_cannot_work_is_refused(settings: str, message: str) -> None:
     assert refused(text).message.startswith(f"x-pykamal/proxy{message}")
 
 
+def test_an_address_that_yaml_reads_as_a_symbol() -> None:
+    """`::1` without quotes is Ruby's `:":1"`, of which nobody would guess what is wrong."""
+    text = changed("service: app") + "x-pykamal:\n  proxy:\n    engine: pykamal\n    deny:\n      - ::1\n"
+    assert refused(text).message.startswith("x-pykamal/proxy/deny/0: should be in quotes")
+
+
 def test_headers_are_refused_before_the_proxy_would() -> None:
     """What the proxy does not let a service choose is an error of deploy.yml, not of the deploy."""
     assert FRAMING_HEADERS == protection.FRAMING_HEADERS

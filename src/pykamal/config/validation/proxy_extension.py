@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Final
 
-from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
+from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, Symbol
 from pykamal.config.models.proxy_extension import DEFAULT_SECURITY_HEADERS, ProxyEngine
 from pykamal.config.reading import blank, boolean, child, entries, integer, text
 from pykamal.config.validation.finding import Finding, KeyPath, described
@@ -69,7 +69,11 @@ def _engine(node: MapNode) -> Iterator[Finding]:
 
 def _networks(keys: KeyPath, node: Node | None) -> Iterator[Finding]:
     for index, item in enumerate(node.items if isinstance(node, ListNode) else ()):
-        if not _is_network(text(item) or ""):
+        if isinstance(item, ScalarNode) and isinstance(item.value, Symbol):
+            yield _finding(
+                (*keys, index), "should be in quotes: a colon at the beginning is read as something else", item
+            )
+        elif not _is_network(text(item) or ""):
             expected = "an address or a network such as 10.0.0.0/8"
             yield _finding((*keys, index), f"should be {expected}", item, expected)
 
