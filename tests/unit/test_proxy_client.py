@@ -40,3 +40,27 @@ def test_arguments_that_are_no_text_are_refused() -> None:
     command: list[str | bytes] = [sys.executable, "-m", "pykamal.proxy", "remove", b"\xff"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "Error: arguments must be UTF-8\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "redirection", "stderr"),
+    [
+        (["--help"], "> /dev/full", b"Error: write /dev/stdout: no space left on device\n"),
+        (["--help"], ">&-", b"Error: write /dev/stdout: bad file descriptor\n"),
+        (["--bogus"], "2> /dev/full", b""),
+        (["--bogus"], "2>&-", b""),
+    ],
+)
+def test_output_that_goes_nowhere_is_an_error(arguments: list[str], redirection: str, stderr: bytes) -> None:
+    """One line, where there is somewhere to write it, and status 1; never a traceback."""
+    program = f'"{sys.executable}" -m pykamal.proxy {" ".join(arguments)} {redirection}'
+    done = subprocess.run(["sh", "-c", program], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", stderr)
+
+
+def test_messages_are_utf_8_in_every_locale() -> None:
+    """As the names of services and hosts are."""
+    environment = {"PYTHONPATH": ":".join(sys.path), "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "pykamal.proxy", "é"]
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.stderr.splitlines()[0] == 'Error: unknown command "é" for "kamal-proxy"'.encode()
