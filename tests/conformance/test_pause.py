@@ -37,6 +37,25 @@ def test_case_116_a_held_request_chooses_its_target_after_resume(proxy: Proxy, t
     assert t1.requests == []
 
 
+def test_a_held_request_stays_with_its_service(proxy: Proxy, t1: Target, t2: Target, t3: Target) -> None:
+    """Whatever that answers for by then; nobody else gets it when the service is removed (9.1 and 11)."""
+    proxy.deploy("other", t3)
+    proxy.deploy("s", t1, "--host", "a.com", "--path-prefix", "/a")
+    proxy.succeed("pause", "s", "--max-pause", "1500ms")
+    with proxy.connect() as connection:
+        connection.send(head("GET", "/a/echo", host="a.com"))
+        time.sleep(0.1)
+        proxy.deploy("s", t2, "--host", "b.com")
+        proxy.succeed("resume", "s")
+        seen = connection.read().seen
+        assert (seen["name"], seen["target"]) == ("T2", "/a/echo")
+        proxy.succeed("pause", "s", "--max-pause", "800ms")
+        connection.send(head("GET", "/echo", host="b.com"))
+        time.sleep(0.1)
+        proxy.succeed("remove", "s")
+        assert connection.read().status == 504
+
+
 def test_case_117_a_hold_ends_after_the_maximum(proxy: Proxy, t1: Target) -> None:
     """504 after `--max-pause`, at once when it is 0."""
     proxy.deploy("s", t1)

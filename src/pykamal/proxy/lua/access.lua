@@ -57,7 +57,13 @@ local function match_path(record, list)
   return services.match(list, path)
 end
 
+-- A request that was held belongs to its service, whatever that answers for by now (spec/proxy.md 9.1 and 11).
 local function find_binding(record)
+  local held = record.held
+  if held then
+    local service = services.by_name[held.service.name]
+    return service and { service = service, prefix = held.prefix, length = held.length }
+  end
   local list = services.bindings(record.host)
   if not list then
     return nil
@@ -164,10 +170,10 @@ function M.route(record)
       if policy.admitted(record, binding, method) then
         forward_chosen(record, binding, revision, method, upgrade)
       end
-    elseif not record.deadline or not policy.hold(record, 0) then
-      -- A request that was held when its service went stays held for its time (spec/proxy.md 9.1).
+    elseif not record.held or not policy.hold(record, 0) then
+      -- Where the service of a held request went, it stays held for its time.
       record.service = nil
-      return exit(record.deadline and 504 or 404)
+      return exit(record.held and 504 or 404)
     end
     -- Here the table changed while we looked or waited: look again.
   end

@@ -131,6 +131,7 @@ function M.admitted(record, binding, method)
     if state == "stopped" then
       return exit(503)
     end
+    record.held = binding
     if M.hold(record, service.max_pause_ms) then
       return false
     end
