@@ -3,7 +3,7 @@ local guard = require("guard")
 local requests = require("requests")
 
 local header, req = ngx.header, ngx.req
-local now, cookie_time = ngx.now, ngx.cookie_time
+local now, http_time = ngx.now, ngx.http_time
 local gsub, match, find, sub, lower = string.gsub, string.match, string.find, string.sub, string.lower
 
 local function set_affinity(service)
@@ -14,7 +14,7 @@ local function set_affinity(service)
   end
   local until_ms = math.floor(now() * 1000) + service.affinity_ms
   local cookie = string.format("kamal-writer=%d; Path=/; Expires=%s; HttpOnly",
-    until_ms, cookie_time(math.floor(until_ms / 1000) + 1))
+    until_ms, http_time(math.floor(until_ms / 1000) + 1))
   local present = header["Set-Cookie"]
   if type(present) == "table" then
     present[#present + 1] = cookie
@@ -77,7 +77,7 @@ local function is_sound(record)
   end
   -- nginx adds neither Server nor Date to what a target sends without.
   if header.Date == nil then
-    header.Date = ngx.http_time(ngx.time())
+    header.Date = http_time(ngx.time())
   end
   return true
 end
