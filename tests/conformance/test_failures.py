@@ -197,3 +197,18 @@ def test_keep_alive_after_errors(proxy: Proxy, t1: Target) -> None:
     with proxy.connect() as connection:
         for host, path, status in (("no.com", "/", 404), ("example.com", "/die", 502), ("example.com", "/echo", 200)):
             assert connection.ask("POST", path, host=host, body=b"GET / HTTP/1.1\r\n\r\n").status == status
+
+
+def test_what_is_not_routed_is_not_logged(own_proxy: Proxy, t1: Target) -> None:
+    """Malformed heads, and `OPTIONS *`, which the server answers by itself with 200 and no body (5 and 15)."""
+    own_proxy.start().deploy("s", t1)
+    for line, status in ((b"GARBAGE", 400), (b"GET /%zz HTTP/1.1", 400), (b"OPTIONS * HTTP/1.1", 200)):
+        with own_proxy.connect() as connection:
+            connection.send(line + b"\r\nHost: a.com\r\n\r\n")
+            response = connection.read()
+            assert (response.status, status == 400) == (status, bool(response.body))
+    own_proxy.ask("/after")
+    own_proxy.access_log("/after")
+    assert [record["path"] for record in own_proxy.log_lines("Request")] == ["/after"]
+    assert t1.requests[-1].target == "/after"
+    assert len(t1.requests) == 1

@@ -56,13 +56,13 @@ end
 
 -- The request never reached the routing: nothing is known of it but its first line.
 local function malformed(status)
+  var.kamal_log = "none"
   if find(var.request or "", "^OPTIONS %* HTTP/1%.[01]$") then
     header.Server = nil
     ngx.status = 200
     header["Content-Length"] = 0
     return ngx.eof()
   end
-  var.kamal_log = "none"
   return send(status, "text/plain; charset=utf-8", status .. " " .. (REASONS[status] or "Error") .. "\n")
 end
 
