@@ -18,6 +18,7 @@ import pytest
 
 from tests.conformance.acme_authority import Authority, handshake_fails, s_client, serial, store
 from tests.conformance.proxy_process import IS_OURS, Proxy, find_child, is_running, wait_until
+from tests.conformance.refusing_authority import RefusingAuthority
 from tests.conformance.scripted_target import Target
 
 pytestmark = pytest.mark.skipif(not IS_OURS, reason="the reference knows no authority but Let's Encrypt")
@@ -151,6 +152,42 @@ def test_what_the_authority_refuses_is_logged_with_its_word(proxy: Proxy, t1: Ta
     (line,) = [line for line in proxy.log_lines("Unable to obtain certificate") if line["host"] == "blocked.example"]
     assert line["kind"] == "rejectedIdentifier"
     assert "blocked.example" in line["remedy"]
+
+
+def test_a_failure_is_not_repeated_after_a_restart(own_proxy: Proxy, t1: Target) -> None:
+    """A proxy that starts again and again must not use up what an authority allows; a deploy still helps at once."""
+    authority = RefusingAuthority(403, "unauthorized")
+    try:
+        own_proxy.start(environment=authority.environment)
+        own_proxy.deploy("s", t1, "--tls", "--host", "again.com")
+        assert handshake_fails(own_proxy, "again.com")
+        own_proxy.stop()
+        own_proxy.start(environment=authority.environment)
+        assert handshake_fails(own_proxy, "again.com")
+        assert authority.asked == 1
+        own_proxy.deploy("s", t1, "--tls", "--host", "again.com")
+        wait_until(lambda: handshake_fails(own_proxy, "again.com") and authority.asked == 2, 10)
+    finally:
+        authority.dispose()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_authority_that_puts_off_is_left_alone(own_proxy: Proxy, t1: Target, status: int) -> None:
+    """For as long as its Retry-After says (RFC 8555, 6.6), whatever is deployed or started meanwhile."""
+    authority = RefusingAuthority(status, "rateLimited", {"Retry-After": "9000"})
+    try:
+        own_proxy.start(environment=authority.environment)
+        for _ in range(2):
+            own_proxy.deploy("s", t1, "--tls", "--host", "later.com")
+            assert handshake_fails(own_proxy, "later.com")
+        own_proxy.stop()
+        own_proxy.start(environment=authority.environment)
+        assert handshake_fails(own_proxy, "later.com")
+        (line,) = own_proxy.log_lines("Unable to obtain certificate")
+        assert (line["kind"], line["error"], line["retry_in"]) == ("rateLimited", "not now", "2h30m0s")
+        assert authority.asked == 1
+    finally:
+        authority.dispose()
 
 
 def test_a_broken_account_is_told(proxy: Proxy, authority: Authority, t1: Target) -> None:

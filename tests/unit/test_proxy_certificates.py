@@ -7,6 +7,7 @@ import subprocess
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from pykamal.proxy.acme.approval import with_host
 from pykamal.proxy.acme.names import is_issuable
+from pykamal.proxy.acme.order import retry_after_s
 from pykamal.proxy.acme.pauses import Pauses
 from pykamal.proxy.acme.remedies import remedy
 from pykamal.proxy.acme.store import ACCOUNT, CertificateStore, IssuedCertificate
@@ -155,19 +157,78 @@ def test_every_failure_has_a_remedy() -> None:
     assert remedy("somethingNew", wanted)
 
 
-def test_pauses_double_up_to_an_hour() -> None:
+def a_service() -> Service:
+    return Service("s", ServiceOptions(), TargetOptions(), TargetSet(["10.0.0.1"]))
+
+
+WANTED = Wanted("a.com", "ecdsa", "", "/certs")
+
+
+def test_pauses_double_up_to_an_hour(tmp_path: Path) -> None:
     """From a minute; an hour at once at a limit; a deploy, which makes the service another one, ends them."""
-    pauses, wanted = Pauses(), Wanted("a.com", "ecdsa", "", "/certs")
-    service, deployed = (Service("s", ServiceOptions(), TargetOptions(), TargetSet(["10.0.0.1"])) for _ in range(2))
-    assert pauses.end(wanted, service) == 0
-    lengths = [pauses.fail(wanted, service, at_a_limit=False) for _ in range(8)]
+    service, deployed = a_service(), a_service()
+    pauses = Pauses(tmp_path / "pauses", {})
+    assert pauses.end(WANTED, service) == 0
+    lengths = [pauses.fail(WANTED, service, at_a_limit=False) for _ in range(8)]
     assert lengths == [60, 120, 240, 480, 960, 1920, 3600, 3600]
-    assert pauses.end(wanted, service) > time.time() + 3500
-    assert pauses.end(wanted, deployed) == 0
-    assert pauses.fail(wanted, deployed, at_a_limit=False) == 60
-    assert pauses.fail(wanted, deployed, at_a_limit=True) == 3600
-    pauses.forget(wanted)
-    assert pauses.fail(wanted, deployed, at_a_limit=False) == 60
+    assert pauses.end(WANTED, service) > time.time() + 3500
+    assert pauses.end(WANTED, deployed) == 0
+    assert pauses.fail(WANTED, deployed, at_a_limit=False) == 60
+    assert pauses.fail(WANTED, deployed, at_a_limit=True) == 3600
+    pauses.forget(WANTED)
+    assert pauses.fail(WANTED, deployed, at_a_limit=False) == 60
+
+
+def test_an_authority_says_how_long_a_pause_is(tmp_path: Path) -> None:
+    """Between a minute and a week; no deploy ends it, and it is doubled by nothing."""
+    pauses = Pauses(tmp_path / "pauses", {})
+    asked = (1.0, 7200.0, 1e9, 90.0)
+    lengths = [pauses.fail(WANTED, a_service(), at_a_limit=True, asked_s=asked_s) for asked_s in asked]
+    assert lengths == [60, 7200, 7 * 86400, 90]
+    assert pauses.end(WANTED, a_service()) > time.time() + 80
+
+
+def test_pauses_outlive_the_process(tmp_path: Path) -> None:
+    """Of services that are restored, with their length; not those after denials, nor what a success ended."""
+    first, file = Pauses(tmp_path / "pauses", {}), tmp_path / "pauses"
+    service, restored = a_service(), a_service()
+    denied, done, asked = (Wanted(host, "rsa", "", "/certs") for host in ("b.com", "c.com", "d.com"))
+    first.deny(denied, service)
+    first.fail(done, service, at_a_limit=False)
+    first.fail(asked, service, at_a_limit=True, asked_s=600)
+    first.fail(WANTED, service, at_a_limit=False)
+    first.forget(done)
+    second = Pauses(file, {"s": restored})
+    assert [second.end(wanted, restored) for wanted in (denied, done)] == [0, 0]
+    assert [second.end(wanted, restored) for wanted in (asked, WANTED)] == [
+        first.end(wanted, service) for wanted in (asked, WANTED)
+    ]
+    assert second.fail(WANTED, restored, at_a_limit=False) == 120
+    assert Pauses(file, {}).end(WANTED, restored) == 0
+    assert Pauses(file, {}).end(asked, restored) > 0
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", "[1]", "[{}]", '[{"service": "s", "length_s": "x", "end": 1}]'])
+def test_a_broken_file_of_pauses_is_none(tmp_path: Path, text: str) -> None:
+    """And the next failure replaces it; where that is impossible the pause holds without it."""
+    file = tmp_path / "pauses"
+    file.write_text(text)
+    assert Pauses(file, {}).fail(WANTED, a_service(), at_a_limit=False) == 60
+    assert "a.com" in file.read_text()
+    assert Pauses(tmp_path / "none" / "pauses", {}).fail(WANTED, a_service(), at_a_limit=False) == 60
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("", 0), ("120", 120), ("-1", 0), ("soon", 0), ("Sun, 06 Nov 1994 08:49:37 GMT", 0)]
+)
+def test_times_to_come_back_at(value: str, expected: float) -> None:
+    """Seconds or a date (RFC 9110, 10.2.3)."""
+    assert retry_after_s(value) == expected
+
+
+def test_a_date_to_come_back_at() -> None:
+    """What is left until then."""
+    assert 595 < retry_after_s(format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True)) <= 600
 
 
 @pytest.mark.parametrize(

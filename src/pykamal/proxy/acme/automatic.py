@@ -12,16 +12,18 @@ import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pykamal.proxy.acme.approval import approved
 from pykamal.proxy.acme.issuer import Issuer
 from pykamal.proxy.acme.orders import OrderFailed
-from pykamal.proxy.acme.pauses import Pauses
+from pykamal.proxy.acme.pauses import PAUSES_FILE, Pauses
 from pykamal.proxy.acme.remedies import remedy
 from pykamal.proxy.acme.store import IssuedCertificate
 from pykamal.proxy.acme.wanted import Authority, Wanted, may_serve
 from pykamal.proxy.certificates import origin
 from pykamal.proxy.durations import SECOND, format_duration
+from pykamal.proxy.environment import data_directory
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.logs import log
 from pykamal.proxy.options import ServiceOptions
@@ -51,7 +53,7 @@ class AutomaticCertificates:
         self._registry = registry
         self._authority = authority
         self._issuer = Issuer(authority, registry.data_plane)
-        self._pauses = Pauses()
+        self._pauses = Pauses(Path(data_directory(), PAUSES_FILE), registry.services)
         self._orders: dict[Wanted, asyncio.Task[Refusal | None]] = {}
         self._valid: dict[Wanted, tuple[float, float]] = {}
         self._looked_up: dict[str, Service] = {}
@@ -169,8 +171,8 @@ class AutomaticCertificates:
         )
 
     def _tell_failure(self, wanted: Wanted, service: Service, problem: Exception) -> None:
-        kind = problem.kind if isinstance(problem, OrderFailed) else "protocol"
-        pause_s = self._pauses.fail(wanted, service, at_a_limit=kind == "rateLimited")
+        kind, wait_s = (problem.kind, problem.wait_s) if isinstance(problem, OrderFailed) else ("protocol", 0.0)
+        pause_s = self._pauses.fail(wanted, service, at_a_limit=kind == "rateLimited", asked_s=wait_s)
         log("ERROR", "Unable to obtain certificate", service=service.name, host=wanted.host,
             directory=wanted.directory_url, kind=kind, error=str(problem) or type(problem).__name__,
             remedy=remedy(kind, wanted), retry_in=format_duration(int(pause_s) * SECOND))  # fmt: skip

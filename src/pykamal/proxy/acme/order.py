@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -24,6 +26,7 @@ ISSUE_LIMIT_S = 90
 REQUEST_LIMIT_S = 30
 NONCE_ATTEMPTS = 4
 RSA_BITS = 2048
+POSTPONING_STATUSES = (429, 503)
 USER_AGENT = "pykamal-proxy"
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -32,6 +35,14 @@ Tell = Callable[[dict[str, str]], None]
 
 class NoKey(ValueError):
     """The account's key is none."""
+
+
+class Postponed(errors.Error):
+    """The authority takes no request now; `wait_s` is for how long, 0 when it does not say."""
+
+    def __init__(self, kind: str, detail: str, wait_s: float) -> None:
+        super().__init__(detail)
+        self.kind, self.detail, self.wait_s = kind, detail, wait_s
 
 
 class PatientNetwork(client.ClientNetwork):
@@ -73,7 +84,7 @@ def obtain(order: dict[str, Any], tell: Tell) -> tuple[str, str]:
 
 
 def explain(problem: Exception) -> dict[str, str]:
-    """What went wrong: `kind` (unreachable, validation, timeout, or the authority's own word) and `detail`."""
+    """What went wrong: `kind`, `detail` and, where the authority puts us off, `wait_s`, as in orders.OrderFailed."""
     if isinstance(problem, errors.ValidationError):
         found = [
             str(challenge.error.detail)
@@ -86,6 +97,8 @@ def explain(problem: Exception) -> dict[str, str]:
         problem = problem.error
     if isinstance(problem, messages.Error):
         return {"kind": str(problem.typ).rpartition(":")[2], "detail": str(problem.detail)}
+    if isinstance(problem, Postponed):
+        return {"kind": problem.kind, "detail": problem.detail, "wait_s": str(problem.wait_s)}
     if isinstance(problem, errors.TimeoutError):
         return {"kind": "timeout", "detail": f"the order was not finished within {ISSUE_LIMIT_S} s"}
     if isinstance(problem, NoKey):
@@ -94,6 +107,16 @@ def explain(problem: Exception) -> dict[str, str]:
     if isinstance(problem, OSError) or isinstance(problem.__context__, requests.RequestException):
         return {"kind": "unreachable", "detail": str(problem)}
     return {"kind": "protocol", "detail": f"{type(problem).__name__}: {problem}"}
+
+
+def retry_after_s(value: str) -> float:
+    """From now; 0 for what is neither a number of seconds nor a date to come (RFC 9110, 10.2.3)."""
+    if value.isdecimal():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return 0.0
 
 
 def _log_in(directory: str, ca_file: str, account_key: str) -> client.ClientV2:
@@ -106,12 +129,26 @@ def _log_in(directory: str, ca_file: str, account_key: str) -> client.ClientV2:
         user_agent=USER_AGENT,
         timeout=REQUEST_LIMIT_S,
     )
+    network.session.hooks["response"].append(_heed_postponement)
     authority = client.ClientV2(client.ClientV2.get_directory(directory, network), network)
     try:
         authority.new_account(messages.NewRegistration.from_data(terms_of_service_agreed=True))
     except errors.ConflictError as known:
         network.account = messages.RegistrationResource(body=messages.Registration(), uri=known.location)
     return authority
+
+
+def _heed_postponement(response: requests.Response, *_: Any, **__: Any) -> None:
+    """The library drops what stands in the header, and waits for nothing."""
+    if response.status_code not in POSTPONING_STATUSES:
+        return
+    kind, detail = "unavailable", f"HTTP status {response.status_code}"
+    try:
+        document = response.json()
+        kind, detail = str(document["type"]).rpartition(":")[2], str(document["detail"])
+    except (ValueError, LookupError, TypeError):
+        pass  # not the authority's own words: those of something in front of it
+    raise Postponed(kind, detail, retry_after_s(response.headers.get("Retry-After", "")))
 
 
 def _account(pem: str) -> tuple[jwk.JWK, jwa.JWASignature]:

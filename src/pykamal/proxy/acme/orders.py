@@ -29,11 +29,12 @@ class Order:
 
 
 class OrderFailed(Exception):
-    """`kind` is the authority's own word or one of: unreachable, validation, timeout, account, protocol, missing."""
+    """`kind` is the authority's own word or one of: unreachable, unavailable, validation, timeout, account, protocol,
+    missing. `wait_s` is for how long the authority wants to be left alone, 0 when it does not say."""
 
-    def __init__(self, kind: str, detail: str) -> None:
+    def __init__(self, kind: str, detail: str, wait_s: float = 0) -> None:
         super().__init__(detail or kind)
-        self.kind = kind
+        self.kind, self.wait_s = kind, wait_s
 
 
 async def place(
@@ -64,7 +65,7 @@ async def place(
                     case "issued":
                         return event["key"], event["chain"]
                     case _:
-                        raise OrderFailed(event["kind"], event["detail"])
+                        raise OrderFailed(event["kind"], event["detail"], float(event.get("wait_s", 0)))
                 process.stdin.write(b"\n")
             raise _broken_off(await complaints)
     except TimeoutError:

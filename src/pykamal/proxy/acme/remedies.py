@@ -19,7 +19,9 @@ _REMEDIES = {
     "rateLimited": "the authority's limit is reached and passes by itself; --tls-staging is for trying things out",
     "account": "the file {path}/acme_account+key is no key: remove it, and a new account is made",
     "missing": "install Python's acme library (Debian: python3-acme)",
-    "timeout": "nothing to do if it goes away by itself; else see whether {directory} works",
+    **dict.fromkeys(
+        ("timeout", "unavailable"), "nothing to do if it goes away by itself; else see whether {directory} works"
+    ),
 }
 
 
