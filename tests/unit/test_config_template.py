@@ -77,6 +77,12 @@ def test_tags_and_trimming(source: str, expected: str) -> None:
         ("<% begin %>", "SyntaxError", "`begin` is not supported in templates"),
         ("<% require 'net/http' %>", "SyntaxError", 'require "net/http" is not supported in templates'),
         ("<%= 1 + 'a' %>", "TypeError", "+ cannot be used with a number and a text"),
+        ("<%= 3 * 'a' %>", "TypeError", "* cannot be used with a number and a text"),
+        ("<%= 1 + true %>", "TypeError", "+ cannot be used with a number and true"),
+        ("<%= true - 1 %>", "TypeError", "- cannot be used with true and a number"),
+        ("<%= 1 < true %>", "TypeError", "< cannot be used with a number and true"),
+        ("<%= [1] - 'a' %>", "TypeError", "- cannot be used with a list and a text"),
+        ("<%= 5 & 'a' %>", "TypeError", "& cannot be used with a number and a text"),
         ("<%= 1 / 0 %>", "TypeError", "/ cannot be used with a number and a number"),
         ("<%= 'a'.split(1, 2, 3) %>", "ArgumentError", "split cannot be called like this"),
         (

@@ -63,7 +63,7 @@ def repeated(receiver: Any, times: Any) -> Any:
     if isinstance(receiver, list) and isinstance(times, str):
         return join(receiver, times)
     most = MAXIMUM_TEXT if isinstance(receiver, str) else MAXIMUM_ITEMS
-    if not isinstance(times, int) or times < 0 or len(receiver) * times > most:
+    if isinstance(times, bool) or not isinstance(times, int) or times < 0 or len(receiver) * times > most:
         raise ValueError("repeated too often")
     return receiver * times
 
