@@ -33,7 +33,7 @@ class _Pause:
 
 
 class Pauses:
-    """One for each certificate. A deploy, which makes the service another one, ends all but what an authority asked for.
+    """One for each certificate. A deploy, which makes another service, ends it unless an authority asked for it.
 
     `file` keeps them over a restart; `services` are those of that moment, by name.
     """
