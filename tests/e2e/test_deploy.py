@@ -136,6 +136,38 @@ def test_an_accessory_boots_with_its_files_directories_and_secrets(application: 
     assert "hello-jobs" not in application.containers(host, "--all")
 
 
+def test_error_pages_are_where_the_proxy_is_told_of_them(application: Application) -> None:
+    """spec/cli.md 14.7, 14.8 and 14.11: whoever names the pages of a version to the proxy brings them along.
+
+    With Ruby Kamal an accessory behind the proxy cannot start before the app was deployed, nor the app's container
+    once another version's boot has removed the pages.
+    """
+    host = application.hosts[0].address
+    application.configure(
+        servers=[host],
+        error_pages_path="pages",
+        accessories={
+            "admin": {
+                "image": f"{application.sandbox.manifest.registry_server}/sandbox/python:3.11",
+                "host": host,
+                "cmd": "python3 -m http.server 9000",
+                "options": {"init": True},
+                "proxy": {"host": "admin.example.com", "app_port": 9000, "healthcheck": {"path": "/", "interval": 1}},
+            }
+        },
+    )
+    (application.folder / "pages").mkdir()
+    (application.folder / "pages" / "502.html").write_text("<h1>{{ .Message }}</h1>")
+    version = application.commit("with error pages")
+    application.kamal("setup")
+    application.kamal("app", "boot")
+    application.kamal("app", "stop", "--version", version)
+    application.kamal("app", "start", "--version", version)
+    assert application.version_served(application.hosts[0]) is not None
+    application.commit("the next one, not deployed")
+    application.kamal("accessory", "restart", "admin")
+
+
 def test_secrets_reach_the_container_and_nothing_else(application: Application) -> None:
     """The mission: never in a process list, a log, an error or a plan."""
     host = application.hosts[0]

@@ -19,6 +19,7 @@ from pykamal.operations.hosts.reading import capture, show_on_hosts
 from pykamal.operations.hosts.secret_env import accessory_env_steps
 from pykamal.operations.images import registry
 from pykamal.operations.local.outside import LocalOutside
+from pykamal.operations.proxy.site_files import error_page_steps
 
 
 def named(context: Context, name: str) -> tuple[Accessory, ...]:
@@ -126,6 +127,7 @@ def _start_steps(context: Context, accessory: Accessory, host: str) -> Iterator[
 
 def _switch_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
     if accessory.running_proxy:
+        yield from error_page_steps(context.config, context.version)  # those of this version may not be there yet
         command = proxy.deploy_accessory(context.config, accessory, context.version)
         yield Step(f"switch traffic to {accessory.name}", command)
 

@@ -18,6 +18,7 @@ from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.facts import HostFacts
 from pykamal.operations.hosts.reading import read_facts, show_on_hosts, under_lock
+from pykamal.operations.proxy.site_files import error_page_steps
 
 
 async def boot(context: Context) -> None:
@@ -57,6 +58,7 @@ async def start(context: Context) -> None:
         yield Step(f"start {role.name}", commands.start(role, version).failing_allowed())
         if role.proxy is not None:
             serving = known.current_version(role) or version
+            yield from error_page_steps(context.config, serving)  # a boot of another version has removed them
             yield Step(f"switch traffic to {role.name}", proxy.deploy_role(context.config, role, serving))
 
     await change(context, "app start", steps)
