@@ -47,6 +47,10 @@ def post_mortem(
         ({"state": {"Status": "exited", "ExitCode": 0}}, "the app exited at start"),
         ({"state": RUNNING, "listeners": "00000000:0BB8", "error": "refused"}, "port 8000, the app listens on 3000"),
         ({"state": RUNNING, "error": "connect: connection refused"}, "nothing in the container listens on port 8000"),
+        (
+            {"state": RUNNING, "error": "[Errno 111] Connect call failed ('172.18.0.3', 8000)"},
+            "nothing in the container listens on port 8000",
+        ),
         ({"state": RUNNING, "listeners": LOOPBACK, "error": "refused"}, "let it listen on 0.0.0.0"),
         ({"state": RUNNING, "listeners": LOOPBACK_6, "error": "refused"}, "let it listen on 0.0.0.0"),
         ({"state": RUNNING, "listeners": MAPPED_LOOPBACK, "error": "refused"}, "let it listen on 0.0.0.0"),
@@ -59,6 +63,14 @@ def post_mortem(
 def test_the_likely_cause(given: dict[str, Any], cause: str) -> None:
     """design.md, rule 5: wrong port, wrong address, wrong path, slow, exited, killed: each with what to do next."""
     assert cause in (post_mortem(**given).hint or "")
+
+
+def test_an_image_for_another_processor() -> None:
+    """The kernel's words are the last of the log, whatever else is known."""
+    line = json.dumps({"restarts": 3, "state": {"Status": "restarting", "ExitCode": 1}})
+    found = read([StepResult(Step("look", query("true")), 0, f"{line}\nexec /bin/app: exec format error", "", 0.0)])
+    assert found is not None
+    assert "builder/arch" in (found.hint or "")
 
 
 def test_without_evidence_nothing_is_guessed() -> None:

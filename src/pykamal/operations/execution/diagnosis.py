@@ -16,8 +16,10 @@ _PORT_TAKEN = "another program on the host has the port: stop it, or set proxy/r
 _DISK_FULL = "the disk of the host is full: see `df -h` there; `kamal prune all` removes old containers and images"
 _CREDENTIALS = "the registry refused the credentials: check registry/username and registry/password"
 _REGISTRY_SILENT = (
-    "the registry does not answer: see whether it is up and in reach from there, and registry/server in deploy.yml"
+    "the registry does not answer: see whether it is up and in reach from there, and what names it in deploy.yml: "
+    "registry/server, for the proxy's image proxy/run/registry"
 )
+_EMPTY = "the registry's password is empty: see what .kamal/secrets makes of it (kamal secrets print)"
 _NO_DOCKER = "Docker is not installed there: run kamal server bootstrap, or kamal setup"
 
 
@@ -61,7 +63,8 @@ def _known(failure: StepResult, host: str) -> tuple[str, str] | None:
     match failure.exit_status:
         case proxy.ENDPOINT_MISSING_STATUS if missing := _ENDPOINT_MISSING.search(failure.stderr):
             message = f"Failed to get endpoint for {missing['name']} on {host}, did the container boot?"
-            return message, "there is no container to route to: see `kamal app containers`, then boot it anew"
+            return message, "there is no container to route to: see `kamal app containers`, choose its version with "
+            "--version, or boot it anew"
         case proxy_image.IMAGE_MISSING_STATUS if missing := _IMAGE_MISSING.search(failure.stderr):
             message = f"{host} does not have the image of pykamal's proxy, {missing['image']}"
             return message, "bring it there with `kamal proxy build`"
@@ -97,9 +100,14 @@ _HINTS = {
     "kamal server bootstrap; else let root run `usermod -aG docker USER` there",
     "unauthorized": _CREDENTIALS,
     "no basic auth credentials": _CREDENTIALS,
+    "cannot perform an interactive login": _EMPTY,
+    "password is empty": _EMPTY,
     "pull access denied": f"the image is not in the registry, or {_CREDENTIALS}",
     "docker: not found": _NO_DOCKER,
     "docker: command not found": _NO_DOCKER,
+    "no matching manifest for": "the image was not built for that processor: add it to builder/arch",
+    "is missing the 'service' label": "it was not built by kamal: build it with `kamal build push`, or let its "
+    "Dockerfile give it the label",
     "dial tcp": _REGISTRY_SILENT,
     ": eof\n": _REGISTRY_SILENT,
     "tls handshake timeout": _REGISTRY_SILENT,
@@ -107,6 +115,10 @@ _HINTS = {
     "/etc/docker/certs.d there",
     "permission denied": "the SSH user may not do that there: see the owner and mode of the files, or set ssh/user",
     "no such container: kamal-proxy": "the proxy does not run there: kamal proxy boot",
+    "is not running": "that container is stopped: see kamal details for what runs; kamal proxy start, app start and "
+    "accessory start start what is stopped",
+    "executable file not found": "the image has no such program; what only a shell understands goes as one word: "
+    "sh -c '...'",
     "no such container": "no container of that name is there: see kamal details for what runs",
 }
 """What a failed command's output (in lower case) suggests to do next; the first match counts."""

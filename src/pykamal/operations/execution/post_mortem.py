@@ -63,6 +63,8 @@ class PostMortem:
                 "the app was killed, most likely because the host or the container ran out of memory: see `free` and "
                 "`dmesg` there, and raise the role's memory option if it has one"
             )
+        if any("exec format error" in line for line in self.log):
+            return "the image is for another processor than this host's: build it for that one too, with builder/arch"
         if ended:
             return "the app exited at start: the last log lines above say why"
         return self._unanswered if self.check is not None else None
@@ -92,7 +94,7 @@ class PostMortem:
                 f"the app takes the health check of {path} and does not answer in time: see what it waits for, or "
                 "raise proxy/healthcheck/timeout"
             )
-        if "refused" in self._said:
+        if "refused" in self._said or "Connect call failed" in self._said:
             return f"nothing in the container listens on port {port}: see proxy/app_port and the last log lines above"
         return None
 

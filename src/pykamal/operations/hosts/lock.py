@@ -71,23 +71,31 @@ async def _acquire_waiting(context: Context, host: str, reading: Script | None) 
 
     context.bus.say(f"Acquiring the deploy lock (waiting up to {settings.lock_wait_timeout}s)...")
     deadline = time.monotonic() + settings.lock_wait_timeout
-    told = False
+    holder: tuple[str, ...] = ()
     while True:
         try:
             return await _acquire(context, host, commands.AUTOMATIC_MESSAGE, reading, announce=False)
         except LockError as error:
-            if not told:
+            if not holder:
                 context.bus.say("Deploy lock is held by:")
                 context.bus.say("\n".join(error.details))
-                told = True
+            holder = error.details
             if not commands.parse_details("\n".join(error.details)).automatic:
                 raise LockError(
-                    f"Deploy lock held manually, not waiting. {ADVICE}", host=host, details=error.details
+                    f"Deploy lock held manually, not waiting. {ADVICE}",
+                    host=host,
+                    details=error.details,
+                    hint="ask who took it; it goes away with kamal lock release",
                 ) from error
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             context.bus.say(f"Timed out after {settings.lock_wait_timeout}s waiting for the deploy lock", Tone.PROBLEM)
-            raise LockError("Timed out waiting for deploy lock", host=host)
+            raise LockError(
+                "Timed out waiting for deploy lock",
+                host=host,
+                details=holder,
+                hint="wait longer with --lock-wait-timeout, or if that deploy is gone for good: kamal lock release",
+            )
         context.bus.say(f"Retrying in {settings.lock_wait_interval}s ({int(remaining)}s remaining)...")
         await asyncio.sleep(min(settings.lock_wait_interval, remaining))
 
