@@ -64,6 +64,11 @@ def test_case_177_a_bad_service_does_not_take_the_others_along(own_proxy: Proxy,
     proxy.deploy("other", t1, "--host", "other.com")
     kept = {record["name"] for record in json.loads(proxy.state_path.read_text())}
     assert kept == {"good", "bad", "other"}
+    if IS_OURS:
+        proxy.succeed("remove", "bad")
+        assert proxy.refuse("remove", "bad") == "service not found"
+        kept = {record["name"] for record in json.loads(proxy.state_path.read_text())}
+        assert kept == {"good", "other"}
 
 
 def test_case_178_a_target_that_is_down_at_boot(own_proxy: Proxy, t1: Target, t2: Target) -> None:
@@ -135,7 +140,9 @@ def test_case_180_legacy_state(own_proxy: Proxy, t1: Target) -> None:
     assert own_proxy.ask(host="old.com").served_by == "T1"
 
 
-@pytest.mark.parametrize("content", ['[{"name": "s", "opt', "", "{}", "null", "[1]"])
+@pytest.mark.parametrize(
+    "content", ['[{"name": "s", "opt', "", "{}", "null", "[1]", "[" * 100_000], ids=lambda content: content[:9]
+)
 def test_case_181_a_corrupt_state_file(own_proxy: Proxy, t1: Target, content: str) -> None:
     """The server runs, and the file is set aside."""
     own_proxy.state_path.parent.mkdir(parents=True)

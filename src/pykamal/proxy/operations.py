@@ -148,11 +148,13 @@ async def resume(registry: Registry, name: str) -> None:
 
 
 async def remove(registry: Registry, name: str) -> None:
-    """Takes a service out of the table; requests in flight end by themselves."""
-    async with registry.changing(name):
-        service = registry.get(name)
-        del registry.services[name]
-    for targets in service.sets:
+    """Takes a service out of the table; requests in flight end by themselves. An unusable record is forgotten."""
+    sets: list[TargetSet] = []
+    if not registry.is_unusable(name):
+        async with registry.changing(name):
+            sets = registry.get(name).sets
+            del registry.services[name]
+    for targets in sets:
         targets.stop_checks()
         await registry.data_plane.forget(targets.targets)
     await registry.write_state(name)

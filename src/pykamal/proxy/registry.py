@@ -34,6 +34,10 @@ class Registry:
             raise ProxyError("service not found")
         return service
 
+    def is_unusable(self, name: str) -> bool:
+        """Whether only a record that could not be restored has this name."""
+        return name in self._state_file.unusable and name not in self.services
+
     @asynccontextmanager
     async def changing(self, *names: str) -> AsyncIterator[None]:
         """Holds the table's lock; afterwards nginx knows the new state of these services.
