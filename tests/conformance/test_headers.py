@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.conformance.proxy_process import Proxy
-from tests.conformance.raw_http import Headers
+from tests.conformance.raw_http import WEBSOCKET, Headers
 from tests.conformance.scripted_target import Target
 
 FORWARDED: Headers = [
@@ -90,6 +90,9 @@ def test_case_157_the_target_is_named(proxy: Proxy, t1: Target, flags: tuple[str
     proxy.deploy("s", t1, *flags)
     assert proxy.ask().seen_header("X-Kamal-Target") == t1.address
     assert proxy.ask(headers=[("X-Kamal-Target", "p")]).seen_header("X-Kamal-Target") == f"p, {t1.address}"
+    for method in ("GET", "POST"):
+        response = proxy.ask(method=method, headers=[("X-Kamal-Target", "p"), ("X-Kamal-Target", "q, r")])
+        assert response.seen_header("X-Kamal-Target") == f"p, q, r, {t1.address}"
     proxy.deploy("s", t1, "--forward-headers=false", *flags)
     assert proxy.ask(headers=[("X-Kamal-Target", "p")]).seen_header("X-Kamal-Target") == t1.address
 
@@ -104,6 +107,26 @@ def test_case_158_hop_by_hop_headers_are_removed(proxy: Proxy, t1: Target, flags
     assert {name: response.seen_header(name) for name in hops} == dict.fromkeys(hops)
     assert response.seen_header("TE") == "trailers"
     assert response.seen_header("Connection") in (None, "keep-alive", "close")
+
+
+@either_way
+@pytest.mark.parametrize(
+    "lines", [("keep-alive", "X-Foo"), ("X-Foo", "close"), ("close", "X-Bar", "X-Foo, keep-alive")]
+)
+def test_case_158_in_several_lines(proxy: Proxy, t1: Target, flags: tuple[str, ...], lines: tuple[str, ...]) -> None:
+    """Connection may come in several lines, which count together."""
+    proxy.deploy("s", t1, *flags)
+    for method in ("GET", "POST"):
+        headers = [("X-Foo", "v"), *(("Connection", line) for line in lines)]
+        assert proxy.ask(method=method, headers=headers).seen_header("X-Foo") is None
+
+
+@either_way
+def test_an_upgrade_in_several_lines(proxy: Proxy, t1: Target, flags: tuple[str, ...]) -> None:
+    """Another proxy in front may write `Connection: keep-alive` and `Connection: Upgrade`."""
+    proxy.deploy("s", t1, *flags)
+    with proxy.connect() as websocket:
+        assert websocket.ask(path="/ws", headers=[("Connection", "keep-alive"), *WEBSOCKET]).status == 101
 
 
 def test_case_159_client_ip_header(proxy: Proxy, t1: Target) -> None:
@@ -162,6 +185,8 @@ def test_responses_pass_unchanged(proxy: Proxy, t1: Target, flags: tuple[str, ..
         "X-Accel-Redirect": "/echo",
         "X-Accel-Limit-Rate": "1",
         "Cache-Control": "no-store",
+        "Location": "http://pooled/x",
+        "Refresh": "0; url=http://127.0.0.1/",
         "Expires": "0",
         "ETag": '"a"',
     }
@@ -170,6 +195,18 @@ def test_responses_pass_unchanged(proxy: Proxy, t1: Target, flags: tuple[str, ..
     assert {name: response.header(name) for name in given} == given
     assert response.header("Content-Type") is None
     assert response.body == b"headers"
+
+
+@either_way
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_hop_by_hop_headers_of_targets_end_here(proxy: Proxy, t1: Target, flags: tuple[str, ...], method: str) -> None:
+    """What belongs to the connection with the target is not the client's (14.2)."""
+    proxy.deploy("s", t1, *flags)
+    hops = ["Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Upgrade"]
+    query = "&".join(f"h={name}%3Dvalue" for name in hops)
+    response = proxy.ask(f"/hdrs?{query}&h=Connection%3Dclose&h=X-Own%3D1", method=method)
+    assert {name: response.header(name) for name in hops} == dict.fromkeys(hops)
+    assert (response.header("X-Own"), response.header("Connection")) == ("1", "keep-alive")
 
 
 @pytest.mark.parametrize("status", [404, 418, 500, 503])

@@ -1,6 +1,7 @@
 -- From a request to its target: routing, redirects, pause and stop, limits, choice, in-flight count.
 local authority = require("authority")
 local flights = require("flights")
+local header_lines = require("header_lines")
 local leases = require("leases")
 local requests = require("requests")
 local services = require("services")
@@ -11,7 +12,7 @@ local metrics = require("metrics")
 local boot = require("boot")
 
 local var = ngx.var
-local get_method, http_version = ngx.req.get_method, ngx.req.http_version
+local get_method, http_version, set_header = ngx.req.get_method, ngx.req.http_version, ngx.req.set_header
 local exit, exec = ngx.exit, ngx.exec
 local now, sleep = ngx.now, ngx.sleep
 local lower, find = string.lower, string.find
@@ -117,6 +118,14 @@ local function forward(record, binding, method, upgrade)
   return exec(location_for(service, upgrade))
 end
 
+-- What nginx takes for the received value is the first line's alone.
+local function join_target_names()
+  local names, count = header_lines.joined("x-kamal-target")
+  if count > 1 then
+    set_header("X-Kamal-Target", names)
+  end
+end
+
 local function accepts_events()
   local accept = var.http_accept
   return accept and find(accept, "text/event-stream", 1, true)
@@ -137,6 +146,7 @@ local function forward_chosen(record, binding, revision, method, upgrade)
   if not is_certain(record, target) or not enter_target(record, target, target.slot, revision) then
     return false
   end
+  join_target_names()
   if service.adapts_headers then
     policy.adapt_headers(record)
   end
@@ -151,7 +161,7 @@ local M = {}
 -- Routes a request whose record is open: to its target, or to an answer of this proxy.
 function M.route(record)
   local method = record.method
-  local connection = var.http_connection
+  local connection = header_lines.joined("connection")
   local upgrade = false
   if connection and connection ~= "keep-alive" and connection ~= "close" then
     upgrade = policy.connection_options(lower(connection))
@@ -188,9 +198,8 @@ end
 -- Fast way: one writer, nothing to decide, no body. "1" for a request that is on its way to its target, "" for one that
 -- `run` must look at. Cannot wait.
 function M.run_plain(secure)
-  local method, connection = get_method(), var.http_connection
-  if method ~= "GET" and method ~= "HEAD"
-    or connection and connection ~= "keep-alive" and connection ~= "close" then
+  local method = get_method()
+  if method ~= "GET" and method ~= "HEAD" or not header_lines.are_plain() then
     return ""
   end
   local record = requests.open()

@@ -1,0 +1,63 @@
+-- Request headers line by line: nginx's own variables know no more than the first line of a name (until 1.23).
+local ffi = require("ffi")
+local base = require("resty.core.base")
+require("resty.core.request") -- declares what is used here
+
+local C, ffi_string, get_request = ffi.C, ffi.string, base.get_request
+local line_array = ffi.typeof("ngx_http_lua_ffi_table_elt_t[?]")
+local is_truncated = ffi.new("int[1]")
+local ALL, LOWER_CASE = 0, 0
+local LETTER_C, LETTER_X = 99, 120
+
+local M = {}
+local room = 32
+local lines = line_array(room)
+
+-- Puts the request's header into `lines` and returns how many there are. Unlike `ngx.req.get_headers` it makes no table.
+local function read_lines()
+  local request = get_request()
+  local count = C.ngx_http_lua_ffi_req_get_headers_count(request, ALL, is_truncated)
+  if count > room then
+    room, lines = count, line_array(count)
+  end
+  C.ngx_http_lua_ffi_req_get_headers(request, lines, count, LOWER_CASE)
+  return count
+end
+
+local function text_of(part)
+  return ffi_string(part.data, part.len)
+end
+
+-- The values of all lines with this name (in lower case), joined by ", ", and their number; nil and 0 when there is none.
+function M.joined(name)
+  local joined, found = nil, 0
+  for i = 0, read_lines() - 1 do
+    local line = lines[i]
+    if line.key.len == #name and text_of(line.key) == name then
+      local text = text_of(line.value)
+      joined = joined and joined .. ", " .. text or text
+      found = found + 1
+    end
+  end
+  return joined, found
+end
+
+-- False for a Connection that asks for anything but its end or its stay, and for several lines of it or of X-Kamal-Target.
+function M.are_plain()
+  local connections, targets = 0, 0
+  for i = 0, read_lines() - 1 do
+    local key = lines[i].key
+    if key.len == 10 and key.data[0] == LETTER_C and text_of(key) == "connection" then
+      connections = connections + 1
+      local value = text_of(lines[i].value)
+      if connections > 1 or value ~= "keep-alive" and value ~= "close" then
+        return false
+      end
+    elseif key.len == 14 and key.data[0] == LETTER_X and text_of(key) == "x-kamal-target" then
+      targets = targets + 1
+    end
+  end
+  return targets < 2
+end
+
+return M
