@@ -198,6 +198,10 @@ class Conversation:
         self._send(200, b"x" * int(query["n"]), [], received)
         return True
 
+    def _do_unchanged(self, received: Received, query: dict[str, str]) -> bool:
+        self.connection.sendall(f"HTTP/1.1 304 Not Modified\r\nContent-Length: {query['n']}\r\n\r\n".encode())
+        return True
+
     def _do_die(self, received: Received, query: dict[str, str]) -> bool:
         return False
 

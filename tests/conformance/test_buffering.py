@@ -12,6 +12,7 @@ import pytest
 from tests.conformance.http2 import Http2
 from tests.conformance.proxy_process import IS_OURS, Proxy, wait_until
 from tests.conformance.raw_http import WEBSOCKET, Response, head
+from tests.conformance.raw_target import RawTarget
 from tests.conformance.scripted_target import Target
 
 BOTH = ("--buffer-requests", "--buffer-responses")
@@ -126,6 +127,13 @@ def test_case_147_responses_over_the_limit(proxy: Proxy, t1: Target) -> None:
     assert proxy.ask("/sse?n=200&d=0").complete
 
 
+def test_case_147_a_length_without_a_body(proxy: Proxy, t1: Target) -> None:
+    """The limit counts bytes: neither what HEAD would have brought nor what a 304 is short for."""
+    proxy.deploy("s", t1, *BOTH, "--max-response-body", "10")
+    assert proxy.ask("/big?n=1001", method="HEAD").status == 200
+    assert proxy.ask("/unchanged?n=1001").status == 304
+
+
 def test_case_147_unannounced_responses_over_the_limit(proxy: Proxy, t1: Target) -> None:
     """No more than the limit reaches the client (N1: cut instead of a 500 page)."""
     proxy.deploy("s", t1, *BOTH, "--max-response-body", "1000")
@@ -180,3 +188,32 @@ def test_a_client_that_leaves_while_uploading(proxy: Proxy, t1: Target) -> None:
     proxy.deploy("s", t1, *BOTH)
     wait_until(lambda: proxy.ask().status == 200)
     assert [request.method for request in t1.requests] == ["GET"]
+
+
+@pytest.mark.parametrize(("flags", "status"), [(BOTH, 500), ((), 499)], ids=["buffered", "streamed"])
+@pytest.mark.parametrize("framing", [("Content-Length", "100"), ("Transfer-Encoding", "chunked")], ids=lambda it: it[0])
+def test_the_log_of_a_client_that_leaves_while_uploading(
+    proxy: Proxy, t1: Target, flags: tuple[str, ...], status: int, framing: tuple[str, str]
+) -> None:
+    """500 where the body was to be read first (13), 499 where the request was under way (15)."""
+    proxy.deploy("s", t1, *flags)
+    path = f"/{framing[0]}/{status}"
+    with proxy.connect() as connection:
+        connection.send(head("POST", path, headers=[framing]) + b"5\r\nso")
+        time.sleep(0.1)
+    assert [(record["status"], record["service"]) for record in proxy.access_log(path)] == [(status, "s")]
+
+
+def test_an_answer_before_the_end_of_an_upload_frees_its_target(proxy: Proxy) -> None:
+    """A deploy does not wait for a client that goes on sending, or says no more, after it has been answered (9.2)."""
+    target = RawTarget()
+    try:
+        proxy.succeed("deploy", "s", "--target", target.address)
+        with proxy.connect() as connection:
+            connection.send(head("POST", "/early", headers=[("Content-Length", "1000000")]) + b"some")
+            assert connection.read().status == 200
+            started = time.monotonic()
+            proxy.succeed("deploy", "s", "--target", target.address)
+            assert time.monotonic() - started < 2
+    finally:
+        target.close()

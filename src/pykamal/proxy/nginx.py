@@ -32,6 +32,9 @@ _CIPHERS = (
 )
 """For TLS 1.2: forward secrecy and authenticated encryption, of which the client chooses. TLS 1.3 has no others."""
 
+_HOP_BY_HOP = ("Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer")
+"""Response headers that end here (spec/proxy.md 14.2), beside those that nginx leaves out by itself."""
+
 _BODY_RUNGS = [4**power for power in range(5, 19)]
 """Static limits on a request body, 1 KiB to 64 GiB: nginx's own limit cannot be set for each service."""
 
@@ -73,6 +76,7 @@ def write_configuration(directory: Path, settings: RunSettings) -> Path:
         LUA_LIBRARY=str(LUA_LIBRARY),
         LUA_MODULES=_lua_modules(),
         INTERNAL=internal,
+        HOP_BY_HOP=_hidden(_HOP_BY_HOP, indent=4),
         SHORT_DURATIONS="\n".join(f'        "0.{ms:03}" {ms * 1_000_000};' for ms in range(100)),
         BODY_RUNGS=", ".join(str(rung) for rung in _BODY_RUNGS),
         HEADER_TIMEOUT=f"{settings.client_header_timeout // MILLISECOND}ms",
@@ -136,12 +140,12 @@ def _real_addresses(networks: tuple[str, ...]) -> str:
 def _locations() -> str:
     """One for each way of carrying a body up and down; lua/access.lua chooses by name."""
     blocks = []
-    for (request, request_on), (response, response_on, limit) in itertools.product(
-        (("held", "on"), ("streamed", "off")),
-        (("held", "on", ""), ("streamed", "off", ""), ("limited", "on", "limited")),
+    for (request, request_on, free), (response, response_on, limit) in itertools.product(
+        (("held", "on", ""), ("streamed", "off", 'require("requests").answered() ')),
+        (("held", "on", ""), ("streamed", "off", ""), ("limited", "on", 'return require("limit")() ')),
     ):
         name = f"@{request}_{response}"
-        body_filter = '\n            body_filter_by_lua_block { return require("limit")() }' if limit else ""
+        body_filter = f"\n            body_filter_by_lua_block {{ {free}{limit}}}" if free or limit else ""
         blocks.append(
             f"        location {name} {{\n"
             '            header_filter_by_lua_block { require("response").adapt() }'
@@ -156,6 +160,7 @@ def _locations() -> str:
         '            header_filter_by_lua_block { require("response").adapt() }\n'
         "            proxy_request_buffering off;\n"
         "            proxy_buffering off;\n"
+        f"{_hidden(_HOP_BY_HOP, indent=12)}\n"
         "            proxy_socket_keepalive on; # tells lua/cutter.lua which connections are upgraded\n"
         "            proxy_pass http://$kamal_pool$kamal_uri;\n"
         "        }"
@@ -169,6 +174,10 @@ def _locations() -> str:
         for rung in _BODY_RUNGS
     ]
     return "\n".join(blocks)
+
+
+def _hidden(headers: tuple[str, ...], indent: int) -> str:
+    return "\n".join(f"{' ' * indent}proxy_hide_header {header};" for header in headers)
 
 
 def _metrics_server(port: int) -> str:

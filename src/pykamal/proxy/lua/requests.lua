@@ -35,6 +35,17 @@ function M.leave_target(record)
   end
 end
 
+-- For the body filter: a target that has given its whole answer is free, be it that the client still sends a body which
+-- nobody reads (nginx ends the request seconds later).
+function M.answered()
+  if ngx.arg[2] then
+    local record = records[key()]
+    if record then
+      M.leave_target(record)
+    end
+  end
+end
+
 -- Takes the request out of what its client has open (lua/guard.lua).
 function M.leave_client(record)
   local slot = record.slot
