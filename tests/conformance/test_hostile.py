@@ -233,6 +233,24 @@ def test_odd_hosts(two_services: Proxy, t1: Target, host: bytes) -> None:
     assert len(t1.requests) == (expected == "T1")
 
 
+@pytest.mark.skipif(not IS_OURS, reason="the reference takes them for hosts")
+@pytest.mark.parametrize(
+    "request_", [get(host=b"a.com:b.com"), b"GET http://b.com:x/ HTTP/1.1\r\nHost: a.com\r\n\r\n", b"GET /\r\n"]
+)
+def test_malformed_requests_are_nobodys(two_services: Proxy, request_: bytes) -> None:
+    """400 as plain text and the end of the connection; such a request is neither routed nor logged (15)."""
+    with two_services.connect() as connection:
+        connection.send(request_)
+        response = connection.read()
+        assert (response.status, response.header("Content-Type")) == (400, "text/plain; charset=utf-8")
+        assert response.header("Connection") == "close"
+        assert connection.is_closed_within(1)
+    time.sleep(0.25)
+    assert [
+        record for record in two_services.log_lines("Request") if record["status"] == 400 and not record["service"]
+    ] == []
+
+
 def test_an_absolute_target_replaces_the_host(two_services: Proxy, t1: Target, t2: Target) -> None:
     """For routing and for what the target sees alike (5); one with a user, or with a wrong port, is refused."""
     request = b"GET http://b.com:81/x?y HTTP/1.1\r\nHost: a.com\r\n\r\n"
@@ -338,7 +356,7 @@ def test_internal_locations_cannot_be_asked_for(own_proxy: Proxy, make_target: C
     (configuration,) = own_proxy.temporary.glob("kamal-proxy-*/nginx.conf")
     internal = re.search(r"location = (/\.[0-9a-f]{24})/error", configuration.read_text())
     assert internal is not None
-    for name in ("error", "redirect", "healthy"):
+    for name in ("error", "last", "healthy"):
         assert own_proxy.ask(f"{internal[1]}/{name}").status == 404
     assert target.requests == []
 

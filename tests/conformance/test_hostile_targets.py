@@ -86,11 +86,23 @@ NO_ANSWER = {
 @pytest.mark.parametrize("name", NO_ANSWER)
 def test_no_answer_at_all(ask: Ask, name: str) -> None:
     """502 with its page, whether or not the target ends its connection (15; N5 for 1xx)."""
-    for method in ("GET", "POST"):
+    for method in ("GET", "POST", "HEAD"):
         response = ask(NO_ANSWER[name], method=method)
         assert response is not None
         assert response.status == 502
-        assert "502 — Bad Gateway" in response.body.decode()
+        assert method == "HEAD" or "502 — Bad Gateway" in response.body.decode()
+
+
+@pytest.mark.parametrize("name", NO_ANSWER)
+def test_the_client_knows_whether_its_connection_goes_on(ask: Ask, name: str) -> None:
+    """A client that was not told otherwise may send its next request on the same connection."""
+    ask.target.reply, ask.target.holds = NO_ANSWER[name], False
+    with ask.proxy.connect() as connection:
+        response = connection.ask(path="/bad", host=ask.host)
+        if response.header("Connection") == "close":
+            assert connection.is_closed_within(1)
+        else:
+            assert connection.ask(path="/fine", host=ask.host).body == b"fine"
 
 
 def test_a_date_is_all_that_is_added(ask: Ask) -> None:

@@ -20,8 +20,14 @@ local REASONS = {
 -- so the head is part of the text here.
 local function send_with_head(status, content_type, body)
   local head = "HTTP/1.1 " .. status .. " " .. (REASONS[status] or "Error") .. "\r\nDate: " .. ngx.http_time(ngx.time())
-    .. "\r\nContent-Type: " .. content_type .. "\r\nContent-Length: " .. #body .. "\r\n\r\n"
+    .. "\r\nContent-Type: " .. content_type .. "\r\nContent-Length: " .. #body
+    .. "\r\nConnection: close\r\n\r\n"
   ngx.status = status
+  if ngx.req.get_method() == "HEAD" then
+    -- nginx would send nothing at all.
+    ngx.req.set_method(ngx.HTTP_GET)
+    body = ""
+  end
   ngx.print(head, body)
   return ngx.eof()
 end
@@ -54,7 +60,7 @@ local function redirect(record)
   return send(301, "text/html; charset=utf-8", '<a href="' .. escaped .. '">Moved Permanently</a>.\n')
 end
 
--- The request never reached the routing: nothing is known of it but its first line.
+-- The request never was routed.
 local function malformed(status)
   var.kamal_log = "none"
   if find(var.request or "", "^OPTIONS %* HTTP/1%.[01]$") then
@@ -119,9 +125,9 @@ end
 
 -- Whatever `error_page` leads here.
 function M.answer()
-  local status = ngx.status
   local record = requests.current()
-  if not record then
+  local status = record and record.refused or ngx.status
+  if not record or status == 400 and not record.service then
     return malformed(status)
   end
   record.path = record.path or paths.decoded(var.request_uri)

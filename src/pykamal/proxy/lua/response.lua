@@ -59,6 +59,14 @@ local function scope_cookies(prefix)
   header["Set-Cookie"] = cookies
 end
 
+local REFUSED = 599 -- leads to where nginx is told to end the connection: it gives up one whose request fails this late
+
+-- Answers with an error page instead (lua/errors.lua).
+local function refuse(status)
+  requests.current().refused = status
+  return ngx.exit(REFUSED)
+end
+
 -- False when there is no more to be done with this head, be it that the target's answer cannot be used.
 local function is_sound(record)
   local status = ngx.status
@@ -66,13 +74,13 @@ local function is_sound(record)
     if status == 101 and record and ngx.var.kamal_upgrading == "1" then
       requests.upgrade(record)
     else
-      ngx.exit(502)
+      refuse(502)
     end
     return false
   end
   -- nginx takes an answer without a status line for HTTP/0.9.
   if req.http_version() == 0.9 then
-    ngx.exit(502)
+    refuse(502)
     return false
   end
   -- nginx adds neither Server nor Date to what a target sends without.
@@ -104,12 +112,12 @@ function M.adapt()
   if record.prefix and service.scope_cookie_paths then
     scope_cookies(record.prefix)
   end
-  if service.max_response_body > 0 and service.buffer_responses then
+  if service.max_response_body > 0 and service.buffer_responses and record.method ~= "HEAD" and ngx.status ~= 304 then
     local length = tonumber(header["Content-Length"])
     local streams = find(lower(header["Content-Type"] or ""), "^%s*text/event%-stream")
     record.response_limit = not streams and service.max_response_body or nil
     if record.response_limit and length and length > record.response_limit then
-      return ngx.exit(500)
+      return refuse(500)
     end
   end
 end
