@@ -335,7 +335,7 @@ def test_case_187_counter_and_histogram(measured: Proxy) -> None:
         measured.ask()
     measured.ask("/secret")
     measured.ask("/sleep?s=0.3")
-    labels = '{service="s",method="GET",status="200"}'
+    labels = '{method="GET",service="s",status="200"}'
     wait_until(lambda: metrics(measured).get(REQUESTS + labels) == 8)
     found = metrics(measured)
     histogram = "kamal_proxy_http_request_duration_seconds"
@@ -351,9 +351,9 @@ def test_case_188_other_methods_and_unrouted_requests(measured: Proxy) -> None:
     measured.ask(host="nobody.com")
     measured.ask("/die", method="PUT")
     expected = [
-        f'{REQUESTS}{{service="s",method="OTHER",status="200"}}',
-        f'{REQUESTS}{{service="",method="GET",status="404"}}',
-        f'{REQUESTS}{{service="s",method="PUT",status="502"}}',
+        f'{REQUESTS}{{method="OTHER",service="s",status="200"}}',
+        f'{REQUESTS}{{method="GET",service="",status="404"}}',
+        f'{REQUESTS}{{method="PUT",service="s",status="502"}}',
     ]
     wait_until(lambda: [metrics(measured).get(name) for name in expected] == [1, 1, 1])
 
@@ -364,7 +364,7 @@ def test_case_190_the_gauge_counts_held_and_upgraded_requests(measured: Proxy) -
     with measured.connect() as websocket:
         websocket.ask(path="/ws", headers=WEBSOCKET)
         wait_until(lambda: metrics(measured).get(gauge) == 1)
-    upgraded = f'{REQUESTS}{{service="s",method="GET",status="101"}}'
+    upgraded = f'{REQUESTS}{{method="GET",service="s",status="101"}}'
     wait_until(lambda: metrics(measured).get(upgraded) == 1)
     measured.succeed("pause", "s")
     held = in_background(measured, "/echo")

@@ -1,9 +1,10 @@
 -- The end of a request: in-flight count, metrics, and the log attributes that are not static.
-local cjson = require("cjson.safe")
+local json_log = require("json_log")
 local requests = require("requests")
 local metrics = require("metrics")
 
 local var = ngx.var
+local encoded = json_log.encoded
 local lower, gsub = string.lower, string.gsub
 
 local function joined(value)
@@ -17,7 +18,7 @@ end
 local function attributes(line, prefix, names, headers)
   for _, name in ipairs(names) do
     local key = prefix .. gsub(lower(name), "-", "_")
-    line[#line + 1] = cjson.encode(key) .. ":" .. cjson.encode(joined(headers[name]))
+    line[#line + 1] = encoded(key) .. ":" .. encoded(joined(headers[name]))
   end
 end
 
@@ -38,7 +39,7 @@ local function write_line(service)
   local line = {}
   for i, field in ipairs(FIXED) do
     local value = field[3] or var[field[2]] or ""
-    line[i] = '"' .. field[1] .. '":' .. (field.number and value or cjson.encode(value))
+    line[i] = '"' .. field[1] .. '":' .. (field.number and value or encoded(value))
   end
   attributes(line, "req_", service.log_request_headers, ngx.req.get_headers(0))
   attributes(line, "resp_", service.log_response_headers, ngx.resp.get_headers(0))
@@ -59,14 +60,28 @@ local function log(service)
   end
 end
 
+-- What log and metrics say of a client that left: 499, or what section 13 of spec/proxy.md says where it did so in the middle
+-- of a body. nginx calls that 400, like a body that is malformed, which is answered.
+local function describe_departure(record)
+  local service, status = record.service, ngx.status
+  if not service or status ~= 400 and status ~= 499 or var.bytes_sent ~= "0" then
+    return
+  end
+  var.kamal_service = service.name
+  if status == 400 then
+    ngx.status = service.buffer_requests and 500 or 499
+  end
+end
+
 return function()
   local record = requests.close()
   if not record then
     return log(nil)
   end
-  metrics.count(record)
   if not record.usual then
+    describe_departure(record)
     log(record.service)
   end
+  metrics.count(record)
   requests.release(record)
 end

@@ -117,7 +117,7 @@ end
 
 local function labels_of(key)
   local service, method, status = key:match("^(.-)%z(.-)%z(.*)$")
-  return format('service="%s",method="%s",status="%s"', escaped(service), method, status)
+  return format('method="%s",service="%s",status="%s"', method, escaped(service), status)
 end
 
 local function sorted_keys(map)
