@@ -17,6 +17,10 @@ class Cursor:
         """The next token; of the kind `end` behind the last one."""
         return self._tokens[self._index]
 
+    def ahead(self, count: int) -> Token:
+        """The token so many places behind the next one."""
+        return self._tokens[min(self._index + count, len(self._tokens) - 1)]
+
     def take(self) -> Token:
         token = self._tokens[self._index]
         self._index += 1

@@ -207,13 +207,24 @@ class _Parser(Cursor):
         return value
 
     def _unary(self) -> Expression:
-        if token := self.accept("operator", "!", "-"):
+        value = self._negative_number()
+        if value is None and (token := self.accept("operator", "!", "-")):
             with self._nested():
                 return Unary(token.value, self._unary(), token.offset)
-        base = self._postfix(self._primary())
+        base = self._postfix(value or self._primary())
         if token := self.accept("operator", "**"):
             return Binary("**", base, self._unary(), token.offset)
         return base
+
+    def _negative_number(self) -> Literal | None:
+        """A number with a minus right before it, as in `-3.abs`; in `-2 ** 2` the minus stands before the whole."""
+        if not self.at("operator", "-"):
+            return None
+        number, after = self.ahead(1), self.ahead(2)
+        if number.kind not in ("int", "float") or number.spaced or (after.kind, after.value) == ("operator", "**"):
+            return None
+        minus = self.take()
+        return Literal(-self.take().value, minus.offset)
 
     def _postfix(self, value: Expression) -> Expression:
         while True:
