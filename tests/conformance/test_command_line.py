@@ -254,6 +254,14 @@ def test_case_023_the_same_port_twice(own_proxy: Proxy) -> None:
         assert message == f"listen tcp :{port}: bind: address already in use"
 
 
+def test_a_server_without_input_and_output(own_proxy: Proxy, t1: Target) -> None:
+    """Closed standard descriptors are nobody's port; what would be logged goes nowhere."""
+    own_proxy.prefix = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    own_proxy.start().deploy("s", t1)
+    assert own_proxy.ask().status == 200
+    assert own_proxy.stop() == 0
+
+
 def test_a_socket_that_cannot_be_made_ends_the_start(own_proxy: Proxy) -> None:
     """One line on stderr, status 1, and nothing goes on running."""
     ports = ("--http-port", str(own_proxy.http_port), "--https-port", str(own_proxy.https_port))

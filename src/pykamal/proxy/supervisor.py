@@ -46,6 +46,7 @@ _CONTROL = "import sys; sys.path.insert(0, sys.argv.pop(1)); from pykamal.proxy.
 def run(call: Call) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit status. Raises ProxyError when a port is taken."""
     settings = settings_of(call)
+    _open_standard_descriptors()
     if settings.debug:
         show_debug()
     if settings.http3:
@@ -239,6 +240,13 @@ def _require_socket(path: str) -> None:
         except OSError as problem:
             reason = os.strerror(problem.errno) if problem.errno else str(problem)
             raise ProxyError(f"listen unix {path}: bind: {reason.lower()}") from None
+
+
+def _open_standard_descriptors() -> None:
+    """Where one is closed, a port or a pipe would get its number, and with it what was meant for the other."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def _append_to_output() -> None:
