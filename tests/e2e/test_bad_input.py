@@ -273,9 +273,14 @@ def test_an_engine_that_is_stopped(application: Application) -> None:
     host.stop_engine()
     try:
         outcome = application.kamal("deploy", "--skip-push", expect=1)
+        asked = [application.kamal("app", *words, expect=1) for words in (["version"], ["logs"], ["details"])]
     finally:
         host.start_engine()
     wait_until(lambda: application.version_served(host) == before[1][1], what="the host after its engine's restart")
+    for answer in asked:
+        assert f"App Host: {application.hosts[0].address}\n" in answer.stdout, "who answers is shown"
+        assert f"App Host: {host.address}\n" not in answer.stdout, "no answer is not nothing"
+        assert "Cannot connect to the Docker daemon" in answer.stdout
     assert_told(
         application, outcome, host.address, "Cannot connect to the Docker daemon", advice="systemctl start docker"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pykamal.commands import app as commands
 from pykamal.commands import proxy
@@ -17,7 +17,7 @@ from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.facts import HostFacts
-from pykamal.operations.hosts.reading import read_facts, show_on_hosts, under_lock
+from pykamal.operations.hosts.reading import ENGINE, read_facts, show_on_hosts, show_steps, under_lock
 from pykamal.operations.proxy.site_files import error_page_steps
 
 
@@ -152,8 +152,9 @@ async def images(context: Context) -> None:
 
 async def version(context: Context) -> None:
     """The running version on each host, of the first selected role on it."""
-    await show_on_hosts(
-        context,
-        context.targets.app_hosts,
-        lambda host: [commands.current_version(context.config, role) for role in context.targets.roles_on(host)[:1]],
-    )
+
+    def steps_for(host: str) -> Sequence[Step]:
+        first = context.targets.roles_on(host)[:1]
+        return [ENGINE, *(Step("", commands.current_version(context.config, role)) for role in first)]
+
+    await show_steps(context, context.targets.app_hosts, steps_for)

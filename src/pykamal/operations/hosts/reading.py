@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from pykamal.commands import app
+from pykamal.commands import app, readiness
 from pykamal.commands.command import Command
 from pykamal.commands.script import Script, Step, script
 from pykamal.events import HostResult
@@ -16,6 +16,9 @@ from pykamal.operations.execution.fanout import on_each
 from pykamal.operations.hosts import facts, lock
 from pykamal.operations.hosts.facts import HostFacts
 from pykamal.transport.session import StepResult
+
+ENGINE = Step("check engine", readiness.engine())
+"""Before what may find nothing, or ends in a pipe that hides how it ended: without an engine there is no answer."""
 
 
 async def read_facts(
@@ -89,7 +92,9 @@ async def show_on_hosts(
     def steps_for(host: str) -> list[Step]:
         chosen = command_for(host)
         commands = [chosen] if isinstance(chosen, Command) else chosen
-        return [Step("", command if otherwise is None else command.failing_allowed()) for command in commands]
+        if otherwise is None:
+            return [Step("", command) for command in commands]
+        return [ENGINE, *(Step("", command.failing_allowed()) for command in commands)]
 
     await show_steps(context, hosts, steps_for, kind=kind, otherwise=otherwise)
 
@@ -118,6 +123,9 @@ async def show_steps(
         results = await session.run_script(script(steps), check=False)
         failure = failed_step(results)
         told = [result for result in results if not result.step.name and result is not failure]
+        for result in told:
+            if otherwise is not None and not result.ok and result.captured:
+                context.bus.log(result.captured.splitlines()[-1], host=host)
         shown[host] = [_text(result, raw=raw, otherwise=otherwise) for result in told]
         if failure is not None:
             raise error_of(failure, host)
