@@ -165,14 +165,32 @@ class Connector:
             limit.reschedule(asyncio.get_running_loop().time() + LOGIN_SECONDS)
             return answer.reveal() if answer else None
 
-        options: dict[str, Any] = {
+        options = {
+            **self._options(target, agent_path),
             "tunnel": way,
-            "config": list(self._files) or None,
-            "port": target.port,
             "client_factory": lambda: Client(check, f"{target.user or ''}@{settings.address}", ask),
-            "known_hosts": _nothing_known,
             "server_host_key_algs": check.algorithms,
             "client_keys": list(identities.pairs) or None,
+        }
+        try:
+            async with limit:
+                connection = await asyncssh.connect(settings.address, **options)
+        except asyncssh.PermissionDenied as error:
+            self._remember(check)
+            raise self._refused(target, identities, error) from error
+        except (asyncssh.Error, OSError, TimeoutError) as error:
+            if TOO_MANY_KEYS in str(error):
+                raise self._refused(target, identities, error) from error
+            raise check.refusal or _unreachable(target, error, way) from error
+        self._remember(check)
+        return connection
+
+    def _options(self, target: _Target, agent_path: str | None) -> dict[str, Any]:
+        """What asyncssh is told of every connection; what it would find out or decide by itself is turned off."""
+        options: dict[str, Any] = {
+            "config": list(self._files) or None,
+            "port": target.port,
+            "known_hosts": _nothing_known,
             "agent_path": None,
             "agent_forwarding": agent_path if self._ssh.forward_agent and agent_path else False,
             "preferred_auth": METHODS,
@@ -187,20 +205,7 @@ class Connector:
             "connect_timeout": None,
             "login_timeout": 0,
         }
-        if target.user:
-            options["username"] = target.user
-        try:
-            async with limit:
-                connection = await asyncssh.connect(settings.address, **options)
-        except asyncssh.PermissionDenied as error:
-            self._remember(check)
-            raise self._refused(target, identities, error) from error
-        except (asyncssh.Error, OSError, TimeoutError) as error:
-            if TOO_MANY_KEYS in str(error):
-                raise self._refused(target, identities, error) from error
-            raise check.refusal or _unreachable(target, error, way) from error
-        self._remember(check)
-        return connection
+        return options | ({"username": target.user} if target.user else {})
 
     async def _identities(self, target: _Target, agent_path: str | None) -> Identities:
         """Jump hosts take the operator's own keys as well: Ruby Kamal goes through them with the operator's `ssh`."""
