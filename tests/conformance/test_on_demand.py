@@ -147,14 +147,17 @@ def test_names_that_are_none(proxy: Proxy, t1: Target, name: str) -> None:
     assert not proxy.log_lines("Ordering certificate") or proxy.log_lines("Ordering certificate")[-1]["host"] != name
 
 
-def test_challenges_of_denied_hosts_are_forbidden(proxy: Proxy, t1: Target) -> None:
-    """403 for a denied host, 404 for an allowed one without such a token (7.3)."""
+def test_challenges_of_denied_hosts_are_forbidden(proxy: Proxy, t1: Target, t2: Target) -> None:
+    """403 for a denied host, 404 for an allowed one without such a token, below the prefix of a service too (7.3)."""
     path = "/.well-known/acme-challenge/zz"
     proxy.deploy("s", t1, "--tls", "--tls-on-demand-url", "/status?c=404")
     assert proxy.ask(path, host="forbidden.com").status == 403
     proxy.deploy("s", t1, "--tls", "--tls-on-demand-url", "/status?c=200")
     assert proxy.ask(path, host="allowed.com").status == 404
     assert proxy.ask("/other", host="allowed.com").status == 301
+    proxy.deploy("w", t2, "--path-prefix", "/.well-known")
+    assert proxy.ask(path, host="another.com").status == 404
+    assert len(questions(t1, "another.com")) == 1
 
 
 def test_hosts_of_other_services_are_not_its_own(proxy: Proxy, t1: Target, t2: Target) -> None:

@@ -80,12 +80,13 @@ class AutomaticCertificates:
         return await asyncio.shield(self._order(wanted, service))
 
     async def allows(self, service_name: str, host: str) -> Refusal | None:
-        """Whether a challenge of this host may be fetched from the service; None when it may."""
+        """Whether a challenge of this host may be fetched where the service answers; None when it may."""
         service = self._registry.services.get(service_name)
-        if service is None or not may_serve(service.options, host):
+        root = self._registry.root_of(service) if service else None
+        if root is None or not may_serve(root.options, host):
             return Refusal()
-        wanted = Wanted.by(service.options, host, KEY_TYPES[0], self._authority)
-        return None if wanted in self._orders else await self._refusal_of(service, wanted)
+        wanted = Wanted.by(root.options, host, KEY_TYPES[0], self._authority)
+        return None if wanted in self._orders else await self._refusal_of(root, wanted)
 
     async def keep_renewed(self) -> None:
         """Renews every certificate in use in its last third, or its last thirty days. Never ends."""
