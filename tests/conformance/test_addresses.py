@@ -28,7 +28,10 @@ ONE, TWO = "127.77.0.1", "127.77.0.2"
 
 @dataclass
 class Site:
-    """Service `a` is the container `alpha`, `b` is `beta`; A answers for the one, B for the other."""
+    """Service `a` is the container `alpha`, `b` is `beta`; A answers for the one, B for the other.
+
+    `b` is buffered as Kamal asks for: its requests go the fast way, those of `a` do not.
+    """
 
     names: NameServer
     proxy: Proxy
@@ -63,8 +66,9 @@ def site() -> Iterator[Site]:
     a = Target("A", ip=ONE)
     site = Site(names, proxy_with(names), a, Target("B", a.port, TWO))
     site.proxy.start()
-    for service, container in (("a", "alpha"), ("b", "beta")):
-        site.proxy.succeed("deploy", service, "--target", f"{container}:{a.port}", "--host", f"{service}.com")
+    buffers = ("--buffer-requests", "--buffer-responses")
+    for service, container, flags in (("a", "alpha", ()), ("b", "beta", buffers)):
+        site.proxy.succeed("deploy", service, "--target", f"{container}:{a.port}", "--host", f"{service}.com", *flags)
     yield site
     site.proxy.dispose()
     site.stop()

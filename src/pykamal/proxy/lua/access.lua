@@ -192,7 +192,7 @@ end
 -- False for a request that `run` must look at after all.
 local function is_still_plain(record, service, target)
   return not (service.body_limit > 0 and may_have_body())
-    and not (target.name_server and target.address and not leases.runs(target))
+    and (not target.name_server or leases.runs(target))
 end
 
 -- Fast way: one writer, nothing to decide, no body. "1" for a request that is on its way to its target, "" for one that

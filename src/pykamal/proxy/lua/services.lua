@@ -73,6 +73,9 @@ local function route_of(service)
     return nil
   end
   local target = active.writers[1]
+  if not target.address then
+    return nil
+  end
   return {
     service = service,
     service_name = service.name,
