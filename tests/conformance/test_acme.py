@@ -165,6 +165,9 @@ def test_a_failure_is_not_repeated_after_a_restart(own_proxy: Proxy, t1: Target)
         own_proxy.start(environment=authority.environment)
         assert handshake_fails(own_proxy, "again.com")
         assert authority.asked == 1
+        (line,) = own_proxy.log_lines("No order for a certificate yet")
+        assert line["host"] == "again.com"
+        assert "deploy" in line["remedy"]
         own_proxy.deploy("s", t1, "--tls", "--host", "again.com")
         wait_until(lambda: handshake_fails(own_proxy, "again.com") and authority.asked == 2, 10)
     finally:

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pykamal.proxy.acme.wanted import Wanted
+from pykamal.proxy.durations import SECOND, format_duration
+from pykamal.proxy.logs import log
 from pykamal.proxy.services import Service
 
 PAUSES_FILE = "certificate-pauses.json"
@@ -21,6 +23,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
 LONGEST_ASKED_PAUSE_S = 7 * 86400.0
 DENIAL_PAUSE_S = 10.0
 PAUSES_KEPT, PAUSES_SAVED = 10_000, 1000
+_FAILED_BEFORE = "it failed before this start; a deploy of the service orders at once"
+_ASKED_BEFORE = "the authority asked for this time before this start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +105,6 @@ class Pauses:
             # An end that is further away than the pause was long is one by another clock.
             if end <= now + length_s and (name is None or name in services):
                 self._pauses[wanted] = _Pause(services.get(name), length_s, end)
+                if end > now:
+                    log("WARN", "No order for a certificate yet", host=wanted.host, directory=wanted.directory_url,
+                        retry_in=format_duration(int(end - now) * SECOND), remedy=_FAILED_BEFORE if name else _ASKED_BEFORE)  # fmt: skip
