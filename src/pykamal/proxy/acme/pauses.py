@@ -106,5 +106,6 @@ class Pauses:
             if end <= now + length_s and (name is None or name in services):
                 self._pauses[wanted] = _Pause(services.get(name), length_s, end)
                 if end > now:
+                    remedy = _FAILED_BEFORE if name else _ASKED_BEFORE
                     log("WARN", "No order for a certificate yet", host=wanted.host, directory=wanted.directory_url,
-                        retry_in=format_duration(int(end - now) * SECOND), remedy=_FAILED_BEFORE if name else _ASKED_BEFORE)  # fmt: skip
+                        retry_in=format_duration(int(end - now) * SECOND), remedy=remedy)  # fmt: skip
