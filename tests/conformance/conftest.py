@@ -49,11 +49,14 @@ def own_proxy() -> Iterator[Proxy]:
 @pytest.fixture(scope="session")
 def acme_site() -> Iterator[tuple[Proxy, Authority]]:
     proxy = Proxy()
-    authority = Authority(http_port=proxy.http_port).start()
-    proxy.start(environment=authority.environment)
-    yield proxy, authority
-    proxy.dispose()
-    authority.dispose()
+    authority = Authority(http_port=proxy.http_port)
+    try:
+        authority.start()
+        proxy.start(environment=authority.environment)
+        yield proxy, authority
+    finally:
+        proxy.dispose()
+        authority.dispose()
 
 
 @pytest.fixture
