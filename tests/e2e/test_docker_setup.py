@@ -82,8 +82,17 @@ def test_docker_is_installed_from_the_distribution(application: Application, bar
 
 
 def test_docker_that_cannot_be_installed(application: Application, bare: Sandbox) -> None:
-    """Without a mirror and without the makers' script: why not, and what to do."""
+    """Without a mirror and without the makers' script: why not, and what to do. The plan can be seen all the same."""
     host = bare.hosts[0]
+    application.configure(accessories={"jobs": {"image": "jobs:1", "host": host.address}})
+    for hook in ("docker-setup", "pre-deploy", "post-deploy"):
+        application.hook(hook, "exit 9")
+    plan = application.kamal("setup", "--plan").stdout
+    named = ("Plan of setup", "install Docker", "docker-setup", "check host", "pre-deploy", "boot jobs", "boot web")
+    places = [plan.index(words) for words in (*named, "post-deploy")]
+    assert places == sorted(places)
+    for hook in ("docker-setup", "pre-deploy", "post-deploy"):
+        (application.folder / ".kamal" / "hooks" / hook).unlink()
     outcome = application.kamal("setup", expect=1)
     assert f"Docker is not installed on {host.address} and can't be automatically installed" in outcome.stdout
     assert f"{host.address}: install packages: E: " in outcome.stdout, "apt-get's own words"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from pykamal.events import RunFinished
@@ -25,7 +25,13 @@ from pykamal.operations.proxy.version import brought_up_to_date
 async def setup(context: Context, *, skip_push: bool = False, no_cache: bool = False) -> None:
     """Install Docker where it is missing, then deploy with all accessories, the whole run under the lock."""
     if context.settings.plan_only:
-        await deploy(context, skip_push=skip_push, no_cache=no_cache, with_accessories=True)
+        bare = await server.without_docker(context)
+        installing = Plan(context.operation, server.install_phases(context, bare))
+        accessories = bool(context.config.accessories)
+        plan = await _plan(
+            context, skip_push=skip_push, no_cache=no_cache, accessories=accessories, whole=True, bare=bare
+        )
+        printing.show(context, installing + plan)
         return
     requirements.require_secrets(context, builds=not skip_push, accessories=context.config.accessories)
     async with announced(context), lock.held(context):
@@ -52,15 +58,8 @@ async def redeploy(context: Context, *, skip_push: bool = False, no_cache: bool 
 
 async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessories: bool, whole: bool) -> None:
     if context.settings.plan_only:
-        known = await read_facts(context, context.targets.hosts)
-        delivery = Plan("deploy", (requirements.host_check(context, boots_proxy=whole),))
-        delivery += Plan("deploy", ()) if skip_push else await build.push_plan(context, no_cache=no_cache)
-        delivery += pull.pull_plan(context)
-        if accessories:
-            delivery += proxy_plan_of(context, known)
-            for each in context.config.accessories:
-                delivery += await accessory.boot_plan(context, each)
-        printing.show(context, delivery + release_plan(context, known, proxy=whole and not accessories))
+        plan = await _plan(context, skip_push=skip_push, no_cache=no_cache, accessories=accessories, whole=whole)
+        printing.show(context, plan)
         return
 
     started = time.monotonic()
@@ -79,6 +78,25 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
                 known = await read_facts(context, context.targets.hosts)
             await execute(release_plan(context, known, proxy=whole and not accessories), context)
     await hooks.fire(context, "post-deploy", extra={"KAMAL_RUNTIME": str(int(time.monotonic() - started))})
+
+
+async def _plan(
+    context: Context, *, skip_push: bool, no_cache: bool, accessories: bool, whole: bool, bare: Sequence[str] = ()
+) -> Plan:
+    """All of it, as it would be done now. `bare` hosts have no Docker yet, so there is nothing on them."""
+    known = await read_facts(context, [host for host in context.targets.hosts if host not in bare])
+    known |= {host: HostFacts(host, ()) for host in bare}
+    plan = Plan(context.operation, (requirements.host_check(context, boots_proxy=whole),))
+    if not skip_push:
+        plan += await build.push_plan(context, no_cache=no_cache)
+    plan += pull.pull_plan(context)
+    plan += hooks.plan_of(context, "pre-deploy")
+    if accessories:
+        plan += proxy_plan_of(context, known)
+        for each in context.config.accessories:
+            plan += await accessory.boot_plan(context, each, bare=bare)
+    plan += release_plan(context, known, proxy=whole and not accessories)
+    return plan + hooks.plan_of(context, "post-deploy")
 
 
 async def _read_facts(context: Context, fresh: dict[str, HostFacts], *, whole: bool) -> dict[str, HostFacts]:

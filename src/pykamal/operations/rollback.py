@@ -24,7 +24,8 @@ async def rollback(context: Context, *, version: str) -> None:
     if context.settings.plan_only:
         known = await read_facts(context, context.targets.hosts)
         check_available(context, known, version)
-        printing.show(context, rollback_plan(context, known, version))
+        plan = hooks.plan_of(context, "pre-deploy") + rollback_plan(context, known, version)
+        printing.show(context, plan + hooks.plan_of(context, "post-deploy"))
         return
 
     started = time.monotonic()

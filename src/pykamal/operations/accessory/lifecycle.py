@@ -71,11 +71,14 @@ async def _boot(context: Context, accessory: Accessory, *, prepared: bool = Fals
     await execute(await boot_plan(context, accessory, prepared=prepared), context)
 
 
-async def boot_plan(context: Context, accessory: Accessory, *, prepared: bool = False) -> Plan:
-    """What booting takes; `prepared` hosts are logged in and have the network already."""
+async def boot_plan(
+    context: Context, accessory: Accessory, *, prepared: bool = False, bare: Sequence[str] = ()
+) -> Plan:
+    """What booting takes; `prepared` hosts are logged in and have the network already, `bare` ones have no Docker."""
     hosts = context.targets.hosts_of(accessory)
-    found = await capture(context, hosts, lambda _: [("find container", commands.existing(accessory))])
-    present = [host for host in hosts if found[host][-1].captured]
+    asked = [host for host in hosts if host not in bare]
+    found = await capture(context, asked, lambda _: [("find container", commands.existing(accessory))])
+    present = [host for host in asked if found[host][-1].captured]
     if present:
         context.bus.say(
             f"Skipping booting `{accessory.name}` on {', '.join(present)}, a container already exists", Tone.WARNING

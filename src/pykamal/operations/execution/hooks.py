@@ -49,6 +49,12 @@ def _output(context: Context, name: str) -> str | None:
     return configured.get(name) if isinstance(configured, Mapping) else configured
 
 
+def plan_of(context: Context, name: str) -> Plan:
+    """A hook as the part of a plan that is to be shown; nothing where it will not run."""
+    found = phase(context, name)
+    return Plan(context.operation, () if found is None else (found,))
+
+
 async def fire(context: Context, name: str, *, extra: Mapping[str, str] | None = None) -> bool:
     """Run a hook now; whether there was one."""
     found = phase(context, name, extra=extra)

@@ -28,7 +28,8 @@ def show(context: Context, plan: Plan) -> None:
 
 def as_text(plan: Plan) -> str:
     """The plan for people: phases in order, hosts below them, each step with its command (secrets redacted)."""
-    lines = [f"Plan of {plan.operation}: {sum(len(phase.tasks) for phase in plan)} tasks in {len(plan.phases)} phases"]
+    tasks = sum(len(phase.tasks) for phase in plan)
+    lines = [f"Plan of {plan.operation}: {_counted(tasks, 'task')} in {_counted(len(plan.phases), 'phase')}"]
     for number, phase in enumerate(plan, start=1):
         lines.append(f"\n{number}. {phase.name}")
         for task in phase.tasks:
@@ -58,6 +59,10 @@ def _task_data(task: Task) -> dict[str, object]:
         ],
         "undo": [str(step.command) for step in task.undo] if task.undo is not None else [],
     }
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _one_line(text: str) -> str:

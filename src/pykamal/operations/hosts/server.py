@@ -11,6 +11,7 @@ from pykamal.core.errors import DependencyError, KamalError
 from pykamal.operations.context import Context
 from pykamal.operations.execution import hooks
 from pykamal.operations.execution.fanout import on_each
+from pykamal.operations.execution.plan import Phase, Task
 from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.reading import run_on, show_steps
 from pykamal.operations.local.terminal import require_command
@@ -40,6 +41,28 @@ async def install_docker(context: Context) -> None:
             "on these hosts yourself",
         )
     await hooks.fire(context, "docker-setup")
+
+
+async def without_docker(context: Context) -> list[str]:
+    """The selected hosts that have no Docker."""
+
+    async def has(host: str) -> bool:
+        session = await context.fleet.session(host)
+        return (await session.run(commands.docker_version(), check=False)).ok
+
+    return [host for host, there in (await on_each(context.targets.hosts, has)).items() if not there]
+
+
+def install_phases(context: Context, hosts: Sequence[str]) -> tuple[Phase, ...]:
+    """What `install_docker` does on hosts without Docker, to be shown: there it is done with a look at each answer."""
+    steps = script(
+        Step("install packages", commands.install_docker_packages()),
+        Step("install Docker where that failed", commands.install_docker_script()),
+        Step("start engine", commands.start_engine()),
+    )
+    hook = hooks.phase(context, "docker-setup")
+    installing = Phase("install Docker", tuple(Task(host, "install Docker", steps) for host in hosts))
+    return (installing,) if hook is None else (installing, hook)
 
 
 async def _install_on(context: Context, host: str) -> Sequence[str] | None:
