@@ -45,7 +45,8 @@ def in_terminal(
 ) -> int:
     """Prepare an interactive command, then become the `ssh` that carries it; its exit status is ours.
 
-    `reads` tells that the command wants what is typed, as one that follows logs does not.
+    `reads` tells that the command wants what is typed, as one that follows logs does not. Raises `UsageError` with
+    `--output json`, and whatever the preparation raises.
     """
     if invocation.json:
         raise UsageError(f"kamal {invocation.command} cannot write JSON while the terminal is another program's")

@@ -12,7 +12,10 @@ from pykamal.events import Tone
 
 
 def confirmed(invocation: Invocation, question: str) -> bool:
-    """Whether the user agrees: exactly `y`, or `--confirmed`. The end of input is a no; a no is told as `Aborted`."""
+    """Whether the user agrees: exactly `y`, or `--confirmed`. The end of input is a no; a no is told as `Aborted`.
+
+    Raises `UsageError` where machines read the output, who cannot be asked.
+    """
     if invocation.options["confirmed"]:
         return True
     if invocation.json:

@@ -236,6 +236,7 @@ class Host:
         (self._folder / KEPT_IMAGES).write_text(json.dumps(self._images()))
 
     def wait_for_port(self, port: int, *, open_: bool = True, timeout_seconds: float = 10.0) -> None:
+        """Until something listens there or, without `open_`, nothing does. Raises `SandboxError` once time is up."""
         deadline = time.monotonic() + timeout_seconds
         while self._port_is_open(port) is not open_:
             if time.monotonic() > deadline:

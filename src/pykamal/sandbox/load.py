@@ -115,6 +115,7 @@ class Load:
         self._last: Summary | None = None
 
     def start(self) -> Self:
+        """Begin to send. Raises `SandboxError` when the generator does not start."""
         self._folder = tempfile.TemporaryDirectory(prefix="pykamal-load-")
         settings = Path(self._folder.name, "settings.json")
         settings.write_text(json.dumps({**self._settings, "summary": str(self._path)}))
@@ -131,14 +132,14 @@ class Load:
         return self
 
     def stop(self) -> Summary:
-        """Send no more, wait for the answers that are due, and tell what came of it all."""
+        """Send no more, wait for the answers that are due, and tell what came of it all; see `wait`."""
         if self._process is None or self._folder is None:
             raise SandboxError("The load generator was not started")
         self._process.send_signal(signal.SIGTERM)
         return self.wait()
 
     def wait(self) -> Summary:
-        """Until its time is over."""
+        """Until its time is over. Raises `SandboxError` for a generator that was not started or failed."""
         if self._process is None or self._folder is None:
             raise SandboxError("The load generator was not started")
         status = self._process.wait()

@@ -131,7 +131,7 @@ class Sandbox:
         return [Host(journal, provider, machine) for machine in journal.manifest.hosts]
 
     def host(self, name: str) -> Host:
-        """By name (`h1`) or address."""
+        """By name (`h1`) or address. Raises `SandboxError` for one that there is not."""
         for host in self.hosts:
             if name in {host.name, host.address}:
                 return host
@@ -152,7 +152,10 @@ class Sandbox:
         return ["ssh", "-F", str(self.paths.ssh_config), *(() if command else ("-t",)), address, *command]
 
     def docker(self, *arguments: str, check: bool = True) -> str:
-        """Standard output of the Docker client against the workstation's engine."""
+        """Standard output of the Docker client against the workstation's engine.
+
+        Raises `SandboxError` for a command that fails, unless `check` is false.
+        """
         done = subprocess.run(
             ["docker", *arguments],
             stdin=subprocess.DEVNULL,

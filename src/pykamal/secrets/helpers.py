@@ -26,7 +26,10 @@ def fetch(secrets: Sequence[str], *, adapter_name: str, account: str | None, sou
 
 
 def extract(name: str, document: str) -> str:
-    """The value of a key of `fetch`'s JSON: the exact one, else the first that ends in `/NAME`."""
+    """The value of a key of `fetch`'s JSON: the exact one, else the first that ends in `/NAME`.
+
+    Raises `KamalError` for a key that is not there and for a document that is no JSON.
+    """
     try:
         values = json.loads(document)
     except json.JSONDecodeError as error:
@@ -42,7 +45,10 @@ def extract(name: str, document: str) -> str:
 
 
 def run(command: str, arguments: Sequence[str]) -> str:
-    """A helper called from a secrets file. `fetch` answers shell-escaped JSON, so that it can be passed on unquoted."""
+    """A helper called from a secrets file. `fetch` answers shell-escaped JSON, so that it can be passed on unquoted.
+
+    Raises `KamalError` for another helper, and for arguments that do not fit.
+    """
     if command == "fetch":
         options, names = _options(arguments)
         if "adapter" not in options:

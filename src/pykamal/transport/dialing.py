@@ -37,7 +37,10 @@ class Dialer:
     async def create_connection(
         self, session_factory: Callable[[], Protocol], remote_host: str, remote_port: int
     ) -> tuple[asyncio.BaseTransport, Protocol]:
-        """Connect to one of the addresses of a host; the next is tried when one does not answer at once."""
+        """Connect to one of the addresses of a host; the next is tried when one does not answer at once.
+
+        Raises `HostUnreachable`, whose label tells the kind.
+        """
         addresses = await self._resolve(remote_host, remote_port)
         try:
             async with asyncio.timeout(self._connect_seconds):

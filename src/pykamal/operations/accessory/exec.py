@@ -57,7 +57,10 @@ async def interactive(context: Context, *, name: str, command: str, reuse: bool 
 
 
 def chosen_host(context: Context, accessory: Accessory) -> str:
-    """The host of an accessory that a terminal is for: the first of its own that is selected."""
+    """The host of an accessory that a terminal is for: the first of its own that is selected.
+
+    Raises `KamalError` where none is.
+    """
     hosts = context.targets.hosts_of(accessory)
     if not hosts:
         known = ", ".join(accessory.hosts)

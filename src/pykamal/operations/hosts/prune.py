@@ -39,6 +39,7 @@ async def prune_all(context: Context) -> None:
 
 
 async def prune_containers(context: Context, *, retain: int | None = None) -> None:
+    """Keep the newest `retain` stopped containers of the service. Raises `KamalError` where that is less than one."""
     if retain is not None and retain < 1:
         raise KamalError("retain must be at least 1")
     await _under_lock(context, "prune containers", container_steps(context, retain))

@@ -122,7 +122,7 @@ async def exec_(context: Context, *, command: str, raw: bool = False) -> None:
 
 
 async def interactive(context: Context, *, command: str) -> tuple[str, Command]:
-    """The host and the command to run in the operator's terminal."""
+    """The host and the command to run in the operator's terminal. Raises `KamalError` where no host is selected."""
     require_command(command)
     host = context.targets.primary_host
     if host is None:

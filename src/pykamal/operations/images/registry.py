@@ -63,14 +63,14 @@ async def remove(context: Context, *, skip_local: bool = False, skip_remote: boo
 
 
 async def login(context: Context, *, skip_local: bool = False, skip_remote: bool = False) -> None:
-    """`kamal registry login`: `setup` of a registry that one logs in to."""
+    """`kamal registry login`: `setup` of a registry that one logs in to. Raises `KamalError` for a local one."""
     if context.config.registry.local:
         raise KamalError("Cannot use login command with a local registry. Use `kamal registry setup` instead.")
     await setup(context, skip_local=skip_local, skip_remote=skip_remote)
 
 
 async def logout(context: Context, *, skip_local: bool = False, skip_remote: bool = False) -> None:
-    """`kamal registry logout`: `remove` of a registry that one logs in to."""
+    """`kamal registry logout`: `remove` of a registry that one logs in to. Raises `KamalError` for a local one."""
     if context.config.registry.local:
         raise KamalError("Cannot use logout command with a local registry. Use `kamal registry remove` instead.")
     await remove(context, skip_local=skip_local, skip_remote=skip_remote)
