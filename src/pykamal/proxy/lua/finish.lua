@@ -2,6 +2,7 @@
 local json_log = require("json_log")
 local requests = require("requests")
 local metrics = require("metrics")
+local policy = require("policy")
 
 local var = ngx.var
 local encoded = json_log.encoded
@@ -79,6 +80,7 @@ return function()
     return log(nil)
   end
   if not record.usual then
+    policy.wake(record)
     describe_departure(record)
     log(record.service)
   end

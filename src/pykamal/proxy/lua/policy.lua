@@ -76,10 +76,19 @@ function M.hold(record, max_pause_ms)
   if left < 0.001 then
     return false
   end
+  record.asleep = true
   held = held + 1
   sleep(min(left, max(HOLD_STEP_S, held / WAKE_UPS_PER_SECOND)))
-  held = held - 1
+  M.wake(record)
   return true
+end
+
+-- Also for a request that ends in its sleep: a client that leaves takes the rest of `hold` along.
+function M.wake(record)
+  if record.asleep then
+    record.asleep = nil
+    held = held - 1
+  end
 end
 
 -- A body of unknown length is read to its end first, behind the smallest static limit that contains
