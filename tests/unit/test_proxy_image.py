@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pykamal.proxy.base_system import base_files
-from pykamal.proxy.image import program_sources, write_image, write_layer
+from pykamal.proxy.image import forget_old, program_sources, write_image, write_layer
 
 pytestmark = pytest.mark.unit
 
@@ -68,6 +70,27 @@ def test_an_image_names_its_layers_by_their_digests(layer: Path, tmp_path: Path)
     assert set(config["config"]["ExposedPorts"]) == {"80/tcp", "443/tcp"}
     assert config["config"]["Labels"]["org.opencontainers.image.title"] == "kamal-proxy"
     assert config["config"]["Labels"]["org.opencontainers.image.revision"] == "abc"
+
+
+def test_the_newest_builds_are_kept(tmp_path: Path) -> None:
+    """Three base systems, three images, packed or not; of what is unfinished, what a living build may have."""
+    ages = {
+        f"proxy-{kind}-{hours}.tar{end}": hours
+        for kind in ("base", "image")
+        for hours in range(5)
+        for end in ("", ".gz")
+    }
+    ages |= {"proxy-image-7.tar.gz": 0, "proxy-image-8.tar.gz.new-1": 1, "proxy-image-9.tar.gz.new-2": 30, "tmp-a": 30}
+    for name, hours in ages.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, time.time() - 3600 * hours))
+    forget_old(tmp_path)
+    images = {path.name for path in tmp_path.glob("*image*")}
+    assert images == {"proxy-image-8.tar.gz.new-1"} | {
+        f"proxy-image-{n}.tar{end}" for n in range(3) for end in ("", ".gz")
+    }
+    assert len(list(tmp_path.glob("proxy-base-*.tar"))) == 3
+    assert not (tmp_path / "tmp-a").exists()
 
 
 def test_the_program_layer_needs_the_standard_library_only() -> None:

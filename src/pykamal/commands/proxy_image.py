@@ -106,8 +106,10 @@ def revision(image: str) -> Command:
 
 
 def compress(path: str) -> Command:
-    """`PATH.gz` beside the file: the same bytes for the same image."""
-    return command("gzip", "--keep", "--force", "--no-name", path)
+    """`PATH.gz` beside the file, complete or not at all: the same bytes for the same image."""
+    unfinished = joined(path, Raw(".new-$$"))
+    packed = command("gzip", "--stdout", "--no-name", path).to_file(unfinished)
+    return packed.and_(command("mv", "-f", unfinished, f"{path}.gz"))
 
 
 def load(path: str | None = None) -> Command:

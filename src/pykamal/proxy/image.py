@@ -10,6 +10,7 @@ system, which changes only with the packages, and the proxy itself; the same byt
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import io
 import json
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,7 +45,8 @@ NAME = "pykamal/kamal-proxy:v0.9.2"
 REVISION_LABEL = "org.opencontainers.image.revision"
 HOME = "home/kamal-proxy"
 PROGRAM_DIRECTORY = "usr/lib/kamal-proxy"
-KEPT_IMAGES = 3
+KEPT = 3
+ABANDONED_S = 86400
 CREATED = "1970-01-01T00:00:00Z"
 _PACKAGE = Path(__file__).parent
 _LEFT_OUT = {"image.py", "image_in_container.py", "base_system.py", "packages.py"}
@@ -249,16 +252,29 @@ def _make(directory: Path, names: Sequence[str], *, build: bool) -> Description:
             raise ProxyError(f"{here}; {there}") from there
     if build:
         build_image(directory, lambda line: print(line, file=sys.stderr), names)
-        _forget_old(directory)
+        with contextlib.suppress(FileNotFoundError):  # another build may tidy up as well
+            forget_old(directory)
     return found
 
 
-def _forget_old(directory: Path) -> None:
-    """Every change of packages or sources makes another image; the newest few stay, packed or not."""
-    images = sorted(directory.glob("proxy-image-*.tar"), key=lambda image: image.stat().st_mtime, reverse=True)
-    for old in images[KEPT_IMAGES:]:
-        old.unlink()
-        old.with_suffix(".tar.gz").unlink(missing_ok=True)
+def forget_old(directory: Path) -> None:
+    """Every change of packages or sources makes another image; the newest few stay, packed or not.
+
+    What a build that was killed left goes after a day.
+    """
+    for kind in ("proxy-base-*.tar", "proxy-image-*.tar"):
+        for old in sorted(directory.glob(kind), key=_age)[KEPT:]:
+            old.unlink()
+    for packed in directory.glob("proxy-image-*.tar.gz"):
+        if not packed.with_suffix("").exists():
+            packed.unlink()
+    for left in (*directory.glob("tmp*"), *directory.glob("proxy-image-*.new*")):
+        if _age(left) > ABANDONED_S:
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _age(file: Path) -> float:
+    return time.time() - file.stat().st_mtime
 
 
 def main() -> None:
@@ -273,6 +289,8 @@ def main() -> None:
         found = _make(directory, names, build=not options.describe)
     except ProxyError as problem:
         sys.exit(f"Error: {problem}")
+    except OSError as problem:
+        sys.exit(f"Error: {problem.filename or directory}: {(problem.strerror or str(problem)).lower()}")
     print(json.dumps(asdict(found)) if options.describe else found.path)
 
 
