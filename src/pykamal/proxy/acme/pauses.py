@@ -82,19 +82,19 @@ class Pauses:
         self._pauses[wanted] = _Pause(service, length_s, time.time() + length_s)
 
     def _save(self) -> None:
-        lasting = [
+        lasting = [item for item in self._pauses.items() if item[1].length_s > DENIAL_PAUSE_S]
+        records = [
             {
                 "certificate": asdict(wanted),
                 "service": pause.service and pause.service.name,
                 "length_s": pause.length_s,
                 "end": pause.end,
             }
-            for wanted, pause in self._pauses.items()
-            if pause.length_s > DENIAL_PAUSE_S
+            for wanted, pause in lasting[-PAUSES_SAVED:]
         ]
         new = self._file.with_suffix(".new")
         with contextlib.suppress(OSError):  # a full disk costs no more than an order after the next start
-            new.write_text(json.dumps(lasting[-PAUSES_SAVED:]))
+            new.write_text(json.dumps(records))
             new.replace(self._file)
 
     def _read(self, services: Mapping[str, Service]) -> None:
