@@ -17,7 +17,7 @@ from tests.unit.samples import config, context, role
 
 pytestmark = pytest.mark.unit
 
-HASH = "$2y$05$abcdefghijklmnopqrstuuAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+HASH = "$2y$05$abcdefghijklmnopqrstuu" + "A" * 31
 FILE = ".kamal/proxy/apps-config/app/auth/users"
 
 
@@ -45,12 +45,38 @@ def test_only_hashes_leave_the_machine() -> None:
     assert FILE in str(step.command)
 
 
-@pytest.mark.parametrize("password", ["", "x" * 73, "ü" * 37, "two\nlines", f"{HASH}\nmallory:{HASH}", "a\0b"])
+@pytest.mark.parametrize("password", ["", "x" * 73, "ü" * 37, "two\nlines", f"x\nmallory:{HASH}", "a\0b"])
 def test_what_is_no_password_is_refused(password: str) -> None:
     """The message names the secret and not its value."""
     with pytest.raises(KamalError) as caught:
         _steps(ALICE=password)
     assert caught.value.message == "The secret ALICE is no password for basic_auth"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "$apr1$r31.....$HqJZimcKQFAMYayBlzkrA/",
+        "$1$saltsalt$x",
+        "{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=",
+        HASH[:-1],
+        f"{HASH}\n",
+    ],
+)
+def test_hashes_that_would_be_taken_for_passwords_are_refused(value: str) -> None:
+    """What `htpasswd` writes by default, and a bcrypt hash that is not whole: nobody could log in with them."""
+    with pytest.raises(KamalError) as caught:
+        _steps(ALICE=value)
+    assert caught.value.message.startswith("The secret ALICE is a hash that basic_auth cannot use")
+    assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["$6$salt$hash", "$y$j9T$salt$hash", "$7$CU..../....salt$hash", HASH.replace("2y", "2b")]
+)
+def test_hashes_of_the_good_kinds_stay(value: str) -> None:
+    """As `mkpasswd` and `openssl passwd -6` write them."""
+    assert f"alice:{value}" in _steps(ALICE=value)[-1].command.wire()
 
 
 def test_the_users_come_before_the_first_container() -> None:

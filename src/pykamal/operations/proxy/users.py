@@ -12,8 +12,11 @@ from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.operations.context import Context
 
-_HASH: Final = re.compile(r"\$(?:2[abxy]|5|6|7|y|gy)\$[ -~]+")
+_HASH: Final = re.compile(r"\$(?:2[abxy]\$\d\d\$[./A-Za-z0-9]{53}|(?:5|6|7|y|gy)\$[ -~]+)")
 """The forms of crypt(5) that are still good for anything."""
+
+_OTHER_HASH: Final = re.compile(r"(?:\$(?:1|2[abxy]?|apr1|md5|sha1)\$|\{S?SHA\d*\}).*", re.DOTALL)
+"""Hashes that `htpasswd` and others write unless told otherwise, and pieces of good ones; as a password nobody's."""
 
 _COST: Final = 10
 _LONGEST_PASSWORD: Final = 72  # bytes; bcrypt sees no more
@@ -42,6 +45,11 @@ def _digest(value: str, secret: str) -> str:
     """A hash stays as it is; a password is hashed here, and does not leave this machine."""
     if _HASH.fullmatch(value):
         return value
+    if _OTHER_HASH.fullmatch(value):
+        raise KamalError(
+            f"The secret {secret} is a hash that basic_auth cannot use: its kind is too weak, or it is incomplete",
+            hint="give the password itself, or a hash as `htpasswd -B` writes it; single quotes keep its dollar signs",
+        )
     password = value.encode()
     if not password or len(password) > _LONGEST_PASSWORD or b"\0" in password or "\n" in value:
         raise KamalError(
