@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 import subprocess
 import time
@@ -16,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pykamal.proxy.acme.approval import with_host
+from pykamal.proxy.acme.automatic import AutomaticCertificates
+from pykamal.proxy.acme.door import SOCKET_NAME, open_door
 from pykamal.proxy.acme.names import is_issuable
 from pykamal.proxy.acme.order import retry_after_s
 from pykamal.proxy.acme.pauses import Pauses
@@ -23,9 +26,11 @@ from pykamal.proxy.acme.remedies import remedy
 from pykamal.proxy.acme.store import ACCOUNT, CertificateStore, IssuedCertificate
 from pykamal.proxy.acme.validity import validity
 from pykamal.proxy.acme.wanted import PRODUCTION_DIRECTORY, Authority, Wanted
+from pykamal.proxy.dataplane import DataPlane
 from pykamal.proxy.options import STAGING_DIRECTORY, ServiceOptions, TargetOptions
+from pykamal.proxy.registry import Registry
 from pykamal.proxy.services import Service
-from pykamal.proxy.state import record_of, service_of
+from pykamal.proxy.state import StateFile, record_of, service_of
 from pykamal.proxy.targets import TargetSet
 
 pytestmark = pytest.mark.unit
@@ -258,3 +263,23 @@ def test_the_directory_decides_where_certificates_lie() -> None:
     assert Wanted.by(staging, "a.com", "ecdsa", private).directory_url == STAGING_DIRECTORY
     assert Wanted.by(options, "a.com", "ecdsa", Authority()).directory_url == PRODUCTION_DIRECTORY
     assert Wanted.by(options, "a.com", "rsa", private).file_name == "a.com+rsa"
+
+
+def test_a_question_while_nginx_is_away_is_not_answered(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever asked is away too, or keeps to what it was told before; nothing is said of it."""
+
+    async def ask() -> bytes:
+        registry = Registry(DataPlane(str(tmp_path)), StateFile(tmp_path / "state"))
+        options = ServiceOptions(hosts=("a.com",), tls_enabled=True, acme_cache_path=str(tmp_path))
+        registry.services["s"] = Service("s", options, TargetOptions(), TargetSet(["10.0.0.1"]))
+        now = datetime.now(UTC)
+        CertificateStore(str(tmp_path), "").write("a.com", certificate(now, now + timedelta(days=90)))
+        async with await open_door(tmp_path, AutomaticCertificates(registry, Authority())):
+            reader, writer = await asyncio.open_unix_connection(tmp_path / SOCKET_NAME)
+            writer.write(b'{"ask": "certificate", "service": "s", "host": "a.com", "key_type": "ecdsa"}\n')
+            answer = await reader.read()
+            writer.close()
+            return answer
+
+    assert asyncio.run(ask()) == b""
+    assert caplog.records == []

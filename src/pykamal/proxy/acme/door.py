@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from pykamal.proxy.acme.automatic import AutomaticCertificates, Refusal
+from pykamal.proxy.errors import ProxyError
 
 SOCKET_NAME = "certificates.sock"
 
 
 async def open_door(run_directory: Path, certificates: AutomaticCertificates) -> asyncio.Server:
     """Starts answering. A question: {ask: certificate or approval, service, host, key_type}; an answer: {ok, again_in},
-    where `again_in` seconds are how long a refusal holds."""
+    where `again_in` seconds are how long a refusal holds. None comes to no question, nor while nginx is away."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.closing(writer), contextlib.suppress(OSError, ValueError, LookupError):
+        with contextlib.closing(writer), contextlib.suppress(OSError, ValueError, LookupError, ProxyError):
             refusal = await _ask(certificates, json.loads(await reader.readline()))
             reply = {"ok": refusal is None, "again_in": refusal.again_in if refusal else 0}
             writer.write(json.dumps(reply).encode() + b"\n")
