@@ -5,80 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import stat
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pykamal.commands.command import command, shell_line
 from pykamal.commands.script import Step, script
-from pykamal.config.models import Extension, Ssh
-from pykamal.core.errors import CommandFailed, ConnectionFailed, HostUnreachable
-from pykamal.events import Bus, CommandFinished, CommandOutput, CommandStarted, Connected, Event
-from pykamal.transport.fleet import Fleet
+from pykamal.core.errors import CommandFailed, ConnectionFailed
+from pykamal.events import CommandFinished, CommandOutput, CommandStarted, Connected
 from pykamal.transport.ssh import SshSession
-from tests.e2e.sshd import Sshd, start_sshd
+from tests.e2e.sshd import start_sshd
+from tests.e2e.transport.running import Run, until
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home directory for the sessions whose bash start-up file is noisy."""
-    directory = tmp_path_factory.mktemp("home")
-    (directory / ".bashrc").write_text("echo 'Welcome to this server!'; echo 'You have mail.' >&2\n")
-    return directory
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Sshd]:
-    running = start_sshd(tmp_path_factory.mktemp("sshd"), home=home)
-    yield running
-    running.stop()
-
-
-class Run:
-    """A fleet of the test's own with what it reported."""
-
-    def __init__(self, server: Sshd, directory: Path) -> None:
-        self.events: list[Event] = []
-        self.server = server
-        self._ssh = Ssh(user=server.user, keys=(str(server.key),), keys_only=True, config=False)
-        self._extension = Extension(known_hosts=str(directory / "known_hosts"))
-
-    def fleet(self) -> Fleet:
-        return Fleet(self._ssh, Bus(self.events.append), extension=self._extension)
-
-    def __call__(self, call: Callable[[SshSession], Awaitable[None]]) -> None:
-        """Run an async test body with an open session."""
-
-        async def body() -> None:
-            async with asyncio.timeout(60), self.fleet() as fleet:
-                await call(await fleet.session(self.server.host))
-
-        asyncio.run(body())
-
-
-@pytest.fixture
-def run(server: Sshd, tmp_path: Path) -> Run:
-    return Run(server, tmp_path)
-
-
-def alive(process_id: int) -> bool:
-    """Whether a process runs; a zombie does not."""
-    try:
-        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0.01)
 
 
 def accepts(port: int) -> bool:
@@ -93,13 +34,6 @@ def children(process_id: str) -> list[str]:
     """Process identifier and arguments of each child."""
     arguments = ["ps", "-o", "pid=,args=", "--ppid", process_id]
     return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.splitlines()
-
-
-def until_gone(process_id: int, seconds: float = 5.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while alive(process_id) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not alive(process_id)
 
 
 def test_steps_are_reported_one_by_one(run: Run) -> None:
@@ -301,104 +235,6 @@ def test_a_host_that_runs_no_commands(tmp_path: Path) -> None:
         own.stop()
 
 
-def test_cancelling_ends_the_process_group_on_the_host(run: Run) -> None:
-    """Cancelling a script ends what it started there, children included (contract of `Session`)."""
-
-    async def body(session: SshSession) -> None:
-        running = asyncio.create_task(session.run(shell_line("echo $$; sleep 300 & echo $!; wait"), name="long"))
-        await until(lambda: any(isinstance(event, CommandOutput) for event in run.events))
-        await asyncio.sleep(0.1)
-        text = "".join(event.text for event in run.events if isinstance(event, CommandOutput))
-        shell, sleeper = (int(word) for word in text.split())
-        assert alive(shell)
-        assert alive(sleeper)
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
-        assert until_gone(shell)
-        assert until_gone(sleeper)
-        assert (await session.run(command("echo", "usable"))).captured == "usable"
-
-    run(body)
-    failed = [event for event in run.events if isinstance(event, CommandFinished) and event.failed]
-    assert [event.exit_status for event in failed] == [143]
-
-
-def test_a_process_that_ignores_the_signal_is_killed(run: Run) -> None:
-    """What does not end on SIGTERM gets SIGKILL, and the cancel takes bounded time."""
-
-    async def body(session: SshSession) -> None:
-        running = asyncio.create_task(session.run(shell_line("trap '' TERM; echo $$; while :; do sleep 1; done")))
-        await until(lambda: any(isinstance(event, CommandOutput) for event in run.events))
-        text = next(event.text for event in run.events if isinstance(event, CommandOutput))
-        started = time.monotonic()
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
-        assert time.monotonic() - started < 12
-        assert until_gone(int(text))
-
-    run(body)
-
-
-def test_a_time_limit_around_a_script_ends_it_on_the_host(run: Run, tmp_path: Path) -> None:
-    """`asyncio.timeout` around a call gives TimeoutError, and the command is gone."""
-    pid_file = tmp_path / "pid"
-
-    async def body(session: SshSession) -> None:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.7):
-                await session.run(shell_line(f"echo $$ > {pid_file}; exec sleep 300"))
-        assert until_gone(int(pid_file.read_text()))
-
-    run(body)
-
-
-def test_a_lost_connection_names_the_step(server: Sshd, tmp_path: Path) -> None:
-    """A connection that breaks in a script raises HostUnreachable with the running step; the fleet connects anew."""
-    own = start_sshd(tmp_path / "sshd")
-    run = Run(own, tmp_path)
-
-    async def body() -> None:
-        async with asyncio.timeout(60), run.fleet() as fleet:
-            session = await fleet.session(own.host)
-            running = asyncio.create_task(
-                session.run_script(script(Step("quick", command("true")), Step("pull image", command("sleep", "300"))))
-            )
-            await until(lambda: sum(isinstance(event, CommandStarted) for event in run.events) == 2)
-            own.drop_connections()
-            with pytest.raises(HostUnreachable, match="lost while running `pull image`") as caught:
-                await running
-            assert caught.value.host == own.host
-            with pytest.raises(HostUnreachable):
-                await session.run(command("true"))
-            again = await fleet.session(own.host)
-            assert again is not session
-            assert (await again.run(command("echo", "back"))).captured == "back"
-
-    try:
-        asyncio.run(body())
-    finally:
-        own.stop()
-    assert [event.failed for event in run.events if isinstance(event, CommandFinished)] == [False, True, False]
-
-
-def test_a_killed_shell_is_a_failed_step(run: Run) -> None:
-    """A shell that ends without a word of its own (a signal) is a failure of its step, not of the connection."""
-
-    async def body(session: SshSession) -> None:
-        with pytest.raises(CommandFailed) as caught:
-            await session.run(shell_line("echo before; kill -9 $$"))
-        assert caught.value.exit_status == 137
-        assert caught.value.stdout == "before\n"
-        with pytest.raises(CommandFailed):
-            await session.run_script(
-                script(Step("dies", shell_line("kill -9 $$").failing_allowed()), Step("never", command("true")))
-            )
-
-    run(body)
-
-
 def test_a_syntax_error_is_a_failed_step(run: Run) -> None:
     """A line that no shell can read fails with the shell's message, and nothing of the script ran."""
 
@@ -408,64 +244,6 @@ def test_a_syntax_error_is_a_failed_step(run: Run) -> None:
         assert "quot" in caught.value.stderr.lower()
 
     run(body)
-
-
-def test_uploads_have_their_mode_and_content(run: Run, tmp_path: Path) -> None:
-    """Any bytes arrive as they are, with the mode asked for and nothing left beside (spec/cli.md 6.5)."""
-    content = bytes(range(256)) * 4096
-
-    async def body(session: SshSession) -> None:
-        await session.upload(content, str(tmp_path / "it's here"), mode=0o604)
-        await session.upload(b"", str(tmp_path / "empty"))
-        await session.upload(b"new", str(tmp_path / "empty"))
-        assert session.exchanges == 3
-
-    run(body)
-    target = tmp_path / "it's here"
-    assert target.read_bytes() == content
-    assert stat.S_IMODE(target.stat().st_mode) == 0o604
-    assert (tmp_path / "empty").read_bytes() == b"new"
-    assert stat.S_IMODE((tmp_path / "empty").stat().st_mode) == 0o640
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "it's here", "known_hosts"]
-
-
-def test_an_upload_that_fails_leaves_the_old_file(run: Run, tmp_path: Path) -> None:
-    """A file is complete under its name or as it was; the parent directory must exist."""
-
-    async def body(session: SshSession) -> None:
-        with pytest.raises(CommandFailed) as caught:
-            await session.upload(b"x", str(tmp_path / "missing" / "file"))
-        assert "missing" in caught.value.stderr
-
-    run(body)
-
-
-def test_a_cut_off_upload_leaves_the_old_file(server: Sshd, tmp_path: Path) -> None:
-    """A connection that breaks in an upload leaves the old content and no temporary file."""
-    own = start_sshd(tmp_path / "sshd")
-    run = Run(own, tmp_path)
-    target = tmp_path / "target" / "file"
-    target.parent.mkdir()
-    target.write_text("old")
-
-    async def body() -> None:
-        async with asyncio.timeout(60), run.fleet() as fleet:
-            session = await fleet.session(own.host)
-            upload = asyncio.create_task(session.upload(b"z" * 300_000_000, str(target)))
-            await until(lambda: len(list(target.parent.iterdir())) == 2)
-            own.drop_connections()
-            with pytest.raises(HostUnreachable):
-                await upload
-
-    try:
-        asyncio.run(body())
-    finally:
-        own.stop()
-    deadline = time.monotonic() + 5
-    while len(list(target.parent.iterdir())) > 1 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert [path.name for path in target.parent.iterdir()] == ["file"]
-    assert target.read_text() == "old"
 
 
 def test_a_port_of_the_host_leads_to_this_machine(run: Run) -> None:
