@@ -40,8 +40,8 @@ def proxy_extension_findings(root: MapNode) -> Iterator[Finding]:
     if not isinstance(node, MapNode):
         return
     yield from _engine(node)
-    for keys in _NETWORKS:
-        yield from _networks(keys, child(node, *keys))
+    for lists in _NETWORKS:
+        yield from _networks(lists, child(node, *lists))
     for keys, least, most in _LIMITS:
         number = integer(child(node, *keys))
         if number is not None and not least <= number <= most:
