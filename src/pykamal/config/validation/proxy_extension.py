@@ -14,7 +14,7 @@ from pykamal.config.validation.finding import Finding, KeyPath, described
 
 _PATH: Final[KeyPath] = ("x-pykamal", "proxy")
 _NETWORKS: Final = (("trusted_proxies",), ("allow",), ("deny",), ("run", "proxy_protocol_from"))
-_LIMITS: Final[tuple[tuple[KeyPath, int, int], ...]] = (
+_LIMITS: Final[tuple[tuple[tuple[str, ...], int, int], ...]] = (
     (("connection_limit",), 1, 10**9),
     (("body_limit",), 1, 2**36),  # bytes; the proxy limits nothing beyond
     (("rate_limit", "burst"), 0, 10**9),
