@@ -84,12 +84,15 @@ def test_the_control_plane_may_be_killed(own_proxy: Proxy, t1: Target, t2: Targe
     proxy = own_proxy.start()
     proxy.deploy("s", t1)
     with Load(proxy) as load:
-        os.kill(find_child(proxy, "pykamal.proxy.control"), signal.SIGKILL)
-        wait_until(lambda: proxy.call("list").returncode == 1)
+        killed = find_child(proxy, "pykamal.proxy.control")
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: not is_running(killed))
+        assert proxy.listing()[0][3] == t1.address, "a client did not wait for the next one"
         with proxy.connect() as slow:
             slow.send(b"GET /sleep?s=2 HTTP/1.1\r\nHost: a\r\n\r\n")
-            wait_until(lambda: proxy.call("list").returncode == 0)
-            assert proxy.listing()[0][3] == t1.address
+            wait_until(lambda: any(request.target.startswith("/sleep") for request in t1.requests))
+            os.kill(find_child(proxy, "pykamal.proxy.control"), signal.SIGKILL)
+            wait_until(lambda: len(proxy.log_lines("Control plane ended; starting it again")) == 2)
             started = time.monotonic()
             proxy.deploy("s", t2)
             assert time.monotonic() - started > 0.5

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from typing import Any
 
 from pykamal.proxy.arguments import Call
@@ -16,6 +17,9 @@ from pykamal.proxy.environment import socket_path
 from pykamal.proxy.errors import ProxyError
 
 _CHUNK_BYTES = 65536
+_REFUSED_S = 1.5
+"""A socket that nobody answers belongs to a control plane that was killed; the next one is there in less."""
+_REFUSED_PAUSE_S = 0.02
 
 
 def call_server(call: Call) -> str:
@@ -56,17 +60,37 @@ def _validate(words: str, values: dict[str, Any], given: list[str]) -> None:
 
 def exchange(path: str, request: bytes) -> bytes:
     """Sends one line over the unix socket at `path`, returns the line that comes back. Raises ProxyError."""
-    with socket.socket(socket.AF_UNIX) as connection:
+    try:
+        connection = _connected(path)
+    except OSError as problem:
+        reason = (os.strerror(problem.errno) if problem.errno else str(problem)).lower()
+        raise ProxyError(f"dial unix {path}: connect: {reason}") from None
+    with connection:
+        try:
+            connection.sendall(request + b"\n")
+            answer = b""
+            while not answer.endswith(b"\n") and (chunk := connection.recv(_CHUNK_BYTES)):
+                answer += chunk
+        except OSError:
+            answer = b""
+    if not answer.endswith(b"\n"):
+        raise ProxyError("unexpected EOF")
+    return answer
+
+
+def _connected(path: str) -> socket.socket:
+    deadline = time.monotonic() + _REFUSED_S
+    while True:
+        connection = socket.socket(socket.AF_UNIX)
         try:
             connection.connect(path)
-        except OSError as problem:
-            reason = (os.strerror(problem.errno) if problem.errno else str(problem)).lower()
-            raise ProxyError(f"dial unix {path}: connect: {reason}") from None
-        connection.sendall(request + b"\n")
-        answer = b""
-        while not answer.endswith(b"\n"):
-            chunk = connection.recv(_CHUNK_BYTES)
-            if not chunk:
-                raise ProxyError("unexpected EOF")
-            answer += chunk
-        return answer
+        except ConnectionRefusedError:
+            connection.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_REFUSED_PAUSE_S)
+        except OSError:
+            connection.close()
+            raise
+        else:
+            return connection

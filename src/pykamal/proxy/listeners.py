@@ -5,13 +5,18 @@ So that clients who come while nginx starts, at the beginning or after it was ki
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import time
 
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.nginx import has_ipv6
 
 BACKLOG = 4096
+_PATIENCE_S = 1.0
+"""For nginx of a server that was killed a moment ago: it ends, but not at once."""
+_PAUSE_S = 0.02
 
 
 class Listeners:
@@ -19,6 +24,7 @@ class Listeners:
 
     def __init__(self, *ports: int) -> None:
         self._sockets: list[socket.socket] = []
+        self._deadline = time.monotonic() + _PATIENCE_S
         families = [socket.AF_INET, *([socket.AF_INET6] if has_ipv6() else [])]
         for port in ports:
             if not 0 < port < 2**16:
@@ -48,10 +54,19 @@ class Listeners:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
-            listener.bind(("", port))
+            self._bind(listener, port)
             listener.listen(BACKLOG)
         except OSError as problem:
             self.close()
             reason = os.strerror(problem.errno or 0).lower()
             raise ProxyError(f"listen tcp :{port}: bind: {reason}") from None
         listener.setblocking(False)
+
+    def _bind(self, listener: socket.socket, port: int) -> None:
+        while True:
+            try:
+                return listener.bind(("", port))
+            except OSError as problem:
+                if problem.errno != errno.EADDRINUSE or time.monotonic() > self._deadline:
+                    raise
+                time.sleep(_PAUSE_S)

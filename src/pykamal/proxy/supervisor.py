@@ -231,12 +231,14 @@ class Complaints:
 
 
 def _require_socket(path: str) -> None:
-    """Raises ProxyError where the control plane could not answer clients; removes what a killed server left."""
+    """Raises ProxyError where the control plane could not answer clients.
+
+    What a killed server left is replaced by a socket that nobody answers: clients wait for the control plane's.
+    """
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             Path(path).unlink(missing_ok=True)
             probe.bind(path)
-            Path(path).unlink()
         except OSError as problem:
             reason = os.strerror(problem.errno) if problem.errno else str(problem)
             raise ProxyError(f"listen unix {path}: bind: {reason.lower()}") from None
