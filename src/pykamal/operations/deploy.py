@@ -19,7 +19,7 @@ from pykamal.operations.hosts.reading import read_facts, under_lock
 from pykamal.operations.images import build, pull
 from pykamal.operations.proxy.boot_plan import boot_tasks
 from pykamal.operations.proxy.image import bring_where_missing
-from pykamal.operations.proxy.version import brought_up_to_date
+from pykamal.operations.proxy.version import brought_up_to_date, refuse_outdated
 
 
 async def setup(context: Context, *, skip_push: bool = False, no_cache: bool = False) -> None:
@@ -68,7 +68,13 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
             context, builds=not skip_push, accessories=context.config.accessories if accessories else ()
         )
         context.bus.say("Pull app image..." if skip_push else "Build and push app image...")
-        await build.deliver(context, skip_push=skip_push, no_cache=no_cache, boots_proxy=whole)
+        await build.deliver(
+            context,
+            skip_push=skip_push,
+            no_cache=no_cache,
+            boots_proxy=whole,
+            meanwhile=refuse_outdated if whole else None,
+        )
         async with under_lock(context) as fresh:
             hooked = await hooks.fire(context, "pre-deploy")
             known = await _read_facts(context, {} if hooked else fresh, whole=whole)

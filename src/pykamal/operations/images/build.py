@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,15 +18,20 @@ from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 from pykamal.operations.images import builders, clone, pull, registry
 from pykamal.operations.images.port_forwarding import forwarded
 from pykamal.operations.local.docker import require_docker
-from pykamal.operations.proxy.version import refuse_outdated
 
 
 async def deliver(
-    context: Context, *, skip_push: bool = False, no_cache: bool = False, boots_proxy: bool = False
+    context: Context,
+    *,
+    skip_push: bool = False,
+    no_cache: bool = False,
+    boots_proxy: bool = False,
+    meanwhile: Callable[[Context], Awaitable[None]] | None = None,
 ) -> None:
     """Build and push unless told not to, then pull on all app hosts.
 
-    A host that is not ready ends the build at once. `boots_proxy` tells that the caller will start the proxy.
+    A host that is not ready ends the build at once. `boots_proxy` tells that the caller will start the proxy, and
+    `meanwhile` is what it checks of the hosts that are ready while the image is built.
     """
     checks = requirements.host_check(context, boots_proxy=boots_proxy)
     if skip_push:
@@ -35,8 +40,8 @@ async def deliver(
 
     async def check() -> None:
         await execute(Plan("check hosts", (checks,)), context)
-        if boots_proxy:
-            await refuse_outdated(context)
+        if meanwhile is not None:
+            await meanwhile(context)
 
     await together(push(context, no_cache=no_cache), check())
     await pull.pull_after(context, ())
