@@ -12,9 +12,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.conformance.acme_authority import Authority, handshake_fails, s_client, serial, store
 from tests.conformance.proxy_process import IS_OURS, Proxy, find_child, is_running, wait_until
@@ -365,6 +369,35 @@ def test_certificates_are_renewed_while_they_are_served(own_proxy: Proxy, t1: Ta
         assert len(own_proxy.log_lines("Certificate issued")) == 2
     finally:
         authority.dispose()
+
+
+def test_many_renewals_leave_room_for_handshakes(own_proxy: Proxy, t1: Target) -> None:
+    """Of what is due at the same time, say after days without the authority, a few are ordered and the rest waits."""
+    authority = Authority(http_port=own_proxy.http_port).start()
+    try:
+        own_proxy.start(environment=authority.environment)
+        hosts, text = [f"due{number}.com" for number in range(40)], nearly_expired()
+        for host in hosts:
+            leave(own_proxy, store(own_proxy, authority.url) / host, text)
+        own_proxy.deploy("s", t1, "--tls", "--host", ",".join(hosts))
+        own_proxy.stop()
+        authority.hang()
+        own_proxy.start(environment=authority.environment)
+        wait_until(lambda: own_proxy.log_lines("Ordering certificate"), 10)
+        time.sleep(2.5)  # longer than from one look at what is due to the next
+        assert len(own_proxy.log_lines("Ordering certificate")) == 16
+    finally:
+        authority.dispose()
+
+
+def nearly_expired() -> str:
+    """A key and a certificate with a third of its life left, less an hour."""
+    key, name, now = ec.generate_private_key(ec.SECP256R1()), x509.Name([]), datetime.now(UTC)
+    start, end = now - timedelta(hours=49), now + timedelta(hours=23)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, end)
+    chain = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    return (key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()) + chain).decode()
 
 
 def test_a_renewal_that_fails_leaves_the_old_one(own_proxy: Proxy, t1: Target) -> None:

@@ -35,7 +35,7 @@ RENEWAL_SHARE = 1 / 3
 JITTER_SHARE = 0.1
 LONGEST_REFUSAL_S = 2.0
 SHORTEST_NAP_S, NAP_FOR_EACH_S, LONGEST_NAP_S = 1.0, 0.001, 3600.0
-APPROVALS_AT_ONCE, QUEUE_LENGTH = 16, 200
+APPROVALS_AT_ONCE, RENEWALS_AT_ONCE, QUEUE_LENGTH = 16, 16, 200
 KEY_TYPES = ("ecdsa", "rsa")
 
 
@@ -98,7 +98,9 @@ class AutomaticCertificates:
                 due = max(self._renewal_time(wanted), self._pauses.end(wanted, service))
                 if due > time.time():
                     nearest = min(nearest, due)
-                else:
+                elif (
+                    len(self._orders) < RENEWALS_AT_ONCE
+                ):  # the others when these are done; handshakes do not wait long
                     self._order(wanted, service)
                 await asyncio.sleep(0)  # thousands of certificates are looked through beside the clients' commands
             with contextlib.suppress(TimeoutError):
