@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -177,16 +178,19 @@ def wait_until(condition: Callable[[], object], seconds: float = 5.0) -> None:
 
 
 def child_processes(parent: int) -> dict[int, str]:
-    """Process id and command line."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return {int(child): Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ") for child in children}
+    """Process id and command line; not those that end meanwhile."""
+    found = {}
+    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found[int(child)] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
+    return found
 
 
 def is_running(process: int) -> bool:
     """Neither gone nor a zombie that waits for its parent."""
     try:
         return ") Z " not in Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter when it ends between opening and reading
         return False
 
 
