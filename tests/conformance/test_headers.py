@@ -156,11 +156,12 @@ def test_case_161_cookie_paths_are_scoped(proxy: Proxy, t1: Target) -> None:
         "c=1; Path=/x/; HttpOnly",
         "d=1; Domain=other.com; Path=/q",
         "e=1; Domain=example.com",
+        "f=1; Path=/old; Path=/new",
     ]
     query = "&".join(f"h=Set-Cookie%3D{quote(cookie, safe='')}" for cookie in cookies)
     response = proxy.ask(f"/app/hdrs?{query}")
     found = {cookie[0]: re.findall(r"[Pp]ath=([^;]*)", cookie) for cookie in response.all("Set-Cookie")}
-    assert found == {"a": ["/app"], "b": ["/app"], "c": ["/app/x"], "d": ["/q"], "e": ["/app"]}
+    assert found == {"a": ["/app"], "b": ["/app"], "c": ["/app/x"], "d": ["/q"], "e": ["/app"], "f": ["/app/new"]}
     assert "HttpOnly" in response.all("Set-Cookie")[2]
 
 

@@ -37,7 +37,7 @@ local function scoped(cookie, prefix, host)
   local rest = sub(cookie, #pair + 1)
   local path
   rest = gsub(rest, ";%s*([Pp][Aa][Tt][Hh])%s*=%s*([^;]*)", function(_, value)
-    path = path or value
+    path = value
     return ""
   end)
   path = prefix .. gsub(gsub("/" .. (path or ""), "//+", "/"), "/+%s*$", "")
