@@ -231,15 +231,24 @@ class Connector:
             self._bus.log(f"Could not add a host key to {error.filename}: {error.strerror}", Level.WARN)
 
     def _refused(self, target: _Target, identities: Identities, error: Exception) -> AuthenticationRefused:
-        tried = [f"tried {name}" for name in identities.tried] or ["no key to try"]
+        tried = [f"tried {name}" for name in identities.tried]
+        if TOO_MANY_KEYS in str(error):
+            hint = "name the right key with ssh/keys in deploy.yml, and ssh/keys_only: true to try no other"
+        elif tried:
+            hint = (
+                "add one of these public keys to ~/.ssh/authorized_keys of that user on the host, "
+                "or name the right key with ssh/keys in deploy.yml, or the right user with ssh/user"
+            )
+        else:
+            hint = "start an SSH agent that has the key (ssh-add), or name its file with ssh/keys in deploy.yml"
         return AuthenticationRefused(
             f"{target.label} refuses to let {target.user or 'this user'} in: {getattr(error, 'reason', error)}",
             host=target.label,
-            details=(*tried, *(f"not usable: {problem}" for problem in identities.problems)),
-            hint="name the right key with ssh/keys in deploy.yml, and ssh/keys_only: true to try no other"
-            if TOO_MANY_KEYS in str(error)
-            else "add one of these public keys to ~/.ssh/authorized_keys of that user on the host, "
-            "or name the right key with ssh/keys in deploy.yml, or the right user with ssh/user",
+            details=(
+                *(tried or ["no key to try"]),
+                *(f"not usable: {problem}" for problem in identities.problems),
+            ),
+            hint=hint,
         )
 
 

@@ -58,6 +58,14 @@ def test_a_refused_key_tells_what_was_tried(server: Sshd, known_hosts: Path, tmp
     assert known_hosts.exists(), "the host had proved its key by then"
 
 
+def test_without_any_key_there_is_none_to_authorize(server: Sshd, known_hosts: Path, tmp_path: Path) -> None:
+    """The same, where nothing could be offered: the advice is to get a key first."""
+    with pytest.raises(AuthenticationRefused) as caught:
+        answers(settings(server, keys=(str(tmp_path / "missing"),)), trusting(known_hosts))
+    assert caught.value.details[0] == "no key to try"
+    assert "ssh-add" in (caught.value.hint or "")
+
+
 def test_key_data_logs_in(server: Sshd, known_hosts: Path) -> None:
     """`ssh.key_data` holds the text of a key (spec/config.md 10)."""
     text = Sensitive(server.key.read_text())
