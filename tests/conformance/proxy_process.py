@@ -158,8 +158,9 @@ class Proxy:
         return sum(len(list(Path(f"/proc/{worker}/fd").iterdir())) for worker in workers)
 
     def log_lines(self, message: str) -> list[dict[str, Any]]:
-        """The JSON log records with this `msg`."""
-        records = (json.loads(line) for line in self.log_path.read_text().splitlines() if line[:1] == "{")
+        """The JSON log records with this `msg`; not a line that is being written."""
+        lines = self.log_path.read_text().rpartition("\n")[0].splitlines()
+        records = (json.loads(line) for line in lines if line[:1] == "{")
         return [record for record in records if record.get("msg") == message]
 
     def access_log(self, path: str) -> list[dict[str, Any]]:
