@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from tests.conformance.proxy_process import Proxy, wait_until
 from tests.conformance.raw_http import WEBSOCKET, Response, head
 from tests.conformance.raw_target import GOOD, RawTarget
-from tests.conformance.scripted_target import Target
+from tests.conformance.scripted_target import UPGRADE_REPLY, Target
 
 BUFFERS = ("--buffer-requests", "--buffer-responses")
 
@@ -245,6 +245,49 @@ def test_case_092_upgraded_connections_are_closed_at_once(
         proxy.deploy("s", t2, "--drain-timeout", "8s", *flags)
         assert websocket.is_closed_within(0.3)
         assert time.monotonic() - started < 2
+
+
+def test_a_handshake_in_flight_is_waited_for(proxy: Proxy, t1: Target, t2: Target) -> None:
+    """It is a request like others until it is answered by 101 (9.2)."""
+    proxy.deploy("s", t1)
+    with proxy.connect() as connection:
+        connection.send(head("GET", "/sleep?s=0.8", headers=WEBSOCKET))
+        wait_until(arrives(t1, "/sleep"))
+        proxy.deploy("s", t2)
+        assert connection.read().served_by == "T1"
+
+
+def test_a_connection_that_is_upgraded_during_a_drain_is_closed_with_it(proxy: Proxy, t1: Target) -> None:
+    """Afterwards nothing is left on the replaced target (9.1)."""
+
+    def hesitate() -> Iterator[bytes]:
+        time.sleep(0.5)
+        yield UPGRADE_REPLY
+
+    slow = RawTarget()
+    slow.reply, slow.holds = hesitate(), True
+    proxy.succeed("deploy", "s", "--target", slow.address)
+    with proxy.connect() as websocket:
+        websocket.send(head("GET", "/ws", headers=WEBSOCKET))
+        wait_until(lambda: slow.received)
+        proxy.deploy("s", t1)
+        assert websocket.read().status == 101
+        assert websocket.is_closed_within(0.5)
+    slow.close()
+
+
+def test_upgraded_connections_of_another_service_at_the_same_address_stay(proxy: Proxy, t1: Target, t2: Target) -> None:
+    """Each drain closes its own (9.2)."""
+    proxy.deploy("a", t1, "--host", "a.com")
+    proxy.deploy("b", t1, "--host", "b.com")
+    with proxy.connect() as own, proxy.connect() as other:
+        for websocket, host in ((own, "a.com"), (other, "b.com")):
+            assert websocket.ask(path="/ws", host=host, headers=WEBSOCKET).status == 101
+            websocket.reader.readline()
+        proxy.deploy("a", t2, "--host", "a.com")
+        assert own.is_closed_within(0.5)
+        other.send(b"still here\n")
+        assert other.reader.readline() == b"still here\n"
 
 
 def test_case_093_a_drain_timeout_of_zero(proxy: Proxy, t1: Target, t2: Target) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from pykamal.proxy.errors import ProxyError
@@ -74,13 +74,18 @@ class DataPlane:
         with contextlib.suppress(OSError, EOFError):
             await self._call("/forget", {"targets": [target.id for target in targets]})
 
-    async def close_upgraded(self, targets: Iterable[Target], *, shared_addresses: Iterable[str]) -> None:
-        """Closes the upgraded connections (WebSockets) of these targets, except over addresses that others use too."""
-        await self._cut(targets, "upgraded", list(shared_addresses))
+    async def close_upgraded(self, targets: Iterable[Target]) -> None:
+        """Closes the upgraded connections (WebSockets) of these targets."""
+        await self._cut({"ids": [target.id for target in targets]})
 
-    async def cancel(self, targets: Iterable[Target], *, shared_addresses: Iterable[str]) -> None:
+    async def cancel(self, targets: Collection[Target], *, shared_addresses: Collection[str]) -> None:
         """Cancels what these targets still have in flight, except over addresses that others use as well."""
-        await self._cut(targets, "all", list(shared_addresses))
+        places = [
+            {"address": target.address, "port": target.port}
+            for target in targets
+            if target.address and f"{target.address}:{target.port}" not in shared_addresses
+        ]
+        await self._cut({"ids": [target.id for target in targets], "targets": places})
 
     async def install_certificate(self, key: str, *, chain: str, private_key: str, valid_for_s: float) -> None:
         """Hands an issued certificate (PEM) to all workers, under the name by which lua/issued.lua looks for it.
@@ -100,18 +105,9 @@ class DataPlane:
         except (OSError, EOFError) as problem:
             raise ProxyError(f"the data plane does not answer: {problem}") from problem
 
-    async def _cut(self, targets: Iterable[Target], what: str, kept: list[str]) -> None:
-        targets = list(targets)
-        chosen = [
-            {"address": target.address, "port": target.port}
-            for target in targets
-            if target.address and f"{target.address}:{target.port}" not in kept
-        ]
-        request = {"ids": [target.id for target in targets], "targets": chosen, "what": what}
-        try:
-            await self._call("/cut", request)
-        except (OSError, EOFError):
-            return
+    async def _cut(self, order: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError, EOFError):
+            await self._call("/cut", order)
 
     async def _call(self, path: str, request: dict[str, Any]) -> Any:
         reader, writer = await asyncio.open_unix_connection(self._socket)

@@ -161,7 +161,7 @@ def _locations() -> str:
         "            proxy_request_buffering off;\n"
         "            proxy_buffering off;\n"
         f"{_hidden(_HOP_BY_HOP, indent=12)}\n"
-        "            proxy_socket_keepalive on; # tells lua/cutter.lua which connections are upgraded\n"
+        "            proxy_socket_keepalive on; # however silent it is, the end of its host is noticed\n"
         "            proxy_pass http://$kamal_pool$kamal_uri;\n"
         "        }"
     )

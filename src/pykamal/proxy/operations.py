@@ -78,7 +78,7 @@ async def deploy(registry: Registry, name: str, values: Values, given: list[str]
         raise
     await registry.write_state(name)
     if old is not None:
-        await _retire(registry, old, values["drain-timeout"], successor=targets)
+        await _retire(registry, old, values["drain-timeout"])
     log("INFO", "Deployed", service=name, targets=targets.names, hosts=options.hosts, paths=options.path_prefixes,
         tls=options.tls_enabled)  # fmt: skip
 
@@ -98,7 +98,7 @@ async def deploy_rollout(registry: Registry, name: str, values: Values) -> None:
         raise
     await registry.write_state(name)
     if old is not None:
-        await _retire(registry, old, values["drain-timeout"], successor=targets)
+        await _retire(registry, old, values["drain-timeout"])
 
 
 async def set_rollout(registry: Registry, name: str, percentage: int, allowlist: list[str]) -> None:
@@ -134,7 +134,7 @@ async def pause(registry: Registry, name: str, state: Pause, drain_timeout: int)
         service.pause = state
         targets = [target for chosen in service.sets for target in chosen.targets]
     log("INFO", f"Service {state.state}", service=name)
-    await _drain(registry, targets, drain_timeout, may_cancel=is_in_force)
+    await _drain(registry, targets, drain_timeout, is_in_force=is_in_force)
     await registry.write_state(name)
     log("INFO", "Service drained", service=name)
 
@@ -177,37 +177,33 @@ async def _until_healthy(targets: TargetSet, timeout_ns: int) -> None:
         raise ProxyError(f"target failed to become healthy within configured timeout ({limit})") from None
 
 
-async def _retire(registry: Registry, replaced: TargetSet, timeout_ns: int, *, successor: TargetSet) -> None:
+async def _retire(registry: Registry, replaced: TargetSet, timeout_ns: int) -> None:
     replaced.stop_checks()
     for target in replaced.targets:
         log("INFO", "Target health updated", target=target.name, state="draining", was=target.state)
         target.state = "draining"
-    await _drain(registry, replaced.targets, timeout_ns, successor=successor)
+    await _drain(registry, replaced.targets, timeout_ns)
     await registry.data_plane.forget(replaced.targets)
 
 
 async def _drain(
-    registry: Registry,
-    targets: list[Target],
-    timeout_ns: int,
-    *,
-    successor: TargetSet | None = None,
-    may_cancel: Callable[[], bool] = lambda: True,
+    registry: Registry, targets: list[Target], timeout_ns: int, *, is_in_force: Callable[[], bool] = lambda: True
 ) -> None:
     """Closes upgraded connections at once, waits for the rest, cancels what is left at the end of the time.
 
-    At an address that is installed elsewhere too, other than in `successor`, upgraded connections stay open.
+    Ends nothing more when it is no longer `is_in_force`.
     """
     data_plane = registry.data_plane
-    others = registry.shared_addresses(targets, besides=successor)
-    await data_plane.close_upgraded(targets, shared_addresses=others)
+    await data_plane.close_upgraded(targets)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_ns / SECOND
     pauses = iter(_DRAIN_POLL_S)
     while await data_plane.in_flight(targets):
         left = deadline - loop.time()
         if left <= 0:
-            if may_cancel():
+            if is_in_force():
                 await data_plane.cancel(targets, shared_addresses=registry.shared_addresses(targets))
             return
         await asyncio.sleep(min(left, next(pauses, _DRAIN_POLL_SLOW_S)))
+    if is_in_force():
+        await data_plane.close_upgraded(targets)  # those that were about to be upgraded

@@ -134,14 +134,12 @@ class Registry:
         target.address = ""
         return True
 
-    def shared_addresses(self, targets: Collection[Target], *, besides: TargetSet | None = None) -> set[str]:
-        """Those `address:port` of `targets` that other installed ones have too, those of the set `besides` left out."""
+    def shared_addresses(self, targets: Collection[Target]) -> set[str]:
+        """Those `address:port` of `targets` that other installed ones have too."""
         wanted = {(target.address, target.port) for target in targets}
         found = set()
         for service in self.services.values():
             for chosen in service.sets:
-                if chosen is besides:
-                    continue
                 for other in chosen.targets:
                     if (other.address, other.port) in wanted and other not in targets:
                         wanted.discard((other.address, other.port))

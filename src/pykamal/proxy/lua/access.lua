@@ -114,6 +114,7 @@ local function forward(record, binding, method, upgrade)
   var.kamal_pool = (REPLAYABLE[method] and not upgrade and not has_body()) and "pooled" or "fresh"
   if upgrade then
     var.kamal_upgrading = "1"
+    record.upgrading = true
   end
   return exec(location_for(service, upgrade))
 end

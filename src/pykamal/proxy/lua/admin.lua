@@ -61,7 +61,8 @@ answers["/forget"] = function()
   return {}
 end
 
--- {ids: [id], targets: [{address, port}], what: "upgraded" or "all"}
+-- {ids: [id], targets: [{address, port}]}: cancels what targets with these ids have in flight, over connections to these
+-- addresses; without targets only upgraded connections are closed.
 answers["/cut"] = function()
   cutter.order(body())
   return {}

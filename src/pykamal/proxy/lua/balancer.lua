@@ -1,5 +1,6 @@
 -- Sends the request to the target that the access phase chose.
 local balancer = require("ngx.balancer")
+local cutter = require("cutter")
 local requests = require("requests")
 
 local DAY_S = 86400
@@ -19,6 +20,9 @@ return function()
   if not ok then
     ngx.log(ngx.ERR, "cannot use target ", target.name, ": ", problem)
     return ngx.exit(502)
+  end
+  if record.upgrading then
+    record.descriptor = cutter.next_descriptor()
   end
   local timeout_ms = record.timeout_ms
   if timeout_ms ~= 30000 then

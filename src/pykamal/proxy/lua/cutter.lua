@@ -7,7 +7,8 @@ local requests = require("requests")
 ffi.cdef([[
   typedef struct { unsigned short family; unsigned char port[2]; unsigned char address[124]; } kamal_address;
   int getpeername(int descriptor, kamal_address *address, unsigned int *length);
-  int getsockopt(int descriptor, int level, int name, void *value, unsigned int *length);
+  int dup(int descriptor);
+  int close(int descriptor);
   int shutdown(int descriptor, int how);
   int inet_pton(int family, const char *text, void *address);
   struct kamal_dirent { unsigned long inode; long offset; unsigned short length; unsigned char kind; char name[256]; };
@@ -17,7 +18,7 @@ ffi.cdef([[
 ]])
 
 local AF_INET, AF_INET6 = 2, 10
-local SOL_SOCKET, SO_KEEPALIVE, SHUT_RDWR = 1, 9, 2
+local SHUT_RDWR = 2
 local PERIOD_S = 0.05
 
 local counters = ngx.shared.counters
@@ -48,9 +49,14 @@ local function descriptors()
   return found
 end
 
-local address, length, flag = ffi.new("kamal_address"), ffi.new("unsigned int[1]"), ffi.new("int[1]")
+local address, length = ffi.new("kamal_address"), ffi.new("unsigned int[1]")
 
--- "<binary address>:<port>" of the other end, nil for what is no TCP connection.
+-- "<binary address>:<port>"
+local function place_of(target)
+  return binary_address(target.address) .. ":" .. target.port
+end
+
+-- The place of the other end, nil for what is no TCP connection.
 local function peer_of(descriptor)
   length[0] = ffi.sizeof(address)
   if C.getpeername(descriptor, address, length) ~= 0 then
@@ -66,29 +72,41 @@ local function peer_of(descriptor)
   return nil
 end
 
--- Connections of the upgrade location alone have TCP keep-alive on (proxy_socket_keepalive).
-local function is_upgraded(descriptor)
-  length[0] = 4
-  return C.getsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, flag, length) == 0 and flag[0] ~= 0
+local function close_upgraded(found)
+  for _, record in ipairs(found) do
+    if record.upgraded and peer_of(record.descriptor) == place_of(record.target) then
+      C.shutdown(record.descriptor, SHUT_RDWR)
+    end
+  end
 end
 
-local function cut(order)
-  if order.what == "all" then
-    local ids = {}
-    for _, id in ipairs(order.ids) do
-      ids[id] = true
-    end
-    requests.cancel(ids)
+-- Which connection an ordinary request has is not known: all to these addresses go.
+local function cancel(found, targets)
+  for _, record in ipairs(found) do
+    record.cancelled = true
   end
   local wanted = {}
-  for _, target in ipairs(order.targets) do
-    wanted[binary_address(target.address) .. ":" .. target.port] = true
+  for _, target in ipairs(targets) do
+    wanted[place_of(target)] = true
   end
   for _, descriptor in ipairs(descriptors()) do
     local peer = peer_of(descriptor)
-    if peer and wanted[peer] and (order.what == "all" or is_upgraded(descriptor)) then
+    if peer and wanted[peer] then
       C.shutdown(descriptor, SHUT_RDWR)
     end
+  end
+end
+
+local function cut(order)
+  local ids = {}
+  for _, id in ipairs(order.ids) do
+    ids[id] = true
+  end
+  local found = requests.of_targets(ids)
+  if order.targets then
+    cancel(found, order.targets)
+  else
+    close_upgraded(found)
   end
 end
 
@@ -107,6 +125,13 @@ local function look(premature)
     cut(cjson.decode(order))
     order = counters:lpop(own)
   end
+end
+
+-- The descriptor of the socket that nginx opens next: the kernel gives the lowest that is free.
+function M.next_descriptor()
+  local descriptor = C.dup(0)
+  C.close(descriptor)
+  return descriptor
 end
 
 -- Every worker carries the order out within PERIOD_S.

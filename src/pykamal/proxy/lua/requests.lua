@@ -87,13 +87,15 @@ function M.upgrade(record)
   end
 end
 
--- Marks what these targets (a set of ids) have in flight: its end is no fault of theirs.
-function M.cancel(ids)
+-- The records of what these targets (a set of ids) have here, in flight or upgraded.
+function M.of_targets(ids)
+  local found = {}
   for _, record in pairs(records) do
     if record.target and ids[record.target.id] then
-      record.cancelled = true
+      found[#found + 1] = record
     end
   end
+  return found
 end
 
 -- Takes the record of a request that ends, in the log phase; nil for requests that never were routed.
