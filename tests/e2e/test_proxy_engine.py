@@ -171,6 +171,7 @@ def test_a_reboot_that_is_cut_off_leaves_a_host_that_boots(deployed: Application
     """Wherever it was, with all routes, by either tool; `proxy boot` says so, and the next reboot clears up."""
     host = deployed.hosts[0]
     before = routes(host, deployed)
+    assert "switch proxies" in deployed.kamal("proxy", "reboot", "--plan").stdout  # asks nothing, changes nothing
     stopped = [("stop", "kamal-proxy")]
     renamed = [*stopped, ("rename", "kamal-proxy", "kamal-proxy-replaced")]
     for done in ([], stopped, renamed, [*renamed, ("rename", "kamal-proxy-next", "kamal-proxy")]):

@@ -326,7 +326,7 @@ PROXY = (
     ),
     Entry("proxy details", "Show the proxy's container", "proxy"),
     Entry("proxy logs", "Show the proxy's log lines", "proxy", options=PROXY_LOGS),
-    Entry("proxy reboot", "Replace the proxy's container", "proxy", options=(ROLLING, CONFIRMED), changes=True),
+    Entry("proxy reboot", "Replace the proxy's container", "proxy", options=(ROLLING, CONFIRMED, PLAN), changes=True),
     Entry(
         "proxy remove",
         "Remove the proxy's container and image",

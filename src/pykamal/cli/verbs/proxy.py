@@ -31,7 +31,8 @@ def run(invocation: Invocation) -> int:
         case "boot_config":
             return _boot_config(invocation)
         case "reboot" | "upgrade":
-            if not confirmed(invocation, "This will cause a brief outage on each host. Are you sure?"):
+            planned = invocation.options.get("plan", False)
+            if not planned and not confirmed(invocation, "This will cause a brief outage on each host. Are you sure?"):
                 return 0
             flow = lifecycle.reboot if invocation.name == "reboot" else upgrade.upgrade_proxy
             return operate(invocation, lambda context: flow(context, **invocation.own("rolling")))

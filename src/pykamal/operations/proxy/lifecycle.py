@@ -43,9 +43,12 @@ async def reboot(context: Context, *, rolling: bool = False) -> None:
     """Replace the proxy container by one with the current settings; all hosts at once, or one after the other."""
     hosts = context.targets.proxy_hosts
     groups = [(host,) for host in hosts] if rolling else [hosts]
+    plan = Plan("proxy reboot", tuple(phase for group in groups for phase in reboot_phases(context, group)))
+    if context.settings.plan_only:
+        printing.show(context, plan)
+        return
     async with lock.held(context):
-        phases = tuple(phase for group in groups for phase in reboot_phases(context, group))
-        await execute(Plan("proxy reboot", phases), context)
+        await execute(plan, context)
 
 
 async def start(context: Context) -> None:
