@@ -11,7 +11,7 @@ import pytest
 
 from pykamal.commands import audit
 from pykamal.commands.command import Effect
-from tests.unit.commands_shell import SHELLS, run
+from tests.unit.commands.shell import SHELLS, run
 from tests.unit.samples import config, role
 
 pytestmark = pytest.mark.unit

@@ -11,7 +11,7 @@ from pykamal.commands import docker, prune, registry, server
 from pykamal.commands.command import Command, Effect
 from pykamal.config.models import Registry
 from pykamal.core.sensitive import Sensitive
-from tests.unit.commands_shell import SHELLS, run
+from tests.unit.commands.shell import SHELLS, run
 from tests.unit.samples import config, role
 
 pytestmark = pytest.mark.unit

@@ -27,7 +27,7 @@ from pykamal.config.models import (
     Registry,
     Ssl,
 )
-from tests.unit.commands_shell import SHELLS, run
+from tests.unit.commands.shell import SHELLS, run
 from tests.unit.samples import config, role
 
 pytestmark = pytest.mark.unit

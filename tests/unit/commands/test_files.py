@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pykamal.commands import env_file, files
 from pykamal.commands.command import Effect
 from pykamal.core.sensitive import Sensitive
-from tests.unit.commands_shell import SHELLS, run
+from tests.unit.commands.shell import SHELLS, run
 
 pytestmark = pytest.mark.unit
 

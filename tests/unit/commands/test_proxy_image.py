@@ -11,7 +11,7 @@ from pykamal.commands import proxy, proxy_image
 from pykamal.commands.command import Command
 from pykamal.config.models import Config, Extension, Proxy, ProxyRun
 from pykamal.config.models.proxy_extension import ProxyEngine, ProxyExtension, ProxyLimits
-from tests.unit.commands_shell import SHELLS, run
+from tests.unit.commands.shell import SHELLS, run
 from tests.unit.samples import config, role
 
 pytestmark = pytest.mark.unit

@@ -18,7 +18,7 @@ from tests.config_world import World, loaded, refused
 
 pytestmark = pytest.mark.unit
 
-_EXAMPLES = Path(__file__).parents[1] / "data" / "config"
+_EXAMPLES = Path(__file__).parents[2] / "data" / "config"
 
 
 def test_explanation_of_a_written_key() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pykamal.commands import assets, hooks
 from pykamal.config.models import AssetPath
-from tests.unit.commands_shell import run
+from tests.unit.commands.shell import run
 from tests.unit.samples import config, role
 
 pytestmark = pytest.mark.unit

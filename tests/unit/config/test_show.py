@@ -21,7 +21,7 @@ from tests.config_world import World, loaded
 
 pytestmark = pytest.mark.unit
 
-_EXAMPLES = Path(__file__).parents[1] / "data" / "config"
+_EXAMPLES = Path(__file__).parents[2] / "data" / "config"
 
 
 def _shown(config: Config, version: str = "1.4.2") -> str:

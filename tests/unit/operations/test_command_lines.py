@@ -1,8 +1,8 @@
 """What each flow sends to a host, in order, against tests/data/command_lines.txt, whose headings name spec/cli.md.
 
 The plans are recorded where the executor would carry them out; locking and reading have tests of their own. After a
-change that is meant, `UPDATE_COMMAND_LINES=1 pytest tests/unit/test_command_lines_flows.py` writes the file anew: read
-the difference.
+change that is meant, `UPDATE_COMMAND_LINES=1 pytest tests/unit/operations/test_command_lines.py` writes the file anew:
+read the difference.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from tests.unit.samples import config, context, role
 
 pytestmark = pytest.mark.unit
 
-SNAPSHOT = Path(__file__).parents[1] / "data" / "command_lines.txt"
+SNAPSHOT = Path(__file__).parents[2] / "data" / "command_lines.txt"
 HOST = "10.0.0.1"
 RANDOM = re.compile(r"(_replaced_|10\.0\.0\.1-)([0-9a-f]{16}|[0-9a-f]{12})\b")
 

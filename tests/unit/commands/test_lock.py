@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pykamal.commands import lock
 from pykamal.commands.command import Effect
-from tests.unit.commands_shell import SHELLS, run
+from tests.unit.commands.shell import SHELLS, run
 from tests.unit.samples import config, role
 
 pytestmark = pytest.mark.unit

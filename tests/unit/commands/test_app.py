@@ -10,7 +10,7 @@ from pykamal.commands import app
 from pykamal.commands.command import Command, Effect
 from pykamal.commands.logs import LogSelection
 from pykamal.config.models import AssetPath, Config, Env, Logging, Registry, Role, RoleHost
-from tests.unit.commands_shell import SHELLS, run
+from tests.unit.commands.shell import SHELLS, run
 from tests.unit.samples import config, role
 
 pytestmark = pytest.mark.unit

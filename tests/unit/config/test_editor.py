@@ -78,7 +78,7 @@ def test_diagnostics(editor: LanguageServer) -> None:
 
 def test_nothing_to_say_about_valid_files(editor: LanguageServer) -> None:
     """The worked examples of spec/config.md 19.3 that have no template."""
-    data = Path(__file__).parents[1] / "data" / "config"
+    data = Path(__file__).parents[2] / "data" / "config"
     for name in ("minimal", "roles"):
         document = editor.open(f"{name}.yml", _MODELINE + (data / f"{name}.yml").read_text())
         assert editor.diagnostics(document) == [], name

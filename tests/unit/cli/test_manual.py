@@ -11,7 +11,7 @@ from pykamal.cli.table import COMMANDS
 
 pytestmark = pytest.mark.unit
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "cli.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
 
 
 def test_reference_is_current() -> None:

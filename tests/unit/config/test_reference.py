@@ -11,7 +11,7 @@ from pykamal.config.schema import bundle
 
 pytestmark = pytest.mark.unit
 
-_DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
+_DOCUMENT = Path(__file__).parents[3] / "docs" / "configuration.md"
 
 
 def test_reference_is_current() -> None:

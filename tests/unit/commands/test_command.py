@@ -8,7 +8,7 @@ from pykamal.commands.command import Command, Effect, command, query, shell_line
 from pykamal.commands.script import Step, script
 from pykamal.commands.words import Output, Raw, joined
 from pykamal.core.sensitive import Sensitive
-from tests.unit.commands_shell import run
+from tests.unit.commands.shell import run
 
 pytestmark = pytest.mark.unit
 

@@ -21,7 +21,7 @@ from pykamal.commands.words import (
     single_quoted,
 )
 from pykamal.core.sensitive import Sensitive
-from tests.unit.commands_shell import SHELLS, arguments
+from tests.unit.commands.shell import SHELLS, arguments
 
 pytestmark = pytest.mark.unit
 

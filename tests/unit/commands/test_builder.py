@@ -11,7 +11,7 @@ from pykamal.commands.builder import Kind
 from pykamal.commands.command import Effect
 from pykamal.config.models import BuildCache, Builder, Buildpacks, Config, Registry
 from pykamal.core.sensitive import Sensitive
-from tests.unit.commands_shell import SHELLS, run
+from tests.unit.commands.shell import SHELLS, run
 from tests.unit.samples import config, role
 
 pytestmark = pytest.mark.unit

@@ -10,7 +10,7 @@ import pytest
 
 from pykamal.commands import git
 from pykamal.commands.command import Effect
-from tests.unit.commands_shell import run
+from tests.unit.commands.shell import run
 
 pytestmark = pytest.mark.unit
 

@@ -18,7 +18,7 @@ from tests.config_catalogue import changed
 pytestmark = pytest.mark.unit
 
 _MEBIBYTE: Final = 1024 * 1024
-_ROOT: Final = Path(__file__).parents[2]
+_ROOT: Final = Path(__file__).parents[3]
 _VALID: Final = changed("x-a: 1")
 
 
