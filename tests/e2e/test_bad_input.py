@@ -365,7 +365,7 @@ ERROR_ROWS = [
 
 
 def test_error_rows_that_need_servers(application: Application) -> None:
-    """What is said, the exit code, and at the end everything as before (the others: tests/unit/cli/test_error_rows.py)."""
+    """What is said, the exit code; at the end all is as before (more rows: tests/unit/cli/test_error_rows.py)."""
     host = application.hosts[0].address
     image = f"{application.sandbox.manifest.registry_server}/sandbox/python:3.11"
     application.configure(accessories={"db": {"image": image, "host": host, "files": ["missing.cnf:/etc/my.cnf"]}})
