@@ -63,7 +63,8 @@ def run(command: str, arguments: Sequence[str]) -> str:
             raise KamalError(f"`kamal secrets extract` takes a name and JSON, got {len(words)} words")
         return extract(*words)
     raise KamalError(
-        f"`kamal secrets {command}` cannot be used inside a secrets file", hint="use `fetch` and `extract` there"
+        f"`{f'kamal secrets {command}'.rstrip()}` cannot be used inside a secrets file",
+        hint="use `fetch` and `extract` there",
     )
 
 

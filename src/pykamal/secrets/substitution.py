@@ -32,7 +32,7 @@ def substitute(command: str) -> str:
 def _own(command: str) -> str:
     words = command.split()
     try:
-        name, *arguments = shlex.split(command)[2:]
+        name, *arguments = shlex.split(command)[2:] or [""]
     except ValueError as error:
         raise KamalError(f"Cannot read `{' '.join(words[:3])}`: {error}", hint="check its quotes") from error
     try:

@@ -104,6 +104,7 @@ def test_helpers_inside_a_file(project: Path, capsys: pytest.CaptureFixture[str]
         ("A=$(kamal secrets fetch -a nope --account me B)", "Unknown secrets adapter: nope"),
         ("A=$(kamal secrets extract B {})", "Could not find secret B"),
         ("A=$(kamal secrets extract 'B {})", "Cannot read `kamal secrets extract`: No closing quotation"),
+        ("A=$(kamal secrets )", "`kamal secrets` cannot be used inside a secrets file"),
     ],
 )
 def test_errors_inside_a_file_end_the_run(
