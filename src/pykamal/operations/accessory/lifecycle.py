@@ -237,9 +237,9 @@ async def on_hosts(context: Context, accessory: Accessory, title: str, steps: Se
 
 async def details(context: Context, *, name: str) -> None:
     for accessory in named(context, name):
-        await show_on_hosts(
-            context,
-            context.targets.hosts_of(accessory),
-            lambda _, accessory=accessory: commands.details(accessory),  # type: ignore[misc]
-            kind=f"Accessory {accessory.name}",
-        )
+        await _show_details(context, accessory)
+
+
+async def _show_details(context: Context, accessory: Accessory) -> None:
+    hosts, command = context.targets.hosts_of(accessory), commands.details(accessory)
+    await show_on_hosts(context, hosts, lambda _: command, kind=f"Accessory {accessory.name}")
