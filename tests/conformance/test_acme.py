@@ -352,6 +352,24 @@ def test_either_side_of_the_proxy_may_be_killed(own_proxy: Proxy, t1: Target) ->
         authority.dispose()
 
 
+def test_an_order_outlives_nginx(own_proxy: Proxy, t1: Target) -> None:
+    """Its challenge waits for the next one, which serves the certificate; nothing counts as a failure."""
+    authority = Authority(http_port=own_proxy.http_port).start()
+    try:
+        own_proxy.start(environment=authority.environment)
+        own_proxy.deploy("s", t1, "--tls", "--host", "during.com")
+        with ThreadPoolExecutor(1) as pool:
+            interrupted = pool.submit(handshake_fails, own_proxy, "during.com")
+            wait_until(lambda: own_proxy.log_lines("Ordering certificate"), 10)
+            os.kill(find_child(own_proxy, "nginx: master"), signal.SIGKILL)
+            assert interrupted.result()
+        wait_until(lambda: not handshake_fails(own_proxy, "during.com"), 20)
+        assert not own_proxy.log_lines("Unable to obtain certificate")
+        assert authority.issued == 1
+    finally:
+        authority.dispose()
+
+
 def test_certificates_are_renewed_while_they_are_served(own_proxy: Proxy, t1: Target) -> None:
     """In their last third, in the background, with the account that is there: no handshake fails meanwhile."""
     authority = Authority(http_port=own_proxy.http_port, validity_s=9).start()

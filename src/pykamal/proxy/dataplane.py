@@ -29,18 +29,9 @@ class DataPlane:
         """
         changed = [{"name": name, "document": text} for name, text in documents.items()]
         request = {"changed": changed, "removed": list(removed), "complete": complete}
-        deadline = asyncio.get_running_loop().time() + _PATIENCE_S
-        while True:
-            try:
-                answer = await self._call("/publish", request)
-            except (OSError, EOFError) as problem:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise ProxyError(f"the data plane does not answer: {problem}") from problem
-            else:
-                if "problem" in answer:
-                    raise ProxyError(answer["problem"])
-                return
-            await asyncio.sleep(_RETRY_S)
+        answer = await self._insist("/publish", request)
+        if "problem" in answer:
+            raise ProxyError(answer["problem"])
 
     async def target_ids(self) -> dict[str, list[list[list[str]]]]:
         """TargetSet.ids of the active and the rollout set by service, as a data plane that runs already counts them.
@@ -93,17 +84,24 @@ class DataPlane:
         Raises ProxyError when nginx is away.
         """
         request = {"key": key, "chain": chain, "private_key": private_key, "valid_for": valid_for_s}
-        await self._tell("/certificate", request)
+        await self._insist("/certificate", request, patience_s=0)
 
     async def publish_challenge(self, token: str, host: str, text: str) -> None:
-        """Has `text` answered to whoever fetches this HTTP-01 challenge. Raises ProxyError when nginx is away."""
-        await self._tell("/challenge", {"token": token, "host": host, "text": text})
+        """Has `text` answered to whoever fetches this HTTP-01 challenge.
 
-    async def _tell(self, path: str, request: dict[str, Any]) -> None:
-        try:
-            await self._call(path, request)
-        except (OSError, EOFError) as problem:
-            raise ProxyError(f"the data plane does not answer: {problem}") from problem
+        Waits while nginx restarts; raises ProxyError when it stays away.
+        """
+        await self._insist("/challenge", {"token": token, "host": host, "text": text})
+
+    async def _insist(self, path: str, request: dict[str, Any], patience_s: float = _PATIENCE_S) -> Any:
+        deadline = asyncio.get_running_loop().time() + patience_s
+        while True:
+            try:
+                return await self._call(path, request)
+            except (OSError, EOFError) as problem:
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise ProxyError(f"the data plane does not answer: {problem}") from problem
+            await asyncio.sleep(_RETRY_S)
 
     async def _cut(self, order: dict[str, Any]) -> None:
         with contextlib.suppress(OSError, EOFError):

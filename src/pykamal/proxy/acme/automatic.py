@@ -143,7 +143,8 @@ class AutomaticCertificates:
             log("INFO", "Certificate issued", service=service.name, host=wanted.host, key_type=wanted.key_type,
                 not_after=end)  # fmt: skip
             self._remember(wanted, issued)
-            await self._install(service.options, wanted, issued)
+            with contextlib.suppress(ProxyError):  # the next nginx asks for it
+                await self._install(service.options, wanted, issued)
         except (OrderFailed, ProxyError, OSError, ValueError, LookupError) as problem:
             self._tell_failure(wanted, service, problem)
             self._changed.set()
