@@ -372,17 +372,18 @@ def test_an_order_outlives_nginx(own_proxy: Proxy, t1: Target) -> None:
 
 def test_certificates_are_renewed_while_they_are_served(own_proxy: Proxy, t1: Target) -> None:
     """In their last third, in the background, with the account that is there: no handshake fails meanwhile."""
-    authority = Authority(http_port=own_proxy.http_port, validity_s=9).start()
+    authority = Authority(http_port=own_proxy.http_port, validity_s=20).start()
     try:
         own_proxy.start(environment=authority.environment)
         own_proxy.deploy("s", t1, "--tls", "--host", "short.com")
         seen: list[str] = []
 
         def renewed() -> bool:
+            time.sleep(0.2)  # the renewal needs the processor too
             seen.append(serial(own_proxy, authority, "short.com"))
             return seen[-1] != seen[0]
 
-        wait_until(renewed, 30)
+        wait_until(renewed, 60)
         assert authority.accounts == 1
         assert len(own_proxy.log_lines("Certificate issued")) == 2
     finally:
@@ -420,16 +421,16 @@ def nearly_expired() -> str:
 
 def test_a_renewal_that_fails_leaves_the_old_one(own_proxy: Proxy, t1: Target) -> None:
     """Until it expires; then handshakes fail and say why in the log."""
-    authority = Authority(http_port=own_proxy.http_port, validity_s=10).start()
+    authority = Authority(http_port=own_proxy.http_port, validity_s=12).start()
     try:
         own_proxy.start(environment=authority.environment)
         own_proxy.deploy("s", t1, "--tls", "--host", "going.com")
         serial(own_proxy, authority, "going.com")
         authority.stop()
-        wait_until(lambda: own_proxy.log_lines("Unable to obtain certificate"), 10)
+        wait_until(lambda: own_proxy.log_lines("Unable to obtain certificate"), 12)
         with own_proxy.connect(server_name="going.com") as connection:
             assert connection.ask(host="going.com").status == 200
-        wait_until(lambda: handshake_fails(own_proxy, "going.com"), 10)
+        wait_until(lambda: handshake_fails(own_proxy, "going.com"), 12)
     finally:
         authority.dispose()
 
