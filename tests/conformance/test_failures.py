@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.proxy_process import IS_OURS, Proxy, wait_until
-from tests.conformance.raw_http import WEBSOCKET, head
+from tests.conformance.raw_http import WEBSOCKET, Headers, head
 from tests.conformance.scripted_target import Target
 
 BUFFERS = ("--buffer-requests", "--buffer-responses")
@@ -49,6 +49,19 @@ def test_case_164_the_target_timeout(proxy: Proxy, t1: Target, flags: tuple[str,
         time.sleep(1.5)
         connection.send(b"b")
         assert connection.read().status == 200
+
+
+@either_way
+@pytest.mark.parametrize("asked", [WEBSOCKET, [("Accept", "text/event-stream")]], ids=["upgrade", "events"])
+def test_case_164_what_may_last_must_begin_in_time(
+    proxy: Proxy, t1: Target, flags: tuple[str, ...], asked: Headers
+) -> None:
+    """The target timeout applies to the 101 and to the head of an event stream (15 and 17); the client may go on."""
+    proxy.deploy("s", t1, "--target-timeout", "500ms", *flags)
+    with proxy.connect() as connection:
+        response = connection.ask(path="/sleep?s=3", headers=asked)
+        assert (response.status, 0.4 < response.seconds < 1.5) == (504, True)
+        assert connection.ask().status == 200
 
 
 def test_case_165_no_timeout(proxy: Proxy, t1: Target) -> None:

@@ -111,10 +111,9 @@ local function forward(record, binding, method, upgrade)
     record.prefix = binding.prefix
   end
   var.kamal_uri = raw
-  var.kamal_pool = (REPLAYABLE[method] and not upgrade and not has_body()) and "pooled" or "fresh"
+  var.kamal_pool = (REPLAYABLE[method] and not record.endless and not has_body()) and "pooled" or "fresh"
   if upgrade then
     var.kamal_upgrading = "1"
-    record.upgrading = true
   end
   return exec(location_for(service, upgrade))
 end
@@ -130,6 +129,11 @@ end
 local function accepts_events()
   local accept = var.http_accept
   return accept and find(accept, "text/event-stream", 1, true)
+end
+
+-- False where the body is passed on as it comes: the target timeout starts at its end, which is not known here.
+local function is_sent_at_once(service, method, upgrade)
+  return service.buffer_requests and not upgrade or not (has_body() or http_version() >= 2 and not REPLAYABLE[method])
 end
 
 local function forward_chosen(record, binding, revision, method, upgrade)
@@ -151,8 +155,10 @@ local function forward_chosen(record, binding, revision, method, upgrade)
   if service.adapts_headers then
     policy.adapt_headers(record)
   end
-  if upgrade or accepts_events() then
+  record.endless = upgrade or accepts_events()
+  if record.endless then
     record.timeout_ms = 0
+    record.answer_ms = service.timeout_ms > 0 and is_sent_at_once(service, method, upgrade) and service.timeout_ms
   end
   return forward(record, binding, method, upgrade)
 end
@@ -200,7 +206,7 @@ end
 -- `run` must look at. Cannot wait.
 function M.run_plain(secure)
   local method = get_method()
-  if method ~= "GET" and method ~= "HEAD" or not header_lines.are_plain() then
+  if method ~= "GET" and method ~= "HEAD" or not header_lines.are_plain() or accepts_events() then
     return ""
   end
   local record = requests.open()
@@ -219,7 +225,7 @@ function M.run_plain(secure)
     return ""
   end
   record.service, record.usual = service, usual
-  record.timeout_ms = accepts_events() and 0 or route.timeout_ms
+  record.timeout_ms = route.timeout_ms
   if boot.metrics then
     metrics.enter(record, service, record.path or paths.decoded(var.request_uri))
   end

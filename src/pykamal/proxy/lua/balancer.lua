@@ -1,6 +1,7 @@
 -- Sends the request to the target that the access phase chose.
 local balancer = require("ngx.balancer")
 local cutter = require("cutter")
+local late = require("late")
 local requests = require("requests")
 
 local DAY_S = 86400
@@ -14,15 +15,16 @@ return function()
   end
   -- The drain that cancelled it may have ended before its upload did, or have closed a kept connection under it.
   if record.cancelled then
-    return ngx.exit(ngx.ERROR)
+    return ngx.exit(504)
   end
   local ok, problem = balancer.set_current_peer(target.address, target.port)
   if not ok then
     ngx.log(ngx.ERR, "cannot use target ", target.name, ": ", problem)
     return ngx.exit(502)
   end
-  if record.upgrading then
+  if record.endless then
     record.descriptor = cutter.next_descriptor()
+    late.expect(record)
   end
   local timeout_ms = record.timeout_ms
   if timeout_ms ~= 30000 then

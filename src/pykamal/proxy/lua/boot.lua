@@ -62,6 +62,7 @@ function M.start_worker()
   require("services").start_worker()
   require("metrics").start_worker(number)
   require("cutter").start_worker()
+  require("late").start_worker()
   assert(ngx.timer.at(100000000, leave))
 end
 

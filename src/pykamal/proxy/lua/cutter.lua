@@ -72,10 +72,15 @@ local function peer_of(descriptor)
   return nil
 end
 
+-- Ends the connection of a request whose descriptor is known; false when there is none (yet).
+function M.close(record)
+  return peer_of(record.descriptor) == place_of(record.target) and C.shutdown(record.descriptor, SHUT_RDWR) == 0
+end
+
 local function close_upgraded(found)
   for _, record in ipairs(found) do
-    if record.upgraded and peer_of(record.descriptor) == place_of(record.target) then
-      C.shutdown(record.descriptor, SHUT_RDWR)
+    if record.upgraded then
+      M.close(record)
     end
   end
 end

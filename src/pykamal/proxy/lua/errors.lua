@@ -79,6 +79,9 @@ local function blame_target(record, status)
     json_log.write("INFO", "Request cancelled due to draining", { service = record.service.name, target = target.name })
     return 504
   end
+  if record.late then
+    status = 504
+  end
   if counters:add("suspect:" .. target.id, true, 60) then
     counters:rpush("suspects", target.id)
   end
@@ -145,7 +148,7 @@ function M.answer()
   elseif status == 429 then
     header["Retry-After"] = record.retry_after
   end
-  if record.target and (record.cancelled or status == 502 or status == 504) then
+  if (status == 502 or status == 504) and record.target then
     status = blame_target(record, status)
   end
   local name = tostring(status)

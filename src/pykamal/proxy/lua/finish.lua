@@ -1,5 +1,6 @@
 -- The end of a request: in-flight count, metrics, and the log attributes that are not static.
 local json_log = require("json_log")
+local late = require("late")
 local requests = require("requests")
 local metrics = require("metrics")
 local policy = require("policy")
@@ -19,7 +20,7 @@ end
 local function attributes(line, prefix, names, headers)
   for _, name in ipairs(names) do
     local key = prefix .. gsub(lower(name), "-", "_")
-    line[#line + 1] = encoded(key) .. ":" .. encoded(joined(headers[name]))
+    line[#line + 1] = encoded(key) .. ":" .. encoded(joined(headers[lower(name)]))
   end
 end
 
@@ -35,15 +36,18 @@ local FIXED = {
   { "user_agent", "http_user_agent" }, { "proto", "kamal_protocol" }, { "scheme", "scheme" }, { "query", "kamal_query" },
 }
 
--- nginx's log format cannot name a field at run time, so a service's own choice of headers is written here.
+-- nginx's log format cannot name a field at run time, so a service's own choice of headers is written here, and so is
+-- what must be repaired before it is JSON.
 local function write_line(service)
   local line = {}
   for i, field in ipairs(FIXED) do
     local value = field[3] or var[field[2]] or ""
     line[i] = '"' .. field[1] .. '":' .. (field.number and value or encoded(value))
   end
-  attributes(line, "req_", service.log_request_headers, ngx.req.get_headers(0))
-  attributes(line, "resp_", service.log_response_headers, ngx.resp.get_headers(0))
+  if service then
+    attributes(line, "req_", service.log_request_headers, ngx.req.get_headers(0))
+    attributes(line, "resp_", service.log_response_headers, ngx.resp.get_headers(0))
+  end
   io.stdout:write("{" .. table.concat(line, ",") .. "}\n")
   io.stdout:flush()
 end
@@ -56,6 +60,15 @@ local function log(service)
       var.kamal_log = "plain"
     end
   elseif service.log == "own" then
+    var.kamal_log = "written"
+    write_line(service)
+  end
+end
+
+local WRITTEN_BY_NGINX = { plain = true, headers = true }
+
+local function repair(service)
+  if var.kamal_is_text == "" and WRITTEN_BY_NGINX[var.kamal_log] then
     var.kamal_log = "written"
     write_line(service)
   end
@@ -77,13 +90,16 @@ end
 return function()
   local record = requests.close()
   if not record then
-    return log(nil)
+    log(nil)
+    return repair(nil)
   end
   if not record.usual then
     policy.wake(record)
+    late.arrived(record)
     describe_departure(record)
     log(record.service)
   end
+  repair(record.service)
   metrics.count(record)
   requests.release(record)
 end

@@ -1,5 +1,6 @@
 -- What a target's response head needs before it goes to the client.
 local guard = require("guard")
+local late = require("late")
 local requests = require("requests")
 
 local header, req = ngx.header, ngx.req
@@ -99,7 +100,8 @@ end
 
 function M.adapt()
   local record = requests.current()
-  if not is_sound(record) or not record then
+  late.arrived(record)
+  if not is_sound(record) then
     return
   end
   if record.affinity then
