@@ -147,7 +147,7 @@ def test_what_cannot_be_validated_is_logged_with_its_remedy(proxy: Proxy, author
     assert handshake_fails(proxy, "lost.com")
     assert authority.requested("lost.com") == requests == 1
     proxy.deploy("s", t1, "--tls", "--host", "lost.com")
-    wait_until(lambda: handshake_fails(proxy, "lost.com") and authority.requested("lost.com") == 2, 10)
+    wait_until(lambda: handshake_fails(proxy, "lost.com") and authority.requested("lost.com") == 2, 20)
 
 
 def test_what_the_authority_refuses_is_logged_with_its_word(proxy: Proxy, t1: Target) -> None:
@@ -319,14 +319,14 @@ def test_an_authority_that_hangs_holds_up_nothing_else(own_proxy: Proxy, t1: Tar
         authority.hang()
         with ThreadPoolExecutor(1) as pool:
             stuck = pool.submit(handshake_fails, own_proxy, "stuck.com")
-            wait_until(lambda: len(own_proxy.log_lines("Ordering certificate")) == 2)
+            wait_until(lambda: len(own_proxy.log_lines("Ordering certificate")) == 2, 10)
             assert serial(own_proxy, authority, "quick.com") == before
             own_proxy.deploy("plain", t1, "--host", "plain.com")
             assert own_proxy.ask(host="plain.com").status == 200
             assert not stuck.done()
             started = time.monotonic()
             assert own_proxy.stop() == 0
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 9, "not even the ten seconds that requests have"
             assert stuck.result()
     finally:
         authority.dispose()
@@ -341,11 +341,11 @@ def test_either_side_of_the_proxy_may_be_killed(own_proxy: Proxy, t1: Target) ->
         before = serial(own_proxy, authority, "kept.com")
         os.kill(find_child(own_proxy, "pykamal.proxy.control"), signal.SIGKILL)
         assert serial(own_proxy, authority, "kept.com") == before
-        wait_until(lambda: own_proxy.call("list").returncode == 0)
+        wait_until(lambda: own_proxy.call("list").returncode == 0, 20)
         assert serial(own_proxy, authority, "later.com")
         killed = find_child(own_proxy, "nginx: master")
         os.kill(killed, signal.SIGKILL)
-        wait_until(lambda: not is_running(killed) and not handshake_fails(own_proxy, "kept.com"), 10)
+        wait_until(lambda: not is_running(killed) and not handshake_fails(own_proxy, "kept.com"), 20)
         assert serial(own_proxy, authority, "kept.com") == before
         assert (authority.issued, authority.accounts) == (2, 1)
     finally:

@@ -111,7 +111,7 @@ def test_a_slow_endpoint_denies_after_two_seconds(proxy: Proxy, t1: Target) -> N
         slow = pool.submit(handshake_fails, proxy, "slow.com")
         assert proxy.ask(host="slow.com").status == 200
         assert slow.result()
-    assert 1.7 < time.monotonic() - started < 5
+    assert 1.7 < time.monotonic() - started < 9
     assert proxy.log_lines("Certificate denied")[-1]["error"] == "no answer within 2 s"
 
 
