@@ -15,7 +15,7 @@ return function()
   end
   -- The drain that cancelled it may have ended before its upload did, or have closed a kept connection under it.
   if record.cancelled then
-    return ngx.exit(504)
+    return ngx.exit(ngx.ERROR)
   end
   local ok, problem = balancer.set_current_peer(target.address, target.port)
   if not ok then

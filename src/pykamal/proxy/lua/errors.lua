@@ -148,7 +148,7 @@ function M.answer()
   elseif status == 429 then
     header["Retry-After"] = record.retry_after
   end
-  if (status == 502 or status == 504) and record.target then
+  if record.target and (record.cancelled or status == 502 or status == 504) then
     status = blame_target(record, status)
   end
   local name = tostring(status)
