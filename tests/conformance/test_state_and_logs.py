@@ -15,6 +15,7 @@ from tests.conformance.raw_http import WEBSOCKET, Connection, head
 from tests.conformance.scripted_target import Target
 from tests.conformance.test_health_deploy import arrives, in_background
 
+KAMAL_LOGS = ("--log-request-header", "Cache-Control,Last-Modified,User-Agent")
 FIXED_KEYS = [
     *("time", "level", "msg", "host", "port", "path", "request_id", "status", "service", "target", "duration"),
     *("method", "req_content_length", "req_content_type", "resp_content_length", "resp_content_type", "client_addr"),
@@ -295,6 +296,27 @@ def test_case_186_extra_headers_in_the_log(proxy: Proxy, t1: Target, requested: 
     (record,) = proxy.access_log(path)
     assert list(record) == [*FIXED_KEYS, *logged]
     assert {key: record[key] for key in logged} == logged
+
+
+@pytest.mark.parametrize("flags", [(), KAMAL_LOGS, ("--log-request-header", "X-A")], ids=["plain", "kamal", "own"])
+def test_log_lines_are_utf_8(proxy: Proxy, t1: Target, flags: tuple[str, ...]) -> None:
+    """Whatever bytes a client sends, a line is JSON; what is no character is replaced (19)."""
+    proxy.deploy("s", t1, *flags, "--host", "a.com")
+    agent = b'\xff\xc3\xa9 "\xe2\x82"\\'
+    for host in (b"a.com", b"nobody.com"):
+        path = f"/utf/{len(''.join(flags))}/{host.decode()}"
+        with proxy.connect() as connection:
+            head_lines = [b"Host: " + host, b"User-Agent: " + agent, b"X-A: " + agent, b"Content-Type: \xed\xa0\x80"]
+            connection.send(
+                b"GET %s%%ff?q=\xc3%%ff HTTP/1.1\r\n" % path.encode() + b"\r\n".join([*head_lines, b"", b""])
+            )
+            connection.read()
+        (record,) = proxy.access_log(path + "\ufffd")
+        assert record["user_agent"] == '\ufffd\u00e9 "\ufffd\ufffd"\\'
+        assert (record["query"], record["req_content_type"]) == ("q=\ufffd%ff", "\ufffd\ufffd\ufffd")
+        assert list(record)[: len(FIXED_KEYS)] == FIXED_KEYS
+        own = record.get("req_x_a", record.get("req_user_agent", record["user_agent"]))
+        assert own == record["user_agent"]
 
 
 def test_case_186_errors_are_logged_as_they_were_asked(proxy: Proxy, t1: Target) -> None:

@@ -19,8 +19,9 @@ end
 -- The log attributes of the listed headers, in order (spec/proxy.md 19).
 local function attributes(line, prefix, names, headers)
   for _, name in ipairs(names) do
-    local key = prefix .. gsub(lower(name), "-", "_")
-    line[#line + 1] = encoded(key) .. ":" .. encoded(joined(headers[lower(name)]))
+    name = lower(name)
+    local key = prefix .. gsub(name, "-", "_")
+    line[#line + 1] = encoded(key) .. ":" .. encoded(joined(headers[name]))
   end
 end
 
