@@ -170,6 +170,17 @@ def test_a_second_failure_is_final(repository: Repository) -> None:
     assert sum(line.startswith("Error preparing clone: ") for line in repository.lines) == 1
 
 
+def test_a_repository_without_a_commit(repository: Repository) -> None:
+    """design.md, rule 5: said at once, instead of what Git makes of it."""
+    unborn = repository.context()
+    repository.git("update-ref", "-d", "HEAD")
+    unborn.workplace = replace(unborn.workplace, revision="HEAD")
+    for attempt in (lambda: asyncio.run(clone.prepare(unborn)), lambda: clone.phases(unborn)):
+        with pytest.raises(BuildError, match="has no commit yet") as caught:
+            attempt()
+        assert "git commit" in (caught.value.hint or "")
+
+
 def test_without_a_clone(repository: Repository) -> None:
     """With builder/context the working directory itself is built, changes included (config.md 7.4)."""
     (repository.folder / "a").write_text("changed")

@@ -91,6 +91,7 @@ def test_what_became_of_the_container_explains_more_than_what_docker_said() -> N
         ("login attempt to http://10.0.0.9/v2/ failed with status: 401 Unauthorized", "registry/password"),
         ("pull access denied for app, repository does not exist or may require 'docker login'", "registry/username"),
         ("Error: Cannot perform an interactive login from a non TTY device", "password is empty"),
+        ("docker: invalid reference format", "--version or VERSION"),
         ("no matching manifest for linux/arm64/v8 in the manifest list entries", "builder/arch"),
         ("Image app:1 is missing the 'service' label", "kamal build push"),
         ("Error response from daemon: container 021e047537f3 is not running", "kamal proxy start"),

@@ -13,6 +13,7 @@ from pykamal.events import Level, Tone
 from pykamal.operations.context import Context
 from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
+from pykamal.operations.local.workplace import NO_COMMIT
 
 
 def build_directory(context: Context) -> str:
@@ -24,10 +25,14 @@ def build_directory(context: Context) -> str:
 
 
 def phases(context: Context, *, anew: bool = False) -> tuple[Phase, ...]:
-    """Bring the clone to the commit: an old one is reset, unless it is to be made `anew`; none without a clone."""
+    """Bring the clone to the commit: an old one is reset, unless it is to be made `anew`; none without a clone.
+
+    Raises `BuildError` for a repository without a commit.
+    """
     workplace = context.workplace
     if not workplace.clones or workplace.git_root is None or workplace.revision is None:
         return ()
+    _require_commit(context)
     folder, clone = _folder(context), _clone(context)
     if _reusable(context) and not anew:
         resets = git.reset(workplace.git_root, clone, workplace.revision)
@@ -50,6 +55,7 @@ async def prepare(context: Context) -> None:
     await _warn_of_changes(context)
     if not context.workplace.clones:
         return
+    _require_commit(context)
     try:
         await _make(context)
     except BuildError as error:
@@ -83,6 +89,14 @@ async def _check(context: Context) -> None:
     if revision.captured != expected:
         raise _problem(
             f"Clone in {directory} is not on the correct revision, expected `{expected}` but got `{revision.captured}`"
+        )
+
+
+def _require_commit(context: Context) -> None:
+    if context.workplace.revision == NO_COMMIT:
+        raise BuildError(
+            f"The Git repository in {context.workplace.git_root} has no commit yet",
+            hint="git add -A && git commit, or build from the working directory with builder/context: .",
         )
 
 

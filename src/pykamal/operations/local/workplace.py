@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pykamal.commands import git
 from pykamal.commands.command import Command
@@ -19,6 +19,9 @@ from pykamal.operations.local.outside import LocalOutside
 
 if TYPE_CHECKING:
     from pykamal.transport.local import LocalSession
+
+NO_COMMIT: Final = "HEAD"
+"""What Git, and so Ruby Kamal, takes for the commit of a repository that has none yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ async def read_workplace(local: LocalSession, config: Config) -> Workplace:
     return Workplace(
         directory=str(Path.cwd()),
         git_root=root or None,
-        revision=(revision or "HEAD") if root else None,
+        revision=(revision or NO_COMMIT) if root else None,
         changes=changes,
         user_name=name,
         performer=email or getpass.getuser(),
@@ -90,7 +93,7 @@ def version_here(config: Config) -> str:
     return Workplace(
         directory=str(Path.cwd()),
         git_root=root or None,
-        revision=(told(git.revision()) or "HEAD") if root else None,
+        revision=(told(git.revision()) or NO_COMMIT) if root else None,
         changes="" if version or clones else told(git.uncommitted()),
         user_name="",
         performer="",
