@@ -96,7 +96,7 @@ def _require_commit(context: Context) -> None:
     if context.workplace.revision == NO_COMMIT:
         raise BuildError(
             f"The Git repository in {context.workplace.git_root} has no commit yet",
-            hint="git add -A && git commit, or build from the working directory with builder/context: .",
+            hint="make a first one (git add, git commit), or build from the working directory with builder/context: .",
         )
 
 
