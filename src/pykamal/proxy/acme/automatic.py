@@ -98,9 +98,7 @@ class AutomaticCertificates:
                 due = max(self._renewal_time(wanted), self._pauses.end(wanted, service))
                 if due > time.time():
                     nearest = min(nearest, due)
-                elif (
-                    len(self._orders) < RENEWALS_AT_ONCE
-                ):  # the others when these are done; handshakes do not wait long
+                elif len(self._orders) < RENEWALS_AT_ONCE:  # more when these are done: handshakes wait behind them
                     self._order(wanted, service)
                 await asyncio.sleep(0)  # thousands of certificates are looked through beside the clients' commands
             with contextlib.suppress(TimeoutError):
