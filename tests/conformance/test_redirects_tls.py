@@ -148,6 +148,29 @@ def test_case_064_and_loses_it_with_the_root_service(
         proxy.connect(server_name="t.com")
 
 
+def test_a_path_service_follows_every_change_of_its_root(
+    proxy: Proxy, t1: Target, t2: Target, certificates: MakeCertificate
+) -> None:
+    """It may be there first; its own redirect flag never counts (7.2)."""
+    flags = tls_flags(certificates("t.com"), "t.com")
+
+    def api() -> int:
+        return proxy.ask("/api/x", host="t.com").status
+
+    proxy.deploy("api", t2, "--host", "t.com", "--path-prefix", "/api", "--tls-redirect=false")
+    assert api() == 200
+    proxy.deploy("root", t1, *flags)
+    assert api() == 301
+    proxy.deploy("api", t2, "--host", "t.com", "--path-prefix", "/api", "--tls-redirect=false")
+    assert api() == 301
+    proxy.deploy("root", t1, *flags, "--tls-redirect=false")
+    assert api() == 200
+    proxy.deploy("root", t1, *flags)
+    proxy.deploy("root", t1, "--host", "t.com")
+    assert api() == 200
+    assert [row[-1] for row in proxy.listing()] == ["no", "no"]
+
+
 def test_case_065_http_2_over_tls(proxy: Proxy, t1: Target, certificates: MakeCertificate) -> None:
     """ALPN chooses h2 and requests become HTTP/1.1 to the target."""
     curl = shutil.which("curl")
