@@ -484,9 +484,12 @@ def test_a_state_file_without_protections(own_proxy: Proxy, t1: Target) -> None:
 # -- the whole proxy
 
 
+BODY_TIMEOUT = {"KAMAL_PROXY_CLIENT_BODY_TIMEOUT": "2s", "KAMAL_PROXY_PROXY_PROTOCOL_FROM": ""}
+
+
 def test_header_and_body_timeouts(own_proxy: Proxy, t1: Target) -> None:
     """A client that drips is cut off; one that pauses for less is served (`run` flags)."""
-    own_proxy.start("--client-header-timeout", "1s", environment={"KAMAL_PROXY_CLIENT_BODY_TIMEOUT": "2s"})
+    own_proxy.start("--client-header-timeout", "1s", environment=BODY_TIMEOUT)
     own_proxy.deploy("s", t1, "--buffer-requests")
     with own_proxy.connect() as headers, own_proxy.connect() as body, own_proxy.connect() as fine:
         body.send(head("POST", "/echo", headers=[("Content-Length", "3")]) + b"a")
@@ -520,7 +523,7 @@ PROXY_LINE = b"PROXY TCP4 192.0.2.9 127.0.0.1 4444 80\r\n"
 def test_proxy_protocol(own_proxy: Proxy, t1: Target, certificates: Callable[[str], tuple[Path, Path]]) -> None:
     """The client's address comes from the header of a trusted peer, in both versions and under TLS."""
     certificate, key = map(str, certificates("a.com"))
-    own_proxy.start("--proxy-protocol-from", "127.0.0.1,10.0.0.0/8")
+    own_proxy.start(environment={"KAMAL_PROXY_PROXY_PROTOCOL_FROM": "127.0.0.1, 10.0.0.0/8"})
     own_proxy.deploy("s", t1, "--deny", "192.0.2.8")
     tls = ("--tls", "--tls-certificate-path", certificate, "--tls-private-key-path", key)
     own_proxy.deploy("secure", t1, "--host", "a.com", *tls)
@@ -541,3 +544,33 @@ def test_proxy_protocol_from_elsewhere(own_proxy: Proxy, t1: Target) -> None:
         assert connection.ask().seen_header("X-Forwarded-For") == "127.0.0.1"
     with own_proxy.connect() as connection, pytest.raises(ConnectionError):
         connection.ask()
+
+
+def test_proxy_protocol_in_all_its_forms(own_proxy: Proxy, t1: Target) -> None:
+    """IPv6, IPv4 written as IPv6, and what names no client; a header that is none ends the connection."""
+    own_proxy.start("--proxy-protocol-from", "127.0.0.1").deploy("s", t1, "--deny", "198.51.100.0/24")
+
+    def second(command: int, family: int, addresses: bytes) -> bytes:
+        return b"\r\n\r\n\0\r\nQUIT\n" + bytes([0x20 | command, family]) + len(addresses).to_bytes(2) + addresses
+
+    ipv6 = socket.inet_pton(socket.AF_INET6, "2001:db8::9") * 2
+    forms = {
+        b"PROXY TCP6 2001:db8::9 ::1 4444 80\r\n": (200, "2001:db8::9"),
+        second(1, 0x21, ipv6 + b"\x11\x5c\0\x50" + b"\x04\0\x03abc"): (200, "2001:db8::9"),
+        b"PROXY TCP6 ::ffff:198.51.100.7 ::1 4444 80\r\n": (403, None),
+        b"PROXY UNKNOWN\r\n": (200, "127.0.0.1"),
+        second(0, 0, b""): (200, "127.0.0.1"),
+    }
+    for preface, (status, client) in forms.items():
+        with own_proxy.connect(preface=preface) as connection:
+            answer = connection.ask()
+        assert answer.status == status, preface
+        assert client is None or answer.seen_header("X-Forwarded-For") == client
+    broken = (
+        b"PROXY TCP4 nobody 127.0.0.1 1 2\r\n",
+        b"PROXY UDP4 1.1.1.1 2.2.2.2 1 2\r\n",
+        second(1, 0x11, b"\1\2\3\4"),
+    )
+    for preface in broken:
+        with own_proxy.connect(preface=preface) as connection, pytest.raises(ConnectionError):
+            connection.ask()

@@ -139,7 +139,7 @@ def _validate(protection: Protection) -> None:
     require_networks("deny", protection.deny)
     if not 0 <= protection.rate_limit <= 1_000_000:
         raise ProxyError("service options invalid: rate-limit must be between 0 and 1000000 requests per second")
-    if protection.connection_limit < 0 or protection.body_limit < 0:
+    if min(protection.connection_limit, protection.body_limit, protection.rate_limit_burst or 0) < 0:
         raise ProxyError("service options invalid: limits must not be negative")
     for text in protection.security_headers:
         _header(text)

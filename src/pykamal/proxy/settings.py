@@ -25,7 +25,7 @@ _READ_FROM_ENVIRONMENT: dict[str, Callable[[str], object]] = {
     "bool": parse_bool,
     "int": _decimal,
     "duration": parse_duration,
-    "list": lambda text: text.split(","),
+    "list": lambda text: [item.strip() for item in text.split(",") if item.strip()],
 }
 _WITHOUT_VARIABLE = ("http3",)
 
