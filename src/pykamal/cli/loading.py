@@ -13,6 +13,7 @@ from pykamal.config.load import load as load_config
 from pykamal.config.models import Config
 from pykamal.core.source import Position
 from pykamal.events import Tone
+from pykamal.events.masking import Masking
 from pykamal.operations.local.outside import LocalOutside
 from pykamal.secrets.store import Secrets
 
@@ -44,6 +45,7 @@ def load(invocation: Invocation) -> Loaded:
         asked_by=lambda name: _mention(name, path, destination),
         warn=lambda text: _warn(invocation, text),
     )
+    invocation.bus.rewrite(Masking(secrets.known))
     return Loaded(config, secrets)
 
 

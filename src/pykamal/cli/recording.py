@@ -14,7 +14,7 @@ from pykamal.cli.report import failed
 from pykamal.config.models import Config
 from pykamal.core.errors import KamalError
 from pykamal.events import Result, RunFailed
-from pykamal.events.masking import Masked
+from pykamal.events.masking import Masking
 from pykamal.events.run_log import RunLog
 from pykamal.secrets.store import Secrets
 
@@ -22,7 +22,7 @@ from pykamal.secrets.store import Secrets
 @contextmanager
 def recorded(invocation: Invocation, config: Config, secrets: Secrets) -> Iterator[None]:
     """Keep the logs while the command runs. What goes wrong with them is told, and the command goes on."""
-    logs = [Masked(log, secrets.known) for log in _opened(invocation, config)] if _wanted(invocation) else []
+    logs = _opened(invocation, config) if _wanted(invocation) else []
     for log in logs:
         invocation.bus.subscribe(log)
     started = time.monotonic()
@@ -30,7 +30,7 @@ def recorded(invocation: Invocation, config: Config, secrets: Secrets) -> Iterat
     try:
         yield
     except BaseException as error:
-        failure = _failure(error, invocation.command)
+        failure = Masking(secrets.known)(_failure(error, invocation.command))
         raise
     finally:
         seconds = time.monotonic() - started

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pykamal.events.types import Event, Level, Log, Message, Tone
 
 Subscriber = Callable[[Event], None]
+Rewriting = Callable[[Event], Event]
 
 
 class Bus:
@@ -14,6 +15,7 @@ class Bus:
 
     def __init__(self, *subscribers: Subscriber) -> None:
         self._subscribers = list(subscribers)
+        self._rewriting: Rewriting | None = None
 
     def subscribe(self, subscriber: Subscriber) -> None:
         self._subscribers.append(subscriber)
@@ -21,7 +23,13 @@ class Bus:
     def unsubscribe(self, subscriber: Subscriber) -> None:
         self._subscribers.remove(subscriber)
 
+    def rewrite(self, rewriting: Rewriting) -> None:
+        """From now on let every event go through this on its way to all subscribers."""
+        self._rewriting = rewriting
+
     def emit(self, event: Event) -> None:
+        if self._rewriting is not None:
+            event = self._rewriting(event)
         for subscriber in self._subscribers:
             subscriber(event)
 

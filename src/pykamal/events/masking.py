@@ -1,38 +1,39 @@
-"""Keeps secrets that programs print out of logs that outlive the run, and leave the machine."""
+"""Keeps secrets that programs print out of what is shown, kept and sent away."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar, cast
 
 from pykamal.core.sensitive import REDACTED, Sensitive
-from pykamal.events.run_log import RunLog
 from pykamal.events.types import CommandOutput, Event, Log, Message, RunFailed
 
 SHORTEST: Final = 6
 """Characters; shorter values (`true`, `3306`) are words that mean other things too."""
 
+AnyEvent = TypeVar("AnyEvent", bound=Event)
 
-class Masked:
-    """A `RunLog` before another one: each line of a secret becomes `[REDACTED]`.
 
-    Ours are redacted where events are made; hooks, builds and containers print what they like. `known` are the secrets
-    that have been read so far.
+class Masking:
+    """An event with `[REDACTED]` for each line of a secret in what programs printed and errors quote.
+
+    Ours are redacted where events are made; hooks, builds and containers print what they like. Results are left as
+    they are: who asks for the environment of a container wants to see it. `known` are the secrets that have been read
+    so far.
     """
 
-    def __init__(self, log: RunLog, known: Callable[[], Iterable[Sensitive]]) -> None:
-        self._log = log
+    def __init__(self, known: Callable[[], Iterable[Sensitive]]) -> None:
         self._known = known
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: AnyEvent) -> AnyEvent:
+        masked: Event = event
         if isinstance(event, CommandOutput | Log | Message):
-            event = replace(event, text=self._masked(event.text))
-        self._log(event)
-
-    def close(self, failure: RunFailed | None, seconds: float) -> str | None:
-        masked = None if failure is None else replace(failure, message=self._masked(failure.message))
-        return self._log.close(masked, seconds)
+            masked = replace(event, text=self._masked(event.text))
+        elif isinstance(event, RunFailed):
+            details = tuple(map(self._masked, event.details))
+            masked = replace(event, message=self._masked(event.message), details=details)
+        return cast("AnyEvent", masked)
 
     def _masked(self, text: str) -> str:
         for line in self._lines():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,19 @@ def test_a_missing_secret_names_the_line_that_asks_for_it(project: Path) -> None
     with pytest.raises(SecretNotFound) as caught:
         secrets["REGISTRY_PASSWORD"]
     assert caught.value.hint == "add REGISTRY_PASSWORD=... to .kamal/secrets (config/deploy.yml:7:7 asks for it)"
+
+
+def test_secrets_that_are_read_are_shown_nowhere(project: Path) -> None:
+    """The mission: an app that prints its password at its end does not print it into the error that explains it."""
+    (project / ".kamal").mkdir()
+    (project / ".kamal" / "secrets").write_text("REGISTRY_PASSWORD=hush-hush\n")
+    shown: list[str] = []
+    invocation = replace(parse(entry("config"), []), bus=Bus(lambda event: shown.append(str(event))))
+    secrets = load(invocation).secrets
+    invocation.bus.log("before: hush-hush")
+    assert secrets["REGISTRY_PASSWORD"]
+    invocation.bus.log("after: hush-hush")
+    assert ["hush-hush" in text for text in shown] == [True, False]
 
 
 def test_aliases_are_split_like_a_shell_does(project: Path) -> None:

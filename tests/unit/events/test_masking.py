@@ -1,46 +1,55 @@
-"""Secrets that programs print, in logs that are kept."""
+"""Secrets that programs print, wherever it is shown or kept."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 
 from pykamal.core.sensitive import Sensitive
-from pykamal.events import CommandOutput, Level, Log, Message, RunFailed, Stream
-from pykamal.events.log_file import LogFile
-from pykamal.events.masking import Masked
+from pykamal.events import Bus, CommandOutput, Event, HostResult, Level, Log, Message, RunFailed, Stream
+from pykamal.events.masking import Masking
 
 pytestmark = pytest.mark.unit
 
+FAILURE = RunFailed(
+    operation="deploy", identifier="x", label="E", message="because of pa$$word", details=("log: pa$$word",)
+)
 
-def test_secrets_that_programs_print_are_not_kept(tmp_path: Path) -> None:
-    """cli.md 6.6 leaves captured output as it is; a log that is kept or sent away holds no secret all the same."""
+
+def output(text: str) -> CommandOutput:
+    return CommandOutput(id="a", host="h", stream=Stream.STDOUT, text=text)
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        ("it is true: pa$$word\nroot: pa$$word of root\n", "it is true: [REDACTED]\nroot: [REDACTED]\n"),
+        ("  abcdef/+=\n", "  [REDACTED]\n"),
+    ],
+)
+def test_secrets_that_programs_print(printed: str, shown: str) -> None:
+    """The mission: in no log and no error, whoever wrote it; each line of a secret counts, short words do not."""
     known = [Sensitive("true"), Sensitive("pa$$word"), Sensitive("pa$$word of root"), Sensitive("BEGIN-1\nabcdef/+=\n")]
-    file = LogFile(str(tmp_path), command="deploy", destination=None, report=print)
-    log = Masked(file, lambda: known)
-    log(CommandOutput(id="a", host="h", stream=Stream.STDOUT, text="it is true: pa$$word\nroot: pa$$word of root\n"))
-    log(CommandOutput(id="a", host="h", stream=Stream.STDOUT, text="  abcdef/+=\n"))
-    log(Log(level=Level.ERROR, text="told: pa$$word"))
-    log(Message(text="said: pa$$word"))
-    log.close(RunFailed(operation="deploy", identifier="x", label="E", message="because of pa$$word"), 1)
-    assert file.path.read_text() == (
-        " DEBUG [a] \tit is true: [REDACTED]\n"
-        " DEBUG [a] \troot: [REDACTED]\n"
-        " DEBUG [a] \t  [REDACTED]\n"
-        " ERROR told: [REDACTED]\n"
-        "said: [REDACTED]\n"
-        "# FAILED: E: because of [REDACTED] (1.0s)\n"
-    )
+    masked = Masking(lambda: known)
+    assert masked(output(printed)).text == shown
+    assert masked(Log(level=Level.ERROR, text=printed)).text == shown
+    assert masked(Message(text=printed)).text == shown
+    failure = masked(FAILURE)
+    assert (failure.message, failure.details) == ("because of [REDACTED]", ("log: [REDACTED]",))
 
 
-def test_secrets_that_become_known_later(tmp_path: Path) -> None:
-    """Secrets are read late; looking for them must not be what reads them."""
+def test_results_are_what_was_asked_for() -> None:
+    """spec/cli.md 4.4: what `app exec env` prints is the answer."""
+    answer = HostResult(host="h", text="pa$$word")
+    assert Masking(lambda: [Sensitive("pa$$word")])(answer) == answer
+
+
+def test_secrets_that_become_known_later() -> None:
+    """Secrets are read late; looking for them must not be what reads them. All subscribers see the same."""
     known: list[Sensitive] = []
-    file = LogFile(str(tmp_path), command="deploy", destination=None, report=print)
-    log = Masked(file, lambda: known)
-    log(Message(text="hush-hush"))
+    seen: list[Event] = []
+    bus = Bus(seen.append)
+    bus.rewrite(Masking(lambda: known))
+    bus.say("hush-hush")
     known.append(Sensitive("hush-hush"))
-    log(Message(text="hush-hush"))
-    log.close(None, 1)
-    assert file.path.read_text().splitlines()[:2] == ["hush-hush", "[REDACTED]"]
+    bus.say("hush-hush")
+    assert [event.text for event in seen if isinstance(event, Message)] == ["hush-hush", "[REDACTED]"]
