@@ -312,6 +312,15 @@ def test_a_temporary_directory_that_is_missing_ends_the_start(own_proxy: Proxy) 
     assert message.endswith(": no such file or directory")
 
 
+@pytest.mark.skipif(not IS_OURS, reason="about this implementation's files")
+def test_a_temporary_directory_with_a_long_name(own_proxy: Proxy, t1: Target) -> None:
+    """The addresses of the sockets in it must not grow with it."""
+    own_proxy.temporary = own_proxy.temporary / ("x" * 150)
+    own_proxy.temporary.mkdir(mode=0o777)
+    own_proxy.start().deploy("s", t1, "--buffer-requests")
+    assert own_proxy.ask(method="POST", body=b"x" * 500_000).seen["body_bytes"] == 500_000
+
+
 def test_case_024_ports_from_the_environment(own_proxy: Proxy, t1: Target) -> None:
     """The prefixed variable beats the plain one (3.2)."""
     environment = {"KAMAL_PROXY_METRICS_PORT": str(own_proxy.metrics_port), "METRICS_PORT": "1"}

@@ -37,7 +37,8 @@ async def control(run_directory: Path, ready_descriptor: int) -> None:
     SIGUSR1), and `s` once clients are answered.
     """
     gc.disable()  # it would look through thousands of half-read records again and again
-    data_plane = DataPlane(str(run_directory))
+    sockets = _short_name(run_directory)
+    data_plane = DataPlane(str(sockets))
     state_file = StateFile(_data_directory() / "kamal-proxy.state")
     registry = Registry(data_plane, state_file)
     await _restore(registry, state_file)
@@ -57,7 +58,7 @@ async def control(run_directory: Path, ready_descriptor: int) -> None:
     prepare()
     await registry.publish_all()
     certificates = AutomaticCertificates(registry, _authority())
-    door = await open_door(run_directory, certificates)
+    door = await open_door(sockets, certificates)
     server = await _listen(registry)
     os.write(ready_descriptor, b"s")
     gc.freeze()  # what was restored stays
@@ -70,6 +71,11 @@ async def control(run_directory: Path, ready_descriptor: int) -> None:
         await _until_alone()
         await _kill_nginx(run_directory)
         os._exit(1)
+
+
+def _short_name(directory: Path) -> Path:
+    """Another name for it, which leaves room in the 107 bytes of a socket's address."""
+    return Path(f"/proc/self/fd/{os.open(directory, os.O_RDONLY)}")
 
 
 def _authority() -> Authority:

@@ -153,6 +153,7 @@ class Supervisor:
         command = [find_nginx(), "-p", str(self._directory), "-c", str(self._configuration)]
         self._nginx = subprocess.Popen(
             [*command, "-e", "stderr"],
+            cwd=self._directory,
             stdin=subprocess.DEVNULL,
             stdout=self._copier.stdin if self._copier else None,
             stderr=self._complaints.writer,

@@ -5,8 +5,7 @@ local ffi = require("ffi")
 ffi.cdef("int kill(int pid, int signal);")
 
 -- `internal` is the unguessable prefix of our own locations; `body_rungs` are the static body limits, ascending.
--- `directory` is the one of this run, with the sockets and files that nginx and the control plane share.
-local M = { directory = "", internal = "", builtin_pages = {}, body_rungs = {}, metrics = false }
+local M = { internal = "", builtin_pages = {}, body_rungs = {}, metrics = false }
 
 local function read(path)
   local file = assert(io.open(path, "rb"))
@@ -17,7 +16,6 @@ end
 
 -- `directory` holds snapshot.json ([{name, document}, ...]) and pages.json ({status: html}).
 function M.load(directory, settings)
-  M.directory = directory
   M.internal, M.body_rungs, M.metrics = settings.internal, settings.body_rungs, settings.metrics
   require("passwords").make_key()
   M.builtin_pages = assert(cjson.decode(read(directory .. "/pages.json")))

@@ -1,6 +1,5 @@
 -- What only the control plane knows, asked over its unix socket (proxy/acme/door.py).
 local cjson = require("cjson.safe")
-local boot = require("boot")
 
 local refusals = ngx.shared.refusals
 local PATIENCE_MS = 50000
@@ -16,7 +15,7 @@ function M.ask(question)
   end
   local connection = ngx.socket.tcp()
   connection:settimeouts(1000, 1000, PATIENCE_MS)
-  local ok = connection:connect("unix:" .. boot.directory .. "/certificates.sock")
+  local ok = connection:connect("unix:certificates.sock")
   if not ok or not connection:send(cjson.encode(question) .. "\n") then
     return nil
   end
