@@ -53,10 +53,13 @@ class DataPlane:
         return set(answer["targets"])
 
     async def in_flight(self, targets: Iterable[Target]) -> int:
-        """Requests that these targets have and have not finished; none when nginx is away."""
+        """Requests that these targets have and have not finished; none when nginx stays away.
+
+        The worker that was asked may end without an answer while others still have requests.
+        """
         try:
-            answer = await self._call("/in-flight", {"targets": [target.id for target in targets]})
-        except (OSError, EOFError):
+            answer = await self._insist("/in-flight", {"targets": [target.id for target in targets]})
+        except ProxyError:
             return 0
         return int(answer["in_flight"])
 
