@@ -33,6 +33,7 @@ def running(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Appli
     """The example application on both hosts, for commands that change nothing about it."""
     reset(sandbox)
     made = Application.create(tmp_path_factory.mktemp("json") / "hello", sandbox)
+    made.environment["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))  # versions deployed by this test alone
     made.kamal("setup")
     return made
 
