@@ -493,9 +493,13 @@ def test_odd_streams(http2: Http2, t1: Target, t2: Target, name: str) -> None:
 
 
 def test_streams_that_are_reset_at_once(http2: Http2, secure_proxy: Proxy) -> None:
-    """Requests by the thousand, each taken back at once, do not keep the proxy from serving others."""
+    """Requests by the thousand, each taken back at once, keep the proxy from nothing and do not stay in flight."""
     slow = [*(ORDINARY | {":path": "/sleep?s=5"}).items()]
     for _ in range(2000):
         if not http2.ask_and_reset(slow):
             break
     assert secure_proxy.ask(host="b.tls", server_name="b.tls").status == 200
+    started = time.monotonic()
+    secure_proxy.succeed("pause", "a.tls")
+    assert time.monotonic() - started < 3  # the drain has nothing to wait for
+    secure_proxy.succeed("resume", "a.tls")
