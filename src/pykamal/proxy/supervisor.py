@@ -290,7 +290,7 @@ def _claim_run_directory() -> Path:
     Where another server still runs on that socket, it keeps its own, and goes on serving. Raises ProxyError.
     """
     key = hashlib.sha256(socket_path().encode()).hexdigest()[:12]
-    directory = Path(temporary_directory(), f"kamal-proxy-{key}")
+    directory = Path(temporary_directory(), f"kamal-proxy-{key}").absolute()
     number = 1
     with _named(directory):
         while directory.exists() and not _lock(directory):
