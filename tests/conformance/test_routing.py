@@ -51,6 +51,9 @@ def test_case_036_there_is_no_second_try(proxy: Proxy, t1: Target, t3: Target) -
     proxy.deploy("s", t1, "--host", "example.com", "--path-prefix", "/only")
     assert proxy.ask("/", host="example.com").status == 404
     assert proxy.ask("/only/echo", host="example.com").served_by == "T1"
+    proxy.deploy("w", t1, "--host", "*.wild.com", "--path-prefix", "/only")
+    assert proxy.ask("/", host="a.wild.com").status == 404
+    assert proxy.ask("/", host="a.b.wild.com").served_by == "T3"
 
 
 def test_case_037_the_longest_prefix_on_a_segment_boundary_wins(
@@ -139,6 +142,13 @@ def test_a_canonical_host_with_a_final_dot(proxy: Proxy, t1: Target) -> None:
     proxy.deploy("s", t1, "--host", "c.com,www.c.com", "--canonical-host", "c.com.")
     assert proxy.ask(host="c.com").status == 200
     assert proxy.ask("/a", host="www.c.com").header("Location") == "http://c.com/a"
+
+
+def test_an_ipv6_literal_is_for_the_default_service(proxy: Proxy, t1: Target, t3: Target) -> None:
+    """With and without a port; its brackets belong to it (5)."""
+    proxy.deploy("d", t3)
+    proxy.deploy("s", t1, "--host", "::1")
+    assert [proxy.ask(host=host).served_by for host in ("[::1]", "[::1]:8080")] == ["T3", "T3"]
 
 
 def test_case_046_two_default_services_conflict(proxy: Proxy, t1: Target) -> None:
