@@ -100,11 +100,11 @@ def test_only_trusted_proxies_speak_for_others(proxy: Proxy, t1: Target) -> None
         ("X-Forwarded-Host", "evil"),
         ("True-Client-IP", "8.8.8.8"),
     ]
-    seen = proxy.ask(headers=forged, source=OTHER)
+    seen = proxy.ask(headers=[*forged, ("True_Client-IP", "8.8.8.8")], source=OTHER)
     assert seen.seen_header("X-Forwarded-For") == OTHER
     assert seen.seen_header("X-Forwarded-Proto") == "http"
     assert seen.seen_header("X-Forwarded-Host") == "example.com"
-    assert seen.seen_header("True-Client-IP") is None
+    assert "8.8.8.8" not in [value for _, value in seen.seen["headers"]]
     seen = proxy.ask(headers=forged[:3])
     assert seen.seen_header("X-Forwarded-For") == "9.9.9.9, 127.0.0.1"
     assert seen.seen_header("X-Forwarded-Proto") == "https"

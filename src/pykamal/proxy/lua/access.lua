@@ -168,6 +168,7 @@ local M = {}
 -- Routes a request whose record is open: to its target, or to an answer of this proxy.
 function M.route(record)
   local method = record.method
+  header_lines.drop_lookalikes()
   local connection = header_lines.joined("connection")
   local upgrade = false
   if connection and connection ~= "keep-alive" and connection ~= "close" then

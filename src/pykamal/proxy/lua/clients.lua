@@ -1,8 +1,9 @@
 -- Who sent a request, where other proxies may stand in front of this one.
+local header_lines = require("header_lines")
 local networks = require("networks")
 
 local var, req = ngx.var, ngx.req
-local gmatch, match, sub = string.gmatch, string.match, string.sub
+local gmatch, lower, match, sub = string.gmatch, string.lower, string.match, string.sub
 local concat = table.concat
 
 local M = {}
@@ -67,6 +68,9 @@ end
 -- Headers to the target where only trusted proxies may speak for others.
 function M.adapt_headers(record)
   local header = record.service.client_ip_header
+  if header ~= "" then
+    header_lines.drop_lookalikes({ [lower(header)] = true })
+  end
   if record.forwards then
     if record.chain ~= "" then
       req.set_header("X-Forwarded-For", record.chain)

@@ -6,8 +6,17 @@ require("resty.core.request") -- declares what is used here
 local C, ffi_string, get_request = ffi.C, ffi.string, base.get_request
 local line_array = ffi.typeof("ngx_http_lua_ffi_table_elt_t[?]")
 local is_truncated = ffi.new("int[1]")
+local clear_header, gsub = ngx.req.clear_header, string.gsub
 local ALL, LOWER_CASE = 0, 0
-local LETTER_C, LETTER_X = 99, 120
+local LETTER_C, LETTER_X, UNDERSCORE = 99, 120, 95
+
+-- Names for which an underscore may not stand in for a hyphen: nginx's variables (`$http_x_forwarded_host`) read both alike,
+-- and so do many applications.
+local GUARDED = {
+  ["x-kamal-target"] = true, ["content-length"] = true, ["x-forwarded-for"] = true, ["x-forwarded-host"] = true,
+  ["x-forwarded-proto"] = true, ["transfer-encoding"] = true,
+}
+local SHORTEST, LONGEST = 14, 17 -- characters of these
 
 local M = {}
 local room = 32
@@ -28,6 +37,30 @@ local function text_of(part)
   return ffi_string(part.data, part.len)
 end
 
+local function is_lookalike(key, names)
+  for i = 1, key.len - 1 do
+    if key.data[i] == UNDERSCORE then
+      return names[gsub(text_of(key), "_", "-")]
+    end
+  end
+  return false
+end
+
+-- Removes the lines that would have one of these names (a set, in lower case; GUARDED unless given) but for underscores.
+function M.drop_lookalikes(names)
+  names = names or GUARDED
+  local found
+  for i = 0, read_lines() - 1 do
+    if is_lookalike(lines[i].key, names) then
+      found = found or {}
+      found[#found + 1] = text_of(lines[i].key)
+    end
+  end
+  for _, name in ipairs(found or {}) do
+    clear_header(name)
+  end
+end
+
 -- The values of all lines with this name (in lower case), joined by ", ", and their number; nil and 0 when there is none.
 function M.joined(name)
   local joined, found = nil, 0
@@ -42,11 +75,15 @@ function M.joined(name)
   return joined, found
 end
 
--- False for a Connection that asks for anything but its end or its stay, and for several lines of it or of X-Kamal-Target.
+-- False for a Connection that asks for anything but its end or its stay, for several lines of it or of X-Kamal-Target, and
+-- for lookalikes.
 function M.are_plain()
   local connections, targets = 0, 0
   for i = 0, read_lines() - 1 do
     local key = lines[i].key
+    if key.len >= SHORTEST and key.len <= LONGEST and is_lookalike(key, GUARDED) then
+      return false
+    end
     if key.len == 10 and key.data[0] == LETTER_C and text_of(key) == "connection" then
       connections = connections + 1
       local value = text_of(lines[i].value)

@@ -94,7 +94,7 @@ end
 -- A body of unknown length is read to its end first, behind the smallest static limit that contains
 -- the service's own, so that no more than that limit reaches a disk.
 local function measured(record, limit)
-  local length = tonumber(var.http_content_length)
+  local length = tonumber(var.content_length)
   if length then
     return length <= limit
   end
