@@ -76,6 +76,7 @@ def test_an_image_for_another_processor() -> None:
 def test_without_evidence_nothing_is_guessed() -> None:
     """The hint of the failed command itself is kept then."""
     assert post_mortem(RUNNING, listeners=ANYWHERE).hint is None
+    assert post_mortem({"Status": "created", "ExitCode": 128}).hint is None, "it never started"
     assert read([]) is None
 
 

@@ -101,7 +101,8 @@ _HINTS = {
     "permission denied while trying to connect": "the SSH user may not use Docker: where it has sudo rights, run "
     "kamal server bootstrap; else let root run `usermod -aG docker USER` there",
     "unauthorized": _CREDENTIALS,
-    "no basic auth credentials": _CREDENTIALS,
+    "no basic auth credentials": "that machine is not logged in to the registry: kamal registry login; on servers "
+    "`kamal build pull` logs in and brings the image",
     "cannot perform an interactive login": _EMPTY,
     "password is empty": _EMPTY,
     "pull access denied": f"the image is not in the registry, or {_CREDENTIALS}",
@@ -121,6 +122,8 @@ _HINTS = {
     "accessory start start what is stopped",
     "executable file not found": "the image has no such program; what only a shell understands goes as one word: "
     "sh -c '...'",
+    "network kamal not found": "nothing was deployed there yet: kamal setup, or kamal proxy boot for the network",
+    "-audit.log": "nothing was done there by kamal yet, or somebody removed the log: kamal setup, kamal deploy",
     "no such container": "no container of that name is there: see kamal details for what runs",
 }
 """What a failed command's output (in lower case) suggests to do next; the first match counts."""

@@ -65,6 +65,8 @@ class PostMortem:
             )
         if any("exec format error" in line for line in self.log):
             return "the image is for another processor than this host's: build it for that one too, with builder/arch"
+        if self.state.get("Status") == "created":
+            return None  # what Docker said of the start tells more
         if ended:
             return "the app exited at start: the last log lines above say why"
         return self._unanswered if self.check is not None else None
