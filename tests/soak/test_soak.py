@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from pykamal.sandbox.load import Load, Summary
-from tests.conformance.proxy_process import IS_OURS, Proxy, find_child, wait_until
+from tests.conformance.proxy_process import IS_OURS, Proxy, find_child, is_running, wait_until
 from tests.conformance.scripted_target import Target
 from tests.soak.bystanders import Bystander, KeptConnection, RolloutVisitor, SlowUpload, WebSocket, wait_for_steps
 from tests.soak.static_targets import StaticTargets
@@ -104,8 +104,9 @@ def deploy(proxy: Proxy, address: str) -> None:
 
 def restart_control_plane(proxy: Proxy) -> None:
     """Kill it, as the machine's memory shortage would; the supervisor starts another."""
-    os.kill(find_child(proxy, "pykamal.proxy.control"), signal.SIGKILL)
-    wait_until(lambda: proxy.call("list").returncode == 1)
+    control_plane = find_child(proxy, "pykamal.proxy.control")
+    os.kill(control_plane, signal.SIGKILL)
+    wait_until(lambda: not is_running(control_plane))
     wait_until(lambda: proxy.call("list").returncode == 0, 10)
     assert [row[0] for row in proxy.listing()] == ["busy", "quiet"]
 
