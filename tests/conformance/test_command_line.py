@@ -218,6 +218,17 @@ def test_case_019_list_is_sorted_by_name(proxy: Proxy, t1: Target) -> None:
     ]
 
 
+def test_rows_are_aligned_and_coloured(proxy: Proxy, t1: Target) -> None:
+    """Each cell is padded to its column's width after the reset, and two spaces follow, the last one's too (3.5)."""
+    proxy.deploy("a-long-name", t1, "--host", "a.com")
+    proxy.deploy("b", t1)
+    titles, first, second = proxy.succeed("list").splitlines()
+    assert titles.startswith("\x1b[3;94mService\x1b[0m      \x1b[3;94mHost\x1b[0m   \x1b[3;94mPath\x1b[0m  ")
+    assert first.startswith("\x1b[1;34ma-long-name\x1b[0m  \x1b[ma.com\x1b[0m  \x1b[m/\x1b[0m     \x1b[m127")
+    assert second.startswith("\x1b[1;34mb\x1b[0m            \x1b[m*\x1b[0m      \x1b[m/\x1b[0m     \x1b[m127")
+    assert second.endswith("\x1b[mrunning\x1b[0m  \x1b[mno\x1b[0m   ")
+
+
 def test_case_020_lists_repeat_and_split_at_commas(proxy: Proxy, t1: Target) -> None:
     """`--host a,b --host c` are three hosts, in order (3.1)."""
     proxy.deploy("s", t1, "--host", "a.com,b.com", "--host", "c.com")
