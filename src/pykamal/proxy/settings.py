@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,18 +11,11 @@ from pykamal.proxy.arguments import Call
 from pykamal.proxy.durations import MILLISECOND, parse_duration
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.protection import canonical_network, require_networks
-from pykamal.proxy.values import parse_bool
-
-
-def _decimal(text: str) -> int:
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
-        raise ValueError("not a number")
-    return int(text)
-
+from pykamal.proxy.values import parse_bool, parse_decimal
 
 _READ_FROM_ENVIRONMENT: dict[str, Callable[[str], object]] = {
     "bool": parse_bool,
-    "int": _decimal,
+    "int": parse_decimal,
     "duration": parse_duration,
     "list": lambda text: [item.strip() for item in text.split(",") if item.strip()],
 }

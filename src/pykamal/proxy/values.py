@@ -9,6 +9,7 @@ _FALSE = {"0", "f", "F", "FALSE", "false", "False"}
 _INTEGER = re.compile(r"[+-]?(0[xX](_?[0-9a-fA-F])+|0[bB](_?[01])+|0[oO]?(_?[0-7])+|0|[1-9](_?[0-9])*)")
 _LARGEST = 2**63
 _MOST_DIGITS = 1000  # of which a number with 64 bits needs few
+_VALUE_OF_CSV = re.compile(r'(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))')
 _CSV = re.compile(r'([^",\r\n]*|"([^"]|"")*")(,([^",\r\n]*|"([^"]|"")*"))*')
 
 
@@ -34,6 +35,13 @@ def parse_int(text: str) -> int:
     return number
 
 
+def parse_decimal(text: str) -> int:
+    """An integer of decimal digits, as variables of the environment hold it. Raises ValueError."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        raise ValueError(f"strconv.Atoi: parsing {quoted(text)}: invalid syntax")
+    return int(text)
+
+
 def parse_number(text: str) -> float:
     """A decimal number, with a fraction or without. Raises ValueError."""
     if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", text):
@@ -49,9 +57,8 @@ def parse_list(text: str) -> list[str]:
         return line.split(",") if line else []
     if not _CSV.fullmatch(text):
         raise ValueError('parse error: a value with quotes stands between quotes, and each inside is written as ""')
-    import csv
-
-    return next(csv.reader([text]))
+    values = (value.groups() for value in _VALUE_OF_CSV.finditer(text))
+    return [plain if within is None else within.replace('""', '"') for within, plain in values]
 
 
 def quoted(text: str) -> str:

@@ -115,6 +115,8 @@ def test_other_integers_are_refused(text: str) -> None:
         ('"a,b",c', ["a,b", "c"]),
         ('"say ""hi""",""', ['say "hi"', ""]),
         ("a,b\n", ["a", "b"]),
+        (',"",', ["", "", ""]),
+        (f'"{"x," * 100_000}"', ["x," * 100_000]),
     ],
 )
 def test_lists_are_lines_of_csv(text: str, values: list[str]) -> None:
