@@ -11,7 +11,7 @@ from pykamal.cli.recording import recorded
 from pykamal.cli.terminal import become_ssh
 from pykamal.commands.command import Command
 from pykamal.core.errors import UsageError
-from pykamal.events import RunStarted, Tone
+from pykamal.events import Level, RunStarted, Tone
 from pykamal.operations.context import Context, Settings
 from pykamal.operations.local.workplace import short_version
 from pykamal.operations.run import key_texts, opened
@@ -75,7 +75,8 @@ async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: 
     )
     async with opening as context:
         invocation.bus.emit(_started(invocation, context))
-        _ = context.targets  # hosts or roles that match nothing are refused, whatever the command does with them
+        for text in context.targets.remarks:  # which refuses a selection of nothing, whatever the command does with it
+            context.bus.log(text, Level.WARN)
         await flow(context)
     if invocation.command in _DEPLOYING and not context.settings.plan_only:
         from pykamal.cli.completion.versions import remember

@@ -12,13 +12,17 @@ from pykamal.core.errors import SelectionError
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The selection. Hosts and roles are ordered with the primary role and its hosts first."""
+    """The selection. Hosts and roles are ordered with the primary role and its hosts first.
+
+    `remarks` tell of patterns that match nothing beside others that do, and of filters that leave no host.
+    """
 
     config: Config
     roles: tuple[Role, ...]
     hosts: tuple[str, ...]
     primary_host: str | None
     filtered_roles: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def primary_role(self) -> Role | None:
@@ -67,8 +71,8 @@ class Targets:
 def select(config: Config, *, hosts: str | None = None, roles: str | None = None, primary: bool = False) -> Targets:
     """Apply `--hosts`, `--roles` and `--primary`. Raises `SelectionError` when a filter matches nothing."""
     role_names = [role.name for role in config.roles]
-    role_filter = _matching(roles, role_names, "--roles")
-    host_filter = _matching(hosts, config.all_hosts, "--hosts")
+    role_filter, no_roles = _matching(roles, role_names, "--roles")
+    host_filter, no_hosts = _matching(hosts, config.all_hosts, "--hosts")
     if primary:
         first = _first_host(config, role_filter) if role_filter else config.primary_host
         host_filter = [first] if first else host_filter
@@ -81,6 +85,7 @@ def select(config: Config, *, hosts: str | None = None, roles: str | None = None
     if host_filter is not None:
         filtered = [role for role in filtered if set(role.host_names) & set(host_filter)]
 
+    nothing = () if selected_hosts or not config.all_hosts else ("--hosts and --roles together leave no host",)
     primary_host = _primary_host(config, host_filter, filtered if role_filter is not None else None)
     primary_role = _primary_role(filtered, primary_host)
     first_hosts = set(primary_role.host_names) if primary_role is not None else set()
@@ -90,6 +95,7 @@ def select(config: Config, *, hosts: str | None = None, roles: str | None = None
         hosts=tuple(sorted(selected_hosts, key=lambda host: host not in first_hosts)),
         primary_host=primary_host,
         filtered_roles=tuple(role_filter or ()),
+        remarks=(*no_hosts, *no_roles, *nothing),
     )
 
 
@@ -115,15 +121,17 @@ def _first_host(config: Config, role_filter: Sequence[str]) -> str | None:
     return role.host_names[0] if role is not None and role.hosts else None
 
 
-def _matching(text: str | None, names: Sequence[str], option: str) -> list[str] | None:
+def _matching(text: str | None, names: Sequence[str], option: str) -> tuple[list[str] | None, list[str]]:
+    """The names that are chosen, if any are to be, and what to say of patterns that choose none."""
     if not text:
-        return None
-    patterns = text.split(",")
-    found = dict.fromkeys(name for pattern in patterns for name in names if _glob(pattern).fullmatch(name))
+        return None, []
+    patterns = [pattern.strip() for pattern in text.split(",")]
+    chosen = {pattern: [name for name in names if _glob(pattern).fullmatch(name)] for pattern in patterns}
+    found = dict.fromkeys(name for matches in chosen.values() for name in matches)
     if not found:
         known = ", ".join(names) or "none"
         raise SelectionError(f"No {option} match for {','.join(patterns)}", hint=f"choose from {known}")
-    return list(found)
+    return list(found), [f"No {option} match for {pattern}" for pattern, matches in chosen.items() if not matches]
 
 
 def _glob(pattern: str) -> re.Pattern[str]:
