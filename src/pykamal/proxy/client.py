@@ -17,8 +17,8 @@ from pykamal.proxy.environment import socket_path
 from pykamal.proxy.errors import ProxyError
 
 _CHUNK_BYTES = 65536
-_REFUSED_S = 1.5
-"""A socket that nobody answers belongs to a control plane that was killed; the next one is there in less."""
+_REFUSED_S = 3.0
+"""A socket that nobody answers is that of a server that starts, or of a control plane that is started again."""
 _REFUSED_PAUSE_S = 0.02
 
 
