@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -357,6 +358,21 @@ def test_case_026_a_stale_socket_is_replaced(own_proxy: Proxy, t1: Target) -> No
     own_proxy.stop(signal.SIGKILL)
     wait_until(lambda: "refused" in own_proxy.call("list").stderr, 10)
     assert own_proxy.socket.exists()
+
+
+def test_a_command_as_soon_as_the_port_is_open(own_proxy: Proxy, t1: Target) -> None:
+    """The socket comes last (2); whoever saw the port is heard."""
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(own_proxy.start)
+        wait_until(lambda: is_open(own_proxy.http_port), 20)
+        own_proxy.deploy("s", t1)
+        starting.result()
+    assert own_proxy.ask().status == 200
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_case_028_a_waiting_deploy_blocks_nobody(proxy: Proxy, nobody: str) -> None:
