@@ -75,6 +75,7 @@ def test_what_became_of_the_container_explains_more_than_what_docker_said() -> N
     ("said", "advice"),
     [
         ("Error response from daemon: manifest for app:1 not found: manifest unknown", "kamal build push"),
+        ('Conflict. The container name "/kamal-proxy" is already in use by container "2e26"', "kamal proxy reboot"),
         ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", "systemctl start docker"),
         ("sh: 1: docker: not found", "kamal server bootstrap"),
         ("write /var/lib/docker/tmp/x: no space left on device", "kamal prune all"),

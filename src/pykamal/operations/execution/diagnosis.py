@@ -93,6 +93,7 @@ _HINTS = {
     "existing instance for": "the builder is there already; kamal build remove removes it",
     "port is already allocated": _PORT_TAKEN,
     "address already in use": _PORT_TAKEN,
+    'name "/kamal-proxy" is already in use': "there is a proxy that cannot start: kamal proxy reboot makes it anew",
     "invalid reference format": "that is no name of an image, or no tag: see image and registry/server in "
     "deploy.yml, and --version or VERSION",
     "manifest unknown": "the image is not in the registry: build and push it (kamal build push), or check --version",
