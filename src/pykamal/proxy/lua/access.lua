@@ -18,6 +18,7 @@ local now, sleep = ngx.now, ngx.sleep
 local lower, find = string.lower, string.find
 
 local UNSURE_S, UNSURE_STEP_S = 2, 0.02
+local MOST_HEAD_BYTES = 2 ^ 20
 
 -- Every method that the proxy may send again when a pooled connection turns out to be closed.
 local REPLAYABLE = { GET = true, HEAD = true, OPTIONS = true }
@@ -207,7 +208,7 @@ end
 -- `run` must look at. Cannot wait.
 function M.run_plain(secure)
   local method = get_method()
-  if method ~= "GET" and method ~= "HEAD" or not header_lines.are_plain() or accepts_events() then
+  if method ~= "GET" and method ~= "HEAD" or not header_lines.are_plain(MOST_HEAD_BYTES) or accepts_events() then
     return ""
   end
   local record = requests.open()
@@ -242,6 +243,9 @@ function M.run(secure)
   local record = requests.open()
   record.secure = secure
   record.method = get_method()
+  if tonumber(var.request_length) > MOST_HEAD_BYTES then
+    return exit(431)
+  end
   if not authority.agrees(record) then
     return exit(400)
   end

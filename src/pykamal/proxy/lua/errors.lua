@@ -131,7 +131,7 @@ end
 function M.answer()
   local record = requests.current()
   local status = record and record.refused or ngx.status
-  if not record or status == 400 and not record.service then
+  if not record or not record.service and (status == 400 or status == 431) then
     return malformed(status)
   end
   record.path = record.path or paths.decoded(var.request_uri)

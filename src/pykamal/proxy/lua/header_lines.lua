@@ -75,12 +75,13 @@ function M.joined(name)
   return joined, found
 end
 
--- False for a Connection that asks for anything but its end or its stay, for several lines of it or of X-Kamal-Target, and
--- for lookalikes.
-function M.are_plain()
-  local connections, targets = 0, 0
+-- False for a Connection that asks for anything but its end or its stay, for several lines of it or of X-Kamal-Target, for
+-- lookalikes, and for more than `most` bytes.
+function M.are_plain(most)
+  local connections, targets, bytes = 0, 0, 0
   for i = 0, read_lines() - 1 do
     local key = lines[i].key
+    bytes = bytes + key.len + lines[i].value.len
     if key.len >= SHORTEST and key.len <= LONGEST and is_lookalike(key, GUARDED) then
       return false
     end
@@ -94,7 +95,7 @@ function M.are_plain()
       targets = targets + 1
     end
   end
-  return targets < 2
+  return targets < 2 and bytes <= most
 end
 
 return M
