@@ -16,6 +16,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
+from tests.conformance.http2 import Http2
 from tests.conformance.proxy_process import IS_OURS, Proxy, child_processes, find_child, wait_until
 from tests.conformance.raw_http import WEBSOCKET, Headers, head
 from tests.conformance.scripted_target import Target
@@ -280,6 +281,23 @@ def test_the_smaller_limit_counts(proxy: Proxy, t1: Target) -> None:
     limits = ("--buffer-requests", "--max-request-body", "2000", "--body-limit", "1000")
     proxy.deploy("s", t1, *limits)
     assert [proxy.ask(method="POST", body=b"x" * size).status for size in (1000, 1001)] == [200, 413]
+
+
+def test_limits_hold_over_http2(proxy: Proxy, t1: Target, certificates: Callable[[str], tuple[Path, Path]]) -> None:
+    """A body of any length may come without announcing it; each request of a connection counts."""
+    certificate, key = map(str, certificates("a.com"))
+    tls = ("--host", "a.com", "--tls", "--tls-certificate-path", certificate, "--tls-private-key-path", key)
+    rate = ("--rate-limit", "0.01", "--rate-limit-burst", "5")
+    proxy.deploy("two", t1, *tls, "--body-limit", "1000", *rate)
+    request = [(":method", "POST"), (":scheme", "https"), (":authority", "a.com"), (":path", "/echo")]
+    connection = Http2(proxy.https_port, "a.com")
+    lengths = (1000, 1001, 1000, 1001)
+    announced = [[("content-length", str(length))] if number < 2 else [] for number, length in enumerate(lengths)]
+    answers = [connection.ask(request + more, b"x" * length) for length, more in zip(lengths, announced, strict=True)]
+    assert answers == ["200", "413", "200", "413"]
+    assert [connection.ask(request) for _ in range(3)] == ["200", "200", "429"]
+    connection.close()
+    assert [len(seen.body) for seen in t1.requests] == [1000, 1000, 0, 0]
 
 
 # -- passwords
