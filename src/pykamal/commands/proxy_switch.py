@@ -28,6 +28,7 @@ ANSWERS_SECONDS: Final = 30
 PUT_BACK_SECONDS: Final = 8
 """The same for the old one when it is put back; one that was ending by then is started again."""
 
+_MADE: Final = query("docker", "container", "inspect", CONTAINER).redirected("> /dev/null 2>&1")
 _SHARED: Final = 'chown -R "${1%%:*}" /state && chmod -R g+rwX /state'
 _OWNED: Final = (
     'chown -R "$1" /state && chmod -R u+rwX,go-w /state && chmod 0700 /state && '
@@ -52,16 +53,14 @@ def claim_state(config: Config, host: str) -> Command:
 
 def unless_made(prepared: Command) -> Command:
     """What only a container that has yet to be made needs."""
-    made = query("docker", "container", "inspect", CONTAINER).redirected("> /dev/null 2>&1")
-    return made.or_(prepared.grouped())
+    return _MADE.or_(prepared.grouped())
 
 
 def clear() -> Command:
     """Remove what an interrupted switch left, but for the last proxy there is: that one gets its name back."""
-    named = query("docker", "container", "inspect", CONTAINER).redirected("> /dev/null 2>&1")
     renamed = command("docker", "container", "rename", REPLACED, CONTAINER).redirected("> /dev/null 2>&1")
     left = command("docker", "container", "rm", "--force", NEXT, REPLACED).redirected("> /dev/null 2>&1")
-    return named.or_(renamed).then(left).failing_allowed()
+    return _MADE.or_(renamed).then(left).failing_allowed()
 
 
 def make(config: Config, host: str) -> Command:
