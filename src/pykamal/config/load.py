@@ -47,9 +47,10 @@ def load_document(path: Path = DEFAULT_PATH, *, destination: str | None = None, 
         environment["KAMAL_DESTINATION"] = destination
     before = dict(environment)
     base = Path(os.path.normpath(outside.working_directory / _expanded(path)))
-    document = _read(base, environment, outside)
+    document = _read(base, environment, outside, missing=NO_FILE)
     if destination is not None:
-        document = _merged(document, _read(destination_path(base, destination), environment, outside))
+        over = _read(destination_path(base, destination), environment, outside, missing=NO_DESTINATION)
+        document = _merged(document, over)
     loaded = {key: value for key, value in environment.items() if before.get(key) != value}
     return Document(document.root, document.lines, document.warnings, loaded)
 
@@ -73,11 +74,16 @@ def _merged(base: Document, over: Document) -> Document:
     return Document(root, {**base.lines, **over.lines}, (*base.warnings, *over.warnings))
 
 
-def _read(path: Path, environment: dict[str, str], outside: Outside) -> Document:
+NO_FILE = "`kamal init` writes one; `-c FILE` names another."
+NO_DESTINATION = "Correct the name behind -d, or write that file: what it has counts before deploy.yml, {} is nothing."
+
+
+def _read(path: Path, environment: dict[str, str], outside: Outside, *, missing: str) -> Document:
+    """`missing` is the advice where there is no such file."""
     from pykamal.config.yaml_reader import read_yaml
 
     name = _shown(path, outside.working_directory)
-    rendered = _rendered(name, path, _source(path, name, outside), environment, outside)
+    rendered = _rendered(name, path, _source(path, name, outside, missing), environment, outside)
     root, warnings = read_yaml(rendered)
     if not isinstance(root, MapNode):
         raise _not_a_mapping(root, rendered)
@@ -96,12 +102,11 @@ def _rendered(name: str, path: Path, source: str, environment: dict[str, str], o
     return render(name, source, environment, outside)
 
 
-def _source(path: Path, name: str, outside: Outside) -> str:
+def _source(path: Path, name: str, outside: Outside, missing: str) -> str:
     try:
         content = outside.read_bytes(path, MAXIMUM_FILE_BYTES + 1)
     except FileNotFoundError:
-        hint = "`kamal init` writes one; `-c FILE` names another."
-        raise refusal(f"Configuration file not found in {path}", label="RuntimeError", hint=hint) from None
+        raise refusal(f"Configuration file not found in {path}", label="RuntimeError", hint=missing) from None
     except IsADirectoryError:
         raise refusal(f"Is a directory @ io_fread - {path}", label="Errno::EISDIR") from None
     except OSError as error:

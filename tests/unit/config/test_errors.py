@@ -112,6 +112,7 @@ def test_file_not_found() -> None:
     """Rows 1 and 2 of the catalogue: the absolute path is named, for the destination's file too."""
     error = refused("x: 1", destination="nope")
     assert error.message == "Configuration file not found in /work place/config/deploy.nope.yml"
+    assert "behind -d" in (error.hint or "")
     assert error.label == "RuntimeError"
 
 
