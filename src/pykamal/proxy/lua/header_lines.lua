@@ -8,7 +8,7 @@ local line_array = ffi.typeof("ngx_http_lua_ffi_table_elt_t[?]")
 local is_truncated = ffi.new("int[1]")
 local clear_header, gsub = ngx.req.clear_header, string.gsub
 local ALL, LOWER_CASE = 0, 0
-local LETTER_C, LETTER_X, UNDERSCORE = 99, 120, 95
+local LETTER_C, LETTER_T, LETTER_X, UNDERSCORE = 99, 116, 120, 95
 
 -- Names for which an underscore may not stand in for a hyphen: nginx's variables (`$http_x_forwarded_host`) read both alike,
 -- and so do many applications.
@@ -16,7 +16,7 @@ local GUARDED = {
   ["x-kamal-target"] = true, ["content-length"] = true, ["x-forwarded-for"] = true, ["x-forwarded-host"] = true,
   ["x-forwarded-proto"] = true, ["transfer-encoding"] = true,
 }
-local SHORTEST, LONGEST = 14, 17 -- characters of these
+local SHORTEST, LONGEST = 14, 17 -- characters of these; each begins with one of the letters above
 
 local M = {}
 local room = 32
@@ -81,18 +81,20 @@ function M.are_plain(most)
   local connections, targets, bytes = 0, 0, 0
   for i = 0, read_lines() - 1 do
     local key = lines[i].key
-    bytes = bytes + key.len + lines[i].value.len
-    if key.len >= SHORTEST and key.len <= LONGEST and is_lookalike(key, GUARDED) then
-      return false
-    end
-    if key.len == 10 and key.data[0] == LETTER_C and text_of(key) == "connection" then
+    local length, first = key.len, key.data[0]
+    bytes = bytes + length + lines[i].value.len
+    if length == 10 and first == LETTER_C and text_of(key) == "connection" then
       connections = connections + 1
       local value = text_of(lines[i].value)
       if connections > 1 or value ~= "keep-alive" and value ~= "close" then
         return false
       end
-    elseif key.len == 14 and key.data[0] == LETTER_X and text_of(key) == "x-kamal-target" then
-      targets = targets + 1
+    elseif length >= SHORTEST and length <= LONGEST and (first == LETTER_X or first == LETTER_C or first == LETTER_T) then
+      if is_lookalike(key, GUARDED) then
+        return false
+      elseif length == 14 and first == LETTER_X and text_of(key) == "x-kamal-target" then
+        targets = targets + 1
+      end
     end
   end
   return targets < 2 and bytes <= most
