@@ -20,6 +20,9 @@ from pykamal.operations.local.outside import LocalOutside
 if TYPE_CHECKING:
     from pykamal.transport.local import LocalSession
 
+NOT_INSTALLED: Final = 127
+"""Exit status of a shell that does not find the program."""
+
 NO_COMMIT: Final = "HEAD"
 """What Git, and so Ruby Kamal, takes for the commit of a repository that has none yet."""
 
@@ -45,7 +48,7 @@ class Workplace:
         if self.revision is None:
             raise KamalError(
                 f"Can't use commit hash as version, no git repository found in {self.directory}",
-                hint="run from the application's Git repository, or give --version",
+                hint="run from the application's Git repository, with Git installed, or give --version",
             )
         if self.changes and not self.clones:
             return f"{self.revision}_uncommitted_{_SUFFIX}"
@@ -73,7 +76,7 @@ async def read_workplace(local: LocalSession, config: Config) -> Workplace:
         git_root=root or None,
         revision=(revision or NO_COMMIT) if root else None,
         changes=changes,
-        user_name=name,
+        user_name="Unknown" if results[0].exit_status == NOT_INSTALLED else name,  # spec/cli.md 8.1
         performer=email or getpass.getuser(),
         environment_version=os.environ.get("VERSION") or None,
         clones=bool(root) and not config.builder.context_given,
