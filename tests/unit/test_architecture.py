@@ -74,6 +74,8 @@ def test_a_room_imports_only_what_stands_above_it() -> None:
 def test_a_part_of_the_operations_imports_only_what_stands_below_it() -> None:
     """The ground is what a run is about; the flows that bring subjects together are the roof."""
     floor_of = {part: number for number, floor in enumerate(FLOORS) for part in floor}
+    parts = {path.stem for path in (SOURCE / "operations").iterdir() if not path.name.startswith("__")}
+    assert sorted(floor_of) == sorted(parts), "a new part needs its floor"
     wrong = [
         f"{path} imports {imported}"
         for path, part, imported in imports(SOURCE / "operations", "pykamal.operations")
