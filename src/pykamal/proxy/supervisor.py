@@ -139,7 +139,7 @@ class Supervisor:
         log("INFO", "Server stopped")
 
     def _start_control(self) -> None:
-        command = [sys.executable, "-IS", "-c", _CONTROL, str(_PACKAGES), str(self._directory)]
+        command = [sys.executable, "-ISX", "utf8", "-c", _CONTROL, str(_PACKAGES), str(self._directory)]
         # Its standard input stays open for as long as we live; where we are killed, it ends nginx and itself.
         self._control = subprocess.Popen(
             [*command, str(self._ready_writer)],
