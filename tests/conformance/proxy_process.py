@@ -157,6 +157,12 @@ class Proxy:
         workers = child_processes(find_child(self, "nginx: master"))
         return sum(len(list(Path(f"/proc/{worker}/fd").iterdir())) for worker in workers)
 
+    def worker_ticks(self) -> int:
+        """The processor time that nginx's workers have used, in clock ticks."""
+        workers = child_processes(find_child(self, "nginx: master"))
+        fields = (Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split() for worker in workers)
+        return sum(int(each[11]) + int(each[12]) for each in fields)
+
     def log_lines(self, message: str) -> list[dict[str, Any]]:
         """The JSON log records with this `msg`; not a line that is being written."""
         lines = self.log_path.read_text().rpartition("\n")[0].splitlines()

@@ -407,6 +407,23 @@ def test_hashing_holds_nobody_up(proxy: Proxy, t1: Target, tmp_path: Path) -> No
     assert proxy.ask(host="closed.com", headers=_basic("alice", "right")).status == 200
 
 
+def test_a_password_that_comes_many_times_at_once_is_hashed_once(proxy: Proxy, t1: Target, tmp_path: Path) -> None:
+    """As a browser sends it with all parts of a page, right after a deploy."""
+    users = tmp_path / "users"
+
+    def spent(requests: int) -> int:
+        """Processor time of nginx in ticks for so many requests at once, with a hash that is new."""
+        users.write_text(f"alice:{bcrypt.hashpw(b'right', bcrypt.gensalt(11)).decode()}\n")
+        proxy.deploy("page", t1, "--basic-auth-file", str(users))
+        before = proxy.worker_ticks()
+        with ThreadPoolExecutor(requests) as pool:
+            answers = pool.map(lambda _: proxy.ask(headers=_basic("alice", "right")).status, range(requests))
+            assert set(answers) == {200}
+        return proxy.worker_ticks() - before
+
+    assert spent(12) < 4 * spent(1)
+
+
 def test_redirects_come_before_the_password(
     proxy: Proxy, t1: Target, users: Path, certificates: Callable[[str], tuple[Path, Path]]
 ) -> None:

@@ -5,11 +5,12 @@ local paths = require("paths")
 
 local var, req = ngx.var, ngx.req
 local limits = ngx.shared.limits
-local decode_base64, digest = ngx.decode_base64, ngx.hmac_sha1
+local decode_base64, digest, sleep = ngx.decode_base64, ngx.hmac_sha1, ngx.sleep
 local find, gsub, match = string.find, string.gsub, string.match
 
 local REMEMBERED_S = 300
 local FAILURES, FAILURES_WITHIN_S = 10, 60
+local HASHING, HASHING_S, WAIT_STEP_S = "?", 2, 0.02
 local LONGEST_HEADER = 1024
 local UNKNOWN_USER = "$2b$10$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"
 
@@ -55,6 +56,42 @@ local function refuse(record, auth)
   return 401
 end
 
+-- The status with which a password is refused that nobody has seen yet, nil for the right one.
+local function check(record, auth, header, remembered)
+  local failures = "failures:" .. record.service.name .. "\0" .. clients.key(record)
+  if (limits:get(failures) or 0) >= FAILURES then
+    record.retry_after = FAILURES_WITHIN_S
+    return 429
+  end
+  local user, password = credentials(header)
+  if not user then
+    return refuse(record, auth)
+  end
+  -- An unknown user costs as much time as a known one.
+  local hash = auth.users[user]
+  local answered, matches = ngx.run_worker_thread("passwords", "crypt", "matches", password, hash or UNKNOWN_USER)
+  if not answered then
+    return 503
+  end
+  if not matches or not hash then
+    limits:incr(failures, 1, 0, FAILURES_WITHIN_S)
+    return refuse(record, auth)
+  end
+  limits:set(remembered, true, REMEMBERED_S)
+end
+
+-- What many requests bring at once is hashed for one of them, while the others wait: false for that one.
+local function is_known(remembered)
+  while not limits:get(remembered) do
+    local added, problem = limits:add(remembered .. HASHING, true, HASHING_S)
+    if added or problem ~= "exists" then
+      return false
+    end
+    sleep(WAIT_STEP_S)
+  end
+  return true
+end
+
 -- The status with which a request is refused, nil when it may go on.
 function M.refusal(record, auth)
   record.path = record.path or paths.decoded(var.request_uri)
@@ -66,27 +103,12 @@ function M.refusal(record, auth)
     return refuse(record, auth)
   end
   local remembered = "user:" .. digest(M.key, auth.scope .. header)
-  if not limits:get(remembered) then
-    local failures = "failures:" .. record.service.name .. "\0" .. clients.key(record)
-    if (limits:get(failures) or 0) >= FAILURES then
-      record.retry_after = FAILURES_WITHIN_S
-      return 429
+  if not is_known(remembered) then
+    local status = check(record, auth, header, remembered)
+    limits:delete(remembered .. HASHING)
+    if status then
+      return status
     end
-    local user, password = credentials(header)
-    if not user then
-      return refuse(record, auth)
-    end
-    -- An unknown user costs as much time as a known one.
-    local hash = auth.users[user]
-    local answered, matches = ngx.run_worker_thread("passwords", "crypt", "matches", password, hash or UNKNOWN_USER)
-    if not answered then
-      return 503
-    end
-    if not matches or not hash then
-      limits:incr(failures, 1, 0, FAILURES_WITHIN_S)
-      return refuse(record, auth)
-    end
-    limits:set(remembered, true, REMEMBERED_S)
   end
   record.authorization = header
   req.clear_header("Authorization")
