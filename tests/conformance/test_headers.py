@@ -129,12 +129,13 @@ def test_an_upgrade_in_several_lines(proxy: Proxy, t1: Target, flags: tuple[str,
         assert websocket.ask(path="/ws", headers=[("Connection", "keep-alive"), *WEBSOCKET]).status == 101
 
 
-def test_case_159_client_ip_header(proxy: Proxy, t1: Target) -> None:
+@pytest.mark.parametrize("name", ["X-Client", "X_Client"])
+def test_case_159_client_ip_header(proxy: Proxy, t1: Target, name: str) -> None:
     """It replaces the received X-Forwarded-For, and is passed too."""
-    proxy.deploy("s", t1, "--client-ip-header", "X-Client")
-    response = proxy.ask(headers=[("X-Client", "7.7.7.7"), *FORWARDED])
+    proxy.deploy("s", t1, "--client-ip-header", name)
+    response = proxy.ask(headers=[(name, "7.7.7.7"), *FORWARDED])
     assert response.seen_header("X-Forwarded-For") == "7.7.7.7, 127.0.0.1"
-    assert response.seen_header("X-Client") == "7.7.7.7"
+    assert response.seen_header(name) == "7.7.7.7"
     assert proxy.ask(headers=FORWARDED).seen_header("X-Forwarded-For") == "9.9.9.9, 127.0.0.1"
 
 

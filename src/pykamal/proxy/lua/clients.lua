@@ -16,7 +16,7 @@ end
 
 local function received(service)
   local header = service.client_ip_header
-  local own = header ~= "" and req.get_headers(0)[header]
+  local own = header ~= "" and req.get_headers(0)[lower(header)]
   if type(own) == "table" then
     own = own[#own]
   end

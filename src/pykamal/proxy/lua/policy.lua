@@ -178,7 +178,7 @@ function M.adapt_headers(record)
   end
   local header = service.client_ip_header
   if header ~= "" then
-    local address = req.get_headers(0)[header]
+    local address = req.get_headers(0)[lower(header)]
     if type(address) == "table" then
       address = address[1]
     end
