@@ -50,7 +50,11 @@ def dispatch(words: Sequence[str]) -> int:
         return OUTPUT_CLOSED
     except Exception as error:  # whatever it is, the user gets a message and a code, not a traceback
         from pykamal.cli.report import report
+        from pykamal.transport.signals import FULL
 
+        if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
+            sys.stderr.write(f"Standard output cannot be written: {error.strerror}\n")
+            return OUTPUT_CLOSED
         return report(error, invocation)
     return 0
 
@@ -58,6 +62,7 @@ def dispatch(words: Sequence[str]) -> int:
 def _run(module: str, invocation: Invocation) -> int:
     """Run a verb. The last event of a run is `RunFinished` or, through an error, `RunFailed`."""
     from pykamal.events import RunFinished
+    from pykamal.transport.signals import output_lost
 
     if invocation.options["verbose"]:
         os.environ["VERBOSE"] = "1"  # for hooks, as in Ruby Kamal
@@ -68,4 +73,4 @@ def _run(module: str, invocation: Invocation) -> int:
     code: int = verb.run(invocation)
     if last and not isinstance(last[0], RunFinished):
         invocation.bus.emit(RunFinished(operation=invocation.command, seconds=time.monotonic() - started))
-    return code
+    return OUTPUT_CLOSED if code == 0 and output_lost() else code

@@ -10,6 +10,7 @@ from pykamal import KAMAL_VERSION, __version__
 
 def main() -> None:
     """Run the command line of this process and end it with the command's exit code."""
+    _open_closed_streams()
     arguments = sys.argv[1:]
     if arguments in (["version"], ["--version"]):
         # Scripts ask often; nothing is imported for the answer.
@@ -25,8 +26,15 @@ def main() -> None:
     code = dispatch(arguments)
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:  # nobody reads it any more, or its disk is full
         # The interpreter would flush once more at its end, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = OUTPUT_CLOSED
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """A standard stream that is closed would become the next file that is opened, and take what is printed."""
+    sys.stdin = sys.stdin or os.fdopen(os.open(os.devnull, os.O_RDONLY))
+    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     import asyncio
 
 Result = TypeVar("Result")
+
+_CLOSED: Final = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of a file that takes no more."""
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -40,18 +45,24 @@ def run_until_done(main: Coroutine[Any, Any, Result], *, on_stop: Callable[[int]
 
 
 def output_closed() -> None:
-    """Nobody reads our output any more: stop the run as a signal would. Without a run this does nothing."""
+    """Our output does not arrive any more: stop the run, if there is one, as a signal would."""
+    _Run.output_lost = True
     if _Run.current is not None:
         _Run.current.stop(signal.SIGPIPE)
 
 
-def surviving(subscriber: Callable[[Event], None]) -> Callable[[Event], None]:
-    """The same subscriber of a bus, for one that writes to a terminal or a pipe.
+def output_lost() -> bool:
+    """Whether something could not be written since the last `surviving`."""
+    return _Run.output_lost
 
-    When nobody reads that any more it falls silent and the run is stopped, but in order: a flow that is releasing its
-    lock must be able to say so without failing.
+
+def surviving(subscriber: Callable[[Event], None]) -> Callable[[Event], None]:
+    """The same subscriber of a bus, for one that writes to a terminal, a pipe or a file.
+
+    When nobody reads that any more, or nothing more goes into it, it falls silent and the run is stopped, but in order:
+    a flow that is releasing its lock must be able to say so without failing.
     """
-    silent = False
+    silent = _Run.output_lost = False
 
     def guarded(event: Event) -> None:
         nonlocal silent
@@ -60,7 +71,9 @@ def surviving(subscriber: Callable[[Event], None]) -> Callable[[Event], None]:
         try:
             subscriber(event)
         except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.EIO, errno.EBADF):
+            if error.errno in FULL:
+                sys.stderr.write(f"Standard output cannot be written: {error.strerror}\n")
+            elif error.errno not in _CLOSED:
                 raise
             silent = True
             output_closed()
@@ -70,6 +83,7 @@ def surviving(subscriber: Callable[[Event], None]) -> Callable[[Event], None]:
 
 class _Run(Generic[Result]):
     current: ClassVar[_Run[Any] | None] = None
+    output_lost: ClassVar[bool] = False
 
     def __init__(
         self,

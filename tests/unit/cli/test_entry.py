@@ -239,6 +239,27 @@ def test_output_that_nobody_reads(project: Path) -> None:
     assert done.returncode == 141
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", ["tree", "docs", "config --version 1.0"])
+def test_output_that_goes_nowhere(words: str, unbuffered: str, project: Path) -> None:
+    """A full disk behind standard output is no bug of ours, and no success."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "pykamal", *words.split()]
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=project, env=environment
+        )
+    assert done.returncode == 141
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed(closed: str, project: Path) -> None:
+    """As some schedulers start commands: what cannot be shown is not, the command is done all the same."""
+    line = f"{sys.executable} -m pykamal config --version 1.0 {closed}"
+    assert subprocess.run(["sh", "-c", line], capture_output=True, check=False, cwd=project).returncode == 0
+
+
 def test_no_colours_into_a_pipe(project: Path) -> None:
     """Ruby Kamal always colours the final error; here the text is the same and colours are for terminals."""
     plain = kamal("config", "-c", "nope.yml", directory=project).stdout

@@ -151,7 +151,7 @@ def test_a_run_that_ends_anyway_has_ended() -> None:
     assert run_until_done(main()) == "done"
 
 
-def test_a_broken_subscriber_falls_silent_once() -> None:
+def test_a_broken_subscriber_falls_silent_once(capsys: pytest.CaptureFixture[str]) -> None:
     """The first failure to write stops the run, later events are dropped; errors of other kinds are bugs and stay."""
     calls: list[Event] = []
 
@@ -163,6 +163,16 @@ def test_a_broken_subscriber_falls_silent_once() -> None:
     guarded(Message(text="one"))
     guarded(Message(text="two"))
     assert len(calls) == 1
+
+    def full(event: Event) -> None:
+        calls.append(event)
+        raise OSError(28, "No space left on device")
+
+    guarded = surviving(full)
+    guarded(Message(text="three"))
+    guarded(Message(text="four"))
+    assert len(calls) == 2
+    assert capsys.readouterr().err == "Standard output cannot be written: No space left on device\n"
 
     def buggy(_event: Event) -> None:
         raise ValueError
