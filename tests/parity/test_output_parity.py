@@ -157,6 +157,7 @@ MASKS: Final = (
     (r"(Less than a second|About an? \w+|\d+ \w+) ago", "AGO"),
     (r"\d+\.\d seconds", "SECONDS"),
     (r"tini \(\d+\)", "tini"),
+    (r".* did \d+ jobs\n", ""),  # the worker goes on between the two
     (r"(?m) +$", ""),
     (r" {2,}", "  "),
 )
@@ -263,7 +264,7 @@ def _same(ruby: Told, ours: Told) -> bool:
 
 def _run(team: Team, tool: Tool, case: Case) -> Outcome:
     if case.before:
-        team.run("ours", *case.before.split(), expect=None)
+        team.run("ours", *_words(team, case.before), expect=None)
     return team.run(tool, *_words(team, case.line), expect=None)
 
 
