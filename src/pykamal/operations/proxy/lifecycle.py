@@ -41,14 +41,17 @@ def _boot_plan(context: Context, known: Mapping[str, HostFacts]) -> Plan:
 
 async def reboot(context: Context, *, rolling: bool = False) -> None:
     """Replace the proxy container by one with the current settings; all hosts at once, or one after the other."""
-    hosts = context.targets.proxy_hosts
-    groups = [(host,) for host in hosts] if rolling else [hosts]
-    plan = Plan("proxy reboot", tuple(phase for group in groups for phase in reboot_phases(context, group)))
     if context.settings.plan_only:
-        printing.show(context, plan)
+        printing.show(context, _reboot_plan(context, rolling=rolling))
         return
     async with lock.held(context):
-        await execute(plan, context)
+        await execute(_reboot_plan(context, rolling=rolling), context)
+
+
+def _reboot_plan(context: Context, *, rolling: bool) -> Plan:
+    hosts = context.targets.proxy_hosts
+    groups = [(host,) for host in hosts] if rolling else [hosts]
+    return Plan("proxy reboot", tuple(phase for group in groups for phase in reboot_phases(context, group)))
 
 
 async def start(context: Context) -> None:
