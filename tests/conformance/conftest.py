@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import bcrypt
 import pytest
 
 from tests.conformance.acme_authority import Authority
@@ -125,3 +126,12 @@ def certificates() -> Iterator[Callable[[str], tuple[Path, Path]]]:
 
     yield make
     shutil.rmtree(directory)
+
+
+@pytest.fixture
+def users(tmp_path: Path) -> Path:
+    """alice has the password `wonder land` (bcrypt), bob `builder` (sha512-crypt)."""
+    file = tmp_path / "users"
+    bob = "$6$saltsalt$AMApe3UxKRHFGgpM1NDN5e0tMZ6laQYyoi896lWiBlxd7Nwbszp8z77oH.h4MAG5Y14p5yLYfTD/sjuLtHEDG/"
+    file.write_text(f"alice:{bcrypt.hashpw(b'wonder land', bcrypt.gensalt(4)).decode()}\nbob:{bob}\n")
+    return file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import socket
@@ -184,3 +185,8 @@ WEBSOCKET: Headers = [
     ("Sec-WebSocket-Version", "13"),
     ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
 ]
+
+
+def basic(user: str, password: str) -> Headers:
+    """The header with which a client names itself."""
+    return [("Authorization", "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())]

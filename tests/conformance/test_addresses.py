@@ -1,4 +1,4 @@
-"""Names whose addresses change hands (issue 5): what is meant for one service never reaches another's container.
+"""Names whose addresses change hands: what is meant for one service never reaches another's container.
 
 Containers are played by targets on different loopback addresses that share a port.
 """

@@ -1,4 +1,4 @@
-"""A disk that is full, for buffers and for the state (issue 5): requests that need it fail, others do not notice."""
+"""A disk that is full, for buffers and for the state: requests that need it fail, others do not notice."""
 
 from __future__ import annotations
 

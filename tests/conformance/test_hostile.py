@@ -1,4 +1,4 @@
-"""Hostile clients (issue 5): the right status, no crash, nothing for the wrong service, and the proxy works on."""
+"""Hostile clients: the right status, no crash, nothing for the wrong service, and the proxy works on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Targets that answer anything but HTTP (issue 5): 502 or a cut, and never a word of it in another answer."""
+"""Targets that answer anything but HTTP: 502 or a cut, and never a word of it in another answer."""
 
 from __future__ import annotations
 

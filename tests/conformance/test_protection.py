@@ -1,24 +1,20 @@
-"""Protections that this proxy alone has (issue 5): each off by default, each for one service."""
+"""Protections that this proxy alone has: each off by default, each for one service."""
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import json
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import bcrypt
 import pytest
 
 from tests.conformance.http2 import Http2
 from tests.conformance.proxy_process import IS_OURS, Proxy, child_processes, find_child, wait_until
-from tests.conformance.raw_http import WEBSOCKET, Headers, head
+from tests.conformance.raw_http import WEBSOCKET, Headers, basic, head
 from tests.conformance.scripted_target import Target
 
 pytestmark = pytest.mark.skipif(not IS_OURS, reason="the reference has no protections")
@@ -300,142 +296,6 @@ def test_limits_hold_over_http2(proxy: Proxy, t1: Target, certificates: Callable
     assert [len(seen.body) for seen in t1.requests] == [1000, 1000, 0, 0]
 
 
-# -- passwords
-
-
-@pytest.fixture
-def users(tmp_path: Path) -> Path:
-    """alice has the password `wonder land` (bcrypt), bob `builder` (sha512-crypt)."""
-    file = tmp_path / "users"
-    bob = "$6$saltsalt$AMApe3UxKRHFGgpM1NDN5e0tMZ6laQYyoi896lWiBlxd7Nwbszp8z77oH.h4MAG5Y14p5yLYfTD/sjuLtHEDG/"
-    file.write_text(f"alice:{bcrypt.hashpw(b'wonder land', bcrypt.gensalt(4)).decode()}\nbob:{bob}\n")
-    return file
-
-
-def _basic(user: str, password: str) -> Headers:
-    return [("Authorization", "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())]
-
-
-@either_way
-def test_basic_authentication(proxy: Proxy, t1: Target, users: Path, flags: tuple[str, ...]) -> None:
-    """401 with a challenge; the right password passes, and does not reach the target."""
-    realm = ("--basic-auth-realm", 'The "Staging"')
-    proxy.deploy(f"basic{len(flags)}", t1, "--basic-auth-file", str(users), *realm, *flags)
-    for method in ("GET", "POST"):
-        refused = proxy.ask(method=method)
-        assert refused.status == 401
-        assert refused.header("WWW-Authenticate") == 'Basic realm="The \\"Staging\\"", charset="UTF-8"'
-    assert "401 — Unauthorized" in refused.body.decode()
-    for user, password in (("alice", "wonder"), ("alice", ""), ("nobody", "wonder land"), ("", ""), ("alice", "x:y")):
-        assert proxy.ask(headers=_basic(user, password), source=OTHER).status == 401
-    passed = proxy.ask(headers=_basic("alice", "wonder land"))
-    assert passed.status == 200
-    assert passed.seen_header("Authorization") is None
-    with proxy.connect() as connection:
-        for _ in range(3):
-            assert connection.ask("POST", headers=_basic("alice", "wonder land"), body=b"b").status == 200
-    assert len(t1.requests) == 4
-
-
-def test_what_is_no_password(proxy: Proxy, t1: Target, users: Path) -> None:
-    """Other schemes, broken encodings, zero bytes and giants are 401 and cost nothing."""
-    proxy.deploy("s", t1, "--basic-auth-file", str(users))
-    encoded = base64.b64encode(b"alice:wonder land\0").decode()
-    for value in ("Bearer abc", "Basic", "Basic !!!", "Basic YWxpY2U=", f"Basic {encoded}", "Basic " + "A" * 5000):
-        assert proxy.ask(headers=[("Authorization", value)]).status == 401, value
-    assert proxy.ask(headers=_basic("bob", "builder")).status == 200
-    assert (
-        proxy.ask(headers=[("Authorization", _basic("bob", "builder")[0][1].replace("Basic", "bAsIc"))]).status == 200
-    )
-
-
-def test_paths_without_password(proxy: Proxy, t1: Target, users: Path) -> None:
-    """Exactly these, decoded: neither what lies below nor what looks alike."""
-    proxy.deploy("s", t1, "--basic-auth-file", str(users), "--basic-auth-except", "/up,/hook")
-    statuses = {
-        "/up": 200,
-        "/hook?x=1": 200,
-        "/%68ook": 200,
-        "/hook/": 401,
-        "/hook/x": 401,
-        "//hook": 401,
-        "/Hook": 401,
-    }
-    for path, status in statuses.items():
-        assert proxy.ask(path).status == status, path
-
-
-def test_a_changed_password_counts_at_once(proxy: Proxy, t1: Target, users: Path) -> None:
-    """Nothing remembered survives the deploy that brings another file."""
-    deploy = ("--basic-auth-file", str(users))
-    proxy.deploy("s", t1, *deploy)
-    assert proxy.ask(headers=_basic("bob", "builder")).status == 200
-    users.write_text(f"bob:{bcrypt.hashpw(b'other', bcrypt.gensalt(4)).decode()}\n")
-    assert proxy.ask(headers=_basic("bob", "builder")).status == 200  # read at deploy, like certificates
-    proxy.deploy("s", t1, *deploy)
-    assert proxy.ask(headers=_basic("bob", "builder")).status == 401
-    assert proxy.ask(headers=_basic("bob", "other")).status == 200
-
-
-def test_guessing_is_slowed_down(proxy: Proxy, t1: Target, users: Path) -> None:
-    """After ten failures in a minute a client gets 429, unless its password is already known to be right."""
-    proxy.deploy("guessed", t1, "--basic-auth-file", str(users), "--trusted-proxy", "127.0.0.1")
-
-    def ask(client: str, password: str) -> int:
-        return proxy.ask(headers=[*_basic("alice", password), ("X-Forwarded-For", client)]).status
-
-    assert ask("192.0.2.1", "wonder land") == 200
-    assert [ask("192.0.2.1", f"guess {number}") for number in range(12)] == [401] * 10 + [429] * 2
-    assert ask("192.0.2.1", "wonder land") == 200
-    assert ask("192.0.2.2", "another guess") == 401
-
-
-def test_hashing_holds_nobody_up(proxy: Proxy, t1: Target, tmp_path: Path) -> None:
-    """While passwords are hashed, which takes a good part of a second, others are served; leavers do no harm."""
-    users = tmp_path / "users"
-    users.write_text(f"alice:{bcrypt.hashpw(b'right', bcrypt.gensalt(12)).decode()}\n")
-    proxy.deploy("s", t1, "--host", "closed.com", "--basic-auth-file", str(users))
-    proxy.deploy("open", t1)
-    with contextlib.ExitStack() as opened:
-        sources = (f"127.0.0.{number}" for number in range(10, 14))
-        connections = [opened.enter_context(proxy.connect(source=source)) for source in sources]
-        for connection in connections:
-            connection.send(head("GET", "/echo", host="closed.com", headers=_basic("alice", "wrong")))
-        assert min(proxy.ask().seconds for _ in range(20)) < 0.3
-        connections[-1].close()
-        assert [connection.read().status for connection in connections[:-1]] == [401] * 3
-    assert proxy.ask(host="closed.com", headers=_basic("alice", "right")).status == 200
-
-
-def test_a_password_that_comes_many_times_at_once_is_hashed_once(proxy: Proxy, t1: Target, tmp_path: Path) -> None:
-    """As a browser sends it with all parts of a page, right after a deploy."""
-    users = tmp_path / "users"
-
-    def spent(requests: int) -> int:
-        """Processor time of nginx in ticks for so many requests at once, with a hash that is new."""
-        users.write_text(f"alice:{bcrypt.hashpw(b'right', bcrypt.gensalt(11)).decode()}\n")
-        proxy.deploy("page", t1, "--basic-auth-file", str(users))
-        before = proxy.worker_ticks()
-        with ThreadPoolExecutor(requests) as pool:
-            answers = pool.map(lambda _: proxy.ask(headers=_basic("alice", "right")).status, range(requests))
-            assert set(answers) == {200}
-        return proxy.worker_ticks() - before
-
-    assert spent(12) < 4 * spent(1)
-
-
-def test_redirects_come_before_the_password(
-    proxy: Proxy, t1: Target, users: Path, certificates: Callable[[str], tuple[Path, Path]]
-) -> None:
-    """Nobody is asked for a password over plain HTTP where the service has TLS."""
-    certificate, key = map(str, certificates("a.com"))
-    tls = ("--tls", "--tls-certificate-path", certificate, "--tls-private-key-path", key)
-    proxy.deploy("s", t1, "--host", "a.com", *tls, "--basic-auth-file", str(users))
-    assert proxy.ask(host="a.com").status == 301
-    assert proxy.ask(host="a.com", server_name="a.com").status == 401
-    assert proxy.ask(host="a.com", server_name="a.com", headers=_basic("bob", "builder")).status == 200
-
-
 # -- response headers
 
 
@@ -475,7 +335,7 @@ def test_held_requests_are_counted_once(proxy: Proxy, t1: Target, t2: Target, us
     proxy.deploy("held", t1, *flags)
     proxy.succeed("pause", "held")
     with proxy.connect() as connection:
-        connection.send(head("GET", "/echo", headers=_basic("bob", "builder")))
+        connection.send(head("GET", "/echo", headers=basic("bob", "builder")))
         time.sleep(0.3)
         proxy.deploy("held", t2, *flags)
         proxy.succeed("resume", "held")
@@ -493,10 +353,10 @@ def test_protections_survive_a_restart(own_proxy: Proxy, t1: Target, users: Path
     own_proxy.restart()
     assert own_proxy.ask(source=OTHER).status == 403
     assert own_proxy.ask().status == 401
-    assert own_proxy.ask(headers=_basic("bob", "builder")).header("X-A") == "b, c"
+    assert own_proxy.ask(headers=basic("bob", "builder")).header("X-A") == "b, c"
     users.unlink()
     own_proxy.restart()
-    assert own_proxy.ask(headers=_basic("bob", "builder")).status == 404  # rather than open to everybody
+    assert own_proxy.ask(headers=basic("bob", "builder")).status == 404  # rather than open to everybody
     assert own_proxy.ask(host="t.com").status == 200
 
 
@@ -514,98 +374,3 @@ def test_a_state_file_without_protections(own_proxy: Proxy, t1: Target) -> None:
     assert own_proxy.ask(host="broken.com", path="/").status == 200  # by the service for any host, not by `broken`
     assert [row[0] for row in own_proxy.listing()] == ["s"]
     assert own_proxy.log_lines("Unable to restore service")[0]["service"] == "broken"
-
-
-# -- the whole proxy
-
-
-BODY_TIMEOUT = {"KAMAL_PROXY_CLIENT_BODY_TIMEOUT": "2s", "KAMAL_PROXY_PROXY_PROTOCOL_FROM": ""}
-
-
-def test_header_and_body_timeouts(own_proxy: Proxy, t1: Target) -> None:
-    """A client that drips is cut off; one that pauses for less is served (`run` flags)."""
-    own_proxy.start("--client-header-timeout", "1s", environment=BODY_TIMEOUT)
-    own_proxy.deploy("s", t1, "--buffer-requests")
-    with own_proxy.connect() as headers, own_proxy.connect() as body, own_proxy.connect() as fine:
-        body.send(head("POST", "/echo", headers=[("Content-Length", "3")]) + b"a")
-        fine.send(head("POST", "/echo", headers=[("Content-Length", "2")]) + b"a")
-        headers.send(b"GET / HTTP/1.1\r\n")
-        for number in range(5):
-            time.sleep(0.25)
-            if number == 2:
-                fine.send(b"b")
-            try:
-                headers.send(b"X-%d: drip\r\n" % number)
-            except OSError:
-                break
-        assert headers.is_closed_within(5)
-        assert body.is_closed_within(5)
-        assert fine.read().status == 200
-    assert [request.body for request in t1.requests] == [b"ab"]
-    assert {record["status"] for record in own_proxy.access_log("/echo")} == {200, 408}
-
-
-def test_wrong_limits_do_not_start(own_proxy: Proxy) -> None:
-    """Exit 1 with the reason, before anything listens."""
-    assert own_proxy.refuse("run", "--client-header-timeout", "0s") == "client-header-timeout must be at least 1ms"
-    message = 'invalid network "x" for "--proxy-protocol-from" flag'
-    assert own_proxy.refuse("run", "--proxy-protocol-from", "x") == message
-
-
-PROXY_LINE = b"PROXY TCP4 192.0.2.9 127.0.0.1 4444 80\r\n"
-
-
-def test_proxy_protocol(own_proxy: Proxy, t1: Target, certificates: Callable[[str], tuple[Path, Path]]) -> None:
-    """The client's address comes from the header of a trusted peer, in both versions and under TLS."""
-    certificate, key = map(str, certificates("a.com"))
-    own_proxy.start(environment={"KAMAL_PROXY_PROXY_PROTOCOL_FROM": "127.0.0.1, 10.0.0.0/8"})
-    own_proxy.deploy("s", t1, "--deny", "192.0.2.8")
-    tls = ("--tls", "--tls-certificate-path", certificate, "--tls-private-key-path", key)
-    own_proxy.deploy("secure", t1, "--host", "a.com", *tls)
-    version_2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + socket.inet_aton("192.0.2.9") + b"\x7f\0\0\x01\x11\x5c\0\x50"
-    for preface in (PROXY_LINE, version_2):
-        with own_proxy.connect(preface=preface) as connection:
-            assert connection.ask().seen_header("X-Forwarded-For") == "192.0.2.9"
-    with own_proxy.connect(preface=PROXY_LINE, server_name="a.com") as connection:
-        assert connection.ask(host="a.com").seen_header("X-Forwarded-For") == "192.0.2.9"
-    with own_proxy.connect(preface=PROXY_LINE.replace(b".9 ", b".8 ")) as connection:
-        assert connection.ask().status == 403
-
-
-def test_proxy_protocol_from_elsewhere(own_proxy: Proxy, t1: Target) -> None:
-    """Its claim is not believed; a connection without the header is closed."""
-    own_proxy.start("--proxy-protocol-from", "127.0.0.2").deploy("s", t1)
-    with own_proxy.connect(preface=PROXY_LINE) as connection:
-        assert connection.ask().seen_header("X-Forwarded-For") == "127.0.0.1"
-    with own_proxy.connect() as connection, pytest.raises(ConnectionError):
-        connection.ask()
-
-
-def test_proxy_protocol_in_all_its_forms(own_proxy: Proxy, t1: Target) -> None:
-    """IPv6, IPv4 written as IPv6, and what names no client; a header that is none ends the connection."""
-    own_proxy.start("--proxy-protocol-from", "127.0.0.1").deploy("s", t1, "--deny", "198.51.100.0/24")
-
-    def second(command: int, family: int, addresses: bytes) -> bytes:
-        return b"\r\n\r\n\0\r\nQUIT\n" + bytes([0x20 | command, family]) + len(addresses).to_bytes(2) + addresses
-
-    ipv6 = socket.inet_pton(socket.AF_INET6, "2001:db8::9") * 2
-    forms = {
-        b"PROXY TCP6 2001:db8::9 ::1 4444 80\r\n": (200, "2001:db8::9"),
-        second(1, 0x21, ipv6 + b"\x11\x5c\0\x50" + b"\x04\0\x03abc"): (200, "2001:db8::9"),
-        b"PROXY TCP6 ::ffff:198.51.100.7 ::1 4444 80\r\n": (403, None),
-        b"PROXY UNKNOWN\r\n": (200, "127.0.0.1"),
-        second(0, 0, b""): (200, "127.0.0.1"),
-    }
-    for preface, (status, client) in forms.items():
-        with own_proxy.connect(preface=preface) as connection:
-            answer = connection.ask()
-        assert answer.status == status, preface
-        assert client is None or answer.seen_header("X-Forwarded-For") == client
-    broken = (
-        b"PROXY TCP4 nobody 127.0.0.1 1 2\r\n",
-        b"PROXY UDP4 1.1.1.1 2.2.2.2 1 2\r\n",
-        second(1, 0x11, b"\1\2\3\4"),
-    )
-    for preface in broken:
-        with own_proxy.connect(preface=preface) as connection, pytest.raises(ConnectionError):
-            connection.ask()

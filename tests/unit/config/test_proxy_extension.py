@@ -20,7 +20,7 @@ def _proxy(text: str) -> ProxyExtension:
 
 
 def test_everything_is_off_by_default() -> None:
-    """Without the key, the hosts run Ruby Kamal's proxy, and nothing is limited (issue 5)."""
+    """Without the key, the hosts run Ruby Kamal's proxy, and nothing is limited."""
     assert loaded(changed("service: app")).extension.proxy == ProxyExtension()
     assert ProxyExtension().engine is ProxyEngine.KAMAL_PROXY
 
