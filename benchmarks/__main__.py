@@ -82,7 +82,8 @@ class Benchmark:
         push_versions(self.sandbox, self.folder, versions)
         self.run(RUBY_KAMAL, ["setup", "--skip-push", "--version", versions.pop(), *config])
         self.run(KAMAL, ["deploy", "--skip-push", "--version", versions.pop(), *config])
-        ours, peer = [], []
+        ours: list[Cost] = []
+        peer: list[Cost] = []
         for _ in range(DEPLOY_ROUNDS):
             for program, costs in ((KAMAL, ours), (RUBY_KAMAL, peer)):
                 # The engines still tidy up after the deploy before, which is nothing of this one's.
