@@ -7,8 +7,10 @@ local requests = require("requests")
 local counters, limits = ngx.shared.counters, ngx.shared.limits
 local header = ngx.header
 local now, worker_id, worker_count = ngx.now, ngx.worker.id, ngx.worker.count
-local ceil, max = math.ceil, math.max
+local ceil = math.ceil
 local lower = string.lower
+
+local CLOCK_STEP_S = 0.01 -- by which the clocks of two workers may differ
 
 local M = {}
 
@@ -55,17 +57,27 @@ function M.unwelcome(record)
   end
 end
 
--- A bucket that leaks (GCRA): the stored moment is when it will be empty.
+-- A bucket that leaks (GCRA): the stored moment is when it will be empty. One step takes the place, so that no two workers
+-- get the same one; who does not fit gives it back.
 local function too_fast(record, rate)
   local key = "rate:" .. record.service.name .. "\0" .. clients.key(record)
   local moment, interval = now(), rate.interval_s
   local tolerance = rate.burst * interval
-  local empty = max(limits:get(key) or 0, moment)
-  if empty - moment > tolerance + 0.0005 then
-    record.retry_after = ceil(empty - moment - tolerance)
-    return true
+  local lifetime = tolerance + interval + 1
+  local empty = limits:incr(key, interval, moment, lifetime)
+  if not empty then
+    return false -- no room for it
   end
-  limits:set(key, empty + interval, tolerance + interval + 1)
+  local before = empty - interval
+  if before < moment - CLOCK_STEP_S then
+    limits:set(key, moment + interval, lifetime)
+  elseif before - moment > tolerance + 0.0005 then
+    limits:incr(key, -interval)
+    record.retry_after = ceil(before - moment - tolerance)
+    return true
+  else
+    limits:expire(key, lifetime)
+  end
   return false
 end
 
