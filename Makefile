@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test unit conformance soak e2e parity faults bench lint format docs lock clean
+.PHONY: help setup demo demo-down test unit hostile conformance soak e2e parity faults bench lint format docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ demo: setup ## Deploy the example to two throwaway servers, update it under load
 demo-down: ## Remove everything the demo made
 	@scripts/setup --quiet && $(PYTHON) scripts/demo.py down
 
-test: setup lint unit conformance e2e ## Everything that must pass before a change lands
+test: setup lint unit hostile conformance e2e ## Everything that must pass before a change lands
 
 lint: ## Style, formatting, types
 	$(PYTHON) -m ruff check .
@@ -27,6 +27,9 @@ lint: ## Style, formatting, types
 
 unit: ## Fast tests of the pure rooms
 	$(PYTEST) -n 2 -m unit tests/unit
+
+hostile: ## Repositories, values and output that want to do harm
+	$(PYTEST) -n 2 -m hostile tests/hostile
 
 conformance: ## The proxy against its contract
 	$(PYTEST) -n 2 -m conformance tests/conformance tests/soak
