@@ -41,6 +41,7 @@ def interactive(
         line = query("stty", "-opost").redirected("2> /dev/null").then(line)  # or its lines would end in CR LF
     return [
         *("ssh", *_config(ssh.config), *_way(ssh, extension, keys), *keys, *_trust(extension)),
+        "-A" if ssh.forward_agent else "-a",
         *(["-t"] if terminal else [] if reads else ["-n", "-tt"]),
         *(f"{address.user or ssh.user}@{address.name}", "-p", str(address.port or ssh.port)),
         line.wire(),

@@ -214,15 +214,20 @@ def test_without_keys_the_host_is_asked_what_it_takes(known_hosts: Path, tmp_pat
     assert requests == ["none", "publickey", "none"]
 
 
-@pytest.mark.parametrize("forwards", [True, False])
-def test_the_agent_is_forwarded_as_configured(server: Sshd, known_hosts: Path, agent: str, forwards: bool) -> None:
-    """The host can use our agent, by default; not with `ssh.forward_agent: false` (spec/cli.md 7)."""
+@pytest.mark.parametrize("forwards", [None, False, True])
+def test_the_agent_is_forwarded_only_where_deploy_yml_says_so(
+    server: Sshd, known_hosts: Path, agent: str, tmp_path: Path, forwards: bool | None
+) -> None:
+    """Whoever is root on a host can use a forwarded agent, so `ssh/forward_agent: true` alone forwards it.
+
+    `ForwardAgent yes` of the client configuration, meant for logins by hand, does not (docs/differences.md).
+    """
+    config = tmp_path / "ssh_config"
+    config.write_text("ForwardAgent yes\n")
+    ssh = settings(server, config=(str(config),), **({} if forwards is None else {"forward_agent": forwards}))
 
     async def body() -> list[int]:
-        async with (
-            asyncio.timeout(30),
-            Fleet(settings(server, forward_agent=forwards), Bus(), extension=trusting(known_hosts)) as fleet,
-        ):
+        async with asyncio.timeout(30), Fleet(ssh, Bus(), extension=trusting(known_hosts)) as fleet:
             session = await fleet.session("127.0.0.1")
             listed = [await session.run(query("ssh-add", "-l"), check=False) for _ in range(3)]
             return [result.exit_status for result in listed]

@@ -20,13 +20,13 @@ TRUST = [
     "-o",
     "GlobalKnownHostsFile=/dev/null",
 ]
-END = ["-t", "root@10.0.0.1", "-p", "22", "ls"]
+END = ["-a", "-t", "root@10.0.0.1", "-p", "22", "ls"]
 
 
 def test_without_a_terminal_here_none_is_asked_for_there() -> None:
     """spec/cli.md 19: `-t` is for people; ssh would refuse it in a pipe, and say so."""
     arguments = interactive(Ssh(), "10.0.0.1", "ls", terminal=False)
-    assert arguments == ["ssh", "-o", "StrictHostKeyChecking=accept-new", "root@10.0.0.1", "-p", "22", "ls"]
+    assert arguments == ["ssh", "-o", "StrictHostKeyChecking=accept-new", "-a", "root@10.0.0.1", "-p", "22", "ls"]
 
 
 def test_what_reads_nothing_gets_a_terminal_all_the_same() -> None:
@@ -34,7 +34,7 @@ def test_what_reads_nothing_gets_a_terminal_all_the_same() -> None:
     arguments = interactive(Ssh(), "10.0.0.1", "docker logs -f x", terminal=False, reads=False)
     line = "stty -opost 2> /dev/null ; docker logs -f x"
     assert arguments[-6:] == ["-n", "-tt", "root@10.0.0.1", "-p", "22", line]
-    assert interactive(Ssh(), "10.0.0.1", "ls", reads=False)[-5:] == END
+    assert interactive(Ssh(), "10.0.0.1", "ls", reads=False)[-6:] == END
 
 
 @pytest.mark.parametrize(

@@ -288,9 +288,15 @@ def test_buildpacks_may_be_left_out() -> None:
 
 def test_ssh() -> None:
     """Section 10: a user is put in front of a jump host; one configuration file is a list of one."""
-    ssh = loaded(changed("ssh: {proxy: bastion, config: ~/x, port: '2222', forward_agent: false}")).ssh
-    assert (ssh.proxy, ssh.config, ssh.port, ssh.forward_agent) == ("root@bastion", ("~/x",), 2222, False)
+    ssh = loaded(changed("ssh: {proxy: bastion, config: ~/x, port: '2222', forward_agent: true}")).ssh
+    assert (ssh.proxy, ssh.config, ssh.port, ssh.forward_agent) == ("root@bastion", ("~/x",), 2222, True)
     assert loaded(changed("ssh: {config: false}")).ssh.config is False
+
+
+@pytest.mark.parametrize("section", ["", "ssh: {user: app}", "ssh: {forward_agent: false}"])
+def test_the_agent_is_not_forwarded_by_default(section: str) -> None:
+    """Ruby Kamal forwards it; here a host gets it by `ssh/forward_agent: true` alone (docs/differences.md)."""
+    assert loaded(changed(section)).ssh.forward_agent is False
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_jump_hosts_are_in_the_order_of_the_way() -> None:
     assert parse_jumps("") == ()
 
 
-TRUST = ["-o", "StrictHostKeyChecking=accept-new"]
+TRUST = ["-o", "StrictHostKeyChecking=accept-new", "-a"]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,18 @@ TRUST = ["-o", "StrictHostKeyChecking=accept-new"]
 def test_the_external_ssh(ssh: Ssh, expected: list[str]) -> None:
     """Words and order of spec/cli.md 7.1, then the host key policy, which Ruby Kamal leaves to ssh."""
     assert interactive(ssh, "10.0.0.1", "ls") == expected
+
+
+@pytest.mark.parametrize(("forwards", "answer"), [(False, "no"), (True, "yes")])
+def test_the_external_ssh_forwards_the_agent_only_where_deploy_yml_says_so(
+    tmp_path: Path, forwards: bool, answer: str
+) -> None:
+    """`ssh/forward_agent` decides, whatever the client configuration says; the real `ssh -G` tells what it would do."""
+    config = tmp_path / "config"
+    config.write_text(f"ForwardAgent {'no' if forwards else 'yes'}\n")
+    program, *arguments = interactive(Ssh(config=(str(config),), forward_agent=forwards), "10.0.0.1", "ls")
+    told = subprocess.run([program, "-G", *arguments], capture_output=True, text=True, check=True).stdout
+    assert f"forwardagent {answer}" in told.splitlines()
 
 
 def test_the_command_is_one_word_for_ssh() -> None:

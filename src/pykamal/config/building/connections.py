@@ -15,7 +15,6 @@ from pykamal.config.reading import boolean, child, integer, text, texts
 
 
 def ssh(node: Node | None) -> Ssh:
-    forward_agent = boolean(child(node, "forward_agent"))
     jump = text(child(node, "proxy"))
     return Ssh(
         user=text(child(node, "user")) or "root",
@@ -27,7 +26,7 @@ def ssh(node: Node | None) -> Ssh:
         keys=texts(child(node, "keys")),
         key_data=texts(child(node, "key_data")),
         config=_client_config(child(node, "config")),
-        forward_agent=True if forward_agent is None else forward_agent,
+        forward_agent=bool(boolean(child(node, "forward_agent"))),
     )
 
 

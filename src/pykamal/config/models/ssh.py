@@ -22,5 +22,5 @@ class Ssh:
     keys: tuple[str, ...] = ()
     key_data: tuple[str, ...] = ()
     config: bool | tuple[str, ...] | None = None
-    forward_agent: bool = True
+    forward_agent: bool = False
     keepalive_interval: int = 30
