@@ -47,7 +47,7 @@ def loaded(text: str, *, destination: str | None = None, world: World | None = N
     """The configuration of a deploy.yml with this text."""
     world = world or World()
     world.files["config/deploy.yml"] = text
-    return load(destination=destination, outside=world)
+    return load(destination=destination, system=world)
 
 
 def refused(text: str, *, destination: str | None = None, world: World | None = None) -> ConfigurationError:

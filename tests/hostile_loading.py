@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from pykamal.config import load
 from pykamal.core.errors import ConfigurationError
-from pykamal.operations.local.outside import LocalOutside
+from pykamal.operations.local.system import LocalSystem
 
 _MEBIBYTE: Final = 1024 * 1024
 _MOST_MEMORY: Final = 1024 * _MEBIBYTE
@@ -59,7 +59,7 @@ def _measured(file: Path) -> dict[str, Any]:
 
 def _load(file: Path) -> str:
     try:
-        load(file, outside=LocalOutside(file.parent, {**os.environ, "A": "va"}))
+        load(file, system=LocalSystem(file.parent, {**os.environ, "A": "va"}))
     except ConfigurationError:
         return "refused"
     except BaseException as error:

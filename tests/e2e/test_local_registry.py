@@ -14,7 +14,7 @@ from pykamal.core.errors import ConnectionFailed, HostErrors
 from pykamal.events import Bus, Event, Level, Log, Message
 from pykamal.operations.context import Context, Settings
 from pykamal.operations.images import port_forwarding
-from pykamal.operations.local.outside import LocalOutside
+from pykamal.operations.local.system import LocalSystem
 from pykamal.operations.run import opened
 from pykamal.sandbox.host import Host
 from pykamal.sandbox.sandbox import Sandbox
@@ -130,7 +130,7 @@ class Forwarding:
                 self.errors.append(event.text)
 
         async def main() -> list[str]:
-            config = load(self.application.folder / "config" / "deploy.yml", destination=None, outside=LocalOutside())
+            config = load(self.application.folder / "config" / "deploy.yml", destination=None, system=LocalSystem())
             run = opened(config, Settings(), Bus(tell), Secrets(), operation="build push", connects=False)
             async with run as context:
                 return await self._hear(context, hosts, port)

@@ -20,14 +20,14 @@ from pykamal.commands.flags import log_flags
 from pykamal.commands.words import render
 from pykamal.config import load
 from pykamal.config.psych_emitter import dumped
-from pykamal.config.rendered import Rendered
 from pykamal.config.schema import bundle, resolved
 from pykamal.config.show import config_document
 from pykamal.config.yaml_reader import read_yaml
 from pykamal.core.errors import ConfigurationError
-from pykamal.operations.local.outside import LocalOutside
+from pykamal.erb.rendered import Rendered
+from pykamal.operations.local.system import LocalSystem
 from tests.config_catalogue import ACCEPTED, REFUSED, changed
-from tests.config_template_table import ENVIRONMENT, EXPRESSIONS, FILES, TRIMMED
+from tests.erb_table import ENVIRONMENT, EXPRESSIONS, FILES, TRIMMED
 from tests.init_projects import PROJECTS
 from tests.parity.config_generator import every_key_with_every_value, several_changes, shown, whole_files
 from tests.parity.oracle_batch import VERSION, Case, psych_documents, ruby_config, ruby_configs
@@ -46,9 +46,9 @@ _COMPARABLE = [row[1] for row in REFUSED if row[0] not in _NEW_IN_2_12 and not a
 
 def _ours(case: Case, directory: Path) -> str:
     case.write_to(directory)
-    outside = LocalOutside(directory, {**os.environ, **case.environment})
+    system = LocalSystem(directory, {**os.environ, **case.environment})
     try:
-        config = load(destination=case.destination, outside=outside)
+        config = load(destination=case.destination, system=system)
     except ConfigurationError as error:
         return f"ERROR ({error.label}): {error.message}"
     return config_document(config, VERSION, [render(word, shown=True) for word in log_flags(config.logging)])

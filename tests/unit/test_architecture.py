@@ -71,6 +71,17 @@ def test_a_room_imports_only_what_stands_above_it() -> None:
     assert wrong == []
 
 
+def test_the_template_language_knows_nothing_of_kamal() -> None:
+    """`erb/` is a small language of its own: what is Kamal's comes from its caller."""
+    mentions = [
+        f"{path.name}:{number}"
+        for path in sorted((SOURCE / "erb").rglob("*.py"))
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if re.search(r"kamal", re.sub(r"pykamal\.(erb|core)\b", "", line), re.IGNORECASE)
+    ]
+    assert mentions == []
+
+
 def test_a_part_of_the_operations_imports_only_what_stands_below_it() -> None:
     """The ground is what a run is about; the flows that bring subjects together are the roof."""
     floor_of = {part: number for number, floor in enumerate(FLOORS) for part in floor}

@@ -29,9 +29,9 @@ def _aliases(config_file: str | None, destination: str | None) -> Mapping[str, s
     if not path.expanduser().is_file():
         return {}
     from pykamal.config.load import load_aliases
-    from pykamal.operations.local.outside import LocalOutside
+    from pykamal.operations.local.system import LocalSystem
 
-    return load_aliases(path, destination=destination, outside=LocalOutside())
+    return load_aliases(path, destination=destination, system=LocalSystem())
 
 
 def selected(words: Sequence[str], short: str, long: str) -> str | None:

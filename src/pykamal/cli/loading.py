@@ -14,7 +14,7 @@ from pykamal.config.models import Config
 from pykamal.core.source import Position
 from pykamal.events import Tone
 from pykamal.events.masking import Masking
-from pykamal.operations.local.outside import LocalOutside
+from pykamal.operations.local.system import LocalSystem
 from pykamal.secrets.store import Secrets
 
 
@@ -35,7 +35,7 @@ def load(invocation: Invocation) -> Loaded:
         os.environ.pop("KAMAL_DESTINATION", None)
     else:
         os.environ["KAMAL_DESTINATION"] = destination
-    config = load_config(path, destination=destination, outside=LocalOutside())
+    config = load_config(path, destination=destination, system=LocalSystem())
     os.environ.update(config.loaded_environment)  # what the template's Dotenv.load loads is there for what follows
     for warning in config.warnings:
         _warn(invocation, warning)

@@ -7,18 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from pykamal.core.ruby import Symbol, ruby_float
 from pykamal.core.source import Position
-
-
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """A Ruby symbol, written `:name` in YAML. Passes wherever a string does and prints without the colon in flags."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
-
 
 Value: TypeAlias = str | int | float | bool | bytes | Symbol | datetime.date | datetime.datetime | None
 
@@ -150,16 +140,3 @@ def ruby_text(value: Value) -> str:
 def local_time(value: datetime.datetime) -> datetime.datetime:
     """A time without a zone is UTC, and is shown in the zone of this machine."""
     return value if value.tzinfo is not None else value.replace(tzinfo=datetime.UTC).astimezone()
-
-
-def ruby_float(value: float) -> str:
-    """Python's shortest form with Ruby's `.0` before an exponent: `1.0e+20`."""
-    if value != value:  # noqa: PLR0124 - the one value that differs from itself is NaN
-        return "NaN"
-    if value in (float("inf"), float("-inf")):
-        return "Infinity" if value > 0 else "-Infinity"
-    text = repr(value)
-    mantissa, exponent_mark, exponent = text.partition("e")
-    if exponent_mark and "." not in mantissa:
-        return f"{mantissa}.0e{exponent}"
-    return text

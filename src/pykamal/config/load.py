@@ -11,17 +11,17 @@ from pykamal.config.document import Document, MapNode, Node
 from pykamal.config.limits import MAXIMUM_FILE_BYTES, MAXIMUM_NODES
 from pykamal.config.merge import merged
 from pykamal.config.models.service import Config
-from pykamal.config.outside import Outside
 from pykamal.config.problems import refusal
 from pykamal.config.reading import entries, text
-from pykamal.config.rendered import Rendered
+from pykamal.config.system import System
 from pykamal.core.errors import ConfigurationError
 from pykamal.core.source import Position
+from pykamal.erb.rendered import Rendered
 
 DEFAULT_PATH: Final = Path("config/deploy.yml")
 
 
-def load(path: Path = DEFAULT_PATH, *, destination: str | None = None, outside: Outside) -> Config:
+def load(path: Path = DEFAULT_PATH, *, destination: str | None = None, system: System) -> Config:
     """The validated configuration of one destination.
 
     Raises ConfigurationError with every problem found; `label` is the class that Ruby Kamal names for the first.
@@ -29,27 +29,27 @@ def load(path: Path = DEFAULT_PATH, *, destination: str | None = None, outside: 
     from pykamal.config.building import build_config
     from pykamal.config.validation import validate
 
-    document = load_document(path, destination=destination, outside=outside)
-    validate(document, destination, outside)
+    document = load_document(path, destination=destination, system=system)
+    validate(document, destination, system)
     return build_config(document, destination)
 
 
-def load_aliases(path: Path = DEFAULT_PATH, *, destination: str | None = None, outside: Outside) -> Mapping[str, str]:
+def load_aliases(path: Path = DEFAULT_PATH, *, destination: str | None = None, system: System) -> Mapping[str, str]:
     """Names and command lines of the aliases, from the merged files without validation (spec/config.md 15)."""
-    root = load_document(path, destination=destination, outside=outside).root
+    root = load_document(path, destination=destination, system=system).root
     return {name: line for name, node in entries(root.get("aliases")) if (line := text(node)) is not None}
 
 
-def load_document(path: Path = DEFAULT_PATH, *, destination: str | None = None, outside: Outside) -> Document:
+def load_document(path: Path = DEFAULT_PATH, *, destination: str | None = None, system: System) -> Document:
     """The files rendered, parsed and merged, not yet validated."""
-    environment = {key: value for key, value in outside.environment.items() if key != "KAMAL_DESTINATION"}
+    environment = {key: value for key, value in system.environment.items() if key != "KAMAL_DESTINATION"}
     if destination is not None:
         environment["KAMAL_DESTINATION"] = destination
     before = dict(environment)
-    base = Path(os.path.normpath(outside.working_directory / _expanded(path)))
-    document = _read(base, environment, outside, missing=NO_FILE)
+    base = Path(os.path.normpath(system.working_directory / _expanded(path)))
+    document = _read(base, environment, system, missing=NO_FILE)
     if destination is not None:
-        over = _read(destination_path(base, destination), environment, outside, missing=NO_DESTINATION)
+        over = _read(destination_path(base, destination), environment, system, missing=NO_DESTINATION)
         document = _merged(document, over)
     loaded = {key: value for key, value in environment.items() if before.get(key) != value}
     return Document(document.root, document.lines, document.warnings, loaded)
@@ -78,33 +78,31 @@ NO_FILE = "`kamal init` writes one; `-c FILE` names another."
 NO_DESTINATION = "Correct the name behind -d, or write that file: what it has counts before deploy.yml, {} is nothing."
 
 
-def _read(path: Path, environment: dict[str, str], outside: Outside, *, missing: str) -> Document:
+def _read(path: Path, environment: dict[str, str], system: System, *, missing: str) -> Document:
     """`missing` is the advice where there is no such file."""
     from pykamal.config.yaml_reader import read_yaml
 
-    name = _shown(path, outside.working_directory)
-    rendered = _rendered(name, path, _source(path, name, outside, missing), environment, outside)
+    name = _shown(path, system.working_directory)
+    rendered = _rendered(name, path, _source(path, name, system, missing), environment, system)
     root, warnings = read_yaml(rendered)
     if not isinstance(root, MapNode):
         raise _not_a_mapping(root, rendered)
     return Document(_with_root_names(root), {name: rendered.source.split("\n")}, tuple(warnings))
 
 
-def _rendered(name: str, path: Path, source: str, environment: dict[str, str], outside: Outside) -> Rendered:
+def _rendered(name: str, path: Path, source: str, environment: dict[str, str], system: System) -> Rendered:
     if "<%" not in source:
         return Rendered.untouched(name, source)
+    from pykamal.config.template import render, render_by_ruby
+
     if environment.get("KAMAL_ERB") == "ruby":
-        from pykamal.config.template.by_ruby import render_by_ruby
-
-        return render_by_ruby(name, path, environment, outside)
-    from pykamal.config.template import render
-
-    return render(name, source, environment, outside)
+        return render_by_ruby(name, source, path, environment, system)
+    return render(name, source, environment, system)
 
 
-def _source(path: Path, name: str, outside: Outside, missing: str) -> str:
+def _source(path: Path, name: str, system: System, missing: str) -> str:
     try:
-        content = outside.read_bytes(path, MAXIMUM_FILE_BYTES + 1)
+        content = system.read_bytes(path, MAXIMUM_FILE_BYTES + 1)
     except FileNotFoundError:
         raise refusal(f"Configuration file not found in {path}", label="RuntimeError", hint=missing) from None
     except IsADirectoryError:

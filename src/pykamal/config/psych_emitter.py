@@ -27,8 +27,9 @@ from yaml.events import (
     StreamStartEvent,
 )
 
-from pykamal.config.document import ListNode, MapNode, OtherKey, ScalarNode, Symbol, local_time, ruby_float
+from pykamal.config.document import ListNode, MapNode, OtherKey, ScalarNode, local_time
 from pykamal.config.scalars import typed
+from pykamal.core.ruby import Symbol, ruby_float
 
 _STARTS_UNLIKE_A_WORD: Final = re.compile(r"^[^\w][^\"]*$", re.MULTILINE)
 _STRING_TAG: Final = "tag:yaml.org,2002:str"

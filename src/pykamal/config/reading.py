@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, Symbol, ruby_text
+from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, ruby_text
+from pykamal.core.ruby import Symbol
 
 
 def child(node: Node | None, *keys: str) -> Node | None:

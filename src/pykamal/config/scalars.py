@@ -6,7 +6,8 @@ import datetime
 import re
 from typing import Final
 
-from pykamal.config.document import Symbol, Value
+from pykamal.config.document import Value
+from pykamal.core.ruby import Symbol
 
 _WORDS: Final[dict[str, Value]] = {
     **dict.fromkeys(("yes", "true", "on"), True),

@@ -13,7 +13,6 @@ from pykamal.config.document import (
     Node,
     OtherKey,
     ScalarNode,
-    Symbol,
     Value,
     plain_value,
     ruby_text,
@@ -23,6 +22,7 @@ from pykamal.config.psych_emitter import RubyObject, dumped
 from pykamal.config.reading import child, text, truthy
 from pykamal.config.redaction import without_secrets
 from pykamal.config.servers import role_nodes
+from pykamal.core.ruby import Symbol
 
 _AFTER_KEEPALIVE: Final = ("keys_only", "keys", "key_data", "config", "forward_agent")
 

@@ -19,13 +19,14 @@ from yaml.events import (
 )
 from yaml.parser import ParserError
 
-from pykamal.config.document import Entry, Key, ListNode, MapNode, Node, OtherKey, ScalarNode, Symbol, Value, ruby_text
+from pykamal.config.document import Entry, Key, ListNode, MapNode, Node, OtherKey, ScalarNode, Value, ruby_text
 from pykamal.config.limits import MAXIMUM_DEPTH, MAXIMUM_NODES
 from pykamal.config.problems import refusal
-from pykamal.config.rendered import Rendered
 from pykamal.config.scalars import typed
 from pykamal.core.errors import ConfigurationError
+from pykamal.core.ruby import Symbol
 from pykamal.core.source import Position
+from pykamal.erb.rendered import Rendered
 
 _YAML_TAG: Final = "tag:yaml.org,2002:"
 _OBJECT_TAGS: Final = ("!ruby/", f"{_YAML_TAG}ruby/", f"{_YAML_TAG}python/", "!python/")

@@ -11,7 +11,7 @@ import yaml
 from pykamal.cli.dispatch import dispatch
 from pykamal.cli.reference import NAMES, reference_text
 from pykamal.config.load import load
-from pykamal.operations.local.outside import LocalOutside
+from pykamal.operations.local.system import LocalSystem
 
 pytestmark = pytest.mark.unit
 
@@ -55,7 +55,7 @@ def test_the_whole_reference_is_a_valid_configuration(tmp_path: Path, monkeypatc
     (tmp_path / "deploy.yml").write_text(text.replace("primary_role: app", "primary_role: web"))
     (tmp_path / "deploy.staging.yml").write_text("{}\n")
     monkeypatch.chdir(tmp_path)
-    config = load(Path("deploy.yml"), destination="staging", outside=LocalOutside())
+    config = load(Path("deploy.yml"), destination="staging", system=LocalSystem())
     assert config.service == "shop"
 
 

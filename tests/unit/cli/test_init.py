@@ -10,7 +10,7 @@ import pytest
 
 from pykamal.cli.dispatch import dispatch
 from pykamal.config.load import load
-from pykamal.operations.local.outside import LocalOutside
+from pykamal.operations.local.system import LocalSystem
 from pykamal.secrets.store import Secrets
 from tests.init_projects import PROJECTS
 
@@ -48,7 +48,7 @@ def test_an_empty_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_the_configuration_is_valid(folder: Path) -> None:
     """What was written loads, with the values of Ruby Kamal's template (cli.md 18.3)."""
     dispatch(["init"])
-    config = load(outside=LocalOutside())
+    config = load(system=LocalSystem())
     assert (config.service, config.image) == ("my-app", "my-user/my-app")
     assert config.all_hosts == ("192.168.0.1",)
     assert config.registry.server == "localhost:5555"
@@ -66,7 +66,7 @@ def test_what_is_commented_out_is_valid_too(folder: Path) -> None:
     text = path.read_text()
     lines = [_without_comment_sign(line) for line in text.splitlines()]
     path.write_text("\n".join(lines))
-    config = load(outside=LocalOutside())
+    config = load(system=LocalSystem())
     assert [accessory.name for accessory in config.accessories] == ["db"]
     assert [role.name for role in config.roles] == ["jobs", "web"]
     assert set(config.aliases) == {"console", "shell"}
@@ -87,7 +87,7 @@ def test_each_kind_of_project(kind: str, folder: Path, capsys: pytest.CaptureFix
     project.write_to(folder)
     before = {path: path.read_text() for path in folder.rglob("*") if path.is_file()}
     assert dispatch(["init"]) == 0
-    proxy = load(outside=LocalOutside()).roles[0].proxy
+    proxy = load(system=LocalSystem()).roles[0].proxy
     assert proxy is not None
     assert (proxy.app_port, proxy.healthcheck.path) == (project.app_port, project.health_path)
     assert {path: path.read_text() for path in before} == before
@@ -113,7 +113,7 @@ def test_a_dockerfile_wins(dockerfile: str, port: int, folder: Path, capsys: pyt
     PROJECTS["django"].write_to(folder)
     (folder / "Dockerfile").write_text(dockerfile)
     dispatch(["init"])
-    proxy = load(outside=LocalOutside()).roles[0].proxy
+    proxy = load(system=LocalSystem()).roles[0].proxy
     assert proxy is not None
     assert proxy.app_port == port
     said = capsys.readouterr().out
@@ -144,7 +144,7 @@ def test_what_is_commented_out_is_valid_for_projects_too(folder: Path) -> None:
     dispatch(["init"])
     path = folder / "config" / "deploy.yml"
     path.write_text("\n".join(_without_comment_sign(line) for line in path.read_text().splitlines()))
-    config = load(outside=LocalOutside())
+    config = load(system=LocalSystem())
     assert config.aliases["console"] == 'app exec --interactive --reuse "bin/rails console"'
     assert config.roles[1].proxy is not None
     assert config.roles[1].proxy.healthcheck.interval == 3

@@ -130,14 +130,14 @@ def test_destination_file_names(path: str, destination: str, missing: str) -> No
     """The last extension of the base's path is replaced (spec/config.md 1.1)."""
     world = World(files={path: changed("x-a: 1")})
     with pytest.raises(ConfigurationError) as caught:
-        load(Path(path), destination=destination, outside=world)
+        load(Path(path), destination=destination, system=world)
     assert caught.value.message == f"Configuration file not found in /work place/{missing}"
 
 
 def test_path_is_shown_without_detours() -> None:
     """`-c ../x.yml` is made absolute in messages (spec/config.md 1.1)."""
     with pytest.raises(ConfigurationError, match=r"Configuration file not found in /other/x\.yml"):
-        load(Path("../other/x.yml"), outside=World(working_directory=Path("/work")))
+        load(Path("../other/x.yml"), system=World(working_directory=Path("/work")))
 
 
 def test_directory_instead_of_file() -> None:

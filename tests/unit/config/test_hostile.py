@@ -13,8 +13,8 @@ from pykamal.config import load
 from pykamal.config.schema import SECTION_FILES, section
 from pykamal.core.errors import ConfigurationError
 from tests.config_catalogue import ACCEPTED, REFUSED, changed
-from tests.config_template_table import ENVIRONMENT, EXPRESSIONS, FILES
 from tests.config_world import World
+from tests.erb_table import ENVIRONMENT, EXPRESSIONS, FILES
 
 pytestmark = pytest.mark.unit
 
@@ -46,7 +46,7 @@ _ruby_bits = st.lists(st.sampled_from(_RUBY_BITS.split("~")), max_size=30).map("
 def _load(content: str | bytes) -> None:
     """Loads, or fails with the one error that loading may end in."""
     with suppress(ConfigurationError):
-        load(outside=_AnyShell(files={**FILES, "config/deploy.yml": content}, environment=dict(ENVIRONMENT)))
+        load(system=_AnyShell(files={**FILES, "config/deploy.yml": content}, environment=dict(ENVIRONMENT)))
 
 
 class _AnyShell(World):

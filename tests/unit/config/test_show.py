@@ -13,9 +13,9 @@ from pykamal.commands.words import render
 from pykamal.config.document import plain_value
 from pykamal.config.models import Config
 from pykamal.config.psych_emitter import dumped
-from pykamal.config.rendered import Rendered
 from pykamal.config.show import config_document
 from pykamal.config.yaml_reader import read_yaml
+from pykamal.erb.rendered import Rendered
 from tests.config_catalogue import changed
 from tests.config_world import World, loaded
 

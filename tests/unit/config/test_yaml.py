@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from pykamal.config import load_document
-from pykamal.config.document import Document, Symbol, plain_value
+from pykamal.config.document import Document, plain_value
 from pykamal.config.limits import MAXIMUM_DEPTH, MAXIMUM_FILE_BYTES, MAXIMUM_NODES
 from pykamal.config.scalars import typed
 from pykamal.core.errors import ConfigurationError
+from pykamal.core.ruby import Symbol
 from tests.config_world import World
 
 pytestmark = pytest.mark.unit
@@ -21,9 +22,9 @@ pytestmark = pytest.mark.unit
 def _document(text: str | bytes, over: str | None = None) -> Document:
     world = World(files={"config/deploy.yml": text})
     if over is None:
-        return load_document(outside=world)
+        return load_document(system=world)
     world.files["config/deploy.over.yml"] = over
-    return load_document(destination="over", outside=world)
+    return load_document(destination="over", system=world)
 
 
 def _data(text: str, over: str | None = None) -> Any:

@@ -10,7 +10,7 @@ from pykamal.config.models import Accessory, Env, File
 from pykamal.core.errors import ConfigurationError, KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.operations.accessory.files import content
-from pykamal.operations.local.outside import LocalOutside
+from pykamal.operations.local.system import LocalSystem
 
 pytestmark = pytest.mark.unit
 
@@ -28,7 +28,7 @@ def test_plain_files_are_uploaded_as_they_are(tmp_path: Path) -> None:
     for written in (b"a = <%= 1 %>\r\n", b"\x00\xff binary"):
         (tmp_path / "my.cnf").write_bytes(written)
         accessory, file = _accessory("my.cnf")
-        assert content(accessory, file, _SECRETS, LocalOutside(tmp_path, {})) == written
+        assert content(accessory, file, _SECRETS, LocalSystem(tmp_path, {})) == written
 
 
 def test_a_template_that_is_no_text(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_a_template_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "x.erb").write_bytes(b"\xff")
     accessory, file = _accessory("x.erb")
     with pytest.raises(KamalError, match=r"x\.erb is not UTF-8"):
-        content(accessory, file, _SECRETS, LocalOutside(tmp_path, {}))
+        content(accessory, file, _SECRETS, LocalSystem(tmp_path, {}))
 
 
 def test_templates_see_the_accessorys_variables(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_templates_see_the_accessorys_variables(tmp_path: Path) -> None:
         '<%= ENV["PORT"] %> <%= ENV["DEBUG"] %> <%= ENV["PASSWORD"] %> <%= ENV["HOME"] %>'
     )
     accessory, file = _accessory("my.cnf.erb")
-    text = content(accessory, file, _SECRETS, LocalOutside(tmp_path, {"HOME": "/root"}))
+    text = content(accessory, file, _SECRETS, LocalSystem(tmp_path, {"HOME": "/root"}))
     assert text == Sensitive("3306 true hunter2 /root")
 
 
@@ -53,7 +53,7 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     """The absolute path is in the message."""
     accessory, file = _accessory("nope")
     with pytest.raises(KamalError, match=f"Missing file: {tmp_path}/nope"):
-        content(accessory, file, _SECRETS, LocalOutside(tmp_path, {}))
+        content(accessory, file, _SECRETS, LocalSystem(tmp_path, {}))
 
 
 def test_a_directory_is_no_file(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_directory_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "conf.d").mkdir()
     accessory, file = _accessory("conf.d")
     with pytest.raises(KamalError, match=r"conf\.d is a directory"):
-        content(accessory, file, _SECRETS, LocalOutside(tmp_path, {}))
+        content(accessory, file, _SECRETS, LocalSystem(tmp_path, {}))
 
 
 def test_failing_templates_name_their_place(tmp_path: Path) -> None:
@@ -69,5 +69,5 @@ def test_failing_templates_name_their_place(tmp_path: Path) -> None:
     (tmp_path / "x.erb").write_text("a\n<%= nope %>")
     accessory, file = _accessory("x.erb")
     with pytest.raises(ConfigurationError) as caught:
-        content(accessory, file, _SECRETS, LocalOutside(tmp_path, {}))
+        content(accessory, file, _SECRETS, LocalSystem(tmp_path, {}))
     assert str(caught.value.problems[0].position) == "x.erb:2:5"

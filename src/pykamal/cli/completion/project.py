@@ -156,15 +156,16 @@ def _names(folder: Path) -> Iterable[str]:
 
 @cache
 def _read(path: Path, destination: str | None) -> MapNode | None:
-    """The merged files without validation. Nobody expects a password manager to ask at TAB: shell lines in the
-    configuration give nothing here, and the templates' other half is not run by a real Ruby."""
+    """The merged files without validation. Shell lines in them give nothing here, and no real Ruby is asked."""
     if not path.is_file():
         return None
-    from pykamal.cli.completion.outside import silent
     from pykamal.config.load import load_document
     from pykamal.core.errors import KamalError
+    from pykamal.operations.local.system import SafeSystem
 
+    visible = os.environ.keys() - {"KAMAL_ERB"}
+    system = SafeSystem(visible=visible, roots=[Path("/")], skip_commands=True)
     try:
-        return load_document(path, destination=destination, outside=silent()).root
+        return load_document(path, destination=destination, system=system).root
     except KamalError:
         return None

@@ -26,7 +26,7 @@ from pykamal.config.schema import editor_schema
 from pykamal.config.show import config_document, config_fields, plain_data, resolved_root
 from pykamal.core.errors import ConfigurationError, UsageError
 from pykamal.events import Bus
-from pykamal.operations.local.outside import LocalOutside
+from pykamal.operations.local.system import LocalSystem
 from pykamal.operations.local.workplace import version_here
 from pykamal.operations.targets import select
 
@@ -101,7 +101,7 @@ def _validate(invocation: Invocation) -> int:
         load(invocation)
         return _told(f"{path} is valid.")
     try:
-        config = load_config(path, destination=invocation.options["destination"], outside=LocalOutside())
+        config = load_config(path, destination=invocation.options["destination"], system=LocalSystem())
         error, warnings = None, config.warnings
     except ConfigurationError as refusal:
         error, warnings = refusal, ()

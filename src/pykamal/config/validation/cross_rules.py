@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from pykamal import KAMAL_VERSION
+from pykamal.config.architecture import docker_architecture
 from pykamal.config.document import MapNode, Node, ScalarNode
 from pykamal.config.gem_version import GemVersion
-from pykamal.config.outside import Outside
 from pykamal.config.reading import blank, boolean, child, chosen, entries, integer, string, text, texts, truthy
 from pykamal.config.servers import (
     AccessoryHosts,
@@ -19,28 +19,30 @@ from pykamal.config.servers import (
     role_nodes,
     role_proxy,
 )
+from pykamal.config.system import System
 from pykamal.config.validation.finding import Finding, described
 from pykamal.config.validation.order import CROSS_STAGE
 from pykamal.config.validation.section_rules import is_local_registry, is_uri
+from pykamal.erb.system import CommandRefused
 
 HOOK_LEVELS: Final = ("quiet", "verbose")
 _RENAMED_HOOKS: Final = ("pre-traefik-reboot", "post-traefik-reboot")
 _SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def cross_findings(root: MapNode, so_far: list[Finding], destination: str | None, outside: Outside) -> list[Finding]:
+def cross_findings(root: MapNode, so_far: list[Finding], destination: str | None, system: System) -> list[Finding]:
     """What only the sections together show. Parts that the schema found fault with are left alone."""
     broken = {finding.path[0] for finding in so_far if finding.path}
-    checks = _Checks(root, broken, destination, outside)
+    checks = _Checks(root, broken, destination, system)
     return list(checks.all())
 
 
 class _Checks:
-    def __init__(self, root: MapNode, broken: set[str | int], destination: str | None, outside: Outside) -> None:
+    def __init__(self, root: MapNode, broken: set[str | int], destination: str | None, system: System) -> None:
         self.root = root
         self.broken = broken
         self.destination = destination
-        self.outside = outside
+        self.system = system
         self.roles = by_name(role_nodes(root))
         self.primary = primary_role_name(root)
 
@@ -136,8 +138,8 @@ class _Checks:
         if truthy(node) and not (isinstance(node, ScalarNode) and isinstance(node.value, str)):
             yield self._finding(11, "hooks_path: should be a string", node, "TypeError", expected="a string")
             return
-        directory = self.outside.working_directory / chosen(node, ".kamal/hooks")
-        present = set(self.outside.file_names(directory))
+        directory = self.system.working_directory / chosen(node, ".kamal/hooks")
+        present = set(self.system.file_names(directory))
         found = [name for name in _RENAMED_HOOKS if name in present]
         if found:
             message = f"Found {', '.join(found)}, these should be renamed to (pre|post)-proxy-reboot"
@@ -191,7 +193,10 @@ class _Checks:
         arches = texts(arch) or tuple(filter(None, [text(arch)]))
         if boolean(child(builder, "local")) is False:
             return bool(arches)
-        return any(name != docker_architecture(self.outside) for name in arches)
+        try:
+            return any(name != docker_architecture(self.system) for name in arches)
+        except CommandRefused:
+            return len(arches) > 1  # of one architecture only Docker could tell
 
     def _proxy_runs(self) -> Iterator[Finding]:
         seen: dict[str, object] = {}
@@ -230,14 +235,6 @@ class _Checks:
         name = string(node)
         if name is not None and name not in HOOK_LEVELS:
             yield self._finding(16, f"Invalid hooks_output '{name}', must be one of: quiet, verbose", node)
-
-
-def docker_architecture(outside: Outside) -> str:
-    """The local docker's architecture in buildx's words (spec/config.md 1.3)."""
-    reported = outside.run_shell("docker info --format '{{.Architecture}}'", outside.environment).strip()
-    if "aarch64" in reported:
-        return "arm64"
-    return "amd64" if "x86_64" in reported else reported
 
 
 def _comparable(node: Node) -> object:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
-from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, Symbol
+from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
 from pykamal.config.problems import quoted
 from pykamal.core.errors import Problem
+from pykamal.core.ruby import Symbol
 from pykamal.core.source import Position
 
 KeyPath: TypeAlias = tuple[str | int, ...]

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Final
 
-from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, Symbol
+from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
 from pykamal.config.models.proxy_extension import DEFAULT_SECURITY_HEADERS, ProxyEngine
 from pykamal.config.reading import blank, boolean, child, entries, integer, text
 from pykamal.config.validation.finding import Finding, KeyPath, described
+from pykamal.core.ruby import Symbol
 
 _PATH: Final[KeyPath] = ("x-pykamal", "proxy")
 _NETWORKS: Final = (("trusted_proxies",), ("allow",), ("deny",), ("run", "proxy_protocol_from"))

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import jsonschema_rs
 
-from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, Symbol, path_name
+from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, path_name
 from pykamal.config.limits import MAXIMUM_PROBLEMS
 from pykamal.config.reading import blank, text, truthy
 from pykamal.config.schema import bundle, resolved, schema_node
 from pykamal.config.validation.finding import Finding, KeyPath, Phase, described
+from pykamal.core.ruby import Symbol
 from pykamal.core.source import Position
 
 _TYPE_WORDS: Final = {

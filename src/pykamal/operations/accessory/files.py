@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pykamal.commands.words import text_of
 from pykamal.config.models import Accessory, File
-from pykamal.config.outside import Outside
+from pykamal.config.system import System
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 
@@ -16,12 +16,12 @@ class Lookup(Protocol):
     def __getitem__(self, name: str) -> Sensitive: ...
 
 
-def content(accessory: Accessory, file: File, secrets: Lookup, outside: Outside) -> bytes | Sensitive:
+def content(accessory: Accessory, file: File, secrets: Lookup, system: System) -> bytes | Sensitive:
     """The bytes to upload. A template sees the accessory's own variables in ENV, secrets included, and so is a secret.
 
     Raises KamalError for a file that is not there and ConfigurationError for a template that cannot be rendered.
     """
-    path = outside.working_directory / file.local
+    path = system.working_directory / file.local
     if path.is_dir():
         raise KamalError(
             f"{path.resolve()} is a directory",
@@ -34,8 +34,8 @@ def content(accessory: Accessory, file: File, secrets: Lookup, outside: Outside)
         return read
     from pykamal.config.template import render
 
-    environment = {**outside.environment, **_variables(accessory, secrets)}
-    return Sensitive(render(file.local, _decoded(read, file), environment, outside).text)
+    environment = {**system.environment, **_variables(accessory, secrets)}
+    return Sensitive(render(file.local, _decoded(read, file), environment, system).text)
 
 
 def _decoded(read: bytes, file: File) -> str:

@@ -18,7 +18,7 @@ from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.reading import capture, show_on_hosts
 from pykamal.operations.hosts.secret_env import accessory_env_steps
 from pykamal.operations.images import registry
-from pykamal.operations.local.outside import LocalOutside
+from pykamal.operations.local.system import LocalSystem
 from pykamal.operations.proxy.site_files import error_page_steps
 
 
@@ -113,7 +113,7 @@ def directory_steps(accessory: Accessory) -> Iterator[Step]:
 
 def file_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
     for file in accessory.files:
-        text = content(accessory, file, context.secrets, LocalOutside())
+        text = content(accessory, file, context.secrets, LocalSystem())
         yield Step("make directory", commands.make_file_directory(accessory, file))
         yield Step(f"upload {file.local}", files.write(commands.file_path(accessory, file), text, "0600"))
         for command in commands.file_permissions(accessory, file):

@@ -15,7 +15,7 @@ from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Config
 from pykamal.core.errors import KamalError
-from pykamal.operations.local.outside import LocalOutside
+from pykamal.operations.local.system import LocalSystem
 
 if TYPE_CHECKING:
     from pykamal.transport.local import LocalSession
@@ -85,10 +85,10 @@ async def read_workplace(local: LocalSession, config: Config) -> Workplace:
 
 def version_here(config: Config) -> str:
     """The version without a run: for commands that only tell it, and start faster for it. Raises `KamalError`."""
-    outside = LocalOutside()
+    system = LocalSystem()
 
     def told(command: Command) -> str:
-        return outside.run_shell(str(command.redirected("2>/dev/null")), outside.environment).strip()
+        return system.run_shell(str(command.redirected("2>/dev/null")), system.environment).strip()
 
     version = os.environ.get("VERSION") or None
     root = "" if version else told(git.root())

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from pykamal.config.document import Symbol
-from pykamal.config.template.patterns import Pattern, replacement
-from pykamal.config.template.sequences import MAXIMUM_ITEMS, MAXIMUM_TEXT, at, first, last, matched, repeated
-from pykamal.config.template.values import inspected, shell_escaped, text, true
+from pykamal.core.ruby import Symbol
+from pykamal.erb.indexing import MAXIMUM_ITEMS, MAXIMUM_TEXT, at, first, last, matched, repeated
+from pykamal.erb.regexps import Regexp, replacement
+from pykamal.erb.values import inspected, shell_escaped, text, true
 
 _DIRECTIVE: Final = re.compile(
     r"%(?:%|\{(?P<braces>\w+)\}|(?:<(?P<name>\w+)>)?(?P<flags>[-+ 0#]*)(?P<width>\d*(?:\.\d+)?)(?P<kind>[A-Za-z*]?))"
@@ -19,8 +19,8 @@ Block = Callable[..., Any]
 Method = Callable[..., Any]
 
 
-def _split(receiver: str, separator: str | Pattern | None = None, limit: int = 0) -> list[str]:
-    if isinstance(separator, Pattern):
+def _split(receiver: str, separator: str | Regexp | None = None, limit: int = 0) -> list[str]:
+    if isinstance(separator, Regexp):
         if separator.compiled.fullmatch(""):
             raise ValueError("a separator must not be empty")
         parts = [part or "" for part in separator.on(receiver).split(receiver, max(0, limit - 1))]
@@ -61,18 +61,18 @@ def _chomp(receiver: str, suffix: str | None = None) -> str:
     )
 
 
-def _replaced_all(receiver: str, old: str | Pattern, new: str | None = None, block: Block | None = None) -> str:
+def _replaced_all(receiver: str, old: str | Regexp, new: str | None = None, block: Block | None = None) -> str:
     return _replaced(receiver, old, new, block, count=0)
 
 
-def _replaced_first(receiver: str, old: str | Pattern, new: str | None = None, block: Block | None = None) -> str:
+def _replaced_first(receiver: str, old: str | Regexp, new: str | None = None, block: Block | None = None) -> str:
     return _replaced(receiver, old, new, block, count=1)
 
 
-def _replaced(receiver: str, old: str | Pattern, new: str | None, block: Block | None, count: int) -> str:
+def _replaced(receiver: str, old: str | Regexp, new: str | None, block: Block | None, count: int) -> str:
     if new is None and block is None:
         raise TypeError("a replacement or a block is needed")
-    matcher = old.on(receiver) if isinstance(old, Pattern) else re.compile(re.escape(old))
+    matcher = old.on(receiver) if isinstance(old, Regexp) else re.compile(re.escape(old))
     length = 0
 
     def inserted(match: re.Match[str]) -> str:
@@ -86,7 +86,7 @@ def _replaced(receiver: str, old: str | Pattern, new: str | None, block: Block |
     return matcher.sub(inserted, receiver, count)
 
 
-def _scanned(receiver: str, pattern: Pattern) -> list[Any]:
+def _scanned(receiver: str, pattern: Regexp) -> list[Any]:
     matches = list(pattern.on(receiver).finditer(receiver))
     return [list(match.groups()) if match.re.groups else match[0] for match in matches]
 

@@ -34,7 +34,7 @@ class Unsupported(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class Regexp:
     """A compiled regular expression that refuses texts which are too long for it."""
 
     source: str
@@ -54,7 +54,7 @@ class Pattern:
         return f"(?{chosen}-{others}:{self.source})"
 
 
-def compiled(source: str, flags: str) -> Pattern:
+def compiled(source: str, flags: str) -> Regexp:
     """Raises Unsupported for what is not in the subset or is no regular expression."""
     if not set(flags) <= set("im"):
         raise Unsupported(f"the flag {flags}")
@@ -64,7 +64,7 @@ def compiled(source: str, flags: str) -> Pattern:
     options |= re.IGNORECASE if "i" in flags else 0
     options |= re.DOTALL if "m" in flags else 0
     try:
-        return Pattern(source, flags, re.compile(text, options), translation.unbounded)
+        return Regexp(source, flags, re.compile(text, options), translation.unbounded)
     except (re.error, OverflowError, RecursionError) as error:
         raise Unsupported(f"this ({error})") from None
 

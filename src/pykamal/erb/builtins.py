@@ -1,18 +1,19 @@
-"""The constants of templates: ENV, File, Dir, Dotenv, JSON, Kamal::Utils, and the few functions without a receiver."""
+"""The constants of templates: ENV, File, Dir, Dotenv, JSON and their like, and the few functions without a receiver."""
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pykamal.config.document import Symbol
-from pykamal.config.limits import MAXIMUM_FILE_BYTES
-from pykamal.config.outside import Outside
-from pykamal.config.rendered import Rendered
-from pykamal.config.template.values import as_json, inspected, shell_escaped, template_value, text, true
-from pykamal.core.errors import ConfigurationError
+from pykamal.core.ruby import Symbol
+from pykamal.erb.errors import RubyError
+from pykamal.erb.indexing import MAXIMUM_FILE_BYTES
+from pykamal.erb.system import System
+from pykamal.erb.values import as_json, inspected, shell_escaped, text, true
 
 LIBRARIES: Final = frozenset(
     [
@@ -32,17 +33,23 @@ LIBRARIES: Final = frozenset(
     ]
 )
 _CONSTANTS: Final = frozenset(
-    ["ENV", "File", "Dir", "Dotenv", "JSON", "YAML", "Base64", "Shellwords", "CGI", "ERB::Util", "Kamal::Utils", "IO"]
+    ["ENV", "File", "Dir", "Dotenv", "JSON", "YAML", "Base64", "Shellwords", "CGI", "ERB::Util", "IO"]
 )
 
 
-class Failure(Exception):
-    """An error that Ruby would raise too; `label` is its class."""
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """What the caller adds: functions and values by constant, and its YAML parser.
 
-    def __init__(self, message: str, label: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.label = label
+    A function and the parser raise RubyError for what a template may be told.
+    """
+
+    functions: Mapping[tuple[str, str], Callable[..., Any]] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    parse_yaml: Callable[[str], Any] | None = None
+
+
+NO_EXTENSIONS: Final = Extensions()
 
 
 def _form_encoded(value: str) -> str:
@@ -61,13 +68,14 @@ def _with_symbols(pairs: list[tuple[str, Any]]) -> dict[Any, Any]:
     return {Symbol(name): value for name, value in pairs}
 
 
-class Surroundings:
+class Builtins:
     """Methods are looked up by constant and name in one table; nothing else can be reached."""
 
-    def __init__(self, environment: dict[str, str], outside: Outside) -> None:
+    def __init__(self, environment: dict[str, str], system: System, extensions: Extensions = NO_EXTENSIONS) -> None:
         self.environment = environment
-        self.outside = outside
-        self._functions = {
+        self.system = system
+        self._extensions = extensions
+        self._functions: dict[tuple[str, str], Callable[..., Any]] = {
             ("ENV", "[]"): self._variable,
             ("ENV", "fetch"): self._fetch,
             ("ENV", "key?"): lambda name: name in environment,
@@ -90,7 +98,7 @@ class Surroundings:
             ("File", "extname"): lambda path: Path(path).suffix,
             ("File", "join"): lambda *parts: "/".join(parts).replace("//", "/"),
             ("File", "expand_path"): self._expanded,
-            ("Dir", "pwd"): lambda: str(outside.working_directory),
+            ("Dir", "pwd"): lambda: str(system.working_directory),
             ("Dir", "home"): lambda: environment.get("HOME", ""),
             ("Dotenv", "load"): self._load_dotenv,
             ("Dotenv", "overload"): lambda *files: self._load_dotenv(*files, overwrite=True),
@@ -104,11 +112,11 @@ class Surroundings:
             ("Shellwords", "escape"): shell_escaped,
             ("CGI", "escape"): _form_encoded,
             ("ERB::Util", "url_encode"): _url_encoded,
-            ("Kamal::Utils", "docker_arch"): self._docker_architecture,
+            **extensions.functions,
         }
 
     def knows(self, constant: str) -> bool:
-        return constant in _CONSTANTS
+        return constant in _CONSTANTS or any(constant == known for known, _ in self._extensions.functions)
 
     def function(self, constant: str, name: str) -> Any:
         """The function, None when templates may not call it."""
@@ -124,7 +132,7 @@ class Surroundings:
 
     def set_variable(self, name: Any, value: Any) -> None:
         if not isinstance(name, str) or not (value is None or isinstance(value, str)):
-            raise Failure(f"no implicit conversion of {inspected(value)} into String", "TypeError")
+            raise RubyError(f"no implicit conversion of {inspected(value)} into String", "TypeError")
         if value is None:
             self.environment.pop(name, None)
         else:
@@ -140,50 +148,47 @@ class Surroundings:
             return block(name)
         if default:
             return default[0]
-        raise Failure(f"key not found: {inspected(name)}", "KeyError")
+        raise RubyError(f"key not found: {inspected(name)}", "KeyError")
 
     def _path(self, path: str) -> Path:
-        return self.outside.working_directory / path
+        return self.system.working_directory / path
 
     def _content(self, path: str) -> str:
-        content = self.outside.read_bytes(self._path(path), MAXIMUM_FILE_BYTES + 1)
+        content = self.system.read_bytes(self._path(path), MAXIMUM_FILE_BYTES + 1)
         if len(content) > MAXIMUM_FILE_BYTES:
-            raise Failure(f"{path} is larger than {MAXIMUM_FILE_BYTES} bytes", "RuntimeError")
+            raise RubyError(f"{path} is larger than {MAXIMUM_FILE_BYTES} bytes", "RuntimeError")
         return content.decode("utf-8", "replace")
 
     def _read(self, path: str) -> str:
         try:
             return self._content(path)
         except FileNotFoundError:
-            raise Failure(f"No such file or directory @ rb_sysopen - {path}", "Errno::ENOENT") from None
+            raise RubyError(f"No such file or directory @ rb_sysopen - {path}", "Errno::ENOENT") from None
         except OSError as error:
-            raise Failure(f"{path} cannot be read: {error.strerror}", "Errno::EACCES") from None
+            raise RubyError(f"{path} cannot be read: {error.strerror}", "Errno::EACCES") from None
 
     def _read_lines(self, path: str, chomp: bool = False) -> list[str]:
         return self._read(path).splitlines(keepends=not chomp)
 
     def _parse_yaml(self, content: str, **_options: Any) -> Any:
-        from pykamal.config.yaml_reader import read_yaml
-
-        try:
-            root, _ = read_yaml(Rendered.untouched("YAML", content))
-        except ConfigurationError as error:
-            raise Failure(error.message, error.label or "ArgumentError") from None
-        return False if root is None else template_value(root)
+        parse = self._extensions.parse_yaml
+        if parse is None:
+            raise RubyError("YAML cannot be read in this template", "NameError")
+        return parse(content)
 
     def _exists(self, path: str) -> bool:
         return self._is_file(path) or self._is_directory(path)
 
     def _is_file(self, path: str) -> bool:
         try:
-            self.outside.read_bytes(self._path(path), 1)
+            self.system.read_bytes(self._path(path), 1)
         except OSError:
             return False
         return True
 
     def _is_directory(self, path: str) -> bool:
         try:
-            self.outside.read_bytes(self._path(path), 1)
+            self.system.read_bytes(self._path(path), 1)
         except IsADirectoryError:
             return True
         except OSError:
@@ -195,7 +200,7 @@ class Surroundings:
         return Path(name).stem if suffix == ".*" else name.removesuffix(suffix)
 
     def _expanded(self, path: str, base: str = "") -> str:
-        return str((self.outside.working_directory / base / Path(path).expanduser()).resolve())
+        return str((self.system.working_directory / base / Path(path).expanduser()).resolve())
 
     def _load_dotenv(self, *files: str, overwrite: Any = False) -> dict[str, str]:
         """Variables that are set already win unless `overwrite`; files that do not exist are skipped."""
@@ -205,7 +210,7 @@ class Surroundings:
                 content = self._content(file)
             except OSError:
                 continue
-            loaded |= self.outside.parse_dotenv(content, self.environment)
+            loaded |= self.system.parse_dotenv(content, self.environment)
         for name, value in loaded.items():
             if true(overwrite) or name not in self.environment:
                 self.environment[name] = value
@@ -215,9 +220,4 @@ class Surroundings:
         try:
             return json.loads(content, object_pairs_hook=_with_symbols if true(symbolize_names) else None)
         except (ValueError, RecursionError):
-            raise Failure(f"unexpected token at '{text(content)[:40]}'", "JSON::ParserError") from None
-
-    def _docker_architecture(self) -> str:
-        from pykamal.config.validation.cross_rules import docker_architecture
-
-        return docker_architecture(self.outside)
+            raise RubyError(f"unexpected token at '{text(content)[:40]}'", "JSON::ParserError") from None

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from pykamal.config.document import Symbol
-from pykamal.config.template.lists import LIST_METHODS, MAP_METHODS, each
-from pykamal.config.template.sequences import MAXIMUM_ITEMS
-from pykamal.config.template.texts import TEXT_METHODS
-from pykamal.config.template.values import as_json, blank, inspected, text, true
+from pykamal.core.ruby import Symbol
+from pykamal.erb.arrays import LIST_METHODS, MAP_METHODS, each
+from pykamal.erb.indexing import MAXIMUM_ITEMS
+from pykamal.erb.strings import TEXT_METHODS
+from pykamal.erb.values import as_json, blank, inspected, text, true
 
 Block = Callable[..., Any]
 Method = Callable[..., Any]

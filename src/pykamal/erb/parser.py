@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from pykamal.config.template.cursor import Cursor, unexpected
-from pykamal.config.template.errors import TemplateError, unsupported
-from pykamal.config.template.syntax import (
+from pykamal.erb.ast import (
     Assignment,
     Binary,
     Block,
@@ -33,8 +31,10 @@ from pykamal.config.template.syntax import (
     Variable,
     Verbatim,
 )
-from pykamal.config.template.tags import Part, PartKind
-from pykamal.config.template.tokens import MAXIMUM_NESTING, MAXIMUM_TOKENS, Token, Tokenizer
+from pykamal.erb.cursor import Cursor, unexpected
+from pykamal.erb.errors import TemplateError, unsupported
+from pykamal.erb.lexer import MAXIMUM_NESTING, MAXIMUM_TOKENS, Lexer, Token
+from pykamal.erb.tags import Part, PartKind
 
 _LEVELS: Final[tuple[tuple[str, ...], ...]] = (
     ("||",),
@@ -73,7 +73,7 @@ def parse(parts: list[Part]) -> Body:
         if part.kind is PartKind.TEXT:
             tokens.append(Token("text", part.text, part.offset))
             continue
-        code = Tokenizer(part.text, part.offset).all()
+        code = Lexer(part.text, part.offset).all()
         if part.kind is PartKind.OUTPUT:
             tokens.append(Token("output", code, part.tag_offset))
             written += len(code)

@@ -1,6 +1,8 @@
-"""Why a template cannot be rendered; the renderer adds the file, the place and the line."""
+"""Why a template cannot be rendered."""
 
 from __future__ import annotations
+
+from pykamal.core.source import Position
 
 
 class TemplateError(Exception):
@@ -12,6 +14,20 @@ class TemplateError(Exception):
         self.offset = offset
         self.label = label
         self.hint = hint
+
+    def position(self, file: str, source: str) -> Position:
+        """The place in the template whose text is `source`."""
+        line = source.count("\n", 0, self.offset) + 1
+        return Position(file, line, self.offset - source.rfind("\n", 0, self.offset))
+
+
+class RubyError(Exception):
+    """A failure inside a function of a template that Ruby would raise too; `label` is its class."""
+
+    def __init__(self, message: str, label: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.label = label
 
 
 SUPPORTED = (

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from pykamal.config.template.patterns import Pattern
-from pykamal.config.template.values import inspected, text
+from pykamal.erb.regexps import Regexp
+from pykamal.erb.values import inspected, text
 
 MAXIMUM_TEXT: Final = 1024 * 1024
 MAXIMUM_ITEMS: Final = 10_000
+MAXIMUM_FILE_BYTES: Final = 1024 * 1024
 
 
-def matched(receiver: str, pattern: Pattern) -> list[str | None] | None:
+def matched(receiver: str, pattern: Regexp) -> list[str | None] | None:
     """The match and its groups, as Ruby's MatchData is indexed."""
     match = pattern.on(receiver).search(receiver)
     return None if match is None else [match[0], *match.groups()]
@@ -22,7 +23,7 @@ def at(receiver: Any, index: Any, length: Any = None) -> Any:
     """`value[index]`, `value[start, length]` and `value[first..last]` of a text or a list."""
     if isinstance(receiver, str) and isinstance(index, str):
         return index if index in receiver else None
-    if isinstance(receiver, str) and isinstance(index, Pattern):
+    if isinstance(receiver, str) and isinstance(index, Regexp):
         found = matched(receiver, index)
         return None if found is None else found[length or 0]
     if isinstance(index, range):

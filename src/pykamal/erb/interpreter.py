@@ -6,15 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pykamal.config.document import Symbol
-from pykamal.config.limits import MAXIMUM_FILE_BYTES
-from pykamal.config.rendered import Piece
-from pykamal.config.template import methods
-from pykamal.config.template.errors import TemplateError, unsupported
-from pykamal.config.template.operators import OPERATORS, covers
-from pykamal.config.template.sequences import MAXIMUM_ITEMS, MAXIMUM_TEXT
-from pykamal.config.template.surroundings import Failure, Surroundings
-from pykamal.config.template.syntax import (
+from pykamal.core.ruby import Symbol
+from pykamal.erb import methods
+from pykamal.erb.ast import (
     Assignment,
     Binary,
     Block,
@@ -38,8 +32,14 @@ from pykamal.config.template.syntax import (
     Variable,
     Verbatim,
 )
-from pykamal.config.template.texts import formatted
-from pykamal.config.template.values import kind, text, true, weight
+from pykamal.erb.builtins import Builtins
+from pykamal.erb.errors import RubyError, TemplateError, unsupported
+from pykamal.erb.indexing import MAXIMUM_FILE_BYTES, MAXIMUM_ITEMS, MAXIMUM_TEXT
+from pykamal.erb.operators import OPERATORS, covers
+from pykamal.erb.rendered import Piece
+from pykamal.erb.strings import formatted
+from pykamal.erb.system import CommandRefused
+from pykamal.erb.values import kind, text, true, weight
 
 MAXIMUM_STEPS: Final = 50_000
 MAXIMUM_WORK: Final = 2_000_000
@@ -67,13 +67,13 @@ class _Scope:
         (self.holder(name) or self).variables[name] = value
 
 
-class Evaluator:
+class Interpreter:
     """`chunks` and `pieces` are the text written so far and where each part of it came from."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, builtins: Builtins) -> None:
         self.chunks: list[str] = []
         self.pieces: list[Piece] = []
-        self._surroundings = surroundings
+        self._builtins = builtins
         self._scope = _Scope()
         self._length = 0
         self._steps = 0
@@ -83,7 +83,7 @@ class Evaluator:
             Literal: lambda node: node.value,
             Text: self._text,
             SymbolLiteral: lambda node: Symbol(self._text(node.name)),
-            Shell: lambda node: surroundings.outside.run_shell(self._text(node.line), surroundings.environment),
+            Shell: self._shell,
             ListLiteral: lambda node: self._values(node.items),
             MapLiteral: lambda node: {self._key(key): self._value(value) for key, value in node.pairs},
             RangeLiteral: self._range,
@@ -158,6 +158,12 @@ class Evaluator:
             raise TemplateError("a text becomes too long", node.offset)
         return result
 
+    def _shell(self, node: Shell) -> str:
+        try:
+            return self._builtins.system.run_shell(self._text(node.line), self._builtins.environment)
+        except CommandRefused as refused:
+            raise _command_refused(refused, node.offset) from None
+
     def _values(self, nodes: tuple[Expression, ...]) -> list[Any]:
         values: list[Any] = []
         for node in nodes:
@@ -202,7 +208,7 @@ class Evaluator:
         )
 
     def _constant(self, node: Constant) -> Any:
-        if self._surroundings.knows(node.name):
+        if self._builtins.knows(node.name):
             raise unsupported(f"{node.name} without a method", node.offset)
         raise self._unknown_constant(node.name, node.offset)
 
@@ -276,8 +282,8 @@ class Evaluator:
                 self._scope.set(name, value)
             case Call(receiver=Constant(name="ENV"), name="[]", arguments=(key,)):
                 try:
-                    self._surroundings.set_variable(self._value(key), value)
-                except Failure as failure:
+                    self._builtins.set_variable(self._value(key), value)
+                except RubyError as failure:
                     raise TemplateError(failure.message, offset, label=failure.label) from None
             case Call(receiver=receiver, name="[]", arguments=(key,)) if receiver is not None:
                 container = self._value(receiver)
@@ -300,7 +306,7 @@ class Evaluator:
         arguments = [self._value(argument) for argument in node.arguments]
         match node.name, arguments:
             case "require", [str() as library]:
-                done = self._surroundings.require(library)
+                done = self._builtins.require(library)
                 if done is None:
                     raise unsupported(f'require "{library}"', node.offset)
                 return done
@@ -317,9 +323,9 @@ class Evaluator:
         raise unsupported(f"`{node.name}`", node.offset)
 
     def _constant_call(self, constant: str, node: Call) -> Any:
-        function = self._surroundings.function(constant, node.name)
+        function = self._builtins.function(constant, node.name)
         if function is None:
-            if not self._surroundings.knows(constant):
+            if not self._builtins.knows(constant):
                 raise self._unknown_constant(constant, node.offset)
             raise unsupported(f"{constant}.{node.name}", node.offset)
         arguments = self._values(node.arguments)
@@ -358,8 +364,10 @@ class Evaluator:
             self._charge(argument, node.offset)
         try:
             result = function(*arguments, **keywords)
-        except Failure as failure:
+        except RubyError as failure:
             raise TemplateError(failure.message, node.offset, label=failure.label) from None
+        except CommandRefused as refused:
+            raise _command_refused(refused, node.offset) from None
         except KeyError as error:
             raise TemplateError(str(error.args[0]), node.offset, label="KeyError") from None
         except _RUBY_FAULTS:
@@ -382,6 +390,11 @@ class Evaluator:
                 self._scope = before
 
         return call
+
+
+def _command_refused(refused: CommandRefused, offset: int) -> TemplateError:
+    hint = "Nothing of this file is run here: read the value from an environment variable, or load the file elsewhere."
+    return TemplateError(str(refused), offset, label="CommandRefused", hint=hint)
 
 
 def _taken_apart(values: list[Any], count: int) -> list[Any]:

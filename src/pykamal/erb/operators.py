@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from pykamal.config.template.patterns import Pattern
-from pykamal.config.template.sequences import common, repeated, unique, without
-from pykamal.config.template.texts import formatted, position
-from pykamal.config.template.values import equal, true
+from pykamal.erb.indexing import common, repeated, unique, without
+from pykamal.erb.regexps import Regexp
+from pykamal.erb.strings import formatted, position
+from pykamal.erb.values import equal, true
 
 
 def _plus(left: Any, right: Any) -> Any:
@@ -122,7 +122,7 @@ def _both(left: Any, right: Any) -> Any:
 
 def covers(test: Any, value: Any) -> bool:
     """`===`, which `case` asks of each test: a regular expression matches, a range holds, all else is equal."""
-    if isinstance(test, Pattern):
+    if isinstance(test, Regexp):
         return isinstance(value, str) and position(value, test) is not None
     if isinstance(test, range):
         return isinstance(value, int) and not isinstance(value, bool) and value in test

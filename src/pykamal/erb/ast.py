@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pykamal.config.template.patterns import Pattern
+from pykamal.erb.regexps import Regexp
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Literal:
-    value: str | int | float | bool | Pattern | None
+    value: str | int | float | bool | Regexp | None
     offset: int
 
 
@@ -69,7 +69,7 @@ class Variable:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Constant:
-    """`ENV`, `File`, `Kamal::Utils`."""
+    """`ENV`, `File`, `ERB::Util`."""
 
     name: str
     offset: int

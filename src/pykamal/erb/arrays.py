@@ -7,8 +7,8 @@ from functools import cmp_to_key, reduce
 from itertools import dropwhile, takewhile
 from typing import Any, Final
 
-from pykamal.config.template.sequences import MAXIMUM_ITEMS, at, first, join, last, repeated, unique, without
-from pykamal.config.template.values import blank, equal, inspected, shell_escaped, text, true
+from pykamal.erb.indexing import MAXIMUM_ITEMS, at, first, join, last, repeated, unique, without
+from pykamal.erb.values import blank, equal, inspected, shell_escaped, text, true
 
 _NOTHING: Final = object()
 

@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any, Final
 
-from pykamal.config.document import ListNode, MapNode, Node, OtherKey, ScalarNode, Symbol, ruby_float, ruby_text
-from pykamal.config.template.patterns import Pattern
+from pykamal.core.ruby import Symbol, ruby_float
+from pykamal.erb.regexps import Regexp
 
 _ESCAPES: Final = {
     "\\": "\\\\",
@@ -53,7 +53,7 @@ def text(value: Any) -> str:
             return str(value)
         case float():
             return ruby_float(value)
-        case Pattern():
+        case Regexp():
             return str(value)
         case range():
             return f"{value.start}..{value.stop - 1}"
@@ -95,20 +95,6 @@ def _jsonable(value: Any) -> Any:
             return text(value)
         case _:
             return value
-
-
-def template_value(node: Node) -> Any:
-    """A node of a YAML document as a value of templates. Dates are texts."""
-    match node:
-        case MapNode(entries=entries):
-            keys = ((key.value if isinstance(key, OtherKey) else key, entry) for key, entry in entries.items())
-            return {key: template_value(entry.node) for key, entry in keys}
-        case ListNode(items=items):
-            return [template_value(item) for item in items]
-        case ScalarNode(value=bool() | int() | float() | str() | Symbol() | None as value):
-            return value
-        case ScalarNode(value=value):
-            return ruby_text(value)
 
 
 def shell_escaped(value: str) -> str:
@@ -160,7 +146,7 @@ def kind(value: Any) -> str:
             return "a list"
         case dict():
             return "a map"
-        case Pattern():
+        case Regexp():
             return "a regular expression"
         case _:
             return "this value"

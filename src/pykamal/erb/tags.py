@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from pykamal.config.template.errors import TemplateError
+from pykamal.erb.errors import TemplateError
 
 _OPENING: Final = re.compile(r"<%%|<%#|<%=|<%-|<%")
 _CLOSING: Final = re.compile(r"%%>|-%>\r?\n|-%>|%>")

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pykamal.config.template.errors import TemplateError, unsupported
-from pykamal.config.template.patterns import Unsupported, compiled
+from pykamal.erb.errors import TemplateError, unsupported
+from pykamal.erb.regexps import Unsupported, compiled
 
 MAXIMUM_NESTING: Final = 25
 MAXIMUM_TOKENS: Final = 20_000
@@ -72,7 +72,7 @@ class Token:
     spaced: bool = False
 
 
-class Tokenizer:
+class Lexer:
     """Tokens of one piece of code; `base` is its offset in the template."""
 
     def __init__(self, code: str, base: int, depth: int = 0) -> None:
@@ -287,7 +287,7 @@ class Tokenizer:
             if self._code.startswith("#{", position):
                 parts.append("".join(text))
                 text = []
-                inner = Tokenizer(self._code, self._base, self._depth + 1)
+                inner = Lexer(self._code, self._base, self._depth + 1)
                 tokens, position = inner.up_to_brace(position + 2)
                 parts.append(tokens)
                 continue

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pykamal.config.template.errors import TemplateError
-from pykamal.config.template.tokens import Token
+from pykamal.erb.errors import TemplateError
+from pykamal.erb.lexer import Token
 
 
 class Cursor:
