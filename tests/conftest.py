@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pykamal.sandbox.host import Host
 from pykamal.sandbox.paths import home
@@ -22,6 +23,10 @@ from tests.e2e.application import Application
 # Started in the background or by `nohup`, a run ignores these signals and so would the programs it interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# A busy machine is no fault of the code: how long an example takes is not what these tests are about.
+settings.register_profile("pykamal", deadline=None)
+settings.load_profile("pykamal")
 
 PREFIX = "test-"
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from pykamal.cli.config_checks import mention, missing_ssh_files
 from pykamal.cli.invocation import Invocation
 from pykamal.config.load import load as load_config
 from pykamal.config.models import Config
-from pykamal.core.source import Position
 from pykamal.events import Tone
 from pykamal.events.masking import Masking
 from pykamal.operations.local.system import LocalSystem
@@ -37,12 +36,12 @@ def load(invocation: Invocation) -> Loaded:
         os.environ["KAMAL_DESTINATION"] = destination
     config = load_config(path, destination=destination, system=LocalSystem())
     os.environ.update(config.loaded_environment)  # what the template's Dotenv.load loads is there for what follows
-    for warning in config.warnings:
+    for warning in (*config.warnings, *missing_ssh_files(config)):
         _warn(invocation, warning)
     secrets = Secrets(
         config.secrets_path,
         destination,
-        asked_by=lambda name: _mention(name, path, destination),
+        asked_by=lambda name: mention(name, path, destination),
         warn=lambda text: _warn(invocation, text),
     )
     invocation.bus.rewrite(Masking(secrets.known))
@@ -55,15 +54,3 @@ def _warn(invocation: Invocation, warning: str) -> None:
         invocation.bus.say(warning, Tone.WARNING)
     else:
         sys.stderr.write(f"warning: {warning}\n")
-
-
-def _mention(name: str, path: Path, destination: str | None) -> Position | None:
-    """Where the configuration names a secret: the first line of its files that has the word, comments aside."""
-    files = [path] if destination is None else [path.with_name(f"{path.stem}.{destination}.yml"), path]
-    word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
-    for file in files:
-        for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
-            found = word.search(line.partition("#")[0])
-            if found is not None:
-                return Position(str(file), number, found.start() + 1)
-    return None

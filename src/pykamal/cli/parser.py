@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -40,9 +41,19 @@ def parse(entry: Entry, words: Sequence[str]) -> Invocation:
             raise UsageError("No command provided. You must specify a command to execute.", hint=usage(entry))
         raise called_with(entry, arguments)
     if entry.most_arguments is not None and len(arguments) > entry.most_arguments:
-        raise called_with(entry, arguments)
+        raise called_with(entry, arguments, _flag_value_hint(entry, words))
     options = {option.key: _converted(option, values[option.key]) for option in entry.all_options}
     return Invocation(entry.path, arguments, options, logged=entry.logged)
+
+
+def _flag_value_hint(entry: Entry, words: Sequence[str]) -> str | None:
+    """Advice for `--flag false`, where the word behind the flag is an argument."""
+    flags = {form: option.name for option in entry.all_options if option.kind is Kind.FLAG for form in option.forms}
+    for word, value in pairwise(words):
+        name = flags.get(word.replace("_", "-"))
+        if name is not None and value in ("true", "false"):
+            return f"--{name} takes no separate value: write --{name}={value}"
+    return None
 
 
 def _parsed(entry: Entry, words: list[str]) -> dict[str, Any]:

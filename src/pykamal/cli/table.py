@@ -88,6 +88,7 @@ LOGS = (SINCE, LINES, GREP, GREP_OPTIONS, FOLLOW, SKIP_TIMESTAMPS)
 PROXY_LOGS = (SINCE, LINES, GREP, FOLLOW, SKIP_TIMESTAMPS)
 RESOLVED = flag("resolved", "The files as they are after templating and merging")
 EXPLAIN = text("explain", "KEY", "What a key such as proxy/app_port is, and where it was set")
+STRICT = flag("strict", "With `validate`: count warnings as errors")
 REPORT = text(
     "output", "FORM", "Readable text, JSON, or SARIF for `validate`", default="text", choices=("text", "json", "sarif")
 )
@@ -128,7 +129,7 @@ TOP = (
         "Show the combined configuration, secrets redacted; or `validate` it, or print its JSON `schema` for editors",
         "config",
         "[validate|schema]",
-        options=(RESOLVED, EXPLAIN, REPORT),
+        options=(RESOLVED, EXPLAIN, STRICT, REPORT),
     ),
     Entry(
         "deploy",

@@ -6,6 +6,8 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
 from pykamal.commands import ssh_client
@@ -31,7 +33,7 @@ def become_ssh(
     without an OpenSSH client on this machine.
     """
     arguments = ssh_client.interactive(
-        config.ssh,
+        replace(config.ssh, config=_existing(config.ssh.config)),
         host,
         command,
         extension=config.extension,
@@ -50,6 +52,17 @@ def become_ssh(
             f"{arguments[0]} is not installed on this machine",
             hint="install the OpenSSH client: commands with a terminal need it",
         ) from error
+
+
+def _existing(files: bool | Sequence[str] | None) -> bool | tuple[str, ...] | None:
+    """The value of `ssh/config` as `ssh -F` needs it: `~` expanded, without the files that are not there.
+
+    None of the files there is as good as no file, as for the connections that we make ourselves.
+    """
+    if files is None or isinstance(files, bool):
+        return files
+    paths = [Path(file).expanduser() for file in files]
+    return tuple(str(path) for path in paths if path.is_file()) or False
 
 
 def _pipe(text: Sensitive) -> int:

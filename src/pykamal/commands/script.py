@@ -18,10 +18,14 @@ MARK: Final = "\x1e"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A named command of a script. `name` is a short phrase for people: `pull image`, `start container`."""
+    """A named command of a script. `name` is a short phrase for people: `pull image`, `start container`.
+
+    `log` is a line for the log, written when the step begins.
+    """
 
     name: str
     command: Command
+    log: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

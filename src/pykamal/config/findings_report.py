@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pykamal import __version__
@@ -46,14 +47,15 @@ def _place(position: Position | None) -> dict[str, Any]:
     }
 
 
-def as_sarif(error: ConfigurationError | None) -> dict[str, Any]:
+def as_sarif(error: ConfigurationError | None, warnings: tuple[str, ...] = ()) -> dict[str, Any]:
     problems = () if error is None else error.problems
+    results = [*(_result(problem) for problem in problems), *map(_warning_result, warnings)]
     rule = {"id": "configuration", "shortDescription": {"text": "deploy.yml must be a valid configuration"}}
     driver = {"name": "pykamal", "version": __version__, "rules": [rule]}
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "results": [_result(problem) for problem in problems]}],
+        "runs": [{"tool": {"driver": driver}, "results": results}],
     }
 
 
@@ -65,12 +67,25 @@ def _problem(problem: Problem) -> dict[str, Any]:
         "expected": problem.expected,
         "found": problem.found,
         "suggestion": problem.suggestion,
+        "note": problem.note,
     }
 
 
 def _result(problem: Problem) -> dict[str, Any]:
-    result: dict[str, Any] = {"ruleId": "configuration", "level": "error", "message": {"text": _text(problem)}}
-    if (position := problem.position) is not None:
+    return _sarif_result("error", _text(problem), problem.position)
+
+
+def _warning_result(warning: str) -> dict[str, Any]:
+    """A warning says where it applies at its beginning: `config/deploy.yml:3:5: ...`."""
+    placed = re.match(r"(.+?):(\d+):(\d+): (.*)", warning, re.DOTALL)
+    if placed is None:
+        return _sarif_result("warning", warning, None)
+    return _sarif_result("warning", placed[4], Position(placed[1], int(placed[2]), int(placed[3])))
+
+
+def _sarif_result(level: str, message: str, position: Position | None) -> dict[str, Any]:
+    result: dict[str, Any] = {"ruleId": "configuration", "level": level, "message": {"text": message}}
+    if position is not None:
         region = {"startLine": position.line, "startColumn": position.column}
         location = {"artifactLocation": {"uri": position.file}, "region": region}
         result["locations"] = [{"physicalLocation": location}]

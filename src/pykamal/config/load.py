@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os.path
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +32,8 @@ def load(path: Path = DEFAULT_PATH, *, destination: str | None = None, system: S
     from pykamal.config.validation import validate
 
     document = load_document(path, destination=destination, system=system)
-    validate(document, destination, system)
+    incomplete = None if destination is not None else _forgotten(destinations(_base(path, system), system))
+    validate(document, destination, system, incomplete)
     return build_config(document, destination)
 
 
@@ -46,13 +49,18 @@ def load_document(path: Path = DEFAULT_PATH, *, destination: str | None = None, 
     if destination is not None:
         environment["KAMAL_DESTINATION"] = destination
     before = dict(environment)
-    base = Path(os.path.normpath(system.working_directory / _expanded(path)))
+    base = _base(path, system)
     document = _read(base, environment, system, missing=NO_FILE)
     if destination is not None:
-        over = _read(destination_path(base, destination), environment, system, missing=NO_DESTINATION)
+        missing = _unknown_destination(destination, destinations(base, system))
+        over = _read(destination_path(base, destination), environment, system, missing=missing)
         document = _merged(document, over)
     loaded = {key: value for key, value in environment.items() if before.get(key) != value}
     return Document(document.root, document.lines, document.warnings, loaded)
+
+
+def _base(path: Path, system: System) -> Path:
+    return Path(os.path.normpath(system.working_directory / _expanded(path)))
 
 
 def _expanded(path: Path) -> Path:
@@ -67,6 +75,27 @@ def destination_path(base: Path, destination: str) -> Path:
     return base.parent / f"{base.stem}.{destination}.yml"
 
 
+def destinations(base: Path, system: System) -> tuple[str, ...]:
+    """The destinations that have a file beside the base file, sorted by name."""
+    found = (re.fullmatch(rf"{re.escape(base.stem)}\.(.+)\.yml", name) for name in system.file_names(base.parent))
+    return tuple(sorted(match[1] for match in found if match is not None))
+
+
+def _forgotten(known: Sequence[str]) -> str | None:
+    """Advice where a configuration without a destination is refused although there are destinations."""
+    if not known:
+        return None
+    return f"This project has destinations, and none was chosen: add {' or '.join(f'-d {name}' for name in known)}."
+
+
+def _unknown_destination(name: str, known: Sequence[str]) -> str:
+    if not known:
+        return "Write that file (what it has counts before deploy.yml, {} is nothing), or leave out -d."
+    near = get_close_matches(name, known, n=1)
+    meant = f"Did you mean -d {near[0]}? " if near else ""
+    return f"{meant}There are {', '.join(known)}; a new one is a file of its own ({{}} is one that changes nothing)."
+
+
 def _merged(base: Document, over: Document) -> Document:
     root = merged(base.root, over.root)
     if root.size > MAXIMUM_NODES:
@@ -75,7 +104,6 @@ def _merged(base: Document, over: Document) -> Document:
 
 
 NO_FILE = "`kamal init` writes one; `-c FILE` names another."
-NO_DESTINATION = "Correct the name behind -d, or write that file: what it has counts before deploy.yml, {} is nothing."
 
 
 def _read(path: Path, environment: dict[str, str], system: System, *, missing: str) -> Document:

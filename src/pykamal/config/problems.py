@@ -42,10 +42,11 @@ def refusal(
     return ConfigurationError(message, problems=[problem], details=details([problem]), label=label, hint=hint)
 
 
-def refusal_of_all(problems: Sequence[Problem], message: str, label: str | None) -> ConfigurationError:
+def refusal_of_all(
+    problems: Sequence[Problem], message: str, label: str | None, hint: str | None = None
+) -> ConfigurationError:
     """The error for everything found in one run. `message` is what Ruby Kamal reports."""
-    hint = None
-    if any(problem.suggestion for problem in problems):
+    if hint is None and any(problem.suggestion for problem in problems):
         hint = "`kamal docs SECTION` lists every key of a section."
     return ConfigurationError(message, problems=problems, details=details(problems), label=label, hint=hint)
 
@@ -63,6 +64,8 @@ def details(problems: Sequence[Problem]) -> tuple[str, ...]:
             lines.append(f"    expected {problem.expected}{found}")
         if problem.suggestion is not None:
             lines.append(f"    did you mean {problem.suggestion}?")
+        if problem.note is not None:
+            lines.append(f"    {problem.note}")
     if len(problems) > MAXIMUM_PROBLEMS:
         lines.append(f"and {len(problems) - MAXIMUM_PROBLEMS} more")
     return tuple(lines)

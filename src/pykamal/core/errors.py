@@ -66,7 +66,7 @@ class Problem:
     """One thing wrong with the configuration.
 
     `path` is the key path in the specification's form (`servers/web/hosts/0`), empty at the root; `message` is the
-    literal text that scripts may match on, path included (spec/config.md 2.2).
+    literal text that scripts may match on, path included (spec/config.md 2.2). `note` explains it further.
     """
 
     message: str
@@ -75,6 +75,7 @@ class Problem:
     expected: str | None = None
     found: str | None = None
     suggestion: str | None = None
+    note: str | None = None
     quoted_line: str | None = None
 
 

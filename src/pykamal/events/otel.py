@@ -9,7 +9,6 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from pykamal.events.log_lines import log_lines
@@ -47,7 +46,7 @@ class OtelLog:
 
     def close(self, failure: RunFailed | None, seconds: float) -> str | None:
         name = "kamal.complete" if failure is None else "kamal.failed"
-        attributes: dict[str, str | float] = {"kamal.runtime": seconds}
+        attributes: dict[str, str | float] = {"kamal.runtime": round(seconds, 1)}
         if failure is not None:
             attributes |= {"exception.type": failure.label, "exception.message": failure.message}
         if self._command in _DEPLOYMENTS:
@@ -62,9 +61,7 @@ class OtelLog:
             "service.namespace": event.service,
             "deployment.environment.name": event.destination,
             "kamal.deploy_version": event.version,
-            "kamal.service_version": event.service_version,
             "kamal.performer": event.performer,
-            "kamal.recorded_at": datetime.fromtimestamp(event.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         # A new mapping, since the shipper's thread may be reading the old one.
         self._resource = self._resource | {name: value for name, value in tags.items() if value is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 from pykamal.config.models import Config
 from pykamal.core.errors import KamalError
@@ -16,6 +17,10 @@ from pykamal.operations.local.workplace import read_workplace
 from pykamal.secrets.store import Secrets
 from pykamal.transport.fleet import Fleet, load_ssh_library
 from pykamal.transport.local import LocalSession
+
+INLINE_KEY: Final = (
+    "Inline key_data usage is deprecated and will be removed in Kamal 3. Please store your key_data in a secret."
+)
 
 
 @asynccontextmanager
@@ -89,5 +94,11 @@ async def _connecting(context: Context, connects: bool) -> AsyncIterator[None]:
 
 
 def key_texts(config: Config, secrets: Secrets) -> list[Sensitive]:
-    """The private keys of `ssh/key_data`: the secret of that name, else the text itself (spec/config.md 10)."""
-    return [secrets.get(entry) or Sensitive(entry) for entry in config.ssh.key_data]
+    """The private keys of `ssh/key_data`: the secret of that name, else the text itself (spec/config.md 10).
+
+    Warns of texts that are in deploy.yml.
+    """
+    found = [(entry, secrets.get(entry)) for entry in config.ssh.key_data]
+    if any(key is None for _, key in found):
+        secrets.warn(INLINE_KEY)
+    return [key or Sensitive(entry) for entry, key in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pykamal.core.errors import ConfigurationError, SecretNotFound
@@ -34,11 +34,12 @@ class Secrets:
         asked_by: Callable[[str], Position | None] | None = None,
         warn: Callable[[str], None] | None = None,
     ) -> None:
+        self._path = path
         self.files = (f"{path}-common", f"{path}.{destination}" if destination else path)
         self._environment = environment
         self._run = run
         self._asked_by = asked_by
-        self._warn = warn
+        self.warn = warn or _ignored
         self._lock = threading.Lock()
         self._values: dict[str, Sensitive] | None = None
 
@@ -60,6 +61,11 @@ class Secrets:
         """Every entry, the common file's first."""
         return dict(self._read())
 
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Those of the names that no file has an entry for. No command in the files is run."""
+        defined = {name for file in self.existing_files for name in _names(file)}
+        return [name for name in dict.fromkeys(names) if name not in defined]
+
     def known(self) -> tuple[Sensitive, ...]:
         """What has been read so far; asks nobody."""
         return tuple((self._values or {}).values())
@@ -74,7 +80,7 @@ class Secrets:
                 values: dict[str, Sensitive] = {}
                 for file in self.existing_files:
                     entries = dotenv.parse(
-                        _text(file), substitute=self._run, environment=self._environment, file=file, warn=self._warn
+                        _text(file), substitute=self._run, environment=self._environment, file=file, warn=self.warn
                     )
                     values.update({key: Sensitive(value) for key, value in entries.items()})
                 self._values = values
@@ -87,7 +93,28 @@ class Secrets:
             message = f"Secret '{name}' not found, no secret files ({', '.join(self.files)}) provided"
         position = self._asked_by(name) if self._asked_by is not None else None
         asked = f" ({position} asks for it)" if position is not None else ""
-        return SecretNotFound(message, hint=f"add {name}=... to {self.files[1]}{asked}")
+        elsewhere = self._defined_elsewhere(name)
+        found = f"; {elsewhere}" if elsewhere is not None else ""
+        return SecretNotFound(message, hint=f"add {name}=... to {self.files[1]}{asked}{found}")
+
+    def _defined_elsewhere(self, name: str) -> str | None:
+        """Advice where a file that this destination does not read defines the secret. No command in it is run."""
+        unread = sorted({self._path, *map(str, Path(self._path).parent.glob(f"{Path(self._path).name}.*"))})
+        for file in unread:
+            if file in self.files or not Path(file).is_file() or name not in _names(file):
+                continue
+            if file == self._path:
+                return f"{file} has it, which is not read with -d: move what all destinations share to {self.files[0]}"
+            return f"{file} has it, which is read with -d {file.removeprefix(f'{self._path}.')}"
+        return None
+
+
+def _ignored(_text: str) -> None:
+    """Takes warnings where nobody wants them."""
+
+
+def _names(file: str) -> set[str]:
+    return {entry.key for entry in dotenv.entries(_text(file))}
 
 
 def _text(file: str) -> str:

@@ -181,7 +181,7 @@ class Connector:
         except (asyncssh.Error, OSError, TimeoutError) as error:
             if TOO_MANY_KEYS in str(error):
                 raise self._refused(target, identities, error) from error
-            raise check.refusal or _unreachable(target, error, way) from error
+            raise check.refusal or await _unreachable(target, error, way) from error
         self._remember(check)
         return connection
 
@@ -257,8 +257,13 @@ def _nothing_known(_host: str, _address: str, _port: int | None) -> tuple[list[A
     return [], [], [], [], [], [], []
 
 
-def _unreachable(target: _Target, error: Exception, way: Way) -> ConnectionFailed:
-    said = way.said if isinstance(way, ProxyCommand) else ()
+async def _unreachable(target: _Target, error: Exception, way: Way) -> ConnectionFailed:
+    said: tuple[str, ...] = ()
+    if isinstance(way, ProxyCommand):
+        status = await way.exit_status()
+        said = way.said
+        if status is not None:
+            return _failed_proxy_command(target, status, said)
     where = f"{target.settings.address} port {target.port}"
     if isinstance(error, TimeoutError):
         return HostUnreachable(
@@ -275,4 +280,16 @@ def _unreachable(target: _Target, error: Exception, way: Way) -> ConnectionFaile
         details=said,
         hint=f"see what `ssh -v -p {target.port} {target.user or 'USER'}@{target.settings.address} true` says",
         label=label_of(error),
+    )
+
+
+def _failed_proxy_command(target: _Target, status: int, said: tuple[str, ...]) -> ConnectionFailed:
+    """A ProxyCommand whose process ended before there was a login; a negative status is the signal that killed it."""
+    ended = f"exit status {status}" if status >= 0 else f"signal {-status}"
+    return HostUnreachable(
+        f"No SSH connection to {target.label}: the proxy command ended with {ended}",
+        host=target.label,
+        details=said or ("it printed nothing",),
+        hint="run the command by hand; it is ssh/proxy_command in deploy.yml or ProxyCommand in the ssh configuration",
+        label="Net::SSH::Proxy::ConnectError",
     )

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Final, TypeVar
 
 END_SECONDS: Final = 2.0
+ENDING_SECONDS: Final = 0.5
 KEPT_BYTES: Final = 4096
 
 Protocol = TypeVar("Protocol", bound=asyncio.BaseProtocol)
@@ -29,6 +30,15 @@ class ProxyCommand:
     def said(self) -> tuple[str, ...]:
         """The last lines of the process's standard error, which tell why there is no connection."""
         return tuple(self._said.decode("utf-8", "replace").splitlines())
+
+    async def exit_status(self) -> int | None:
+        """How the process ended, None while it runs; one that has just closed its connection is about to end."""
+        if self._process is None:
+            return None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ENDING_SECONDS):
+                return await self._process.wait()
+        return None
 
     async def create_connection(
         self, session_factory: Callable[[], Protocol], _remote_host: str, _remote_port: int

@@ -102,8 +102,9 @@ def test_a_proxy_command(server: Sshd, known_hosts: Path, tmp_path: Path) -> Non
 
 
 def test_a_proxy_command_that_fails(server: Sshd, known_hosts: Path) -> None:
-    """A ProxyCommand that ends at once is an unreachable host, not a hang."""
+    """A ProxyCommand that ends at once is an unreachable host, not a hang; how it ended and what it said is told."""
     with pytest.raises(HostUnreachable) as caught:
         answers(settings(server, proxy_command="sh -c 'echo no way >&2; exit 1'"), trusting(known_hosts))
     assert caught.value.host == "127.0.0.1"
     assert caught.value.details == ("no way",)
+    assert caught.value.message == "No SSH connection to 127.0.0.1: the proxy command ended with exit status 1"

@@ -97,3 +97,46 @@ def test_sarif_is_for_problems_only(folder: Path, capsys: pytest.CaptureFixture[
     """There is nothing to show in SARIF but findings."""
     assert dispatch(["config", "--output", "sarif"]) == 2
     assert dispatch(["config", "validate", "--output", "sarif"]) == 0
+
+
+def _validated(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = dispatch(["config", "validate", *words])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_secrets_that_no_file_defines(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`validate` warns of each with its place and runs no command of the files; `--strict` makes it an error."""
+    (folder / "config" / "deploy.yml").write_text(changed("env: {secret: [A, B:C]}\n"))
+    (folder / ".kamal").mkdir()
+    (folder / ".kamal" / "secrets").write_text("A=$(touch ran)\n")
+    expected = (
+        "warning: config/deploy.yml:6:21: the secret C is not defined in .kamal/secrets-common or .kamal/secrets\n"
+    )
+    assert _validated(capsys) == (0, "config/deploy.yml is valid.\n", expected)
+    assert _validated(capsys, "--strict") == (
+        1,
+        "config/deploy.yml has 1 warning, which --strict refuses.\n",
+        expected,
+    )
+    assert _answer(capsys, "validate", "--strict", code=1)["warnings"] == [expected.removeprefix("warning: ").strip()]
+    assert not (folder / "ran").exists()
+
+
+def test_the_untouched_file_of_init(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each placeholder is a warning with its place; a file whose placeholders are replaced has none."""
+    monkeypatch.chdir(tmp_path)
+    assert dispatch(["init"]) == 0
+    code, _, warnings = _validated(capsys, "--strict")
+    assert code == 1
+    values = ("my-app", "my-user/my-app", "192.168.0.1", "app.example.com")
+    assert [value for value in values if f": {value} is what `kamal init` wrote; replace it" in warnings] == [*values]
+    path = tmp_path / "config" / "deploy.yml"
+    text = path.read_text()
+    for value in reversed(values):
+        text = text.replace(value, "shop")
+    path.write_text(text)
+    assert _validated(capsys, "--strict") == (0, "config/deploy.yml is valid.\n", "")

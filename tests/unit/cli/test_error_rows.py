@@ -74,6 +74,7 @@ USAGE = [
     Row("14.4", "accessory exec db --raw -i ls", 2, "Raw is not compatible with interactive"),
     Row("14.1", "server exec --raw -i ls", 2, "Raw is not compatible with interactive"),
     Row("14.7", "proxy boot_config nope", 2, "Unknown boot_config subcommand nope"),
+    Row("1.3", "proxy boot_config set --publish false", 2, "--publish takes no separate value: write --publish=false"),
     Row("14.7", "proxy boot_config set --publish-host-ip nowhere", 2, "Invalid publish IP address: nowhere"),
     Row("18.2", "docs nope", 2, "No documentation found for nope"),
 ]

@@ -19,6 +19,8 @@ from pykamal.core.errors import SecretNotFound, UsageError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus
 from pykamal.operations.context import Settings
+from pykamal.operations.run import INLINE_KEY, key_texts
+from pykamal.secrets.store import Secrets
 
 pytestmark = pytest.mark.unit
 
@@ -144,3 +146,54 @@ def test_the_terminal_is_handed_to_ssh(project: Path, monkeypatch: pytest.Monkey
     assert len(shown) == 1
     assert "hush" not in shown[0]
     assert "[REDACTED]" in shown[0]
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ('"~/.ssh/own"', ["-F", "HOME/.ssh/own"]),
+        ("[nowhere, ~/.ssh/own]", ["-F", "HOME/.ssh/own"]),
+        ("nowhere", ["-F", "/dev/null"]),
+        ("true", []),
+    ],
+)
+def test_the_client_configuration_of_ssh(
+    project: Path, monkeypatch: pytest.MonkeyPatch, setting: str, expected: list[str]
+) -> None:
+    """`ssh -F` expands no `~` and ends for a file that is not there; both are as for our own connections."""
+    monkeypatch.setenv("HOME", str(project))
+    (project / ".ssh").mkdir()
+    (project / ".ssh" / "own").touch()
+    for jump in ("", "proxy: jump, "):
+        policy = "x-pykamal: {ssh: {host_key_policy: strict}}\n"  # so that the jump host's ssh gets the option as well
+        (project / "config" / "deploy.yml").write_text(f"{CONFIG}ssh: {{{jump}config: {setting}}}\n{policy}")
+        config = load(parse(entry("config"), [])).config
+        became: list[str] = []
+        monkeypatch.setattr("os.execvp", lambda program, arguments, became=became: became.extend(arguments))
+        become_ssh(config, "10.0.0.1", command("ls"), Bus())
+        words = [word.replace("HOME", str(project)) for word in expected]
+        assert became[1 : 1 + len(words)] == words
+        if jump:
+            (proxy,) = [word for word in became if word.startswith("ProxyCommand=")]
+            assert " ".join(words) in proxy
+        assert not any("~" in word for word in became)
+
+
+def test_a_client_configuration_that_is_not_there(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A warning with the place: connections are made without it, as by Ruby Kamal."""
+    (project / "config" / "deploy.yml").write_text(CONFIG + "ssh: {config: nowhere}\n")
+    load(parse(entry("config"), []))
+    assert capsys.readouterr().err == (
+        "warning: config/deploy.yml:12:15: ssh/config: there is no file nowhere; connections are made without it\n"
+    )
+
+
+def test_keys_in_deploy_yml_are_deprecated(project: Path) -> None:
+    """spec/config.md 10: an entry of `key_data` that names no secret is a key, with a warning."""
+    (project / ".kamal").mkdir()
+    (project / ".kamal" / "secrets").write_text("SSH_KEY=a-key\n")
+    (project / "config" / "deploy.yml").write_text(CONFIG + "ssh: {key_data: [SSH_KEY, -----BEGIN]}\n")
+    config = load(parse(entry("config"), [])).config
+    warned: list[str] = []
+    assert [key.reveal() for key in key_texts(config, Secrets(warn=warned.append))] == ["a-key", "-----BEGIN"]
+    assert warned == [INLINE_KEY]

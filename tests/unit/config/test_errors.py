@@ -75,14 +75,71 @@ def test_problem_in_full() -> None:
         ("volums: []", "volumes"),
         ("servers: {web: {hosts: [a], command: x}}", "cmd"),
         ("proxy: {appPort: 3000}", "app_port"),
-        ("traefik: {}", "proxy"),
         ("quite_unlike_anything: 1", None),
     ],
 )
 def test_nearest_spelling(change: str, suggestion: str | None) -> None:
-    """An unknown key comes with the nearest key that exists, or with what replaced it."""
+    """An unknown key comes with the nearest key that exists."""
     (problem,) = refused(changed(change)).problems
     assert problem.suggestion == suggestion
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        ("traefik: {}", "a proxy of its own"),
+        ("healthcheck: {path: /up}", "proxy/healthcheck"),
+        ("servers: {web: {hosts: [a], traefik: true}}", "a proxy of its own"),
+        ("builder: {arch: amd64, multiarch: false}", "builder/arch"),
+        ("stop_wait_time: 30", "drain_timeout"),
+    ],
+)
+def test_keys_of_kamal_1(change: str, note: str) -> None:
+    """A key of Kamal 1 comes with what became of it, and the error tells that the file is for Kamal 1."""
+    error = refused(changed(change))
+    (problem,) = error.problems
+    assert problem.note is not None
+    assert note in problem.note
+    assert problem.suggestion is None
+    assert "Kamal 1" in (error.hint or "")
+
+
+def test_a_misspelt_destination() -> None:
+    """The nearest destination that has a file is suggested, and all are listed."""
+    files: dict[str, str | bytes] = {"config/deploy.staging.yml": "{}", "config/deploy.production.yml": "{}"}
+    error = refused("x: 1", destination="stagin", world=World(files=files))
+    assert error.hint is not None
+    assert error.hint.startswith("Did you mean -d staging? There are production, staging;")
+
+
+@pytest.mark.parametrize("change", ["require_destination: true", "servers: {web: {hosts: []}}"])
+def test_a_forgotten_destination(change: str) -> None:
+    """What must be there and is missing may stand in a destination's file: those that exist are listed."""
+    files: dict[str, str | bytes] = {"config/deploy.staging.yml": "{}", "config/deploy.production.yml": "{}"}
+    error = refused(changed(change), world=World(files=files))
+    assert error.hint == "This project has destinations, and none was chosen: add -d production or -d staging."
+
+
+def test_a_forgotten_destination_is_not_blamed_for_other_errors() -> None:
+    """A misspelt key has nothing to do with destinations."""
+    error = refused(changed("volums: []"), world=World(files={"config/deploy.staging.yml": "{}"}))
+    assert "destination" not in (error.hint or "")
+
+
+def test_host_and_hosts_of_two_files() -> None:
+    """Both places are shown, since each file alone is right."""
+    world = World(files={"config/deploy.staging.yml": "proxy: {hosts: [b.com]}\n"})
+    (problem,) = refused(changed("proxy: {host: a.com}"), destination="staging", world=world).problems
+    assert problem.note == "`host` is set at config/deploy.yml:6:15, `hosts` at config/deploy.staging.yml:1:16"
+
+
+def test_plain_variables_beside_clear() -> None:
+    """A variable beside `clear` of another file is told where it belongs."""
+    world = World(files={"config/deploy.staging.yml": "env: {clear: {C: d}}\n"})
+    (problem,) = refused(changed("env: {A: b}"), destination="staging", world=world).problems
+    assert problem.note is not None
+    assert "config/deploy.staging.yml:1:7" in problem.note
+    assert "below `clear`" in problem.note
 
 
 def test_details_are_ready_to_print() -> None:
@@ -112,7 +169,7 @@ def test_file_not_found() -> None:
     """Rows 1 and 2 of the catalogue: the absolute path is named, for the destination's file too."""
     error = refused("x: 1", destination="nope")
     assert error.message == "Configuration file not found in /work place/config/deploy.nope.yml"
-    assert "behind -d" in (error.hint or "")
+    assert "leave out -d" in (error.hint or "")
     assert error.label == "RuntimeError"
 
 

@@ -67,6 +67,7 @@ def test_json_report() -> None:
             "expected": None,
             "found": None,
             "suggestion": "volumes",
+            "note": None,
         }
     ]
     assert as_json(None, ("careful",)) == {
@@ -87,6 +88,16 @@ def test_sarif_report() -> None:
     assert location["artifactLocation"]["uri"] == "config/deploy.yml"
     assert location["region"] == {"startLine": 6, "startColumn": 1}
     assert as_sarif(None)["runs"][0]["results"] == []
+
+
+def test_sarif_warnings() -> None:
+    """A warning is a result of its own level, at the place that it begins with."""
+    warnings = ("config/deploy.yml:4:10: service: replace it", "careful")
+    placed, unplaced = as_sarif(None, warnings)["runs"][0]["results"]
+    assert (placed["level"], placed["message"]["text"]) == ("warning", "service: replace it")
+    assert placed["locations"][0]["physicalLocation"]["region"] == {"startLine": 4, "startColumn": 10}
+    assert (unplaced["level"], unplaced["message"]["text"]) == ("warning", "careful")
+    assert "locations" not in unplaced
 
 
 def test_resolved() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pykamal.config.models import Boot, Config, Env
+from pykamal.config.models import Boot, Config, Env, Proxy, Ssl
 from pykamal.core.sensitive import REDACTED
 from pykamal.operations.app.boot_plan import boot_phases, stale_tasks
 from pykamal.operations.deploy import release_plan
@@ -62,8 +63,19 @@ def test_a_version_that_already_runs_is_renamed_and_its_old_container_stopped() 
     """13.5.1, step 1: the container makes room for one of the same name."""
     phases = booted(config(role("web", "h")), running("h", "2"))
     assert steps(phases)[:2] == ["audit", "rename container"]
+    (log,) = [step.log for phase in phases for task in phase.tasks for step in task.script if step.log is not None]
+    assert re.fullmatch(r"Renaming container 2 to 2_replaced_[0-9a-f]{16} as already deployed on h", log)
     (stop,) = [step for phase in phases for task in phase.tasks for step in task.script if step.name == "stop old web"]
     assert "app-web-2_replaced_" in str(stop.command)
+
+
+def test_certificates_are_announced() -> None:
+    """14.11: a line for each role and host."""
+    ssl = Ssl(certificate_pem="CERTIFICATE", private_key_pem="KEY")
+    shop = config(replace(role("web", "h"), proxy=Proxy(ssl=ssl)))
+    phases = booted(shop, nothing_on("h"), secrets={"CERTIFICATE": "c", "KEY": "k"})
+    logs = [step.log for phase in phases for task in phase.tasks for step in task.script if step.log]
+    assert logs == ["Writing SSL certificates for web on h"]
 
 
 def test_roles_without_proxy_wait_for_the_first_healthy_primary() -> None:

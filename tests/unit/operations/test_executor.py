@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from pykamal.commands.command import shell_line
 from pykamal.commands.script import Script, Step, script
 from pykamal.core.errors import CommandFailed, HealthError, HookFailed, HostErrors, HostUnreachable, KamalError
-from pykamal.events import Bus, Event, Log, PhaseFinished, PhaseStarted
+from pykamal.events import Bus, CommandStarted, Event, Log, PhaseFinished, PhaseStarted
 from pykamal.operations.context import Context
 from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import LOCAL, Gate, Phase, Plan, Task
@@ -159,7 +160,7 @@ def test_a_failing_undo_does_not_hide_the_failure(run: Context, events: list[Eve
     assert caught.value.stderr.strip() == "first"
 
 
-def test_waiting_tasks_start_when_the_gate_opens(run: Context, tmp_path: Path) -> None:
+def test_waiting_tasks_start_when_the_gate_opens(run: Context, tmp_path: Path, events: list[Event]) -> None:
     """spec/cli.md 13.5.1: the barrier opens with the first healthy primary, before its old container is stopped."""
     gate = Gate("web")
     web = Task("a", "boot web", lines(f"sleep 0.1; echo web >> {tmp_path}/log"), role="web", opens=gate)
@@ -167,6 +168,23 @@ def test_waiting_tasks_start_when_the_gate_opens(run: Context, tmp_path: Path) -
     jobs = Task("b", "boot jobs", lines(f"echo jobs >> {tmp_path}/log"), role="jobs", waits_for=gate)
     asyncio.run(carry_out(run, Phase("boot", (web, old, jobs))))
     assert (tmp_path / "log").read_text().split() == ["web", "jobs", "old"]
+    texts = [event.text for event in events if isinstance(event, Log)]
+    assert "First web container is healthy on a, booting any other roles" in texts
+
+
+def test_the_first_healthy_container_is_told_where_no_role_waits(run: Context, events: list[Event]) -> None:
+    """spec/cli.md 13.5.1: the barrier opens all the same."""
+    asyncio.run(carry_out(run, Phase("boot", (Task("a", "boot web", lines("true"), role="web", opens=Gate("web")),))))
+    texts = [event.text for event in events if isinstance(event, Log)]
+    assert texts == ["First web container is healthy on a, booting any other roles"]
+
+
+def test_a_step_may_log_a_line_as_it_begins(run: Context, events: list[Event]) -> None:
+    """The line comes before the command's own."""
+    step = replace(lines("true").steps[0], log="Renaming")
+    asyncio.run(carry_out(run, Phase("boot", (Task("a", "boot", script(step)),))))
+    told = [event for event in events if isinstance(event, Log | CommandStarted)]
+    assert [type(event) for event in told] == [Log, CommandStarted]
 
 
 def test_waiting_tasks_do_not_start_when_the_gate_closes(run: Context, tmp_path: Path, events: list[Event]) -> None:

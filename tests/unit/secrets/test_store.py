@@ -36,6 +36,34 @@ def test_the_destination_file_replaces_the_plain_one(folder: Path) -> None:
     assert shown(Secrets(destination="staging")) == {"A": "staging", "B": "common"}
 
 
+def test_missing_names_run_nothing(folder: Path) -> None:
+    """Which names have no entry is told without running the commands of the entries."""
+    (folder / "secrets-common").write_text("A=$(false)\n")
+    (folder / "secrets").write_text("B=x\nexport C=y\n")
+
+    def run(command: str) -> str:
+        raise AssertionError(f"{command} was run")
+
+    assert Secrets(run=run).missing(["A", "B", "C", "D", "E", "D"]) == ["D", "E"]
+
+
+@pytest.mark.parametrize(
+    ("destination", "file", "advice"),
+    [
+        ("staging", "secrets", ".kamal/secrets has it, which is not read with -d: move what all destinations share"),
+        (None, "secrets.staging", ".kamal/secrets.staging has it, which is read with -d staging"),
+        ("production", "secrets.staging", ".kamal/secrets.staging has it, which is read with -d staging"),
+    ],
+)
+def test_a_secret_of_a_file_that_is_not_read(folder: Path, destination: str | None, file: str, advice: str) -> None:
+    """The hint names the file that has the secret and how it is read."""
+    (folder / file).write_text("TOKEN=$(touch never)\n")
+    with pytest.raises(SecretNotFound) as caught:
+        Secrets(destination=destination)["TOKEN"]
+    assert advice in (caught.value.hint or "")
+    assert not Path("never").exists()
+
+
 def test_an_entry_refers_to_its_own_file_only(folder: Path) -> None:
     """`REF=$C` with C only in the common file is empty (cli.md 16.1)."""
     (folder / "secrets-common").write_text("C=common\n")

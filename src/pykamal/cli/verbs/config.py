@@ -6,11 +6,13 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 import yaml
 
+from pykamal.cli.config_checks import missing_ssh_files, placeholders, undefined_secrets
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import load
 from pykamal.cli.refusal import called_with
@@ -29,6 +31,7 @@ from pykamal.events import Bus
 from pykamal.operations.local.system import LocalSystem
 from pykamal.operations.local.workplace import version_here
 from pykamal.operations.targets import select
+from pykamal.secrets.store import Secrets
 
 
 def run(invocation: Invocation) -> int:
@@ -96,17 +99,30 @@ def _schema(_: Invocation) -> int:
 
 def _validate(invocation: Invocation) -> int:
     """Exit code 1 for a configuration that cannot be used. Machines get one document instead of events."""
-    path, form = Path(invocation.options["config_file"]), invocation.options["output"]
-    if form == "text":
-        load(invocation)
-        return _told(f"{path} is valid.")
+    options = invocation.options
+    path, form = Path(options["config_file"]), options["output"]
+    error: ConfigurationError | None = None
+    warnings: tuple[str, ...] = ()
     try:
-        config = load_config(path, destination=invocation.options["destination"], system=LocalSystem())
-        error, warnings = None, config.warnings
+        warnings = _warnings(load_config(path, destination=options["destination"], system=LocalSystem()), path)
     except ConfigurationError as refusal:
-        error, warnings = refusal, ()
-    _written(as_sarif(error) if form == "sarif" else as_json(error, warnings))
-    return 0 if error is None else error.exit_code
+        if form == "text":
+            raise
+        error = refusal
+    refused = bool(warnings) and options["strict"]
+    if form == "text":
+        sys.stderr.writelines(f"warning: {warning}\n" for warning in warnings)
+        counted = "1 warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
+        _told(f"{path} has {counted}, which --strict refuses." if refused else f"{path} is valid.")
+        return int(refused)
+    _written(as_sarif(error, warnings) if form == "sarif" else as_json(error, warnings))
+    return error.exit_code if error is not None else int(refused)
+
+
+def _warnings(config: Config, path: Path) -> tuple[str, ...]:
+    secrets = Secrets(config.secrets_path, config.destination)
+    found = (missing_ssh_files(config), undefined_secrets(config, secrets, path), placeholders(config))
+    return (*config.warnings, *chain.from_iterable(found))
 
 
 def _explain(invocation: Invocation) -> int:

@@ -26,6 +26,9 @@ from pykamal.config.validation.section_rules import is_local_registry, is_uri
 from pykamal.erb.system import CommandRefused
 
 HOOK_LEVELS: Final = ("quiet", "verbose")
+MISSING_STAGES: Final = frozenset(CROSS_STAGE + number for number in (1, 2, 3, 4, 6))
+"""The stages of what must be there and is not: destination, service, image, servers, hosts of the primary role."""
+
 _RENAMED_HOOKS: Final = ("pre-traefik-reboot", "post-traefik-reboot")
 _SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 

@@ -47,6 +47,7 @@ class Finding:
     expected: str | None = None
     found: str | None = None
     suggestion: str | None = None
+    note: str | None = None
 
     @property
     def message(self) -> str:
@@ -63,6 +64,7 @@ class Finding:
             expected=self.expected,
             found=None if hidden else self.found,
             suggestion=self.suggestion,
+            note=self.note,
             quoted_line=line,
         )
 

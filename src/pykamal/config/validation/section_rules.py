@@ -108,7 +108,8 @@ def _proxy(path: KeyPath, node: Node | None) -> Iterator[Finding]:
     if truthy(ssl) and blank(host) and blank(hosts):
         yield Finding(path, "Must set a host to enable automatic SSL", ssl.position if ssl else node.position)
     if host is not None and hosts is not None:
-        yield Finding(path, "Specify one of 'host' or 'hosts', not both", hosts.position)
+        places = f"`host` is set at {host.position}, `hosts` at {hosts.position}"
+        yield Finding(path, "Specify one of 'host' or 'hosts', not both", hosts.position, note=places)
     yield from _certificate(path, ssl)
     run = node.get("run")
     publish = child(run, "publish")

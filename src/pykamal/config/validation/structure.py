@@ -32,8 +32,17 @@ _EMPTY_KEY: Final = "\ue0f2"
 
 _LONGEST_KEY: Final = 40
 _MOST_ERRORS: Final = 1000
-_FORMER_KEYS: Final = {"traefik": "proxy", "healthcheck": "proxy/healthcheck"}
-"""Keys of Kamal 1, and where their settings went."""
+FORMER_KEYS: Final = {
+    "traefik": "Kamal 1 ran Traefik; Kamal 2 has a proxy of its own, with its settings below `proxy`",
+    "healthcheck": "in Kamal 2 this is proxy/healthcheck; its port is proxy/app_port, its time limit deploy_timeout",
+    "multiarch": "in Kamal 2 the processors are listed in builder/arch, such as [amd64, arm64]",
+    "stop_wait_time": "in Kamal 2 this is drain_timeout",
+    "primary_web_role": "in Kamal 2 this is primary_role",
+    "audit_broadcast_cmd": "in Kamal 2 this is done by a hook, such as .kamal/hooks/post-deploy",
+}
+"""Keys of Kamal 1, and what became of them."""
+
+_ENV_KEYS: Final = ("clear", "secret", "tags")
 
 
 def structural_findings(root: MapNode) -> list[Finding]:
@@ -127,15 +136,23 @@ def _unknown_keys(root: MapNode, path: KeyPath, unknown: Iterable[str], schema_p
             position,
             Phase.UNKNOWN_KEYS,
             ruby_message=together,
-            suggestion=_nearest(name, known, root_level=not path) if index < MAXIMUM_PROBLEMS else None,
+            suggestion=_nearest(name, known) if index < MAXIMUM_PROBLEMS and name not in FORMER_KEYS else None,
+            note=FORMER_KEYS.get(name) or _plain_variable_note(path, node),
         )
         for index, (name, position) in enumerate(found)
     ]
 
 
-def _nearest(name: str, candidates: list[str], *, root_level: bool) -> str | None:
-    if root_level and name in _FORMER_KEYS:
-        return _FORMER_KEYS[name]
+def _plain_variable_note(path: KeyPath, node: MapNode) -> str | None:
+    """Advice for a variable that stands beside `clear`, `secret` or `tags`, perhaps because two files are merged."""
+    if not path or path[-1] != "env":
+        return None
+    beside = next((entry for key, entry in node.entries.items() if str(key) in _ENV_KEYS), None)
+    where = f" (set at {beside.key_position})" if beside is not None else ""
+    return f"beside `clear`, `secret` or `tags`{where} a variable is written below `clear`"
+
+
+def _nearest(name: str, candidates: list[str]) -> str | None:
     nearest = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6) if len(name) <= _LONGEST_KEY else []
     if not nearest:
         folded = {candidate.replace("_", ""): candidate for candidate in candidates}

@@ -67,7 +67,7 @@ def _preparation(context: Context, facts: Mapping[str, HostFacts], version: str)
                     Step(f"extract assets of {role.name}", assets.extract(config, role, version)),
                     Step(f"merge assets of {role.name}", assets.synchronize(config, role, version, old)),
                 ]
-            steps += site_files.certificate_steps(context, role)
+            steps += site_files.certificate_steps(context, role, host)
         if steps:
             yield Task(host, "prepare", script(steps))
 
@@ -104,7 +104,7 @@ def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *,
     branch = role.name if config.boot.parallel_roles else None
     withdraw = script(Step("stop new container", withdrawal.stop_unless_serving(role, version)))
     starting = script(
-        _renaming(context, role, version, replaced) if replaced is not None else (),
+        _renaming(context, role, host, version, replaced) if replaced is not None else (),
         audit.step(context, f"Booted app version {version}", role),
         role_env_steps(context, role, host),
         Step(f"start {role.name}", app.run(config, role, host, version, hostname_suffix=secrets.token_hex(6))),
@@ -129,9 +129,10 @@ def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *,
         yield Task(host, f"stop old {role.name}", ending, branch=branch)
 
 
-def _renaming(context: Context, role: Role, version: str, replaced: str) -> Sequence[Step]:
+def _renaming(context: Context, role: Role, host: str, version: str, replaced: str) -> Sequence[Step]:
+    change = f"Renaming container {version} to {replaced}"
     return (
-        audit.step(context, f"Renaming container {version} to {replaced}", role),
+        replace(audit.step(context, change, role), log=f"{change} as already deployed on {host}"),
         Step("rename container", app.rename(role, version, replaced)),
     )
 

@@ -132,7 +132,7 @@ class _Run:
         for task in tasks:
             if task.opens is None or not self.gates[task.opens].settle(opened=opened):
                 continue
-            if task.opens in self.awaited:
+            if opened or task.opens in self.awaited:
                 health, booting = ("healthy", "booting") if opened else ("unhealthy", "not booting")
                 text = f"First {task.opens.name} container is {health} on {task.host}, {booting} any other roles"
                 self.bus.log(text, Level.INFO if opened else Level.ERROR, host=task.host)

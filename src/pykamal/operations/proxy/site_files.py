@@ -32,14 +32,18 @@ def error_page_steps(config: Config, version: str) -> Sequence[Step]:
     )
 
 
-def certificate_steps(context: Context, role: Role) -> Sequence[Step]:
+def certificate_steps(context: Context, role: Role, host: str) -> Sequence[Step]:
     """Write a role's own certificate and key, read from secrets. Raises `SecretNotFound`."""
     ssl = role.proxy.ssl if role.proxy is not None else None
     if ssl is None or not ssl.certificate_pem or not ssl.private_key_pem:
         return ()
     directory = proxy.certificates_directory(context.config, role)
     return (
-        Step("make certificate directory", files.make_directory(directory)),
+        Step(
+            "make certificate directory",
+            files.make_directory(directory),
+            log=f"Writing SSL certificates for {role.name} on {host}",
+        ),
         Step("write certificate", files.write(f"{directory}/cert.pem", context.secrets[ssl.certificate_pem], "0644")),
         Step("write private key", files.write(f"{directory}/key.pem", context.secrets[ssl.private_key_pem], "0644")),
     )

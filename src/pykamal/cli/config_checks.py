@@ -1,0 +1,80 @@
+"""Warnings about a valid configuration, from a look at this machine's files or given by `config validate` alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from pykamal.config.document import MapNode, Node, ScalarNode
+from pykamal.config.models import Config
+from pykamal.config.reading import child, text
+from pykamal.config.secret_names import accessory_secret_names, app_secret_names
+from pykamal.core.source import Position
+from pykamal.secrets.store import Secrets
+
+_PLACEHOLDERS: Final = {
+    ("service",): "my-app",
+    ("image",): "my-user/my-app",
+    ("servers", "web"): "192.168.0.1",
+    ("proxy", "host"): "app.example.com",
+    ("registry", "username"): "my-user",
+}
+"""Values of the deploy.yml that `kamal init` writes, by path."""
+
+
+def mention(name: str, path: Path, destination: str | None) -> Position | None:
+    """The place of a word in the configuration's files: its first line there, comments aside."""
+    files = [path] if destination is None else [path.with_name(f"{path.stem}.{destination}.yml"), path]
+    word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
+    for file in files:
+        for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
+            found = word.search(line.partition("#")[0])
+            if found is not None:
+                return Position(str(file), number, found.start() + 1)
+    return None
+
+
+def missing_ssh_files(config: Config) -> Iterator[str]:
+    """A warning for each file of `ssh/config` that is not there, since connections are made without it."""
+    if not isinstance(config.ssh.config, tuple):
+        return
+    node = child(config.document, "ssh", "config")
+    for file in config.ssh.config:
+        if not Path(file).expanduser().is_file():
+            yield f"{_place(node)}ssh/config: there is no file {file}; connections are made without it"
+
+
+def undefined_secrets(config: Config, secrets: Secrets, path: Path) -> Iterator[str]:
+    """A warning for each secret that the configuration names and no secrets file defines. Nothing in them is run."""
+    names = [
+        *app_secret_names(config, config.roles, builds=True),
+        *accessory_secret_names(config.accessories),
+    ]
+    for name in secrets.missing(names):
+        position = mention(name, path, config.destination)
+        place = f"{position}: " if position is not None else ""
+        yield f"{place}the secret {name} is not defined in {' or '.join(secrets.files)}"
+
+
+def placeholders(config: Config) -> Iterator[str]:
+    """A warning for each value that `kamal init` wrote to be replaced."""
+    for path, placeholder in _PLACEHOLDERS.items():
+        for node in _values(child(config.document, *path)):
+            if text(node) == placeholder:
+                yield f"{_place(node)}{'/'.join(path)}: {placeholder} is what `kamal init` wrote; replace it"
+
+
+def _values(node: Node | None) -> Iterator[ScalarNode]:
+    match node:
+        case ScalarNode():
+            yield node
+        case None | MapNode():
+            return
+        case _:
+            yield from (item for item in node.items if isinstance(item, ScalarNode))
+
+
+def _place(node: Node | None) -> str:
+    return f"{node.position}: " if node is not None else ""
