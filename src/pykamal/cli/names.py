@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
+from typing import Final
 
 from pykamal.core.errors import UsageError
 
@@ -11,14 +12,16 @@ def resolve(
     word: str,
     names: Iterable[str],
     hidden: Iterable[str] = (),
+    *,
     is_alias: Callable[[str], bool] | None = None,
     yielding: Container[str] = (),
+    elsewhere: Callable[[str], Sequence[str]] = lambda _: (),
 ) -> str | None:
     """The command's name, or None for an alias.
 
     An exact name wins unless it is `yielding`, then an alias, then the beginning of one visible name, where `yielding`
     ones count only if there are no others; `-` is as good as `_`. Raises `UsageError` for a word that begins several
-    names, or none.
+    names, or none; `elsewhere` gives the commands of groups that have such a name.
     """
     names = sorted(names)
     wanted = _underscored(word)
@@ -33,8 +36,27 @@ def resolve(
     if len(begun) > 1:
         raise UsageError(f"Ambiguous command {word} matches [{', '.join(begun)}]")
     if not begun:
-        raise UsageError(f'Could not find command "{word}".', hint=suggestion(wanted, names))
+        raise UsageError(f'Could not find command "{word}".', hint=_advice(wanted, names, elsewhere(wanted)))
     return begun[0]
+
+
+_CUSTOMARY_ALIASES: Final = {
+    "console": "bin/console",
+    "shell": "sh",
+    "bash": "bash",
+    "dbc": "bin/dbconsole",
+}
+"""Names that most deploy files define as aliases, with a program for the example."""
+
+
+def _advice(word: str, names: Iterable[str], elsewhere: Sequence[str]) -> str | None:
+    if elsewhere:
+        return _did_you_mean(elsewhere)
+    program = _CUSTOMARY_ALIASES.get(word)
+    if program is not None:
+        example = f"aliases: {{{word}: app exec --interactive --reuse {program}}}"
+        return f'"{word}" is usually an alias, which this configuration has not. In deploy.yml: {example}'
+    return suggestion(word, names)
 
 
 def begins_one(word: str, names: Iterable[str], yielding: Container[str] = ()) -> bool:
@@ -59,5 +81,9 @@ def suggestion(word: str, names: Iterable[str]) -> str | None:
     near = get_close_matches(word.lower(), by_lower, cutoff=0.8) or get_close_matches(word.lower(), by_lower, n=1)
     if not near:
         return None
+    return _did_you_mean([by_lower[name] for name in near])
+
+
+def _did_you_mean(names: Sequence[str]) -> str:
     question = "Did you mean?  "
-    return question + f"\n{' ' * len(question)}".join(f'"{by_lower[name]}"' for name in near)
+    return question + f"\n{' ' * len(question)}".join(f'"{name}"' for name in names)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pykamal.cli.names import begins_one, resolve
 from pykamal.cli.options import GLOBAL, Kind
 from pykamal.cli.refusal import called_with
-from pykamal.cli.table import GROUPS, OURS, Entry, entry, top_names, within
+from pykamal.cli.table import GROUPS, OURS, Entry, entry, paths_named, top_names, within
 from pykamal.core.errors import ConfigurationError, UsageError
 
 HELP_AS_FIRST_WORD = frozenset({"-h", "--help", "-?", "-D"})
@@ -66,7 +66,7 @@ def _route(words: list[str], expand: Expand, aliases: tuple[str, ...]) -> Run | 
         expanded[:] = found or []
         return found is not None
 
-    name = resolve(first, top_names(), is_alias=is_alias, yielding=OURS)
+    name = resolve(first, top_names(), is_alias=is_alias, yielding=OURS, elsewhere=paths_named)
     if name is None:
         if first in aliases or len(aliases) == DEEPEST_ALIAS:
             raise UsageError(f"Alias {aliases[0]} leads back to itself: {' -> '.join([*aliases, first])}")

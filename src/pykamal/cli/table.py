@@ -460,3 +460,10 @@ def within(group: str | None) -> tuple[Entry, ...]:
 
 def top_names() -> tuple[str, ...]:
     return tuple(sorted([*GROUPS, *(entry.name for entry in within(None))]))
+
+
+def paths_named(name: str) -> tuple[str, ...]:
+    """The visible commands of groups that have this name: `logs` gives `accessory logs`, `app logs`, `proxy logs`."""
+    return tuple(
+        entry.path for entry in COMMANDS if entry.name == name and entry.group is not None and not entry.hidden
+    )

@@ -48,6 +48,8 @@ USAGE = [
     Row("1.2", "re", 2, "Ambiguous command re matches [redeploy, registry, remove]"),
     Row("1.2", "app sta", 2, "Ambiguous command sta matches [stale_containers, start]"),
     Row("1.2", "dpeloy", 2, 'Could not find command "dpeloy".\nDid you mean?  "deploy"\n'),
+    Row("1.2", "logs", 2, 'Did you mean?  "accessory logs"\n               "app logs"\n               "proxy logs"\n'),
+    Row("1.2", "console", 2, '"console" is usually an alias'),
     Row("1.2", "app foo", 2, 'Could not find command "foo".'),
     Row("1.2", "app shell", 2, 'Could not find command "shell".'),
     Row("1.2", "help foo", 2, 'Could not find command "foo".'),

@@ -133,6 +133,15 @@ def test_host_and_hosts_of_two_files() -> None:
     assert problem.note == "`host` is set at config/deploy.yml:6:15, `hosts` at config/deploy.staging.yml:1:16"
 
 
+def test_docker_arch_without_docker() -> None:
+    """The architecture that Docker did not tell is named as the cause, with what to write instead."""
+    world = World(shell={"docker info --format '{{.Architecture}}'": ""})
+    (problem,) = refused(changed("builder: {arch: <%= Kamal::Utils.docker_arch %>}"), world=world).problems
+    assert problem.message == "builder/arch: should be an array or a string"
+    assert problem.note is not None
+    assert "arch: amd64" in problem.note
+
+
 def test_plain_variables_beside_clear() -> None:
     """A variable beside `clear` of another file is told where it belongs."""
     world = World(files={"config/deploy.staging.yml": "env: {clear: {C: d}}\n"})

@@ -15,6 +15,10 @@ from pykamal.core.source import Position
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
+_DOCKER_ARCHITECTURE = "Kamal::Utils.docker_arch"
+_NO_DOCKER = (
+    "Docker on this machine told no architecture: start or install it, or write the servers' own, such as arch: amd64"
+)
 _HIDDEN_KEYS = frozenset({"password", "key_data"})
 
 
@@ -57,6 +61,7 @@ class Finding:
         """For people. Values that may be secret are neither quoted nor named."""
         hidden = bool(_HIDDEN_KEYS.intersection(str(step) for step in self.path))
         line = None if hidden else quoted(lines.get(self.position.file, ()), self.position)
+        asks_docker = line is not None and _DOCKER_ARCHITECTURE in line
         return Problem(
             self.message,
             path=path_text(self.path),
@@ -64,7 +69,7 @@ class Finding:
             expected=self.expected,
             found=None if hidden else self.found,
             suggestion=self.suggestion,
-            note=self.note,
+            note=_NO_DOCKER if self.note is None and asks_docker else self.note,
             quoted_line=line,
         )
 
