@@ -1,4 +1,8 @@
-"""Waiting on the host itself until a container without proxy is healthy (spec/cli.md 13.5.1)."""
+"""Waiting on the host itself until a container is seen to work, and giving up once it is seen not to.
+
+A look at a container's state cannot tell whether it works: one that ends and is started again runs most of the time.
+So its restarts count, and its start time: the same process has to be there at the end of the wait (spec/cli.md 13.5.1).
+"""
 
 from __future__ import annotations
 
@@ -6,75 +10,175 @@ from typing import Final
 
 from pykamal.commands.command import Command, Effect, Simple, query
 from pykamal.commands.words import Output, Raw, joined, render
-from pykamal.config.models import Role
+from pykamal.core.sensitive import Sensitive
 
 LISTENING_SECONDS: Final = 2
 """How long the first health check may be put off for a port that is not open yet."""
 
-STATUS_FORMAT: Final = "{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}"
+MOST_RESTARTS: Final = 3
+"""A new container that was restarted so often is not waited for any longer."""
+
+NOT_READY_STATUS: Final = 70
+"""Exit status of `watched` where the container ended for good or again and again (EX_SOFTWARE of sysexits.h)."""
+
+STEADY_SECONDS: Final = 3
+"""How long a container that has no readiness of its own to wait for, an accessory's, must stay up."""
+
+_FORMAT: Final = (
+    "{{.State.Status}} {{.RestartCount}} {{.State.StartedAt}} {{.State.ExitCode}} {{.State.Pid}} "
+    "{{if .State.Health}}{{.State.Health.Status}}{{end}}"
+)
 
 
-def wait(role: Role, version: str, *, deploy_timeout: int, readiness_delay: int) -> Command:
-    """Poll every second for at most `deploy_timeout` seconds; fails with the last status on standard error.
+def wait(container: str, *, deploy_timeout: int, readiness_delay: int, new: bool = True) -> Command:
+    """Wait until a container without proxy is ready; fails with its last status on standard error.
 
-    `healthy` is success at once; `running` (no health check) is success when it is still so `readiness_delay` seconds
-    later. A container that exited is not waited for any longer: it cannot become healthy.
+    `healthy` is success at once. Without a health check the container must run for `readiness_delay` seconds without
+    a restart; so must one that is healthy after a restart. Anything else is waited for, at most `deploy_timeout`
+    seconds; a container that has ended for good, or was restarted three times, is not. Of one that is not `new`, the
+    restarts of before do not count.
     """
-    name = render(role.container_name(version), shown=False)
-    text = f"""
-    read_status() {{ docker container inspect --format '{STATUS_FORMAT}' {name}; }}
-    waited=0
-    while :; do
-      status=$(read_status) || exit 1
-      case $status in
-        healthy) echo 'Container is healthy!'; exit 0 ;;
-        running)
-          echo 'Container is running, waiting for readiness delay of {readiness_delay} seconds'
-          sleep {readiness_delay}
-          status=$(read_status) || exit 1
-          case $status in running|healthy) echo 'Container is healthy!'; exit 0 ;; esac ;;
-        exited|dead) break ;;
+    text = _waiting(container, steady_seconds=readiness_delay, deploy_timeout=deploy_timeout, new=new)
+    return _looking(text, f"# wait until {container} is healthy, at most {deploy_timeout} seconds")
+
+
+def wait_steady(container: str, *, deploy_timeout: int, new: bool = True) -> Command:
+    """Wait until a container has run for `STEADY_SECONDS` without a restart, whatever its health check says.
+
+    One that has done its work and ended with exit code 0 is fine.
+    """
+    unchecked = """health=
+      [ "$status $exit_code" != "exited 0" ] || { echo 'Container has finished'; exit 0; }"""
+    steady = STEADY_SECONDS
+    text = _waiting(container, steady_seconds=steady, deploy_timeout=deploy_timeout, new=new, before=unchecked)
+    return _looking(text, f"# wait until {container} has run for {steady} seconds")
+
+
+def _waiting(container: str, *, steady_seconds: int, deploy_timeout: int, new: bool, before: str = ":") -> str:
+    """`before` is done after each look at the container, before it is judged."""
+    return f"""
+    {_look(container, new=new)}
+    give_up() {{ echo "container not ready after $seconds seconds ($1)" >&2; exit 1; }}
+    seconds=0 watched= up=0
+    while look; do
+      {before}
+      [ "$restarts" -lt {MOST_RESTARTS} ] || give_up "restarted $restarts times"
+      case ${{health:-$status}} in
+        exited|dead|removing) give_up "$status" ;;
+        running|healthy)
+          needed={steady_seconds}
+          [ "$health $restarts" != "healthy 0" ] || needed=0
+          if [ "$started" != "$watched" ]; then
+            watched=$started up=0
+            [ "$needed" -eq 0 ] || echo "Container is running, waiting for readiness delay of $needed seconds"
+          fi
+          [ "$up" -lt "$needed" ] || {{ echo 'Container is healthy!'; exit 0; }}
+          up=$((up + 1)) ;;
+        *)
+          watched=
+          [ "$seconds" -lt {deploy_timeout} ] || give_up "${{health:-$status}}" ;;
       esac
-      [ "$waited" -lt {deploy_timeout} ] || break
-      waited=$((waited + 1))
+      seconds=$((seconds + 1))
       sleep 1
     done
-    echo "container not ready after $waited seconds ($status)" >&2
     exit 1"""
-    summary = f"# wait until {role.container_name(version)} is healthy, at most {deploy_timeout} seconds"
-    return Command(Simple((Raw(_dedented(text)),)), Effect.READ, summary=summary)
 
 
-def listening(role: Role, version: str, *, port: int) -> Command:
+def listening(container: str, *, port: int) -> Command:
     """Wait until the container listens on `port`, at most `LISTENING_SECONDS`; never fails.
 
     The proxy checks at once and then once an interval, a second by default: a first check that comes too early by a
     tenth of a second costs the whole interval, on the slowest of all hosts. Where the engine's processes cannot be
     seen, there is nothing to wait for.
     """
-    name = render(role.container_name(version), shown=False)
-    listens = f":{port:04X} [0-9A-F:]* 0A "
     text = f"""
-    process=$(docker container inspect --format '{{{{.State.Pid}}}}' {name}) || exit 0
+    process=$(docker container inspect --format '{{{{.State.Pid}}}}' {render(container, shown=False)}) || exit 0
     tries=0
     while [ "$tries" -lt {LISTENING_SECONDS * 20} ] && [ -r "/proc/$process/net/tcp" ]; do
-      cat "/proc/$process/net/tcp" "/proc/$process/net/tcp6" 2> /dev/null | grep -q '{listens}' && break
+      {_listens(port)} && break
       tries=$((tries + 1))
       sleep 0.05
     done
     exit 0"""
-    summary = f"# wait until {role.container_name(version)} listens on port {port}, at most {LISTENING_SECONDS} seconds"
-    return Command(Simple((Raw(_dedented(text)),)), Effect.READ, quiet=True, summary=summary)
+    return _looking(
+        text, f"# wait until {container} listens on port {port}, at most {LISTENING_SECONDS} seconds", quiet=True
+    )
 
 
-def listeners(role: Role, version: str) -> Command:
+def watched(told: Command, container: str, *, port: int, new: bool = True) -> Command:
+    """Run `told`, one program that waits until `container` is healthy, and end it once that cannot come.
+
+    That is so when the container has ended for good or was restarted three times: status `NOT_READY_STATUS`. Tells on
+    standard error when `port` was first seen open, unless it was from the beginning.
+    """
+    text = f"""
+    {_look(container, new=new)}
+    passed() {{ echo "$(($(date +%s) - begun)) seconds"; }}
+    watch() {{
+      closed=
+      while sleep 0.5 3>&- && kill -0 "$told"; do
+        look || continue
+        end=
+        case $status in exited|dead|removing) end=$status ;; esac
+        [ "$restarts" -lt {MOST_RESTARTS} ] || end="restarted $restarts times"
+        if [ -n "$end" ]; then
+          echo "container not ready after $(passed) ($end)" >&3
+          kill -KILL "$told"
+          exit {NOT_READY_STATUS}
+        fi
+        [ "$closed" != no ] && [ -r "/proc/$process/net/tcp" ] || continue
+        if {_listens(port)}; then
+          [ -z "$closed" ] || echo "port {port} was open after $(passed)" >&3
+          closed=no
+        else
+          closed=yes
+        fi
+      done
+    }}
+    begun=$(date +%s)
+    {told.wire()} &
+    told=$!
+    watch 3>&2 > /dev/null 2>&1 &
+    watching=$!
+    {{ wait "$told"; }} 2> /dev/null
+    ended=$?
+    {{ kill "$watching"; wait "$watching"; }} 2> /dev/null
+    [ $? -ne {NOT_READY_STATUS} ] || exit {NOT_READY_STATUS}
+    exit "$ended\""""
+    return Command(Simple((Raw(Sensitive(_dedented(text))),)), summary=str(told)).in_subshell()
+
+
+def listeners(container: str) -> Command:
     """Print where the container listens: address and port in hexadecimal, as in /proc/net/tcp, one a line.
 
     Never fails; where the engine's processes cannot be seen, nothing is printed.
     """
-    process = query("docker", "container", "inspect", "--format", "{{.State.Pid}}", role.container_name(version))
+    process = query("docker", "container", "inspect", "--format", "{{.State.Pid}}", container)
     tables = (joined(Raw("/proc/"), Output(process), f"/net/{table}") for table in ("tcp", "tcp6"))
     return query("awk", '$4 == "0A" {print $2}', *tables).redirected("2> /dev/null").failing_allowed()
+
+
+def _look(container: str, *, new: bool) -> str:
+    """A shell function that reads what the others judge; `$health` is empty where there is no check to go by."""
+    inspect = "docker container inspect --format"
+    name = render(container, shown=False)
+    return f"""before={0 if new else f"$({inspect} '{{{{.RestartCount}}}}' {name} || echo 0)"}
+    look() {{
+      seen=$({inspect} '{_FORMAT}' {name}) || return 1
+      set -- $seen
+      status=$1 restarts=$(($2 - before)) started=$3 exit_code=$4 process=$5 health=$6
+      [ "$status" = running ] && [ "$health" != none ] || health=
+    }}"""
+
+
+def _listens(port: int) -> str:
+    """Whether a process of the network namespace of `$process` listens on `port`."""
+    table = '"/proc/$process/net/tcp'
+    return f'cat {table}" {table}6" 2> /dev/null | grep -q ":{port:04X} [0-9A-F:]* 0A "'
+
+
+def _looking(text: str, summary: str, *, quiet: bool = False) -> Command:
+    return Command(Simple((Raw(_dedented(text)),)), Effect.READ, quiet=quiet, summary=summary)
 
 
 def _dedented(text: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from pykamal.commands import accessory as accessories
-from pykamal.commands import app, proxy_image, proxy_protection
+from pykamal.commands import app, health, proxy_image, proxy_protection
 from pykamal.commands.assets import error_pages_path
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.flags import name_filter
@@ -158,12 +159,17 @@ def logs(selection: LogSelection = ALL_LINES, *, follow: bool = False) -> Comman
 
 
 def deploy_role(config: Config, role: Role, version: str) -> Command:
-    """Route to the container of a version once it is healthy; the proxy makes the health check."""
+    """Route to the container of a version once it is healthy; the proxy makes the health check.
+
+    Ends early where the container cannot get healthy any more (`pykamal.commands.health.watched`).
+    """
     if role.proxy is None:
         raise ValueError(f"role {role.name} does not run behind the proxy")
     return _deploy_to(
         app.container_id(role, version),
         role.name,
+        role.container_name(version),
+        role.proxy,
         deploy(
             role.container_prefix,
             target=_target(role.proxy),
@@ -183,6 +189,8 @@ def deploy_accessory(config: Config, accessory: Accessory, version: str) -> Comm
     return _deploy_to(
         accessories.container_id(accessory),
         accessory.name,
+        accessory.service,
+        accessory.proxy,
         deploy(
             accessory.service,
             target=_target(accessory.proxy),
@@ -287,12 +295,14 @@ def _kamal_proxy(*words: Word) -> Command:
     return command("docker", "exec", CONTAINER, "kamal-proxy", *words)
 
 
-def _deploy_to(container_id: Command, name: str, told: Command) -> Command:
+def _deploy_to(container_id: Command, name: str, container: str, settings: Proxy, told: Command) -> Command:
     """`told`, which names the container `$id`, or status ENDPOINT_MISSING_STATUS when there is none."""
     message = f"Failed to get endpoint for {name}, did the container boot?"
     missing = query("echo", message).redirected(">&2").then(query("exit", str(ENDPOINT_MISSING_STATUS))).grouped()
     found = query(joined(Raw("id="), Output(container_id))).and_(query("test", "-n", Raw('"$id"')))
-    return found.grouped().or_(missing).and_(told)
+    there = found.grouped().or_(missing)
+    watched = there.and_(health.watched(told, container, port=settings.app_port))
+    return replace(watched, summary=str(there.and_(told)))
 
 
 def _target(proxy: Proxy) -> Word:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -12,21 +13,20 @@ from pathlib import Path
 import pytest
 
 from pykamal.commands import health
-from pykamal.commands.command import Command
-from tests.unit.samples import role
+from pykamal.commands.command import Command, command
 
 pytestmark = pytest.mark.unit
 
-WEB = role("web", "10.0.0.1")
+WEB = "app-web-7"
 
 
-def run(command: Command, directory: Path, answers: str) -> subprocess.CompletedProcess[str]:
+def run(command: Command, directory: Path, answers: str, *, shell: str = "sh") -> subprocess.CompletedProcess[str]:
     """Run a line with a `docker` that runs `answers`."""
     program = directory / "docker"
     program.write_text(f"#!/bin/sh\n{answers}\n")
     program.chmod(0o755)
     return subprocess.run(
-        ["sh", "-s"],
+        [shell, "-s"],
         input=f"( {command.wire()}\n)",
         env={"PATH": f"{directory}:/usr/bin:/bin"},
         capture_output=True,
@@ -35,39 +35,152 @@ def run(command: Command, directory: Path, answers: str) -> subprocess.Completed
     )
 
 
-def wait(directory: Path, answers: str, *, timeout: int = 3) -> subprocess.CompletedProcess[str]:
-    return run(health.wait(WEB, "1", deploy_timeout=timeout, readiness_delay=0), directory, answers)
+def states(directory: Path, *looks: str) -> str:
+    """Answers for `docker`: the looks one after another, the last one again and again. The clock does not wait."""
+    (directory / "sleep").write_text("#!/bin/sh\n")
+    (directory / "sleep").chmod(0o755)
+    (directory / "looks").write_text("\n".join(looks) + "\n")
+    count = f"echo x >> {directory}/calls; number=$(wc -l < {directory}/calls)"
+    return f'{count}; sed -n "${{number}}p" {directory}/looks | grep . || tail -n 1 {directory}/looks'
 
 
-def test_healthy_is_enough(tmp_path: Path) -> None:
-    """spec/cli.md 13.5.1: `healthy`: done."""
-    done = wait(tmp_path, "echo healthy")
-    assert (done.returncode, done.stdout.strip()) == (0, "Container is healthy!")
+def look(status: str, *, restarts: int = 0, started: str = "10:00", exit_code: int = 0, health: str = "") -> str:
+    return f"{status} {restarts} {started} {exit_code} 99999999 {health}"
 
 
-def test_running_must_still_run_after_the_delay(tmp_path: Path) -> None:
-    """spec/cli.md 13.5.1: without a health check, `running` is looked at twice."""
-    twice = f"echo x >> {tmp_path}/calls; echo running"
-    assert wait(tmp_path, twice).returncode == 0
-    assert (tmp_path / "calls").read_text().split() == ["x", "x"]
-    (tmp_path / "calls").unlink()
-    crashed = f"echo x >> {tmp_path}/calls; [ $(wc -l < {tmp_path}/calls) -eq 1 ] && echo running || echo exited"
-    done = wait(tmp_path, crashed)
+def wait(directory: Path, *looks: str, timeout: int = 3, delay: int = 0) -> subprocess.CompletedProcess[str]:
+    line = health.wait("app-jobs-1", deploy_timeout=timeout, readiness_delay=delay)
+    return run(line, directory, states(directory, *looks))
+
+
+def looks_taken(directory: Path) -> int:
+    return len((directory / "calls").read_text().split())
+
+
+RUNNING = look("running")
+HEALTHY = look("running", health="healthy")
+RESTARTED = look("running", restarts=1, started="10:01")
+AGAIN = look("running", restarts=2, started="10:02")
+LOOPING = look("restarting", restarts=3, started="10:02", exit_code=1)
+
+
+@pytest.mark.parametrize(
+    ("delay", "looks", "said", "taken"),
+    [
+        pytest.param(5, [HEALTHY], "Container is healthy!", 1, id="healthy is enough"),
+        pytest.param(2, [RUNNING], "waiting for readiness delay of 2 seconds", 3, id="the same process for the delay"),
+        pytest.param(0, [RUNNING], "Container is healthy!", 1, id="no delay"),
+        pytest.param(2, [RUNNING, RESTARTED], "Container is healthy!", 4, id="a restart begins the delay anew"),
+        pytest.param(
+            1, [look("running", restarts=1, health="healthy")], "delay of 1 seconds", 2, id="healthy after a restart"
+        ),
+        pytest.param(
+            0, [look("running", health="starting"), HEALTHY], "Container is healthy!", 2, id="healthy in the end"
+        ),
+    ],
+)
+def test_a_container_that_is_ready(tmp_path: Path, delay: int, looks: list[str], said: str, taken: int) -> None:
+    """spec/cli.md 13.5.1, and what it does not look at: restarts and the start time (docs/differences.md)."""
+    done = wait(tmp_path, *looks, delay=delay)
+    assert done.returncode == 0, done.stderr
+    assert said in done.stdout
+    assert looks_taken(tmp_path) == taken
+
+
+@pytest.mark.parametrize(
+    ("looks", "why"),
+    [
+        pytest.param([RUNNING, RESTARTED, AGAIN, LOOPING], "3 seconds (restarted 3 times)", id="crash loop"),
+        pytest.param([HEALTHY.replace("running 0", "running 3")], "0 seconds (restarted 3 times)", id="though healthy"),
+        pytest.param([RUNNING, look("exited", exit_code=1)], "1 seconds (exited)", id="ended"),
+        pytest.param(
+            [look("exited", exit_code=1, health="starting")], "0 seconds (exited)", id="ended, with a health check"
+        ),
+        pytest.param([look("running", health="starting")], "9 seconds (starting)", id="never healthy"),
+        pytest.param([look("created")], "9 seconds (created)", id="never started"),
+    ],
+)
+def test_a_container_that_is_not_ready(tmp_path: Path, looks: list[str], why: str) -> None:
+    """Three restarts or an end are not waited for any longer; anything else is until the time is over."""
+    done = wait(tmp_path, *looks, timeout=9, delay=7)
     assert done.returncode == 1
-    assert "(exited)" in done.stderr
+    assert f"container not ready after {why}" in done.stderr
 
 
-def test_starting_is_waited_for_until_the_time_is_over(tmp_path: Path) -> None:
-    """spec/cli.md 13.5.1: at the deadline the last status is told."""
-    done = wait(tmp_path, "echo starting", timeout=1)
-    assert done.returncode == 1
-    assert "container not ready after 1 seconds (starting)" in done.stderr
+@pytest.mark.parametrize(("now", "status"), [(7, 0), (9, 0), (10, 1)])
+def test_restarts_of_before_do_not_count_where_the_container_is_not_new(tmp_path: Path, now: int, status: int) -> None:
+    """`app start` and `accessory start` find containers that the engine has restarted over the years."""
+    line = health.wait_steady("app-db", deploy_timeout=3, new=False)
+    done = run(line, tmp_path, states(tmp_path, "7", look("running", restarts=now)))
+    assert done.returncode == status, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("looks", "status"),
+    [
+        ([look("running", health="starting")], 0),
+        ([look("exited", exit_code=0)], 0),
+        ([look("exited", exit_code=1)], 1),
+        ([RUNNING, RESTARTED, AGAIN, LOOPING], 1),
+    ],
+)
+def test_an_accessory_is_only_to_stay_up(tmp_path: Path, looks: list[str], status: int) -> None:
+    """Whatever its health check says, and unless it has done its work."""
+    done = run(health.wait_steady("app-db", deploy_timeout=9), tmp_path, states(tmp_path, *looks))
+    assert done.returncode == status
 
 
 def test_a_container_that_is_gone_is_not_waited_for(tmp_path: Path) -> None:
     """spec/cli.md 13.5.1: a command failure is not retried."""
-    done = wait(tmp_path, "echo 'No such container' >&2; exit 1", timeout=60)
+    line = health.wait("app-jobs-1", deploy_timeout=60, readiness_delay=0)
+    done = run(line, tmp_path, "echo 'No such container' >&2; exit 1")
     assert done.returncode == 1
+
+
+SWITCH = command("docker", "exec", "kamal-proxy", "kamal-proxy", "deploy", "app-web")
+
+
+def switched(directory: Path, shell: str, *, proxy: str, container: str) -> subprocess.CompletedProcess[str]:
+    answers = f'case "$*" in *inspect*) {container} ;; *) {proxy} ;; esac'
+    return run(health.watched(SWITCH, "app-web-1", port=1), directory, answers, shell=shell)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_what_the_proxy_says_counts(tmp_path: Path, shell: str) -> None:
+    """Its exit status, its words and nothing else, however soon it is done."""
+    up = f"echo '{RUNNING}'"
+    done = switched(tmp_path, shell, proxy="echo switched", container=up)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "switched\n", "")
+    failed = switched(tmp_path, shell, proxy="echo 'Error: not healthy' >&2; exit 1", container=up)
+    assert (failed.returncode, failed.stderr) == (1, "Error: not healthy\n")
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+@pytest.mark.parametrize(
+    ("state", "why"), [(LOOPING, "restarted 3 times"), (look("exited", exit_code=1), "exited")], ids=["loop", "ended"]
+)
+def test_the_proxy_is_not_waited_for_once_the_container_is_lost(
+    tmp_path: Path, shell: str, state: str, why: str
+) -> None:
+    """A crash loop fails at once behind the proxy too, which would wait for deploy_timeout."""
+    done = switched(tmp_path, shell, proxy=f"echo $$ > {tmp_path}/told; exec sleep 60", container=f"echo '{state}'")
+    assert done.returncode == health.NOT_READY_STATUS
+    assert re.fullmatch(rf"container not ready after \d seconds \({why}\)\n", done.stderr)
+    assert not Path("/proc", (tmp_path / "told").read_text().strip()).exists(), "nothing is left waiting"
+
+
+def test_a_port_that_opens_late_is_told(tmp_path: Path) -> None:
+    """How long the boot took is evidence that deploy_timeout is too short."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program = f"import socket, time; time.sleep(1.2); s = socket.create_server(('127.0.0.1', {port})); time.sleep(30)"
+    with subprocess.Popen([sys.executable, "-c", program]) as server:
+        state = look("running").replace("99999999", str(server.pid))
+        answers = f'case "$*" in *inspect*) echo "{state}" ;; *) exec sleep 2.5 ;; esac'
+        done = run(health.watched(SWITCH, WEB, port=port), tmp_path, answers)
+        server.terminate()
+    assert done.returncode == 0
+    assert re.fullmatch(rf"port {port} was open after [1-3] seconds\n", done.stderr)
 
 
 def test_the_first_check_waits_for_the_port(tmp_path: Path) -> None:
@@ -82,9 +195,9 @@ def test_the_first_check_waits_for_the_port(tmp_path: Path) -> None:
             time.sleep(0.01)
         listening = int(port_file.read_text())
         started = time.monotonic()
-        done = run(health.listening(WEB, "1", port=listening), tmp_path, f"echo {server.pid}")
+        done = run(health.listening(WEB, port=listening), tmp_path, f"echo {server.pid}")
         waited = time.monotonic() - started
-        closed = run(health.listening(WEB, "1", port=1), tmp_path, f"echo {server.pid}")
+        closed = run(health.listening(WEB, port=1), tmp_path, f"echo {server.pid}")
         server.terminate()
     assert done.returncode == closed.returncode == 0, "a port that stays closed is for the proxy to judge"
     assert waited < health.LISTENING_SECONDS, "an open port is not waited for"
@@ -94,7 +207,7 @@ def test_an_unknown_container_or_process_is_not_waited_for(tmp_path: Path) -> No
     """An engine whose processes cannot be seen, or a container that has exited."""
     for answers in ("exit 1", "echo 0", "echo 99999999"):
         started = time.monotonic()
-        assert run(health.listening(WEB, "1", port=80), tmp_path, answers).returncode == 0
+        assert run(health.listening(WEB, port=80), tmp_path, answers).returncode == 0
         assert time.monotonic() - started < health.LISTENING_SECONDS
 
 
@@ -102,14 +215,12 @@ def test_listeners_are_those_of_the_process(tmp_path: Path) -> None:
     """What a real process listens on, in hexadecimal; nothing, and no failure, for one that cannot be seen."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        found = run(health.listeners(WEB, "1"), tmp_path, f"echo {os.getpid()}")
+        found = run(health.listeners(WEB), tmp_path, f"echo {os.getpid()}")
         assert f"0100007F:{port:04X}" in found.stdout.split()
-    assert run(health.listeners(WEB, "1"), tmp_path, "echo 0").stdout == ""
-    assert health.listeners(WEB, "1").may_fail
+    assert run(health.listeners(WEB), tmp_path, "echo 0").stdout == ""
+    assert health.listeners(WEB).may_fail
 
 
 def test_long_lines_are_shown_by_what_they_do() -> None:
     """What people see names the container and the limit."""
-    assert str(health.listening(WEB, "7", port=3000)) == (
-        "# wait until app-web-7 listens on port 3000, at most 2 seconds"
-    )
+    assert str(health.listening(WEB, port=3000)) == ("# wait until app-web-7 listens on port 3000, at most 2 seconds")

@@ -138,13 +138,13 @@ def _renaming(context: Context, role: Role, host: str, version: str, replaced: s
 
 
 def _ready_steps(context: Context, role: Role, version: str) -> Sequence[Step]:
-    config = context.config
+    config, container = context.config, role.container_name(version)
     if role.proxy is not None:
         return (
-            Step("wait for port", health.listening(role, version, port=role.proxy.app_port)),
+            Step("wait for port", health.listening(container, port=role.proxy.app_port)),
             Step(f"switch traffic to {role.name}", proxy.deploy_role(config, role, version)),
         )
-    waiting = health.wait(role, version, deploy_timeout=config.deploy_timeout, readiness_delay=config.readiness_delay)
+    waiting = health.wait(container, deploy_timeout=config.deploy_timeout, readiness_delay=config.readiness_delay)
     return (Step(f"wait for {role.name}", waiting),)
 
 
@@ -157,7 +157,7 @@ def _evidence(role: Role, version: str) -> Script:
     return script(
         state,
         deaths,
-        Step("listening ports", health.listeners(role, version)),
+        Step("listening ports", health.listeners(role.container_name(version))),
         Step("failed checks", proxy.failed_checks(role, version)),
     )
 
