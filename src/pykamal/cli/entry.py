@@ -17,9 +17,9 @@ def main() -> None:
         os.write(sys.stdout.fileno(), f"{KAMAL_VERSION} (pykamal {__version__})\n".encode())
         return
     if arguments[:1] == ["__complete"]:
-        from pykamal.cli.completion.answer import answer
+        from pykamal.cli.completion.answer import complete
 
-        sys.stdout.write(answer(arguments[1:]))
+        complete(arguments[1:])
         return
     from pykamal.cli.dispatch import OUTPUT_CLOSED, dispatch
 

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from pykamal.commands.words import Raw, Word, render
-from pykamal.core.sensitive import REDACTED, Sensitive
+from pykamal.core.sensitive import REDACTED, Sensitive, reveal
 
 
 class Effect(Enum):
@@ -127,6 +127,14 @@ class Command:
     def wire(self) -> str:
         """The line with secrets revealed. For the transport only."""
         return _text(self.node, shown=False)
+
+    def arguments(self) -> list[str] | None:
+        """The argument vector of a line that needs no shell, secrets revealed; None for every other line."""
+        node = self.node
+        if not isinstance(node, Simple) or node.redirects or not node.words:
+            return None
+        literal = [word for word in node.words if isinstance(word, str | Sensitive)]
+        return [reveal(word) for word in literal] if len(literal) == len(node.words) else None
 
     @property
     def program(self) -> str:

@@ -1,51 +1,70 @@
-"""The operator's Git work tree and the clone that images are built from (spec/cli.md 15.2)."""
+"""The operator's Git work tree and the clone that images are built from (spec/cli.md 15.2).
+
+A repository's own configuration can name programs: a file system monitor, a signature checker, a pager, hooks, the
+transport to a remote that has missing objects. Looking at a repository must run none of them. `_read` and `_change`
+make all Git calls of this tool and override such settings; a bare repository inside a work tree counts for nothing.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import posixpath
+from dataclasses import replace
+from typing import Final
 
 from pykamal.commands.command import Command, command, query
+
+_OPTIONS: Final = (
+    "--no-pager",
+    *("-c", "safe.bareRepository=explicit"),
+    *("-c", "log.showSignature=false"),
+    *("-c", "core.fsmonitor=false"),
+)
+_READ_OPTIONS: Final = ("--no-optional-locks", *_OPTIONS, "-c", "core.hooksPath=/dev/null")
+"""Without the first, `git status` writes the index, after which a hook runs."""
+
+_NO_TRANSPORT: Final = ("env", "GIT_ALLOW_PROTOCOL=", "GIT_NO_LAZY_FETCH=1")
+"""Missing objects of a partial clone are not fetched: the repository would name the program that fetches them."""
 
 # -- the work tree
 
 
 def root() -> Command:
     """Print the top of the work tree. Fails outside one."""
-    return query("git", "rev-parse", "--show-toplevel")
+    return _read("rev-parse", "--show-toplevel")
 
 
 def revision(directory: str | None = None) -> Command:
     """Print the full hash of HEAD."""
-    return query("git", *_in(directory), "rev-parse", "HEAD")
+    return _read(*_in(directory), "rev-parse", "HEAD")
 
 
 def uncommitted(directory: str | None = None) -> Command:
     """List what differs from HEAD, untracked files included; prints nothing for a clean tree."""
-    return query("git", *_in(directory), "status", "--porcelain")
+    return _read(*_in(directory), "status", "--porcelain")
 
 
 def latest_commits(count: int) -> Command:
     """Print full hash, tab, age and subject of each, the newest first."""
-    return query("git", "log", f"--max-count={count}", "--format=%H%x09%cr: %s")
+    return _read("log", f"--max-count={count}", "--format=%H%x09%cr: %s")
 
 
 def modified_files() -> Command:
     """List tracked files of the working directory that differ from the index, one a line."""
-    return query("git", "-c", "core.quotePath=false", "ls-files", "--modified")
+    return _read("-c", "core.quotePath=false", "ls-files", "--modified")
 
 
 def untracked_files() -> Command:
     """List files of the working directory that Git does not track, ignored ones too, one a line."""
-    return query("git", "-c", "core.quotePath=false", "ls-files", "--others")
+    return _read("-c", "core.quotePath=false", "ls-files", "--others")
 
 
 def user_name() -> Command:
-    return query("git", "config", "user.name")
+    return _read("config", "user.name")
 
 
 def user_email() -> Command:
-    return query("git", "config", "user.email")
+    return _read("config", "user.email")
 
 
 # -- the clone
@@ -65,7 +84,7 @@ def build_directory(clone: str, git_root: str, working_directory: str) -> str:
 
 def clone(git_root: str, directory: str) -> Command:
     """Clone into a folder of `directory`. Fails with "already exists and is not an empty directory" on an old clone."""
-    return command("git", "-C", directory, "clone", git_root, "--recurse-submodules")
+    return _change("-C", directory, "clone", git_root, "--recurse-submodules")
 
 
 def reset(git_root: str, directory: str, to_revision: str) -> dict[str, Command]:
@@ -78,8 +97,24 @@ def reset(git_root: str, directory: str, to_revision: str) -> dict[str, Command]
         "update submodules": ("submodule", "update", "--init"),
         "collect garbage": ("gc", "--auto", "--quiet"),
     }
-    return {name: command("git", "-C", directory, *words) for name, words in steps.items()}
+    return {name: _change("-C", directory, *words) for name, words in steps.items()}
 
 
 def _in(directory: str | None) -> list[str]:
     return [] if directory is None else ["-C", directory]
+
+
+# -- every call
+
+
+def _read(*words: str) -> Command:
+    return replace(query(*_NO_TRANSPORT, "git", *_READ_OPTIONS, *words), summary=_shown(words))
+
+
+def _change(*words: str) -> Command:
+    return replace(command("git", *_OPTIONS, *words), summary=_shown(words))
+
+
+def _shown(words: tuple[str, ...]) -> str:
+    """The line without what is the same in every one, as Ruby Kamal shows it."""
+    return str(query("git", *words))

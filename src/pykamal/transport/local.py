@@ -70,7 +70,7 @@ class LocalSession:
         the user. A program that cannot be started has exit status 127 (not found) or 126. Raises `CommandFailed`.
         """
         call = _Call(self, Script((Step(name, command),)), environment, directory, shown)
-        arguments = plain_arguments(command)
+        arguments = command.arguments()
         if arguments is not None:
             result = await call.program(arguments, inherit_stdin=inherit_stdin)
         elif inherit_stdin:
@@ -123,16 +123,6 @@ class LocalSession:
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
-
-
-def plain_arguments(command: Command) -> list[str] | None:
-    """The argument vector of a command that needs no shell, secrets revealed; None for every other."""
-    node = command.node
-    if not isinstance(node, Simple) or node.redirects or not node.words:
-        return None
-    if not all(isinstance(word, str | Sensitive) for word in node.words):
-        return None
-    return [reveal(word) for word in node.words if isinstance(word, str | Sensitive)]
 
 
 class _Call:

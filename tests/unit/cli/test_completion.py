@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pykamal.cli.completion import project as project_module
-from pykamal.cli.completion.answer import answer, split_line
+from pykamal.cli.completion.answer import answer
+from pykamal.cli.completion.bash_line import bash_line
 from pykamal.cli.completion.candidates import candidates
 from pykamal.cli.completion.versions import remember, remembered
 from pykamal.cli.table import COMMANDS, GROUPS, OURS
@@ -120,7 +121,7 @@ def test_lists_and_wildcards() -> None:
     assert values("deploy", "-h", "web-1,") == ["web-1,job-1", "web-1,web-2", "web-1,other"]
     assert values("deploy", "-h", "web-*,") == ["web-*,job-1", "web-*,other"]
     assert values("deploy", "-h", "web-*") == ["web-*"]
-    assert candidates(["deploy", "-h", "web-*"])[0].about == "web-2, web-1"
+    assert next(candidates(["deploy", "-h", "web-*"])).about == "web-2, web-1"
     assert values("deploy", "-h", "nope*") == []
 
 
@@ -166,7 +167,7 @@ def test_versions(folder: Path) -> None:
     subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "A first\tone"], check=True)
     head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
     assert values("rollback", "") == ["v1", "v2", head]
-    assert "A first\tone" in candidates(["app", "boot", "--version", head])[0].about
+    assert "A first\tone" in next(candidates(["app", "boot", "--version", head])).about
 
 
 def test_what_is_remembered_is_limited(folder: Path) -> None:
@@ -215,7 +216,7 @@ def test_a_configuration_that_cannot_be_used(text: str, folder: Path) -> None:
 @pytest.mark.parametrize("words", [["bash"], [], ["fish"], ["zsh", "nonsense", ""], ["fish", "app", "nonsense", ""]])
 def test_requests_that_mean_nothing(words: list[str]) -> None:
     """No answer, and no error."""
-    assert answer(words) == ""
+    assert list(answer(words)) == []
 
 
 TYPED = [
@@ -252,14 +253,14 @@ def test_whatever_is_typed_has_candidates_or_none(words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("shell", "request_", "expected"),
     [
-        ("bash", ["kamal accessory boot d"], "db\n"),
-        ("fish", ["accessory", "boot", "d"], "db\tmysql:8\n"),
-        ("zsh", ["accessory", "boot", "d"], "db:mysql:8\n"),
+        ("bash", ["kamal accessory boot d", "d"], "db"),
+        ("fish", ["accessory", "boot", "d"], "db\tmysql:8"),
+        ("zsh", ["accessory", "boot", "d"], "db:mysql:8"),
     ],
 )
 def test_the_form_of_each_shell(shell: str, request_: list[str], expected: str) -> None:
     """Bash wants values, the others what they are about too."""
-    assert answer([shell, *request_]) == expected
+    assert list(answer([shell, *request_])) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -275,4 +276,31 @@ def test_the_form_of_each_shell(shell: str, request_: list[str], expected: str) 
 )
 def test_words_of_an_unfinished_line(line: str, words: list[str]) -> None:
     """As the shell will see them."""
-    assert split_line(line) == words
+    assert bash_line(line, "").words == words
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ("kamal ", r"""db\$\(x\)\'\"\!\`\ \\"""),
+        ("kamal '", r"""db$(x)'\''"!` \ """[:-1]),
+        ('kamal "', r"""db\$(x)'\""\!"\` \\"""),
+    ],
+)
+def test_what_bash_puts_in(before: str, expected: str) -> None:
+    """Quoted for the place where it goes, so that the shell reads back the name and runs nothing."""
+    assert bash_line(before, "").insertion("db$(x)'\"!` \\") == expected
+
+
+@pytest.mark.parametrize(("quote", "name", "expected"), [("'", "a'", r"a'\'''"), ('"', 'a"', r'a\""'), ('"', "a", "a")])
+def test_bash_is_left_to_close_a_quote(quote: str, name: str, expected: str) -> None:
+    """Unless the name ends with one, which bash would take for the end."""
+    assert bash_line(f"kamal {quote}", "").insertion(name) == expected
+
+
+def test_bash_replaces_the_end_of_a_word() -> None:
+    """It keeps what stands before the last of its word breaks."""
+    assert bash_line("kamal deploy --hosts=fd00::1,1", "1,1").insertion("--hosts=fd00::1,10") == "1,10"
+    assert (
+        bash_line('kamal deploy -c "my dir/d', "my dir/d").insertion("my dir/deploy $.yml") == r"my dir/deploy \$.yml"
+    )

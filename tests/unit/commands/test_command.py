@@ -129,3 +129,11 @@ def test_script_effect() -> None:
     """design.md, rule 1: a script of reads is a read."""
     assert script(Step("b", B)).effect is Effect.READ
     assert script([Step("b", B), Step("a", A)]).effect is Effect.CHANGE
+
+
+def test_which_lines_need_no_shell() -> None:
+    """Words without pipes, redirections or raw text are an argument vector."""
+    assert command("git", "log", Sensitive("x")).arguments() == ["git", "log", "x"]
+    assert shell_line("git log").arguments() is None
+    assert command("git", "log").redirected("2>&1").arguments() is None
+    assert command("a").and_(command("b")).arguments() is None

@@ -16,7 +16,7 @@ from pykamal.commands.script import Step, script
 from pykamal.core.errors import CommandFailed
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus, CommandFinished, CommandOutput, CommandStarted, Event
-from pykamal.transport.local import LocalSession, plain_arguments
+from pykamal.transport.local import LocalSession
 
 pytestmark = pytest.mark.unit
 
@@ -289,11 +289,3 @@ def test_a_failing_subscriber_fails_the_command(run: Run) -> None:
                 await LocalSession(Bus(broken)).run(each)
 
     asyncio.run(body())
-
-
-def test_which_commands_need_no_shell() -> None:
-    """Words without pipes, redirections or raw text are an argument vector."""
-    assert plain_arguments(command("git", "log", Sensitive("x"))) == ["git", "log", "x"]
-    assert plain_arguments(shell_line("git log")) is None
-    assert plain_arguments(command("git", "log").redirected("2>&1")) is None
-    assert plain_arguments(command("a").and_(command("b"))) is None

@@ -1,52 +1,55 @@
-"""What a shell's script is told, in the form that this shell reads."""
+"""The answer to a shell's completion script: candidates in the form that the shell reads, written as they are found."""
 
 from __future__ import annotations
 
-import re
-import shlex
-from collections.abc import Sequence
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Final
 
+from pykamal.cli.completion.bash_line import bash_line
 from pykamal.cli.completion.candidates import Candidate, candidates
 
-SHELLS = ("bash", "zsh", "fish")
+SHELLS: Final = ("bash", "zsh", "fish")
 
-_ASSIGNMENT = re.compile(r"\w+=")
-_END = "\0"
-
-
-def answer(request: Sequence[str]) -> str:
-    """Lines of candidates for `SHELL WORD...`; empty for whatever cannot be completed, errors included."""
-    try:
-        shell, *words = request
-        if shell == "bash":
-            words = split_line(words[0])[1:]
-        return "".join(f"{_line(shell, candidate)}\n" for candidate in candidates(words))
-    except Exception:  # somebody is in the middle of typing: an unreadable file is no reason to talk
-        return ""
+DEADLINE_SECONDS: Final = 0.25
+"""With the start of the interpreter and of the shell's own part, TAB then takes 0.3 seconds at most."""
 
 
-def split_line(line: str) -> list[str]:
-    """The words of an unfinished command line, quotes removed; the last one is under the cursor and may be empty.
+def complete(request: Sequence[str]) -> None:
+    """Write the answer to standard output. At the deadline this process is ended, whatever it is doing."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a handler of ours would wait for the end of a long search
+    signal.setitimer(signal.ITIMER_REAL, DEADLINE_SECONDS)
+    for line in answer(request):
+        os.write(1, f"{line}\n".encode())
 
-    Assignments in front of the program are left out. Raises ValueError for no words at all.
+
+def answer(request: Sequence[str]) -> Iterator[str]:
+    """A line for each candidate of `SHELL WORD...`; none for what cannot be completed, errors included.
+
+    Bash hands over its line up to the cursor, and the part of it that the candidate will replace.
     """
-    for closing in (_END, f"{_END}'", f'{_END}"'):
-        try:
-            words = shlex.split(line + closing)
-        except ValueError:
-            continue
-        while _ASSIGNMENT.match(words[0]):
-            words.pop(0)
-        return [word.replace(_END, "") for word in words]
-    raise ValueError(line)
+    with suppress(Exception):  # somebody is in the middle of typing: an unreadable file is no reason to talk
+        shell, *words = request
+        match shell:
+            case "bash":
+                line = bash_line(*words)
+                yield from (line.insertion(each.value) for each in _printable(line.words[1:]))
+            case "zsh":
+                for each in _printable(words):
+                    yield _described(each.value.replace("\\", "\\\\").replace(":", "\\:"), ":", each.about)
+            case "fish":
+                for each in _printable(words):
+                    yield _described(each.value, "\t", each.about)
 
 
-def _line(shell: str, candidate: Candidate) -> str:
-    about = " ".join(candidate.about.split())
-    match shell:
-        case "zsh":
-            value = candidate.value.replace(":", "\\:")
-            return f"{value}:{about}" if about else value
-        case "fish":
-            return f"{candidate.value}\t{about}" if about else candidate.value
-    return candidate.value
+def _printable(words: Sequence[str]) -> Iterator[Candidate]:
+    """Names come from the project's files, and a terminal obeys control characters: such names are no candidates."""
+    return (candidate for candidate in candidates(words) if candidate.value.isprintable())
+
+
+def _described(value: str, separator: str, about: str) -> str:
+    text = " ".join(about.split())
+    shown = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return f"{value}{separator}{shown}" if shown else value

@@ -21,12 +21,14 @@ class Candidate:
     about: str = ""
 
 
-def candidates(words: Sequence[str]) -> list[Candidate]:
+def candidates(words: Sequence[str]) -> Iterator[Candidate]:
     """The candidates for the last word, which they all begin with, in the order to show them in."""
     *before, current = words
-    found = _possible(before, current)
-    unique = {candidate.value: candidate for candidate in found if candidate.value.startswith(current)}
-    return list(unique.values())
+    seen: set[str] = set()
+    for candidate in _possible(before, current):
+        if candidate.value.startswith(current) and candidate.value not in seen:
+            seen.add(candidate.value)
+            yield candidate
 
 
 def _possible(before: list[str], current: str) -> Iterable[Candidate]:

@@ -29,7 +29,11 @@ NO_COMMIT: Final = "HEAD"
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """Facts of this machine. `revision` is None outside a Git work tree; `changes` is `git status --porcelain`."""
+    """Facts of this machine. `revision` is None outside a Git work tree.
+
+    `changes` is `git status --porcelain` where uncommitted changes get into the image, else empty: looking for them
+    takes long in a large repository, and runs the filter programs that the repository's configuration names.
+    """
 
     directory: str
     git_root: str | None
@@ -60,22 +64,21 @@ _SUFFIX = secrets.token_hex(8)
 
 async def read_workplace(local: LocalSession, config: Config) -> Workplace:
     """Ask Git everything at once."""
-    results = await local.run_script(
-        script(
-            Step("git root", git.root().failing_allowed()),
-            Step("git revision", git.revision().failing_allowed()),
-            Step("git changes", git.uncommitted().failing_allowed()),
-            Step("git user", git.user_name().failing_allowed()),
-            Step("git e-mail", git.user_email().failing_allowed()),
-        ),
-        check=False,
-    )
-    root, revision, changes, name, email = (result.captured if result.ok else "" for result in results)
+    questions = [
+        Step("git root", git.root().failing_allowed()),
+        Step("git revision", git.revision().failing_allowed()),
+        Step("git user", git.user_name().failing_allowed()),
+        Step("git e-mail", git.user_email().failing_allowed()),
+    ]
+    if config.builder.context_given:
+        questions.append(Step("git changes", git.uncommitted().failing_allowed()))
+    results = await local.run_script(script(*questions), check=False)
+    root, revision, name, email, *changes = (result.captured if result.ok else "" for result in results)
     return Workplace(
         directory=str(Path.cwd()),
         git_root=root or None,
         revision=(revision or NO_COMMIT) if root else None,
-        changes=changes,
+        changes=changes[0] if changes else "",
         user_name="Unknown" if results[0].exit_status == NOT_INSTALLED else name,  # spec/cli.md 8.1
         performer=email or getpass.getuser(),
         environment_version=os.environ.get("VERSION") or None,
@@ -88,7 +91,7 @@ def version_here(config: Config) -> str:
     system = LocalSystem()
 
     def told(command: Command) -> str:
-        return system.run_shell(str(command.redirected("2>/dev/null")), system.environment).strip()
+        return system.run_shell(command.redirected("2>/dev/null").wire(), system.environment).strip()
 
     version = os.environ.get("VERSION") or None
     root = "" if version else told(git.root())
@@ -97,7 +100,7 @@ def version_here(config: Config) -> str:
         directory=str(Path.cwd()),
         git_root=root or None,
         revision=(told(git.revision()) or NO_COMMIT) if root else None,
-        changes="" if version or clones else told(git.uncommitted()),
+        changes=told(git.uncommitted()) if root and not clones else "",
         user_name="",
         performer="",
         environment_version=version,

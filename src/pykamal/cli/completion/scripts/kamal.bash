@@ -2,20 +2,12 @@
 # With bash 3 (macOS):  eval "$(kamal completion bash)"
 
 _kamal() {
-    local line=${COMP_LINE:0:COMP_POINT} candidate
-    local program=${COMP_WORDS[0]/#~\//$HOME/}
+    local candidate
     COMPREPLY=()
+    # Whatever the program's path in the line, the kamal of $PATH is asked: a project's bin/kamal does not run at TAB.
     while IFS= read -r candidate; do
         COMPREPLY+=("$candidate")
-    done < <("$program" __complete bash "$line" 2> /dev/null)
-    ((${#COMPREPLY[@]})) || return 0
-
-    # Readline replaces what follows the last of its word breaks, not the whole word.
-    local word=${line##*[[:space:]]} breaks=${COMP_WORDBREAKS//[^:=@]/} kept=
-    if [[ -n $breaks ]]; then
-        kept=${word%"${word##*[$breaks]}"}
-    fi
-    COMPREPLY=("${COMPREPLY[@]#"$kept"}")
+    done < <(command kamal __complete bash "${COMP_LINE:0:COMP_POINT}" "$2" 2> /dev/null)
 
     # A directory is not the end of a word.
     if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]] && type compopt > /dev/null 2>&1; then
