@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ from asyncssh.config import SSHClientConfig
 from pykamal.core.errors import ConfigurationError
 from pykamal.core.hosts import HostAddress
 
-DEFAULT_FILES: Final = ("~/.ssh/config", "/etc/ssh_config", "/etc/ssh/ssh_config", "./.ssh/config")
+USER_FILE: Final = "~/.ssh/config"
+DEFAULT_FILES: Final = (USER_FILE, "/etc/ssh/ssh_config")
+"""Those that OpenSSH reads. They can name programs (ProxyCommand, Match exec), so none lies in the project."""
 
 _USER_KNOWN_HOSTS: Final = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 _GLOBAL_KNOWN_HOSTS: Final = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -40,12 +43,31 @@ class HostSettings:
 
 
 def config_files(setting: bool | Sequence[str] | None) -> tuple[str, ...]:
-    """The files that exist, for the value of `ssh.config`: None and True the default ones, False none."""
+    """The files that exist, for the value of `ssh.config`: None and True the default ones, False none.
+
+    Raises `ConfigurationError` where others may write to the user's own file, as OpenSSH refuses it then.
+    """
     if setting is False:
         return ()
-    names = DEFAULT_FILES if setting is None or setting is True else setting
-    paths = [str(Path(name).expanduser()) for name in names]
+    if setting is None or setting is True:
+        _require_own(Path(USER_FILE).expanduser())
+        setting = DEFAULT_FILES
+    paths = [str(Path(name).expanduser()) for name in setting]
     return tuple(path for path in paths if os.access(path, os.R_OK))
+
+
+def _require_own(file: Path) -> None:
+    try:
+        status = file.stat()
+    except OSError:
+        return
+    owned = status.st_uid in (0, os.getuid())
+    others = stat.S_IWOTH if status.st_gid == os.getgid() else stat.S_IWGRP | stat.S_IWOTH
+    if not owned or status.st_mode & others:
+        raise ConfigurationError(
+            f"Bad owner or permissions on {file}",
+            hint=f"it can name programs to run, so nobody else may write it: chown $USER {file}; chmod go-w {file}",
+        )
 
 
 def settings_for(host: HostAddress, files: Sequence[str]) -> HostSettings:

@@ -10,6 +10,7 @@ import pytest
 from pykamal.commands.command import command
 from pykamal.commands.ssh_client import interactive, proxy_arguments
 from pykamal.config.models import Extension, HostKeyPolicy, Ssh
+from pykamal.core.errors import ConfigurationError
 from pykamal.core.hosts import HostAddress, parse_host, parse_jumps
 from pykamal.transport.client_config import DEFAULT_FILES, config_files
 from pykamal.transport.dialing import retry_delay
@@ -118,6 +119,34 @@ def test_client_configuration_files(tmp_path: pytest.TempPathFactory, monkeypatc
     assert config_files(False) == ()
     assert config_files(("one", "missing", "two")) == ("one", "two")
     assert len(config_files(None)) == len(config_files(True)) == len(DEFAULT_FILES)
+
+
+def test_no_client_configuration_of_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSH reads no `./.ssh/config`: it would be the repository's, and can name programs to run."""
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text("ProxyCommand touch ran\n")
+    monkeypatch.chdir(tmp_path)
+    assert not [
+        file for file in config_files(None) if Path(file).is_relative_to(tmp_path) or not Path(file).is_absolute()
+    ]
+    assert config_files((".ssh/config",)) == (".ssh/config",), "deploy.yml may name it"
+
+
+@pytest.mark.parametrize(("mode", "accepted"), [(0o600, True), (0o644, True), (0o646, False)])
+def test_a_client_configuration_that_others_may_write(
+    mode: int, accepted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSH refuses the user's own file then (ssh_config(5), FILES)."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    file = tmp_path / ".ssh" / "config"
+    file.write_text("Host *\n")
+    file.chmod(mode)
+    if accepted:
+        assert config_files(None)[0] == str(file)
+    else:
+        with pytest.raises(ConfigurationError, match=r"Bad owner or permissions on .*\/.ssh/config"):
+            config_files(True)
 
 
 @pytest.mark.parametrize(("attempt", "least"), [(1, 0.1), (2, 0.2), (3, 0.4), (5, 1.6), (6, 2.0), (30, 2.0)])

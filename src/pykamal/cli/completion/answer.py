@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -14,15 +15,20 @@ from pykamal.cli.completion.candidates import Candidate, candidates
 SHELLS: Final = ("bash", "zsh", "fish")
 
 DEADLINE_SECONDS: Final = 0.25
-"""With the start of the interpreter and of the shell's own part, TAB then takes 0.3 seconds at most."""
+"""Behind TAB, 0.3 seconds with the start of the interpreter; `KAMAL_COMPLETION_SECONDS` is for slow machines."""
 
 
 def complete(request: Sequence[str]) -> None:
     """Write the answer to standard output. At the deadline this process is ended, whatever it is doing."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a handler of ours would wait for the end of a long search
-    signal.setitimer(signal.ITIMER_REAL, DEADLINE_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, _deadline())
     for line in answer(request):
         os.write(1, f"{line}\n".encode())
+
+
+def _deadline() -> float:
+    chosen = os.environ.get("KAMAL_COMPLETION_SECONDS", "")
+    return float(chosen) if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", chosen) else DEADLINE_SECONDS
 
 
 def answer(request: Sequence[str]) -> Iterator[str]:

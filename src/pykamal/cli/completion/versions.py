@@ -39,6 +39,7 @@ def commits() -> Iterator[tuple[str, str]]:
     """The latest commits of the work tree: hash, age and subject. Nothing outside of one."""
     arguments = git.latest_commits(_KEPT).arguments()
     assert arguments is not None, "one program"
+    left = signal.getitimer(signal.ITIMER_REAL)[0]
     try:
         asked = subprocess.run(
             arguments,
@@ -46,18 +47,13 @@ def commits() -> Iterator[tuple[str, str]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             check=False,
-            preexec_fn=_end_in_time,
+            preexec_fn=lambda: signal.setitimer(signal.ITIMER_REAL, left),  # the deadline of the answer is its own too
         )
     except OSError:
         return
     for line in asked.stdout.decode(errors="replace").splitlines():
         version, _, about = line.partition("\t")
         yield version, about
-
-
-def _end_in_time() -> None:
-    """Give the program that takes this process's place a deadline of its own: it must not outlive an answer by much."""
-    signal.setitimer(signal.ITIMER_REAL, _GIT_SECONDS)
 
 
 def _file(service: str, destination: str | None) -> Path:
