@@ -104,3 +104,14 @@ def test_quoting_for_the_shell_happens_in_one_place() -> None:
         if re.search(r"\bshlex\.(quote|join)\b|import (quote|join)\b", path.read_text())
     ]
     assert quoting == ["commands/words.py"]
+
+
+def test_git_is_called_in_one_place() -> None:
+    """`commands/git.py` alone names the program, so that every call overrides what a repository's settings may run."""
+    naming = [
+        path.relative_to(SOURCE).as_posix()
+        for path in sorted(SOURCE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.match(r"(\S*/)?git(\s|$)", node.value)
+    ]
+    assert set(naming) == {"commands/git.py"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pykamal.commands import git
-from pykamal.commands.command import Effect
+from pykamal.commands.command import Command, Effect
 from tests.unit.commands.shell import run
 
 pytestmark = pytest.mark.unit
@@ -94,3 +94,29 @@ def test_clone_follows_the_repository(repository: Path, tmp_path: Path) -> None:
     assert run(git.revision(build)).stdout.decode().strip() == revision
     assert run(git.uncommitted(build)).stdout == b""
     assert sorted(path.name for path in (clones / "shop").iterdir()) == [".git", "a"]
+
+
+CALLS = [
+    git.root(),
+    git.revision("/b/"),
+    git.uncommitted(),
+    git.latest_commits(1),
+    git.modified_files(),
+    git.untracked_files(),
+    git.user_name(),
+    git.user_email(),
+    git.clone("/src/shop", "/tmp/c"),
+    *git.reset("/src/shop", "/tmp/c/shop/", "abc").values(),
+]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=str)
+def test_every_call_overrides_what_a_repository_may_set(call: Command) -> None:
+    """A repository may name programs in its configuration; none of them counts, nor a transport for what only reads."""
+    line = call.wire()
+    for setting in ("safe.bareRepository=explicit", "log.showSignature=false", "core.fsmonitor=false"):
+        assert f" -c {setting} " in line
+    assert " --no-pager " in line
+    if call.effect is Effect.READ:
+        assert line.startswith("env GIT_ALLOW_PROTOCOL= GIT_NO_LAZY_FETCH=1 git --no-optional-locks ")
+        assert " -c core.hooksPath=/dev/null " in line

@@ -65,13 +65,13 @@ _SUFFIX = secrets.token_hex(8)
 async def read_workplace(local: LocalSession, config: Config) -> Workplace:
     """Ask Git everything at once."""
     questions = [
-        Step("git root", git.root().failing_allowed()),
-        Step("git revision", git.revision().failing_allowed()),
-        Step("git user", git.user_name().failing_allowed()),
-        Step("git e-mail", git.user_email().failing_allowed()),
+        Step("work tree", git.root().failing_allowed()),
+        Step("revision", git.revision().failing_allowed()),
+        Step("user name", git.user_name().failing_allowed()),
+        Step("user e-mail", git.user_email().failing_allowed()),
     ]
     if config.builder.context_given:
-        questions.append(Step("git changes", git.uncommitted().failing_allowed()))
+        questions.append(Step("uncommitted changes", git.uncommitted().failing_allowed()))
     results = await local.run_script(script(*questions), check=False)
     root, revision, name, email, *changes = (result.captured if result.ok else "" for result in results)
     return Workplace(

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import select
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.unit
+from tests.hostile.shells import KAMAL, TAB, Terminal, environment, write_scripts
 
-KAMAL = Path(sys.executable).with_name("kamal")
+pytestmark = pytest.mark.hostile
+
 CONFIG = """\
 service: app
 image: me/app
@@ -28,7 +24,6 @@ accessories:
   db: {image: "mysql:8", host: 10.0.0.4}
 aliases: {console: "app exec -i --reuse bash"}
 """
-TAB, SHOW = "\t", "\x07"
 
 LINES = [
     ("kamal red", "kamal redeploy "),
@@ -64,66 +59,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "config" / "deploy.staging.yml").write_text("{}\n")
     (folder / "bin").mkdir()
     (folder / "bin" / "kamal").symlink_to(KAMAL)
-    for shell in ("bash", "zsh", "fish"):
-        script = subprocess.run([KAMAL, "completion", shell], capture_output=True, text=True, check=True).stdout
-        (folder / f"kamal.{shell}").write_text(script)
+    write_scripts(folder)
     return folder
-
-
-class Terminal:
-    """A shell in a terminal. `line` types something, presses TAB, and gives the line that the shell then has; `seen` is
-    what it wrote meanwhile."""
-
-    def __init__(self, arguments: list[str], folder: Path, setup: str) -> None:
-        self.seen = ""
-        self._pid, self._fd = pty.fork()
-        if self._pid == 0:
-            os.chdir(folder)
-            environment = {"PATH": f"{KAMAL.parent}:{os.environ['PATH']}", "HOME": str(folder), "TERM": "dumb"}
-            os.execvpe(arguments[0], arguments, environment)
-        self._type(setup + "echo re''ady\n")
-        self._until("ready")
-
-    def line(self, typed: str) -> str:
-        self._type(typed + TAB + SHOW)
-        self.seen = self._until("]]")
-        return self.seen.rpartition("[[")[2].partition("]]")[0]
-
-    def close(self) -> None:
-        os.close(self._fd)
-        os.waitpid(self._pid, 0)
-
-    def _type(self, text: str) -> None:
-        os.write(self._fd, text.encode())
-
-    def _until(self, ending: str, seconds: float = 20) -> str:
-        seen = ""
-        deadline = time.monotonic() + seconds
-        while ending not in seen:
-            ready, _, _ = select.select([self._fd], [], [], max(0, deadline - time.monotonic()))
-            assert ready, f"no {ending!r} in {seen!r}"
-            seen += os.read(self._fd, 4096).decode()
-        return seen
 
 
 @pytest.fixture(scope="module")
 def bash(project: Path) -> Iterator[Terminal]:
-    setup = (
-        "PS1=; PS2=; bind 'set bell-style none'; bind 'set enable-bracketed-paste off'; source kamal.bash\n"
-        """bind -x '"\\C-g": echo "[[$READLINE_LINE]]"; READLINE_LINE='\n"""
-    )
-    terminal = Terminal(["bash", "--norc", "--noprofile", "-i"], project, setup)
+    terminal = Terminal("bash", project)
     yield terminal
     terminal.close()
 
 
 @pytest.fixture(scope="module")
 def zsh(project: Path) -> Iterator[Terminal]:
-    setup = (
-        "PS1=; unsetopt beep zle_bracketed_paste auto_menu; autoload -U compinit; compinit -u -D; source kamal.zsh\n"
-        """show() { zle -I; print -r -- "[[$BUFFER]]"; BUFFER= }; zle -N show; bindkey -e; bindkey '^G' show\n"""
-    )
-    terminal = Terminal(["zsh", "-f", "-i"], project, setup)
+    terminal = Terminal("zsh", project)
     yield terminal
     terminal.close()
 
@@ -155,7 +104,7 @@ def fish(project: Path, typed: str) -> list[list[str]]:
     done = subprocess.run(
         ["fish", "--no-config", "--command", f"source kamal.fish; complete --do-complete {line}"],
         cwd=project,
-        env={"PATH": f"{KAMAL.parent}:{os.environ['PATH']}", "HOME": str(project)},
+        env=environment(project),
         capture_output=True,
         text=True,
         check=True,
