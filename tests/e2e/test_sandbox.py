@@ -219,6 +219,11 @@ def test_a_server_has_nothing_of_the_operators_environment(fresh_hosts: list[Hos
     assert names == {"PATH", "HOME", "LANG"}
 
 
+def test_a_sandbox_is_closed_to_other_users_of_the_machine(sandbox: Sandbox) -> None:
+    """Its private keys, its registry's password and its engine's socket are below one directory."""
+    assert sandbox.paths.root.stat().st_mode & 0o777 == 0o700
+
+
 def test_up_again_changes_nothing(sandbox: Sandbox) -> None:
     """`up` of a sandbox that is up is no error and starts nothing; another number of hosts is refused, not guessed."""
     before = sandbox.paths.manifest.read_text()

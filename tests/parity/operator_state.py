@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pykamal.core.private_directories import user_cache
 from tests.e2e import local_registry
 from tests.e2e.application import Application
 
@@ -40,7 +41,8 @@ def clear(application: Application) -> None:
     for server in _docker_config(application).get("auths", {}):
         sandbox.docker("logout", server)
     local_registry.remove(sandbox)
-    shutil.rmtree(_clone_folder(application), ignore_errors=True)
+    for folder in _clone_folders(application):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _images(application: Application) -> dict[str, Any]:
@@ -84,8 +86,9 @@ def _contexts(application: Application) -> list[dict[str, Any]]:
 
 def _clones(application: Application) -> State:
     """Where the clone stands, whence it comes, and what is in it."""
-    clone = _clone_folder(application) / application.folder.name
-    if not clone.exists():
+    found = [folder / application.folder.name for folder in _clone_folders(application)]
+    clone = next(filter(Path.exists, found), None)
+    if clone is None:
         return {}
     return {
         "revision": application.git("-C", str(clone), "rev-parse", "HEAD"),
@@ -95,9 +98,10 @@ def _clones(application: Application) -> State:
     }
 
 
-def _clone_folder(application: Application) -> Path:
-    digest = hashlib.sha256(str(application.folder).encode()).hexdigest()[:13]
-    return Path(tempfile.gettempdir(), "kamal-clones", f"hello-{digest}")
+def _clone_folders(application: Application) -> tuple[Path, Path]:
+    """Ruby Kamal's, for all users of the machine, and ours (docs/differences.md)."""
+    name = f"hello-{hashlib.sha256(str(application.folder).encode()).hexdigest()[:13]}"
+    return Path(tempfile.gettempdir(), "kamal-clones", name), user_cache("clones", name)
 
 
 def _registry(application: Application) -> Any:

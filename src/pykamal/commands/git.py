@@ -70,10 +70,10 @@ def user_email() -> Command:
 # -- the clone
 
 
-def clone_directory(temporary_directory: str, service: str, working_directory: str) -> str:
-    """Where the clone of a working directory is kept between builds."""
+def clone_directory(clones: str, service: str, working_directory: str) -> str:
+    """Where the clone of a working directory is kept between builds, below the directory of all clones."""
     digest = hashlib.sha256(working_directory.encode()).hexdigest()[:13]
-    return f"{temporary_directory}/kamal-clones/{service}-{digest}"
+    return f"{clones}/{service}-{digest}"
 
 
 def build_directory(clone: str, git_root: str, working_directory: str) -> str:

@@ -4,6 +4,7 @@
     ├── ConfigurationError          deploy.yml, secrets, options that contradict each other
     ├── UsageError                  the command line itself (exit code 2)
     ├── DependencyError             something that must be on this machine is missing
+    ├── UnsafeDirectory             another user of this machine could change what is in it
     ├── ConnectionFailed            a host could not be reached or trusted
     │   ├── HostUnreachable
     │   ├── AuthenticationRefused
@@ -120,6 +121,10 @@ class SelectionError(KamalError):
 class DependencyError(KamalError):
     identifier = "dependency-missing"
     label = "Kamal::Cli::DependencyError"
+
+
+class UnsafeDirectory(KamalError):
+    identifier = "unsafe-directory"
 
 
 class ConnectionFailed(KamalError):

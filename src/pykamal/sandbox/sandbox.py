@@ -209,7 +209,7 @@ class Sandbox:
             raise SandboxError(
                 f"{self.paths.root} exists and was not made by a sandbox", hint="Remove it, or choose another name."
             )
-        self.paths.root.mkdir(parents=True, exist_ok=True)
+        self.paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # private keys and passwords are below it
         return Manifest(
             name=self.name,
             token=secrets.token_hex(4),

@@ -51,8 +51,8 @@ def test_lines() -> None:
 def test_directories() -> None:
     """spec/cli.md 15.2: 13 hex digits of the working directory's SHA-256; a trailing slash at the root."""
     digest = hashlib.sha256(b"/src/shop/api").hexdigest()[:13]
-    clone = git.clone_directory("/tmp", "shop", "/src/shop/api")
-    assert clone == f"/tmp/kamal-clones/shop-{digest}"
+    clone = git.clone_directory("/cache", "shop", "/src/shop/api")
+    assert clone == f"/cache/shop-{digest}"
     assert git.build_directory(clone, "/src/shop", "/src/shop/api") == f"{clone}/shop/api"
     assert git.build_directory(clone, "/src/shop", "/src/shop") == f"{clone}/shop/"
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from pykamal.commands import git
+from pykamal.core.errors import UnsafeDirectory
+from pykamal.core.private_directories import check_private, make_private, user_cache
 
 _KEPT: Final = 20
 _GIT_SECONDS: Final = 0.1
@@ -18,10 +20,10 @@ _GIT_SECONDS: Final = 0.1
 
 def remember(service: str, destination: str | None, version: str) -> None:
     """Note a version that was just deployed from here. What cannot be written is not remembered."""
-    file = _file(service, destination)
     versions = [version, *(known for known in remembered(service, destination) if known != version)]
-    with suppress(OSError):
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(OSError, UnsafeDirectory):
+        file = _file(service, destination)
+        make_private(file.parent)
         new = file.with_name(f"{file.name}.{os.getpid()}")
         new.write_text("".join(f"{each}\n" for each in versions[:_KEPT]))
         new.replace(file)
@@ -30,8 +32,10 @@ def remember(service: str, destination: str | None, version: str) -> None:
 def remembered(service: str, destination: str | None) -> list[str]:
     """The latest first."""
     try:
-        return _file(service, destination).read_text(errors="replace").split()
-    except OSError:
+        file = _file(service, destination)
+        check_private(file.parent)
+        return file.read_text(errors="replace").split()
+    except (OSError, UnsafeDirectory):
         return []
 
 
@@ -57,7 +61,5 @@ def commits() -> Iterator[tuple[str, str]]:
 
 
 def _file(service: str, destination: str | None) -> Path:
-    chosen = os.environ.get("XDG_CACHE_HOME")
-    base = Path(chosen) if chosen else Path.home() / ".cache"
     name = "-".join(filter(None, [service, destination]))
-    return base / "pykamal" / "versions" / name.replace("/", "_")
+    return user_cache("versions", name.replace("/", "_"))

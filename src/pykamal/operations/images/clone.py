@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from pykamal.commands import files, git
 from pykamal.commands.command import command
 from pykamal.commands.script import Step, script
 from pykamal.core.errors import BuildError, CommandFailed
+from pykamal.core.private_directories import check_private, make_private, user_cache
 from pykamal.events import Level, Tone
 from pykamal.operations.context import Context
 from pykamal.operations.execution.executor import execute
@@ -27,13 +27,14 @@ def build_directory(context: Context) -> str:
 def phases(context: Context, *, anew: bool = False) -> tuple[Phase, ...]:
     """Bring the clone to the commit: an old one is reset, unless it is to be made `anew`; none without a clone.
 
-    Raises `BuildError` for a repository without a commit.
+    Raises `BuildError` for a repository without a commit, `UnsafeDirectory` where other users could change the clone.
     """
     workplace = context.workplace
     if not workplace.clones or workplace.git_root is None or workplace.revision is None:
         return ()
     _require_commit(context)
     folder, clone = _folder(context), _clone(context)
+    check_private(Path(folder))
     if _reusable(context) and not anew:
         resets = git.reset(workplace.git_root, clone, workplace.revision)
         steps = [Step(name, reset) for name, reset in resets.items()]
@@ -41,7 +42,7 @@ def phases(context: Context, *, anew: bool = False) -> tuple[Phase, ...]:
         remains = [Step("remove old clone", command("rm", "-rf", folder))] if Path(folder).exists() else []
         steps = [
             *remains,
-            Step("make clone directory", files.make_directory(folder)),
+            Step("make clone directory", files.make_directory(folder, mode="0700")),
             Step("clone repository", git.clone(workplace.git_root, folder)),
         ]
     return (Phase("clone", (Task(LOCAL, "clone", script(steps)),)),)
@@ -50,12 +51,13 @@ def phases(context: Context, *, anew: bool = False) -> tuple[Phase, ...]:
 async def prepare(context: Context) -> None:
     """Warn of changes that are not committed; make the clone, a second time when the first does not end well.
 
-    Raises `BuildError`.
+    Raises `BuildError`, and `UnsafeDirectory` where other users of this machine could change the clone.
     """
     await _warn_of_changes(context)
     if not context.workplace.clones:
         return
     _require_commit(context)
+    make_private(user_cache("clones"))
     try:
         await _make(context)
     except BuildError as error:
@@ -104,7 +106,7 @@ def _problem(message: str, cause: CommandFailed | None = None) -> BuildError:
     return BuildError(
         message,
         details=cause.details if cause is not None else (),
-        hint="see that the repository is whole (git fsck) and the temporary directory writable, "
+        hint=f"see that the repository is whole (git fsck) and {user_cache('clones')} writable, "
         "or build from the working directory with builder/context: .",
     )
 
@@ -131,4 +133,4 @@ def _clone(context: Context) -> str:
 
 def _folder(context: Context) -> str:
     """The clone is below it, by the repository's own name."""
-    return git.clone_directory(tempfile.gettempdir(), context.config.service, context.workplace.directory)
+    return git.clone_directory(str(user_cache("clones")), context.config.service, context.workplace.directory)

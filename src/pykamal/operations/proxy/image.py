@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from pykamal.commands import proxy_image as commands
 from pykamal.commands.script import Step, script
 from pykamal.core.errors import BuildError, KamalError
+from pykamal.core.private_directories import make_private, user_cache
 from pykamal.events import Tone
 from pykamal.operations.context import Context
 from pykamal.operations.execution import printing
@@ -141,9 +141,8 @@ def _pulling(context: Context, host: str, name: str) -> Task:
 
 
 def cache_directory() -> str:
-    """Where images that were built stay on this machine."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return str(Path(base, "pykamal", "proxy"))
+    """Where images that were built stay on this machine. Raises `UnsafeDirectory`."""
+    return str(make_private(user_cache("proxy")))
 
 
 async def _describe(context: Context, images: Mapping[str, str]) -> Build:
