@@ -151,7 +151,7 @@ def _rehearsal(application: Application) -> None:
     first, second = (host.address for host in application.hosts)
     folder = application.folder
     application.configure(
-        retain_containers=2,
+        retain_containers=9,  # of each role here, of all together there (docs/differences.md)
         readiness_delay=0,
         asset_path="/app/public",
         error_pages_path="errors",

@@ -103,7 +103,10 @@ def pull_image(accessory: Accessory) -> Command:
 
 
 def remove_image(accessory: Accessory) -> Command:
-    return command("docker", "image", "rm", "--force", accessory.image)
+    """Remove the image, unless a container of somebody else is made of it: by force its name would go all the same."""
+    users = query("docker", "ps", "--all", "--filter", f"ancestor={accessory.image}", "--format", "{{.Names}}")
+    others = users | query("grep", "-v", "-x", "-F", accessory.service).redirected("> /dev/null")
+    return others.or_(command("docker", "image", "rm", "--force", accessory.image))
 
 
 # -- its directories and files on the host

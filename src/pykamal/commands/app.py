@@ -11,7 +11,6 @@ from pykamal.commands.flags import (
     label_filters,
     log_flags,
     name_filter,
-    service_filter,
     terminal_flags,
 )
 from pykamal.commands.logs import ALL_LINES, LogSelection, matching
@@ -130,11 +129,6 @@ def deaths(role: Role, version: str) -> Command:
 
 def list_images(config: Config) -> Command:
     return query("docker", "image", "ls", config.repository)
-
-
-def remove_images(config: Config) -> Command:
-    """Remove all images of the service that no container uses."""
-    return command("docker", "image", "prune", "--all", "--force", *service_filter(config.service))
 
 
 def tag_latest(config: Config, version: str) -> Command:

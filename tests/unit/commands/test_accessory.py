@@ -111,7 +111,14 @@ def test_own_registry_and_network() -> None:
         (accessory.exec_existing(DB, "sh", interactive="stdin"), "docker exec -i shop-db sh", False),
         (accessory.remove_containers(DB), "docker container prune --force --filter label=service=shop-db", False),
         (accessory.pull_image(DB), "docker image pull mysql:8.0", False),
-        (accessory.remove_image(DB), "docker image rm --force mysql:8.0", False),
+        (
+            accessory.remove_image(DB),
+            (
+                "docker ps --all --filter ancestor=mysql:8.0 --format '{{.Names}}' | grep -v -x -F shop-db > /dev/null "
+                "|| docker image rm --force mysql:8.0"
+            ),
+            False,
+        ),
         (accessory.remove_directory(DB), "rm -rf shop-db", False),
     ],
 )

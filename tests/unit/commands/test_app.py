@@ -65,7 +65,6 @@ NAMES = running("--format '\\''{{.Names}}'\\''")
             "docker container ls --all --filter label=service=app --filter label=destination=",
         ),
         (app.list_images(CONFIG), "docker image ls ghcr.io/acme/app"),
-        (app.remove_images(CONFIG), "docker image prune --all --force --filter label=service=app"),
         (app.tag_latest(CONFIG, "v1"), "docker tag ghcr.io/acme/app:v1 ghcr.io/acme/app:latest"),
         (app.tag_latest(STAGING, "v1"), "docker tag ghcr.io/acme/app:v1 ghcr.io/acme/app:latest-staging"),
         (
@@ -271,7 +270,6 @@ def test_what_only_reads() -> None:
         app.stop(WEB, "v1"),
         app.stop_current(CONFIG, WEB),
         app.remove_container(WEB, "v1"),
-        app.remove_images(CONFIG),
         app.exec_existing(WEB, "v1", "ls"),
         app.run(CONFIG, WEB, "10.0.0.1", "v1", hostname_suffix="00"),
     ]

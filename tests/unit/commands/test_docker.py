@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pykamal.commands import docker, prune, registry, server
+from pykamal.commands import docker, registry, server
 from pykamal.commands.command import Command, Effect
 from pykamal.config.models import Registry
 from pykamal.core.sensitive import Sensitive
@@ -45,25 +45,6 @@ IMAGE = "ghcr.io/acme/app:v1"
             False,
         ),
         (registry.remove_local(), "docker stop kamal-docker-registry && docker rm kamal-docker-registry", True),
-        (
-            prune.containers(CONFIG, 5),
-            (
-                "docker ps -q -a --filter label=service=app --filter status=created --filter status=exited "
-                "--filter status=dead | tail -n +6 | while read container_id; do docker rm $container_id; done"
-            ),
-            False,
-        ),
-        (prune.dangling_images(CONFIG), "docker image prune --force --filter label=service=app", False),
-        (
-            prune.tagged_images(CONFIG),
-            (
-                "docker image ls --filter label=service=app --format '{{.ID}} {{.Repository}}:{{.Tag}}' "
-                "| grep -v -w \"$(docker container ls -a --format '{{.Image}}\\|' --filter label=service=app "
-                "| tr -d '\\n')ghcr.io/acme/app:latest\\|ghcr.io/acme/app:<none>\" "
-                "| while read image tag; do docker rmi $tag; done"
-            ),
-            False,
-        ),
         (server.make_run_directory(), "mkdir -p .kamal", False),
         (server.count_apps(), "ls .kamal/apps | wc -l", False),
         (server.remove_app_directory(CONFIG), "rm -r .kamal/apps/app", True),
@@ -85,14 +66,14 @@ IMAGE = "ghcr.io/acme/app:v1"
     ],
 )
 def test_lines(line: Command, expected: str, may_fail: bool) -> None:
-    """spec/cli.md 14.1, 14.9, 14.10 and 15.4: lines and marks F."""
+    """spec/cli.md 14.1, 14.9 and 15.4: lines and marks F."""
     assert (str(line), line.may_fail) == (expected, may_fail)
 
 
 def test_what_only_reads() -> None:
     """design.md, rule 2: reads are known from changes."""
     reads = [docker.inspect_label(CONFIG, IMAGE), docker.mirrors(), server.count_apps(), server.can_administer()]
-    changes = [docker.create_network(), docker.pull(IMAGE), prune.containers(CONFIG, 5), prune.tagged_images(CONFIG)]
+    changes = [docker.create_network(), docker.pull(IMAGE), docker.tag(IMAGE, "x:latest")]
     assert all(line.effect is Effect.READ for line in reads)
     assert all(line.effect is Effect.CHANGE for line in changes)
 
@@ -149,30 +130,6 @@ def test_login_to_docker_hub() -> None:
     """spec/config.md 6.2: without a server the argument is omitted."""
     line = registry.login(None, "jane", "x")
     assert str(line) == "printf '%s' [REDACTED] | docker login -u \"jane\" --password-stdin"
-
-
-def test_prune_keeps_the_newest(tmp_path: Path) -> None:
-    """spec/cli.md 14.10: N = retain + 1, counted from the newest; nothing to prune is no error."""
-    docker_program = 'docker() { [ "$1" = ps ] && cat ids || echo "$*"; }\n'
-    (tmp_path / "ids").write_text("c5\nc4\nc3\nc2\nc1\n")
-    result = run(docker_program + prune.containers(CONFIG, 3).wire(), directory=tmp_path)
-    assert result.stdout == b"rm c2\nrm c1\n"
-    assert run(docker_program + prune.containers(CONFIG, 9).wire(), directory=tmp_path).returncode == 0
-
-
-def test_prune_spares_images_in_use(tmp_path: Path) -> None:
-    """spec/cli.md 14.10: images of containers, the latest tag and dangling images stay."""
-    docker_program = """docker() {
-      case "$1" in
-        image) printf '%s\\n' "i1 ghcr.io/acme/app:v1" "i2 ghcr.io/acme/app:v2" "i3 ghcr.io/acme/app:latest" \\
-                 "i4 ghcr.io/acme/app:<none>" ;;
-        container) echo 'ghcr.io/acme/app:v2\\|' ;;
-        rmi) echo "$*" ;;
-      esac
-    }
-    """
-    result = run(docker_program + prune.tagged_images(CONFIG).wire(), directory=tmp_path)
-    assert result.stdout == b"rmi ghcr.io/acme/app:v1\n"
 
 
 @pytest.mark.parametrize("shell", SHELLS)

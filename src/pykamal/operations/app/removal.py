@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pykamal.commands import app as commands
-from pykamal.commands import proxy, server
+from pykamal.commands import proxy, prune, server
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Role
 from pykamal.core.errors import KamalError
@@ -60,8 +60,7 @@ LISTING = "see `kamal app containers`"
 
 
 def _image_steps(context: Context) -> tuple[Step, ...]:
-    remove = commands.remove_images(context.config)
-    return audit.step(context, "Removed all app images"), Step("remove images", remove)
+    return audit.step(context, "Removed all app images"), Step("remove images", prune.all_images(context.config))
 
 
 def _file_steps(context: Context) -> tuple[Step, ...]:
