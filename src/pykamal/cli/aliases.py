@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
+from pykamal.cli.safe_reading import read_root
 from pykamal.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pykamal.config.document import MapNode
+
+DEFAULT_CONFIG: Final = "config/deploy.yml"
 
 
 def expand(name: str, words: Sequence[str]) -> list[str] | None:
     """The words of the alias, read from the configuration that `-c` and `-d` among the words behind it select.
 
-    None where there is no such alias, or no configuration. Raises `ConfigurationError` for a file that cannot be read.
+    None where there is no such alias, or no configuration: that is found out without running anything of the files.
+    Raises `ConfigurationError` for files that cannot be read.
     """
-    line = _aliases(selected(words, "-c", "--config-file"), selected(words, "-d", "--destination")).get(name)
+    path = Path(selected(words, "-c", "--config-file") or DEFAULT_CONFIG)
+    destination = selected(words, "-d", "--destination")
+    if name not in alias_lines(read_root(path, destination)):
+        return None
+    from pykamal.config.load import load_document
+    from pykamal.operations.local.system import LocalSystem
+
+    line = alias_lines(load_document(path, destination=destination, system=LocalSystem()).root).get(name)
     if line is None:
         return None
     try:
@@ -22,16 +38,13 @@ def expand(name: str, words: Sequence[str]) -> list[str] | None:
         raise UsageError(f"Alias {name} cannot be split into words: {error}", hint=f"it is: {line}") from error
 
 
-def _aliases(config_file: str | None, destination: str | None) -> Mapping[str, str]:
-    from pathlib import Path
-
-    path = Path(config_file or "config/deploy.yml")
-    if not path.expanduser().is_file():
+def alias_lines(root: MapNode | None) -> dict[str, str]:
+    """Names and command lines of the aliases (spec/config.md 15)."""
+    if root is None:
         return {}
-    from pykamal.config.load import load_aliases
-    from pykamal.operations.local.system import LocalSystem
+    from pykamal.config.reading import entries, text
 
-    return load_aliases(path, destination=destination, system=LocalSystem())
+    return {name: line for name, node in entries(root.get("aliases")) if (line := text(node)) is not None}
 
 
 def selected(words: Sequence[str], short: str, long: str) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pykamal.cli.config_checks import mention, missing_ssh_files
 from pykamal.cli.invocation import Invocation
+from pykamal.cli.table import entry
 from pykamal.config.load import load as load_config
 from pykamal.config.models import Config
 from pykamal.events import Tone
@@ -28,6 +29,7 @@ def load(invocation: Invocation) -> Loaded:
 
     Puts the destination into the environment, where hooks and back-ticks look for it (spec/cli.md 1.4).
     """
+    assert entry(invocation.command).needs_project, f"{invocation.command} is to read no project"
     path = Path(invocation.options["config_file"])
     destination = invocation.options["destination"]
     if destination is None:

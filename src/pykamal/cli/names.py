@@ -11,7 +11,7 @@ from pykamal.core.errors import UsageError
 def resolve(
     word: str,
     names: Iterable[str],
-    hidden: Iterable[str] = (),
+    hidden: Container[str] = (),
     *,
     is_alias: Callable[[str], bool] | None = None,
     yielding: Container[str] = (),
@@ -19,19 +19,15 @@ def resolve(
 ) -> str | None:
     """The command's name, or None for an alias.
 
-    An exact name wins unless it is `yielding`, then an alias, then the beginning of one visible name, where `yielding`
-    ones count only if there are no others; `-` is as good as `_`. Raises `UsageError` for a word that begins several
-    names, or none; `elsewhere` gives the commands of groups that have such a name.
+    An exact name wins, then an alias, then the beginning of one visible name, where `yielding` ones count only if there
+    are no others; `-` is as good as `_`. Raises `UsageError` for a word that begins several names, or none.
     """
     names = sorted(names)
     wanted = _underscored(word)
-    exact = next((name for name in (*names, *hidden) if name == wanted), None)
-    if exact is not None and exact not in yielding:
-        return exact
+    if wanted in names or wanted in hidden:
+        return wanted
     if is_alias is not None and is_alias(word):
         return None
-    if exact is not None:
-        return exact
     begun = _begun(wanted, names, yielding)
     if len(begun) > 1:
         raise UsageError(f"Ambiguous command {word} matches [{', '.join(begun)}]")

@@ -13,7 +13,8 @@ class Entry:
     (none for `help` and `tree`, which routing answers).
 
     `arguments` is their usage text: `[NAME]` may be left out, `NAME...` takes what is left. `passes_options` hands
-    unknown options on with the arguments (exec). `changes` tells that it changes servers or files.
+    unknown options on with the arguments (exec). `changes` tells that it changes servers or files. A command without
+    `needs_project` never reads deploy.yml, nor does the completion of its options.
     """
 
     path: str
@@ -24,6 +25,7 @@ class Entry:
     changes: bool = False
     hidden: bool = False
     passes_options: bool = False
+    needs_project: bool = True
 
     @property
     def group(self) -> str | None:
@@ -123,7 +125,13 @@ GROUPS: dict[str, str] = {
 
 TOP = (
     Entry("audit", "Show the servers' audit logs", "audit"),
-    Entry("completion", "Print the script that completes command lines in a shell", "completion", "bash|zsh|fish"),
+    Entry(
+        "completion",
+        "Print the script that completes command lines in a shell",
+        "completion",
+        "bash|zsh|fish",
+        needs_project=False,
+    ),
     Entry(
         "config",
         "Show the combined configuration, secrets redacted; or `validate` it, or print its JSON `schema` for editors",
@@ -139,14 +147,15 @@ TOP = (
         changes=True,
     ),
     Entry("details", "Show every container of the app, its proxy and accessories", "details"),
-    Entry("docs", "Show what deploy.yml can hold, or one section of it", "docs", "[SECTION]"),
-    Entry("help", "Show the commands, or one of them", "", "[COMMAND...]"),
+    Entry("docs", "Show what deploy.yml can hold, or one section of it", "docs", "[SECTION]", needs_project=False),
+    Entry("help", "Show the commands, or one of them", "", "[COMMAND...]", needs_project=False),
     Entry(
         "init",
         "Write a first config/deploy.yml for this project, .kamal/secrets and sample hooks",
         "init",
         options=(flag("bundle", "Add Ruby Kamal to the Gemfile and create a bin/kamal binstub"),),
         changes=True,
+        needs_project=False,
     ),
     Entry(
         "redeploy",
@@ -171,9 +180,9 @@ TOP = (
         options=(*BUILDING, UPGRADE_PROXY, PLAN),
         changes=True,
     ),
-    Entry("tree", "Show the commands as a tree", ""),
+    Entry("tree", "Show the commands as a tree", "", needs_project=False),
     Entry("upgrade", "Move servers from Kamal 1 to Kamal 2", "upgrade", options=(ROLLING, CONFIRMED), changes=True),
-    Entry("version", "Show the version", "version"),
+    Entry("version", "Show the version", "version", needs_project=False),
 )
 
 ACCESSORY = (
@@ -385,23 +394,52 @@ REGISTRY = (
 NAME = text("name", "NAME", "Which sandbox", default="default")
 
 SANDBOX = (
-    Entry("sandbox down", "Remove the servers and all that is on them", "sandbox", options=(NAME,), changes=True),
-    Entry("sandbox env", "Print the variables with which kamal and docker work on it", "sandbox", options=(NAME,)),
-    Entry("sandbox ssh", "Log in to a server", "sandbox", "HOST [COMMAND...]", (NAME,), passes_options=True),
-    Entry("sandbox status", "Show the servers", "sandbox", options=(NAME,)),
+    Entry(
+        "sandbox down",
+        "Remove the servers and all that is on them",
+        "sandbox",
+        options=(NAME,),
+        changes=True,
+        needs_project=False,
+    ),
+    Entry(
+        "sandbox env",
+        "Print the variables with which kamal and docker work on it",
+        "sandbox",
+        options=(NAME,),
+        needs_project=False,
+    ),
+    Entry(
+        "sandbox ssh",
+        "Log in to a server",
+        "sandbox",
+        "HOST [COMMAND...]",
+        (NAME,),
+        passes_options=True,
+        needs_project=False,
+    ),
+    Entry("sandbox status", "Show the servers", "sandbox", options=(NAME,), needs_project=False),
     Entry(
         "sandbox up",
         "Make servers with Docker and a registry, and a deploy.yml for them where there is none",
         "sandbox",
         options=(number("hosts", "N", "How many servers", default=2), NAME),
         changes=True,
+        needs_project=False,
     ),
 )
 
 INLINE = flag("inline", "As `$(kamal secrets ...)` in a secrets file gets it")
 
 SECRETS = (
-    Entry("secrets extract", "Print one value out of what `fetch` printed", "secrets", "NAME JSON", (INLINE,)),
+    Entry(
+        "secrets extract",
+        "Print one value out of what `fetch` printed",
+        "secrets",
+        "NAME JSON",
+        (INLINE,),
+        needs_project=False,
+    ),
     Entry(
         "secrets fetch",
         "Print secrets of a password manager as JSON",
@@ -413,6 +451,7 @@ SECRETS = (
             text("from", "PATH", "Vault, folder or project that the names are in"),
             INLINE,
         ),
+        needs_project=False,
     ),
     Entry("secrets print", "Print every secret, unmasked", "secrets"),
 )
@@ -431,8 +470,7 @@ SERVER = (
 )
 
 OURS = frozenset({"completion", "proxy build", "sandbox"})
-"""Commands that Ruby Kamal does not have. An alias of such a name wins, as it runs there; and what begins the name of
-another command too abbreviates that one, as there."""
+"""Commands that Ruby Kamal does not have. What begins the name of another command too abbreviates that one."""
 
 COMMANDS: tuple[Entry, ...] = (
     *TOP,

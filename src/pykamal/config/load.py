@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pykamal.config.document import Document, MapNode, Node
 from pykamal.config.limits import MAXIMUM_FILE_BYTES, MAXIMUM_NODES
 from pykamal.config.merge import merged
-from pykamal.config.models.service import Config
 from pykamal.config.problems import refusal
-from pykamal.config.reading import entries, text
 from pykamal.config.system import System
 from pykamal.core.errors import ConfigurationError
 from pykamal.core.source import Position
 from pykamal.erb.rendered import Rendered
+
+if TYPE_CHECKING:
+    from pykamal.config.models.service import Config
 
 DEFAULT_PATH: Final = Path("config/deploy.yml")
 
@@ -37,23 +37,23 @@ def load(path: Path = DEFAULT_PATH, *, destination: str | None = None, system: S
     return build_config(document, destination)
 
 
-def load_aliases(path: Path = DEFAULT_PATH, *, destination: str | None = None, system: System) -> Mapping[str, str]:
-    """Names and command lines of the aliases, from the merged files without validation (spec/config.md 15)."""
-    root = load_document(path, destination=destination, system=system).root
-    return {name: line for name, node in entries(root.get("aliases")) if (line := text(node)) is not None}
+def load_document(
+    path: Path = DEFAULT_PATH, *, destination: str | None = None, system: System, templates: bool = True
+) -> Document:
+    """The files rendered, parsed and merged, not yet validated.
 
-
-def load_document(path: Path = DEFAULT_PATH, *, destination: str | None = None, system: System) -> Document:
-    """The files rendered, parsed and merged, not yet validated."""
+    Without `templates` nothing is evaluated: what a tag would print is a placeholder, and what it would do is left out.
+    """
     environment = {key: value for key, value in system.environment.items() if key != "KAMAL_DESTINATION"}
     if destination is not None:
         environment["KAMAL_DESTINATION"] = destination
     before = dict(environment)
     base = _base(path, system)
-    document = _read(base, environment, system, missing=NO_FILE)
+    renderer = _renderer(environment, system) if templates else _unrendered
+    document = _read(base, renderer, system, missing=NO_FILE)
     if destination is not None:
         missing = _unknown_destination(destination, destinations(base, system))
-        over = _read(destination_path(base, destination), environment, system, missing=missing)
+        over = _read(destination_path(base, destination), renderer, system, missing=missing)
         document = _merged(document, over)
     loaded = {key: value for key, value in environment.items() if before.get(key) != value}
     return Document(document.root, document.lines, document.warnings, loaded)
@@ -89,6 +89,8 @@ def _forgotten(known: Sequence[str]) -> str | None:
 
 
 def _unknown_destination(name: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
     if not known:
         return "Write that file (what it has counts before deploy.yml, {} is nothing), or leave out -d."
     near = get_close_matches(name, known, n=1)
@@ -106,26 +108,38 @@ def _merged(base: Document, over: Document) -> Document:
 NO_FILE = "`kamal init` writes one; `-c FILE` names another."
 
 
-def _read(path: Path, environment: dict[str, str], system: System, *, missing: str) -> Document:
+Renderer = Callable[[str, Path, str], Rendered]
+"""Renders a file, given its name for people, its path and its text."""
+
+
+def _read(path: Path, renderer: Renderer, system: System, *, missing: str) -> Document:
     """`missing` is the advice where there is no such file."""
     from pykamal.config.yaml_reader import read_yaml
 
     name = _shown(path, system.working_directory)
-    rendered = _rendered(name, path, _source(path, name, system, missing), environment, system)
+    source = _source(path, name, system, missing)
+    rendered = renderer(name, path, source) if "<%" in source else Rendered.untouched(name, source)
     root, warnings = read_yaml(rendered)
     if not isinstance(root, MapNode):
         raise _not_a_mapping(root, rendered)
     return Document(_with_root_names(root), {name: rendered.source.split("\n")}, tuple(warnings))
 
 
-def _rendered(name: str, path: Path, source: str, environment: dict[str, str], system: System) -> Rendered:
-    if "<%" not in source:
-        return Rendered.untouched(name, source)
-    from pykamal.config.template import render, render_by_ruby
+def _renderer(environment: dict[str, str], system: System) -> Renderer:
+    def render_file(name: str, path: Path, source: str) -> Rendered:
+        from pykamal.config.template import render, render_by_ruby
 
-    if environment.get("KAMAL_ERB") == "ruby":
-        return render_by_ruby(name, source, path, environment, system)
-    return render(name, source, environment, system)
+        if environment.get("KAMAL_ERB") == "ruby":
+            return render_by_ruby(name, source, path, environment, system)
+        return render(name, source, environment, system)
+
+    return render_file
+
+
+def _unrendered(name: str, _path: Path, source: str) -> Rendered:
+    from pykamal.config.template import without_tags
+
+    return Rendered.untouched(name, without_tags(name, source))
 
 
 def _source(path: Path, name: str, system: System, missing: str) -> str:

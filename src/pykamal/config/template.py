@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from pykamal.config.architecture import docker_architecture
 from pykamal.config.document import ListNode, MapNode, Node, OtherKey, ScalarNode, ruby_text
@@ -15,7 +15,12 @@ from pykamal.core.ruby import Symbol
 from pykamal.erb.builtins import Extensions
 from pykamal.erb.errors import RubyError, TemplateError
 from pykamal.erb.rendered import Rendered
+from pykamal.erb.tags import PartKind, parts
 from pykamal.erb.template import render as render_template
+
+T = TypeVar("T")
+
+_PLACEHOLDERS: Final = {PartKind.OUTPUT: "x", PartKind.CODE: ""}
 
 
 def render(file: str, source: str, environment: dict[str, str], system: System) -> Rendered:
@@ -23,7 +28,7 @@ def render(file: str, source: str, environment: dict[str, str], system: System) 
 
     Raises ConfigurationError with the place of the expression that failed or is not supported.
     """
-    return _rendered(file, source, lambda: render_template(file, source, environment, system, _extensions(system)))
+    return _reported(file, source, lambda: render_template(file, source, environment, system, _extensions(system)))
 
 
 def render_by_ruby(file: str, source: str, path: Path, environment: dict[str, str], system: System) -> Rendered:
@@ -31,12 +36,20 @@ def render_by_ruby(file: str, source: str, path: Path, environment: dict[str, st
     from pykamal.erb.external_ruby import render_by_ruby
 
     hint = "Unset KAMAL_ERB to render without Ruby, or see Ruby's message above."
-    return _rendered(file, source, lambda: render_by_ruby(file, path, environment, system), hint)
+    return _reported(file, source, lambda: render_by_ruby(file, path, environment, system), hint)
 
 
-def _rendered(file: str, source: str, renderer: Callable[[], Rendered], hint: str | None = None) -> Rendered:
+def without_tags(file: str, source: str) -> str:
+    """The text of a template as it is written, with a placeholder for what each tag would print.
+
+    Raises ConfigurationError for a tag that never ends.
+    """
+    return "".join(_PLACEHOLDERS.get(part.kind, part.text) for part in _reported(file, source, lambda: parts(source)))
+
+
+def _reported(file: str, source: str, action: Callable[[], T], hint: str | None = None) -> T:
     try:
-        return renderer()
+        return action()
     except TemplateError as error:
         raise refusal(
             error.message,

@@ -14,7 +14,7 @@ from pykamal.cli.completion.answer import answer
 from pykamal.cli.completion.bash_line import bash_line
 from pykamal.cli.completion.candidates import candidates
 from pykamal.cli.completion.versions import remember, remembered
-from pykamal.cli.table import COMMANDS, GROUPS, OURS
+from pykamal.cli.table import COMMANDS, GROUPS
 
 pytestmark = pytest.mark.unit
 
@@ -148,11 +148,20 @@ def test_aliases() -> None:
     assert "--detach" in values("again", "--")
 
 
-def test_an_alias_of_a_name_of_ours() -> None:
-    """It wins as it does when it runs."""
-    Path("config/deploy.yml").write_text("aliases: {sandbox: app logs}\n")
-    assert "sandbox" in OURS
-    assert "--follow" in values("sandbox", "--f")
+def test_an_alias_named_like_a_command() -> None:
+    """The command wins, as it does when it runs."""
+    Path("config/deploy.yml").write_text("aliases: {sandbox: app logs, completion: app logs}\n")
+    assert "up" in values("sandbox", "")
+    assert values("completion", "") == ["bash", "zsh", "fish"]
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.module and not command.needs_project])
+def test_a_command_that_needs_no_project_has_no_values_of_it(command, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    """Its completion reads no configuration, whatever option stands before the cursor."""
+    monkeypatch.setattr(project_module, "read_root", lambda *_: pytest.fail("the configuration was read"))
+    for option in ("-h", "-r", "-d", "-c", "--version", "--hosts="):
+        values(*command.path.split(), option, "")
+    values(*command.path.split(), "")
 
 
 def test_versions(folder: Path) -> None:

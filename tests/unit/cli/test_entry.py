@@ -26,7 +26,7 @@ servers: [127.0.0.1]
 registry: {server: "localhost:5555"}
 builder: {arch: amd64}
 ssh: {port: 1}
-aliases: {shown: "config --version 1.0", sandbox: "config --version 2.0"}
+aliases: {shown: "config --version 1.0"}
 """
 
 
@@ -175,9 +175,13 @@ def test_an_alias_runs(project: Path) -> None:
     assert ":version: '3.0'" in kamal("shown", "--version", "3.0", directory=project).stdout.replace('"', "'")
 
 
-def test_an_alias_beats_a_name_that_ruby_kamal_does_not_have(project: Path) -> None:
-    """A deploy.yml made for Ruby Kamal may call an alias what is a command of ours."""
-    assert ":version: '2.0'" in kamal("sandbox", directory=project).stdout.replace('"', "'")
+def test_an_alias_named_like_a_command_never_runs(project: Path) -> None:
+    """Shells evaluate what `completion` and `sandbox env` print; no directory may replace them. It is a warning."""
+    file = project / "config" / "deploy.yml"
+    file.write_text(file.read_text().replace("shown:", "sandbox:"))
+    assert "kamal sandbox up" in kamal("sandbox", directory=project).stdout
+    warning = "the alias sandbox never runs, as there is a command of that name; rename it"
+    assert warning in kamal("config", directory=project).stderr
 
 
 def events(*words: str, directory: Path, code: int) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ import importlib.util
 import pytest
 
 from pykamal.cli.options import GLOBAL, Kind
-from pykamal.cli.table import COMMANDS, GROUPS, OURS, entry, within
+from pykamal.cli.table import COMMANDS, GROUPS, OURS, entry, top_names, within
+from pykamal.config.validation.section_rules import BUILT_IN_COMMANDS, OTHER_COMMANDS
 
 pytestmark = pytest.mark.unit
 
@@ -164,9 +165,14 @@ def test_every_command_of_the_catalogue(path: str) -> None:
 
 
 def test_nothing_but_the_catalogue() -> None:
-    """What Ruby Kamal does not have is listed as ours, so that an alias of that name keeps working (cli.md 10)."""
+    """What Ruby Kamal does not have is listed as ours, so that it takes no abbreviation away (cli.md 1.2)."""
     more = {command.path for command in COMMANDS} - set(CATALOGUE)
     assert {path for path in more if path not in OURS and path.split()[0] not in OURS} == set()
+
+
+def test_the_validation_of_aliases_knows_every_command() -> None:
+    """An alias named like a command never runs: an error where it is one in Ruby Kamal, else a warning (cli.md 10)."""
+    assert set(top_names()) == (BUILT_IN_COMMANDS | OTHER_COMMANDS) - {"__complete"}
 
 
 def test_the_global_options() -> None:

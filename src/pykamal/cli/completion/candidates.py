@@ -60,7 +60,8 @@ def _first_words(current: str) -> Iterator[Candidate]:
 def _in_group(before: list[str], found: Help, current: str) -> Iterable[Candidate]:
     words = _read(before[1:], GLOBAL)
     if words.waiting is not None or current.startswith("-"):
-        return _option_words(GLOBAL, words, current)
+        needed = any(command.needs_project for command in within(found.topic))
+        return _option_words(GLOBAL, words, _project(words) if needed else None, current)
     return [*_commands(found.topic, current), *(Candidate(name, about) for name, about in _EVERYWHERE.items())]
 
 
@@ -121,31 +122,34 @@ def _read(words: Sequence[str], options: Iterable[Option]) -> _Words:
 
 
 def _behind(command: Entry, words: _Words, current: str) -> Iterable[Candidate]:
+    project = _project(words) if command.needs_project else None
     if not words.options_ended and (words.waiting is not None or current.startswith("-")):
-        return _option_words(command.all_options, words, current)
+        return _option_words(command.all_options, words, project, current)
     usage = command.arguments.split()
     if len(words.arguments) < len(usage):
-        return _argument(command, usage[len(words.arguments)], _project(words), current)
+        return _argument(command, usage[len(words.arguments)], project, current)
     if command.most_arguments is None or words.options_ended:
         return []
-    return _option_words(command.all_options, words, "--")
+    return _option_words(command.all_options, words, project, "--")
 
 
 def _project(words: _Words) -> Project:
     return Project(words.values.get("config-file"), words.values.get("destination"))
 
 
-def _option_words(options: Iterable[Option], words: _Words, current: str) -> Iterator[Candidate]:
+def _option_words(
+    options: Iterable[Option], words: _Words, project: Project | None, current: str
+) -> Iterator[Candidate]:
     """Names of options not given yet, or the values of the one that is being written."""
     options = list(options)
     if words.waiting is not None:
-        yield from _values(words.waiting, _project(words), current)
+        yield from _values(words.waiting, project, current)
         return
     name, equals, value = current.partition("=")
     if equals:
         for option in options:
             if name.replace("_", "-") in [form.partition(" ")[0] for form in option.forms]:
-                for candidate in _values(option, _project(words), value):
+                for candidate in _values(option, project, value):
                     yield Candidate(f"{name}={candidate.value}", candidate.about)
         return
     for option in options:
@@ -165,10 +169,10 @@ _TAKE_ALL: Final = frozenset({"boot", "details", "reboot", "remove", "upgrade"})
 """Commands about accessories that take `all` for a name (spec/cli.md 12.3)."""
 
 
-def _values(option: Option, project: Project, current: str) -> Iterator[Candidate]:
+def _values(option: Option, project: Project | None, current: str) -> Iterator[Candidate]:
     if option.choices:
         yield from map(Candidate, option.choices)
-    elif option in GLOBAL:
+    elif option in GLOBAL and project is not None:
         yield from _described(_of_global(option, project, current))
     elif option.name == "name":
         yield from map(Candidate, _sandboxes())
@@ -193,15 +197,15 @@ def _described(found: Iterable[tuple[str, str]]) -> Iterator[Candidate]:
     return (Candidate(value, about) for value, about in found)
 
 
-def _argument(command: Entry, usage: str, project: Project, current: str) -> Iterator[Candidate]:
+def _argument(command: Entry, usage: str, project: Project | None, current: str) -> Iterator[Candidate]:
     word = usage.strip("[].")
     if "|" in word:
         yield from map(Candidate, word.split("|"))
-    elif word == "NAME" and command.group == "accessory":
+    elif word == "NAME" and command.group == "accessory" and project is not None:
         yield from _described(project.accessories().items())
         if command.name in _TAKE_ALL:
             yield Candidate("all", "Every accessory")
-    elif word == "VERSION":
+    elif word == "VERSION" and project is not None:
         yield from _described(project.versions())
     elif word == "SECTION":
         from pykamal.cli.reference import NAMES

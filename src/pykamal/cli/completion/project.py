@@ -10,13 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pykamal.cli.aliases import DEFAULT_CONFIG, alias_lines, selected
+from pykamal.cli.safe_reading import read_root
+
 if TYPE_CHECKING:
     from pykamal.config.document import MapNode
 
 Described = tuple[str, str]
 """A value, and a few words about it."""
 
-_DEFAULT = "config/deploy.yml"
 _WILD = "*?["
 
 
@@ -29,8 +31,6 @@ class Project:
 
     @classmethod
     def of(cls, words: Sequence[str]) -> Project:
-        from pykamal.cli.aliases import selected
-
         return cls(selected(words, "-c", "--config-file"), selected(words, "-d", "--destination"))
 
     def alias(self, name: str) -> list[str] | None:
@@ -41,12 +41,7 @@ class Project:
             return None
 
     def aliases(self) -> Mapping[str, str]:
-        root = self._root()
-        if root is None:
-            return {}
-        from pykamal.config.reading import entries, text
-
-        return {name: line for name, node in entries(root.get("aliases")) if (line := text(node))}
+        return alias_lines(self._root())
 
     def hosts(self) -> Mapping[str, str]:
         """All hosts with the roles and accessories that they carry, in the order of spec/cli.md 2.1."""
@@ -115,7 +110,7 @@ class Project:
                 yield f"{folder}{slash}{item.name}", ""
 
     def _path(self) -> Path:
-        return Path(self.config_file or _DEFAULT).expanduser()
+        return Path(self.config_file or DEFAULT_CONFIG).expanduser()
 
     def _service(self) -> str | None:
         root = self._root()
@@ -156,16 +151,9 @@ def _names(folder: Path) -> Iterable[str]:
 
 @cache
 def _read(path: Path, destination: str | None) -> MapNode | None:
-    """The merged files without validation. Shell lines in them give nothing here, and no real Ruby is asked."""
-    if not path.is_file():
-        return None
-    from pykamal.config.load import load_document
-    from pykamal.core.errors import KamalError
-    from pykamal.operations.local.system import SafeSystem
+    from pykamal.core.errors import ConfigurationError
 
-    visible = os.environ.keys() - {"KAMAL_ERB"}
-    system = SafeSystem(visible=visible, roots=[Path("/")], skip_commands=True)
     try:
-        return load_document(path, destination=destination, system=system).root
-    except KamalError:
+        return read_root(path, destination)
+    except ConfigurationError:
         return None
