@@ -27,6 +27,7 @@ IS_OURS = os.environ.get("PROXY_UNDER_TEST_KIND", "reference" if "PROXY_UNDER_TE
 """Whether the deviations that the contract allows this project (spec/proxy.md 24.2) are to be expected."""
 START_LIMIT_S = 20.0
 
+_CACHES = shutil.ignore_patterns("__pycache__")
 _handed_out: set[int] = set()
 
 
@@ -80,6 +81,16 @@ class Proxy:
         assert self.process is not None
         self.process.send_signal(how)
         return self.process.wait(timeout=20)
+
+    def plant(self, module: str, text: str, replacement: str = "") -> None:
+        """Has the server run a copy of the sources in which this is replaced, to show that a test sees a hole."""
+        if self.sources == SOURCES:
+            self.sources = self.home / "src"
+            shutil.copytree(SOURCES / "pykamal/proxy", self.sources / "pykamal/proxy", ignore=_CACHES)
+            shutil.copy(SOURCES / "pykamal/__init__.py", self.sources / "pykamal")
+        file = self.sources / "pykamal/proxy" / module
+        assert text in file.read_text()
+        file.write_text(file.read_text().replace(text, replacement))
 
     def restart(self, *flags: str) -> Proxy:
         self.stop()

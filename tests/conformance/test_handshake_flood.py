@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import ssl
 import statistics
@@ -141,18 +140,8 @@ def test_the_flood_stops_a_proxy_with_finite_field_groups(
     own_proxy: Proxy, t1: Target, certificates: MakeCertificate
 ) -> None:
     """The same flood and the same measure, against the library's own choice of groups: it would be seen."""
-    own_proxy.sources = with_all_groups(own_proxy)
+    own_proxy.plant("nginx.py", """f"        ssl_ecdh_curve {':'.join(_CURVES)};",""")
     assert slowdown(serve(own_proxy, t1, certificates), hello_flood) > MOST_SLOWER
-
-
-def with_all_groups(proxy: Proxy) -> Path:
-    """A copy of the sources whose nginx accepts every group that OpenSSL has."""
-    sources = proxy.home / "src"
-    shutil.copytree(proxy.sources, sources, ignore=shutil.ignore_patterns("__pycache__"))
-    module = sources / "pykamal/proxy/nginx.py"
-    lines = module.read_text().splitlines(keepends=True)
-    module.write_text("".join(line for line in lines if "ssl_ecdh_curve" not in line))
-    return sources
 
 
 @only_ours

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.abandoned import abandon
-from tests.conformance.http2 import Http2
 from tests.conformance.proxy_process import IS_OURS, Proxy, child_processes, find_child, wait_until
 from tests.conformance.raw_http import Connection, head
 from tests.conformance.scripted_target import Target
@@ -128,6 +127,20 @@ SMUGGLED = {
     "control byte in a name": get(b"X\x01Y: a\r\n"),
     "space in a name": get(b"X Y: a\r\n"),
     "no name": get(b": a\r\n"),
+    "no colon": get(b"X\r\n"),
+    "no colon, line feed": get(b"X\n"),
+    "no colon after a length": post(b"Content-Length\r\n", body=HIDDEN),
+    "no colon after a coding": post(b"Transfer-Encoding\r\n", body=HIDDEN),
+    "no colon after Connection": get(b"Connection\r\n"),
+    "no colon after a host": b"GET /x HTTP/1.1\r\nHost\r\n\r\n",
+    "no colon, in the last line": get(b"X: \r\nA: b\r\nUpgrade-Insecure-Requests\r\n"),
+    "tab in a name": get(b"X\tY: a\r\n"),
+    "tab before the colon": get(b"X\t: a\r\n"),
+    "tab before the host": b"GET /x HTTP/1.1\r\nHost:\ta.com\r\n\r\n",
+    "length after a tab": post(b"Content-Length:\t0\r\n", body=HIDDEN),
+    "coding after a tab": post(b"Transfer-Encoding:\tchunked\r\n", body=b"0\r\n\r\n" + HIDDEN),
+    "coding before a tab": post(b"Transfer-Encoding: chunked\t\r\n", body=b"0\r\n\r\n" + HIDDEN),
+    "carriage return before the last line": b"GET /x HTTP/1.1\r\nHost: a.com\r\n\r\r\n",
 }
 
 
@@ -153,6 +166,15 @@ UNAMBIGUOUS = {
     "Connection names the length": post(b"Connection: Content-Length\r\nContent-Length: 1\r\n", body=b"a" + HIDDEN),
     "Connection names the coding": post(b"Connection: Transfer-Encoding\r\n", CHUNKED, body=b"0\r\n\r\n" + HIDDEN),
     "empty lines before": b"\r\n\r\n" + get() + HIDDEN,
+    "a header without a value": get(b"X:\r\nY: \r\n") + HIDDEN,
+    "chunk extensions without a name": post(CHUNKED, body=b"1 zz\r\na\r\n0\r\n\r\n") + HIDDEN,
+    "bare line feeds between chunks": post(CHUNKED, body=b"1\na\n0\n\n") + HIDDEN,
+    "leading zeros": post(CHUNKED, body=b"0000000000000000000001\r\na\r\n000\r\n\r\n") + HIDDEN,
+    "a trailer without a colon": post(CHUNKED, body=b"0\r\nX\r\n\r\n") + HIDDEN,
+    "HTTP/1.2": get().replace(b"HTTP/1.1", b"HTTP/1.2") + HIDDEN,
+    "HTTP/1.2 with a body": post(b"Content-Length: 1\r\n", body=b"a", version=b"1.2") + HIDDEN,
+    "HTTP/1.0, kept alive": post(b"Connection: keep-alive\r\nContent-Length: 1\r\n", body=b"a", version=b"1.0")
+    + HIDDEN,
 }
 
 
@@ -177,6 +199,9 @@ CHUNKS = {
     "no number": b"\r\na\r\n0\r\n\r\n",
     "longer than said": b"1\r\naa0\r\n\r\n",
     "no line end": b"1\r\na0\r\n\r\n",
+    "after a space": b" 1\r\na\r\n0\r\n\r\n",
+    "carriage return in an extension": b"1;a\rb\r\na\r\n0\r\n\r\n",
+    "line end in an extension": b'1;a="\r\nb"\r\na\r\n0\r\n\r\n',
 }
 
 
@@ -448,73 +473,3 @@ def test_opens_and_closes(own_proxy: Proxy, t1: Target) -> None:
 def _metrics(proxy: Proxy) -> str:
     with Connection(proxy.metrics_port) as connection:
         return connection.ask(path="/metrics").body.decode()
-
-
-# -- HTTP/2
-
-
-@pytest.fixture(scope="module")
-def secure_proxy(site: tuple[Proxy, Target, Target], certificates: Callable[[str], tuple[Path, Path]]) -> Proxy:
-    """The proxy of `site` with a.tls as T1 and b.tls as T2, both over TLS."""
-    proxy, t1, t2 = site
-    for name, target in (("a.tls", t1), ("b.tls", t2)):
-        certificate, key = map(str, certificates(name))
-        files = ("--tls-certificate-path", certificate, "--tls-private-key-path", key)
-        proxy.deploy(name, target, "--host", name, "--tls", *files)
-    return proxy
-
-
-@pytest.fixture
-def http2(secure_proxy: Proxy, two_services: Proxy) -> Iterator[Http2]:
-    """A connection to a.tls."""
-    connection = Http2(secure_proxy.https_port, "a.tls")
-    yield connection
-    connection.close()
-    assert secure_proxy.ask(host="a.tls", server_name="a.tls").served_by == "T1"
-
-
-ORDINARY = {":method": "GET", ":scheme": "https", ":authority": "a.tls", ":path": "/x"}
-
-ODD_STREAMS = {
-    "line ends in a value": [("x", "a\r\nHost: b.com")],
-    "line ends in the path": [(":path", "/x HTTP/1.1\r\nHost: b.com\r\nX: ")],
-    "space in the path": [(":path", "/x y")],
-    "no slash": [(":path", "x")],
-    "line ends in the method": [(":method", "GET /hidden HTTP/1.1\r\nHost: b.com\r\n\r\nGET")],
-    "capitals in a name": [("X-Own", "a")],
-    "colon in a name": [("x:y", "a")],
-    "zero byte": [("x", "a\0b")],
-    "chunked": [("transfer-encoding", "chunked")],
-    "two hosts": [("host", "b.tls")],
-    "two lengths": [("content-length", "0"), ("content-length", "9")],
-    "no number": [("content-length", "+0")],
-    "authority with a line end": [(":authority", "a.tls\r\nX: y")],
-    "unknown pseudo header": [(":own", "a")],
-}
-
-
-@pytest.mark.parametrize("name", ODD_STREAMS)
-def test_odd_streams(http2: Http2, t1: Target, t2: Target, name: str) -> None:
-    """Refused on the stream or with the connection; whatever reaches a target is one plain request for its own host."""
-    fields = [*(ORDINARY | {key: value for key, value in ODD_STREAMS[name] if key.startswith(":")}).items()]
-    fields += [(key, value) for key, value in ODD_STREAMS[name] if not key.startswith(":")]
-    status = http2.ask(fields)
-    assert status in (None, "400", "405", "501") or name == "chunked"
-    assert t2.requests == []
-    for request in t1.requests:
-        assert request.header("Host") == "a.tls"
-        assert request.header("Transfer-Encoding") is None
-        assert request.target == "/x"
-
-
-def test_streams_that_are_reset_at_once(http2: Http2, secure_proxy: Proxy) -> None:
-    """Requests by the thousand, each taken back at once, keep the proxy from nothing and do not stay in flight."""
-    slow = [*(ORDINARY | {":path": "/sleep?s=5"}).items()]
-    for _ in range(2000):
-        if not http2.ask_and_reset(slow):
-            break
-    assert secure_proxy.ask(host="b.tls", server_name="b.tls").status == 200
-    started = time.monotonic()
-    secure_proxy.succeed("pause", "a.tls")
-    assert time.monotonic() - started < 3  # the drain has nothing to wait for
-    secure_proxy.succeed("resume", "a.tls")

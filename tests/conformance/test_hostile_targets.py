@@ -79,6 +79,23 @@ NO_ANSWER = {
     "only 100": b"HTTP/1.1 100 Continue\r\n\r\n",
     "100, then 200": b"HTTP/1.1 100 Continue\r\n\r\n" + GOOD,
     "102, then 200": b"HTTP/1.1 102 Processing\r\n\r\n" + GOOD,
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 50\r\n\r\nfine" + EVIL,
+    "two lengths, the smaller last": b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\nContent-Length: 4\r\n\r\nfine" + EVIL,
+    "two lengths, the last none": b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 0\r\n\r\nfine",
+    "lengths in one line": b"HTTP/1.1 200 OK\r\nContent-Length: 4, 4\r\n\r\nfine",
+    "a length that is no number": b"HTTP/1.1 200 OK\r\nContent-Length: four\r\n\r\nfine",
+    "a length with a sign": b"HTTP/1.1 200 OK\r\nContent-Length: +4\r\n\r\nfine",
+    "a negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -4\r\n\r\nfine",
+    "a hexadecimal length": b"HTTP/1.1 200 OK\r\nContent-Length: 0x4\r\n\r\nfine",
+    "a length with a fraction": b"HTTP/1.1 200 OK\r\nContent-Length: 4.0\r\n\r\nfine",
+    "no length": b"HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\nfine",
+    "a length beyond all numbers": b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nfine",
+    "an unknown coding": CHUNKED.replace(b"chunked", b"xchunked") + b"4\r\nfine\r\n0\r\n\r\n",
+    "two codings": CHUNKED.replace(b"chunked", b"gzip, chunked") + b"4\r\nfine\r\n0\r\n\r\n",
+    "chunked twice": CHUNKED.replace(b"chunked", b"chunked, chunked") + b"4\r\nfine\r\n0\r\n\r\n",
+    "chunked, then another": CHUNKED.replace(b"chunked", b"chunked, identity") + b"4\r\nfine\r\n0\r\n\r\n",
+    "another coding": CHUNKED.replace(b"chunked", b"gzip") + b"4\r\nfine\r\n0\r\n\r\n",
+    "another coding and a length": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 4\r\n\r\nfine",
     "101 that nobody asked for": b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nraw",
 }
 
@@ -173,11 +190,27 @@ def test_odd_answers_that_are_answers(ask: Ask) -> None:
         b"HTTP/1.1 200 OK\nContent-Length: 4\n\nfine",
         b"HTTP/1.1 200\r\nContent-Length: 4\r\n\r\nfine",
         b"HTTP/1.1 299 Own\r\nX:\r\nContent-Length: 4\r\n\r\nfine",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 04\r\n\r\nfine",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding:\tCHUNKED\t\r\n\r\n4;a=b\r\nfine\r\n0\r\nX: y\r\n\r\n",
     ):
         response = ask(reply)
         assert response is not None
         assert response.status in (200, 299)
         assert response.body == b"fine"
+        assert len(response.all("Content-Length")) <= 1
+
+
+@pytest.mark.parametrize("line", [1000, 200_000], ids=["in many lines", "in one"])
+@pytest.mark.parametrize(("size", "status"), [(100_000, 200), (200_000, 200), (400_000, 502)])
+def test_giant_response_heads(ask: Ask, size: int, status: int, line: int) -> None:
+    """As large as browsers take, a quarter of a megabyte; beyond that nothing of it is passed on."""
+    length = min(size, line)
+    lines = b"".join(b"X-%d: %s\r\n" % (number, b"v" * (length - 10)) for number in range(size // length))
+    response = ask(GOOD.replace(b"\r\n", b"\r\n" + lines, 1))
+    assert response is not None
+    assert response.status == status
+    assert (response.body == b"fine") == (status == 200)
+    assert sum(len(value) for name, value in response.headers if name.startswith("X-")) >= size * 0.9 * (status == 200)
 
 
 def test_orders_to_the_proxy(ask: Ask) -> None:

@@ -70,6 +70,16 @@ def test_paths_without_password(proxy: Proxy, t1: Target, users: Path) -> None:
         assert proxy.ask(path).status == status, path
 
 
+def test_paths_without_password_below_a_prefix(proxy: Proxy, t1: Target, users: Path) -> None:
+    """They may be written as clients ask for them, or as the app sees them once the prefix is removed."""
+    proxy.deploy(
+        "s", t1, "--path-prefix", "/api", "--basic-auth-file", str(users), "--basic-auth-except", "/up,/api/hook"
+    )
+    statuses = {"/api/up": 200, "/api/up?x=1": 200, "/api/hook": 200, "/api": 401, "/api/up/": 401, "/api/hook/up": 401}
+    for path, status in statuses.items():
+        assert proxy.ask(path).status == status, path
+
+
 def test_a_changed_password_counts_at_once(proxy: Proxy, t1: Target, users: Path) -> None:
     """Nothing remembered survives the deploy that brings another file."""
     deploy = ("--basic-auth-file", str(users))

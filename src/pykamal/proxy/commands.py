@@ -57,7 +57,7 @@ PROTECTION = (
     ("body-limit", "int", 0, "Largest request body in bytes, buffered or not; no limit when 0"),
     ("basic-auth-file", "string", "", "File with a line name:hash for each user; asks for a password"),
     ("basic-auth-realm", "string", "Restricted", "What the browser shows when it asks"),
-    ("basic-auth-except", "list", None, "Exact path(s) that need no password"),
+    ("basic-auth-except", "list", None, "Exact path(s) that need no password, with the path prefix or without"),
     ("security-header", "lines", None, "Response header, as 'Name: value', unless the target sets it"),
 )
 """What the reference does not know."""

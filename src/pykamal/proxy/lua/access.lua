@@ -12,7 +12,7 @@ local metrics = require("metrics")
 local boot = require("boot")
 
 local var = ngx.var
-local get_method, http_version, set_header = ngx.req.get_method, ngx.req.http_version, ngx.req.set_header
+local get_method, set_header = ngx.req.get_method, ngx.req.set_header
 local exit, exec = ngx.exit, ngx.exec
 local now, sleep = ngx.now, ngx.sleep
 local lower, find = string.lower, string.find
@@ -22,6 +22,10 @@ local MOST_HEAD_BYTES = 2 ^ 20
 
 -- Every method that the proxy may send again when a pooled connection turns out to be closed.
 local REPLAYABLE = { GET = true, HEAD = true, OPTIONS = true }
+
+local function speaks_http2(secure)
+  return secure and var.http2 ~= ""
+end
 
 local function enter_target(record, target, slot, revision)
   flights.enter(slot)
@@ -100,8 +104,8 @@ local function has_body()
 end
 
 -- HTTP/2 needs no header for a body.
-local function may_have_body()
-  return http_version() >= 2 or has_body()
+local function may_have_body(record)
+  return record.is_http2 or has_body()
 end
 
 local function forward(record, binding, method, upgrade)
@@ -133,8 +137,8 @@ local function accepts_events()
 end
 
 -- False where the body is passed on as it comes: the target timeout starts at its end, which is not known here.
-local function is_sent_at_once(service, method, upgrade)
-  return service.buffer_requests and not upgrade or not (has_body() or http_version() >= 2 and not REPLAYABLE[method])
+local function is_sent_at_once(record, method, upgrade)
+  return record.service.buffer_requests and not upgrade or not (has_body() or record.is_http2 and not REPLAYABLE[method])
 end
 
 local function forward_chosen(record, binding, revision, method, upgrade)
@@ -159,7 +163,7 @@ local function forward_chosen(record, binding, revision, method, upgrade)
   record.endless = upgrade or accepts_events()
   if record.endless then
     record.timeout_ms = 0
-    record.answer_ms = service.timeout_ms > 0 and is_sent_at_once(service, method, upgrade) and service.timeout_ms
+    record.answer_ms = service.timeout_ms > 0 and is_sent_at_once(record, method, upgrade) and service.timeout_ms
   end
   return forward(record, binding, method, upgrade)
 end
@@ -200,19 +204,19 @@ end
 
 -- False for a request that `run` must look at after all.
 local function is_still_plain(record, service, target)
-  return not (service.body_limit > 0 and may_have_body())
+  return not (service.body_limit > 0 and may_have_body(record))
     and (not target.name_server or leases.runs(target))
 end
 
 -- Fast way: one writer, nothing to decide, no body. "1" for a request that is on its way to its target, "" for one that
 -- `run` must look at. Cannot wait.
 function M.run_plain(secure)
-  local method = get_method()
-  if method ~= "GET" and method ~= "HEAD" or not header_lines.are_plain(MOST_HEAD_BYTES) or accepts_events() then
+  local method, is_http2 = get_method(), speaks_http2(secure)
+  if method ~= "GET" and method ~= "HEAD" or not header_lines.are_plain(MOST_HEAD_BYTES, is_http2) or accepts_events() then
     return ""
   end
   local record = requests.open()
-  record.secure, record.method = secure, method
+  record.secure, record.method, record.is_http2 = secure, method, is_http2
   if not authority.agrees(record) then
     return ""
   end
@@ -243,8 +247,10 @@ function M.run(secure)
   local record = requests.open()
   record.secure = secure
   record.method = get_method()
-  if tonumber(var.request_length) > MOST_HEAD_BYTES then
-    return exit(431)
+  record.is_http2 = speaks_http2(secure)
+  local status = header_lines.refusal(tonumber(var.request_length), MOST_HEAD_BYTES, record.is_http2)
+  if status then
+    return exit(status)
   end
   if not authority.agrees(record) then
     return exit(400)

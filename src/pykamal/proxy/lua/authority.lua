@@ -40,7 +40,7 @@ function M.agrees(record)
     var.kamal_authority = target
     return is_written(target, host)
   end
-  return not written and req.http_version() >= 1
+  return not written and req.http_version() ~= 0.9
 end
 
 return M

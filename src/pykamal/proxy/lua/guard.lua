@@ -101,7 +101,8 @@ local function too_many(record, limit)
 end
 
 -- The status with which a request is refused, nil when it may go on. Counts a request once, however often it is asked.
-function M.refusal(record)
+-- `target_path` is needed where there are passwords.
+function M.refusal(record, target_path)
   local service = record.service
   local protection = service.protection
   if record.passed == service then
@@ -114,7 +115,7 @@ function M.refusal(record)
       return 429
     end
   end
-  local status = protection.auth and passwords.refusal(record, protection.auth)
+  local status = protection.auth and passwords.refusal(record, protection.auth, target_path)
   if not status then
     record.passed = service
   end

@@ -1,7 +1,6 @@
 -- Basic authentication. A password is hashed once in a while, in a thread, and then remembered by a keyed digest.
 local cjson = require("cjson.safe")
 local clients = require("clients")
-local paths = require("paths")
 
 local var, req = ngx.var, ngx.req
 local limits = ngx.shared.limits
@@ -92,10 +91,9 @@ local function is_known(remembered)
   return true
 end
 
--- The status with which a request is refused, nil when it may go on.
-function M.refusal(record, auth)
-  record.path = record.path or paths.decoded(var.request_uri)
-  if auth.exceptions[record.path] then
+-- The status with which a request is refused, nil when it may go on. `target_path` is its path as the target would see it.
+function M.refusal(record, auth, target_path)
+  if auth.exceptions[target_path] or auth.exceptions[record.path] then
     return nil
   end
   local header = record.authorization or var.http_authorization

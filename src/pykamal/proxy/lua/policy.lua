@@ -98,7 +98,7 @@ local function measured(record, limit)
   if length then
     return length <= limit
   end
-  if not record.measured and (var.http_transfer_encoding or req.http_version() >= 2) then
+  if not record.measured and (var.http_transfer_encoding or record.is_http2) then
     for _, rung in ipairs(boot.body_rungs) do
       if limit <= rung then
         return exec("@measure_" .. rung)
@@ -127,7 +127,7 @@ function M.admitted(record, binding, method)
     return exit(301)
   end
   if service.protection then
-    local status = guard.refusal(record)
+    local status = guard.refusal(record, service.protection.auth and target_path(record, binding))
     if status then
       return exit(status)
     end

@@ -3,7 +3,7 @@ local guard = require("guard")
 local late = require("late")
 local requests = require("requests")
 
-local header, req = ngx.header, ngx.req
+local header, req, var = ngx.header, ngx.req, ngx.var
 local now, http_time = ngx.now, ngx.http_time
 local gsub, match, find, sub, lower = string.gsub, string.match, string.find, string.sub, string.lower
 
@@ -53,7 +53,7 @@ local function scope_cookies(prefix)
   if type(cookies) ~= "table" then
     cookies = { cookies }
   end
-  local host = ngx.var.host
+  local host = var.host
   for i, cookie in ipairs(cookies) do
     cookies[i] = scoped(cookie, prefix, host)
   end
@@ -68,11 +68,26 @@ local function refuse(status)
   return ngx.exit(REFUSED)
 end
 
+-- False where it is not sure how the body ends. nginx takes the last of several lengths, goes on to the end of the connection
+-- where that is no number, and takes every coding that has the word in it for chunked.
+local function ends_clearly()
+  local coding = var.upstream_http_transfer_encoding
+  if coding and not find(lower(coding), "^%s*chunked%s*$") then
+    return false
+  end
+  local written, length = var.upstream_http_content_length, header["Content-Length"]
+  if length then
+    return written == length or find(written or length, "^%d+$") and tonumber(written) == tonumber(length)
+  end
+  return coding or not written
+end
+
 -- False when there is no more to be done with this head, be it that the target's answer cannot be used.
 local function is_sound(record)
   local status = ngx.status
   if status < 200 then
-    if status == 101 and record and ngx.var.kamal_upgrading == "1" then
+    -- Over HTTP/2 nginx would send what follows as it is, for the client to take for frames of other streams.
+    if status == 101 and record and var.kamal_upgrading == "1" and not record.is_http2 then
       requests.upgrade(record)
     else
       refuse(502)
@@ -80,7 +95,7 @@ local function is_sound(record)
     return false
   end
   -- nginx takes an answer without a status line for HTTP/0.9.
-  if req.http_version() == 0.9 then
+  if req.http_version() == 0.9 or not ends_clearly() then
     refuse(502)
     return false
   end
