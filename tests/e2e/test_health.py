@@ -1,4 +1,4 @@
-"""A version that does not work is never called deployed: containers that end again and again, late, or not when asked."""
+"""A version that does not work is never called deployed: containers that end over and over, late or not when asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another user of the operator's machine, who was there first: nothing of theirs is built, and nothing is theirs to see.
+"""Another user of the operator's machine, who was there first: nothing of theirs is built, nothing is theirs to see.
 
 The other user is a process of uid 65534. Every arrangement is tried on a careless variant too, `mkdir -p`, where the
 other user must win: an attack that cannot succeed would prove nothing.

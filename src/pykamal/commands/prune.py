@@ -38,8 +38,8 @@ END {
     if (!(name in used || id[name] in used || id[name] in needed || name == kept || name ~ /:<none>$/)) print name
 }
 """
-"""From lines of one word, the images of containers, and of two, ids and names of the service's images: the names that no
-container has and that are not of what another destination has as its latest."""
+"""From lines of one word, the images of containers, and of two, ids and names of the service's images: the names that
+no container has and that are not of what another destination has as its latest."""
 
 
 def containers(config: Config, retain: int) -> Command:
