@@ -1,43 +1,49 @@
-# Two commands matter on a fresh machine: `make demo` and `make test`. Each sets up what it needs and asks nothing.
+# Two commands matter on a fresh machine: `make demo` and `make test`. Each target sets up what it needs and asks nothing.
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
+say = @printf '\n== %s: %s (%(%H:%M:%S)T)\n' '$@' '$(1)' -1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test unit hostile conformance soak e2e parity faults bench lint format docs lock clean
+.PHONY: help setup demo demo-down test unit hostile conformance soak e2e parity faults bench bare-test lint format docs lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## Install what is missing: packages, virtual environments
+setup: ## Install what is missing: packages, virtual environments (scripts/setup --check only tells)
 	@scripts/setup
 
 demo: setup ## Deploy the example to two throwaway servers, update it under load, roll it back
 	@$(PYTHON) scripts/demo.py up
 
-demo-down: ## Remove everything the demo made
-	@scripts/setup --quiet && $(PYTHON) scripts/demo.py down
+demo-down: setup ## Remove everything the demo made
+	@$(PYTHON) scripts/demo.py down
 
 test: setup lint unit hostile conformance e2e ## Everything that must pass before a change lands
 
-lint: ## Style, formatting, types
+lint: setup ## Style, formatting, types
+	$(call say,style and types)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
-unit: ## Fast tests of the pure rooms
+unit: setup ## Fast tests of the pure packages
+	$(call say,fast tests of the pure packages)
 	$(PYTEST) -n 2 -m unit tests/unit
 
-hostile: ## Repositories, values and output that want to do harm
+hostile: setup ## Repositories, values and output that want to do harm
+	$(call say,repositories, values and output that want to do harm)
 	$(PYTEST) -n 2 -m hostile tests/hostile
 
-conformance: ## The proxy against its contract
+conformance: setup ## The proxy against its contract
+	$(call say,the proxy against its contract)
 	$(PYTEST) -n 2 -m conformance tests/conformance tests/soak
 
 soak: setup ## A hundred deploys, pauses, rollouts and a restart under constant traffic: nobody may notice
 	$(PYTEST) -m soak tests/soak
 
-e2e: ## Sandbox servers: deploys under load, failures, takeover from Ruby Kamal, parity samples
+e2e: setup ## Sandbox servers: deploys under load, failures, takeover from Ruby Kamal, parity samples
+	$(call say,sandbox servers: deploys, failures, takeover, parity samples)
 	$(PYTEST) -m "e2e or (parity and not long)" tests/e2e tests/parity
 
 parity: setup ## The long comparison with Ruby Kamal
@@ -51,15 +57,18 @@ bench: ## Ratios against Ruby Kamal, plain nginx and Caddy, each in the same run
 	$(PYTHON) -m benchmarks.proxy
 	$(PYTHON) -m benchmarks
 
-format: ## Rewrite the code in the project's style
+bare-test: ## Every target once on a bare Debian 12, each in a file system of its own (as root, takes hours)
+	@scripts/bare-test
+
+format: setup ## Rewrite the code in the project's style
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
-docs: ## Write the generated parts of the documentation anew
+docs: setup ## Write the generated parts of the documentation anew
 	$(PYTHON) -m pykamal.cli.manual docs/cli.md
 	$(PYTHON) -m pykamal.config.reference docs/configuration.md
 
-lock: ## Pin the dependencies anew
+lock: setup ## Pin the dependencies anew
 	scripts/lock
 
 clean: ## Remove what tools left in the tree

@@ -31,6 +31,27 @@ settings.load_profile("pykamal")
 PREFIX = "test-"
 
 
+class FirstFailure:
+    """Writes the first failure as soon as it happens, since the summary comes after minutes."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._written = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and not self._written and terminal is not None:
+            self._written = True
+            terminal.ensure_newline()
+            terminal.section(f"first failure, the run goes on: {report.nodeid}")
+            terminal.line(report.longreprtext)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FirstFailure(config))
+
+
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """Two hosts, a registry and a build engine."""
