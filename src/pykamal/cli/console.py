@@ -23,5 +23,7 @@ def _bus(invocation: Invocation) -> Bus:
         return Bus(surviving(JsonLines(sys.stdout)))
     from pykamal.events.lines import Lines, wants_colour
 
-    coloured = wants_colour(sys.stdout, os.environ)
-    return Bus(surviving(Lines(sys.stdout, verbosity=invocation.verbosity, coloured=coloured)))
+    lines = Lines(sys.stdout, verbosity=invocation.verbosity, coloured=wants_colour(sys.stdout, os.environ))
+    bus = Bus()
+    bus.subscribe(surviving(lines), ignores=lines.ignores)
+    return bus

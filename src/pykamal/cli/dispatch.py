@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pykamal.cli.aliases import expand
 from pykamal.cli.help import topic_text, tree_text
 from pykamal.cli.route import Help, Run, Tree, route
 from pykamal.core.errors import UsageError
+from pykamal.core.printable import print_error, print_line
 
 if TYPE_CHECKING:
     from pykamal.cli.invocation import Invocation
@@ -30,10 +30,10 @@ def dispatch(words: Sequence[str]) -> int:
         match route(words, expand):
             case Help(topic, note):
                 if note is not None:
-                    sys.stderr.write(f"{note}\n")
-                sys.stdout.write(f"{topic_text(topic)}\n")
+                    print_error(note)
+                print_line(topic_text(topic))
             case Tree(group):
-                sys.stdout.write(f"{tree_text(group)}\n")
+                print_line(tree_text(group))
             case Run(entry, rest):
                 from pykamal.cli.console import connected
                 from pykamal.cli.parser import parse
@@ -41,8 +41,7 @@ def dispatch(words: Sequence[str]) -> int:
                 invocation = connected(parse(entry, rest))
                 return _run(entry.module, invocation)
     except UsageError as error:
-        hint = f"{error.hint}\n" if error.hint else ""
-        sys.stderr.write(f"{error.message}\n{hint}")
+        print_error("\n".join(filter(None, [error.message, error.hint])))
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -53,7 +52,7 @@ def dispatch(words: Sequence[str]) -> int:
         from pykamal.transport.signals import FULL
 
         if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
-            sys.stderr.write(f"Standard output cannot be written: {error.strerror}\n")
+            print_error(f"Standard output cannot be written: {error.strerror}")
             return OUTPUT_CLOSED
         return report(error, invocation)
     return 0
@@ -61,14 +60,14 @@ def dispatch(words: Sequence[str]) -> int:
 
 def _run(module: str, invocation: Invocation) -> int:
     """Run a verb. The last event of a run is `RunFinished` or, through an error, `RunFailed`."""
-    from pykamal.events import RunFinished
+    from pykamal.events import CommandOutput, RunFinished
     from pykamal.transport.signals import output_lost
 
     if invocation.options["verbose"]:
         os.environ["VERBOSE"] = "1"  # for hooks, as in Ruby Kamal
     started = time.monotonic()
     last: deque[Event] = deque(maxlen=1)
-    invocation.bus.subscribe(last.append)
+    invocation.bus.subscribe(last.append, ignores=lambda event: isinstance(event, CommandOutput))
     verb = importlib.import_module(f"pykamal.cli.verbs.{module}")
     code: int = verb.run(invocation)
     if last and not isinstance(last[0], RunFinished):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -11,6 +12,9 @@ from pykamal import KAMAL_VERSION, __version__
 def main() -> None:
     """Run the command line of this process and end it with the command's exit code."""
     _open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a locale may know fewer characters than hosts print
     arguments = sys.argv[1:]
     if arguments in (["version"], ["--version"]):
         # Scripts ask often; nothing is imported for the answer.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +11,9 @@ from pykamal.cli.invocation import Invocation
 from pykamal.cli.table import entry
 from pykamal.config.load import load as load_config
 from pykamal.config.models import Config
+from pykamal.config.redaction import literal_secrets
+from pykamal.core.printable import print_error
 from pykamal.events import Tone
-from pykamal.events.masking import Masking
 from pykamal.operations.local.system import LocalSystem
 from pykamal.secrets.store import Secrets
 
@@ -38,15 +38,17 @@ def load(invocation: Invocation) -> Loaded:
         os.environ["KAMAL_DESTINATION"] = destination
     config = load_config(path, destination=destination, system=LocalSystem())
     os.environ.update(config.loaded_environment)  # what the template's Dotenv.load loads is there for what follows
-    for warning in (*config.warnings, *missing_ssh_files(config)):
-        _warn(invocation, warning)
     secrets = Secrets(
         config.secrets_path,
         destination,
         asked_by=lambda name: mention(name, path, destination),
         warn=lambda text: _warn(invocation, text),
     )
-    invocation.bus.rewrite(Masking(secrets.known))
+    assert config.document is not None, "a loaded configuration has its document"
+    literal = literal_secrets(config.document)
+    invocation.bus.hide(lambda: (*secrets.known(), *literal))
+    for warning in (*config.warnings, *missing_ssh_files(config)):
+        _warn(invocation, warning)
     return Loaded(config, secrets)
 
 
@@ -55,4 +57,4 @@ def _warn(invocation: Invocation, warning: str) -> None:
     if invocation.json:
         invocation.bus.say(warning, Tone.WARNING)
     else:
-        sys.stderr.write(f"warning: {warning}\n")
+        print_error(invocation.bus.sanitized_text(f"warning: {warning}"))

@@ -8,9 +8,11 @@ from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import Loaded, load
 from pykamal.cli.prompt import asker
 from pykamal.cli.recording import recorded
-from pykamal.cli.terminal import become_ssh
+from pykamal.cli.terminal import become_ssh, follow_by_ssh
 from pykamal.commands.command import Command
+from pykamal.config.models import Config
 from pykamal.core.errors import UsageError
+from pykamal.core.sensitive import Sensitive
 from pykamal.events import Level, RunStarted, Tone
 from pykamal.operations.context import Context, Settings
 from pykamal.operations.local.workplace import short_version
@@ -30,24 +32,32 @@ def operate(invocation: Invocation, flow: Flow, *, connects: bool = True) -> int
     With `connects` the selected hosts are being connected to while the flow begins.
     """
     loaded = load(invocation)
-    with recorded(invocation, loaded.config, loaded.secrets):
+    with recorded(invocation, loaded.config):
         run_until_done(
             _run(invocation, loaded, flow, connects=connects), on_stop=lambda _: _tell_of_stopping(invocation)
         )
     return 0
 
 
-def in_terminal(
-    invocation: Invocation,
-    choose: Callable[[Context], TerminalCommand | Awaitable[TerminalCommand]],
-    *,
-    reads: bool = True,
-) -> int:
+Choose = Callable[[Context], TerminalCommand | Awaitable[TerminalCommand]]
+
+
+def in_terminal(invocation: Invocation, choose: Choose) -> int:
     """Prepare an interactive command, then become the `ssh` that carries it; its exit status is ours.
 
-    `reads` tells that the command wants what is typed, as one that follows logs does not. Raises `UsageError` with
-    `--output json`, and whatever the preparation raises.
+    Raises `UsageError` with `--output json`, and whatever the preparation raises.
     """
+    config, host, command, keys = _chosen(invocation, choose)
+    become_ssh(config, host, command, invocation.bus, key_data=keys)
+
+
+def follow(invocation: Invocation, choose: Choose) -> int:
+    """Prepare a command that follows logs, then show what it prints; its exit status. Raises as `in_terminal`."""
+    config, host, command, keys = _chosen(invocation, choose)
+    return follow_by_ssh(config, host, command, invocation.bus, key_data=keys)
+
+
+def _chosen(invocation: Invocation, choose: Choose) -> tuple[Config, str, Command, list[Sensitive]]:
     if invocation.json:
         raise UsageError(f"kamal {invocation.command} cannot write JSON while the terminal is another program's")
     loaded = load(invocation)
@@ -59,8 +69,7 @@ def in_terminal(
 
     run_until_done(_run(invocation, loaded, flow, connects=False))
     host, command = chosen[0]
-    keys = key_texts(loaded.config, loaded.secrets)
-    become_ssh(loaded.config, host, command, invocation.bus, reads=reads, key_data=keys)
+    return loaded.config, host, command, key_texts(loaded.config, loaded.secrets)
 
 
 async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: bool) -> None:

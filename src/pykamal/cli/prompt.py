@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from pykamal.cli.invocation import Invocation
 from pykamal.core.errors import UsageError
+from pykamal.core.printable import print_line, printable
 from pykamal.events import Tone
 
 
@@ -55,7 +56,7 @@ async def _typed_line() -> str:
 
 
 def _put(question: str) -> None:
-    sys.stdout.write(f"{question} [y, N] (N) ")
+    sys.stdout.write(printable(f"{question} [y, N] (N) "))
     sys.stdout.flush()
 
 
@@ -66,7 +67,7 @@ def _understood(line: str) -> bool | None:
             return True
         case "" | "N":
             if not line:
-                sys.stdout.write("\n")
+                print_line("")
             return False
-    sys.stdout.write("Your response must be one of: [y, N]. Please try again.\n")
+    print_line("Your response must be one of: [y, N]. Please try again.")
     return None

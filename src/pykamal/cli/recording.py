@@ -13,14 +13,13 @@ from pykamal.cli.invocation import Invocation
 from pykamal.cli.report import failed
 from pykamal.config.models import Config
 from pykamal.core.errors import KamalError
+from pykamal.core.printable import print_error
 from pykamal.events import Result, RunFailed
-from pykamal.events.masking import Masking
 from pykamal.events.run_log import RunLog
-from pykamal.secrets.store import Secrets
 
 
 @contextmanager
-def recorded(invocation: Invocation, config: Config, secrets: Secrets) -> Iterator[None]:
+def recorded(invocation: Invocation, config: Config) -> Iterator[None]:
     """Keep the logs while the command runs. What goes wrong with them is told, and the command goes on."""
     logs = _opened(invocation, config) if _wanted(invocation) else []
     for log in logs:
@@ -30,7 +29,7 @@ def recorded(invocation: Invocation, config: Config, secrets: Secrets) -> Iterat
     try:
         yield
     except BaseException as error:
-        failure = Masking(secrets.known)(_failure(error, invocation.command))
+        failure = invocation.bus.sanitized(_failure(error, invocation.command))
         raise
     finally:
         seconds = time.monotonic() - started
@@ -62,7 +61,7 @@ def _opened(invocation: Invocation, config: Config) -> list[RunLog]:
         try:
             logs.append(opened())
         except (OSError, ValueError) as error:
-            _tell(f"Output logger setup failed: {type(error).__name__}: {error}")
+            print_error(f"Output logger setup failed: {type(error).__name__}: {error}")
     return logs
 
 
@@ -74,7 +73,7 @@ def _file(invocation: Invocation, config: Config, folder: str) -> RunLog:
         folder,
         command=invocation.command,
         destination=config.destination,
-        report=_tell,
+        report=print_error,
         coloured=wants_colour(sys.stdout, os.environ),
     )
 
@@ -82,12 +81,7 @@ def _file(invocation: Invocation, config: Config, folder: str) -> RunLog:
 def _otel(invocation: Invocation, endpoint: str) -> RunLog:
     from pykamal.events.otel import OtelLog
 
-    return OtelLog(endpoint, command=invocation.command, tool_version=KAMAL_VERSION, report=_tell)
-
-
-def _tell(problem: str) -> None:
-    sys.stderr.write(f"{problem}\n")
-    sys.stderr.flush()
+    return OtelLog(endpoint, command=invocation.command, tool_version=KAMAL_VERSION, report=print_error)
 
 
 def _failure(error: BaseException, operation: str) -> RunFailed:

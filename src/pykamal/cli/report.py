@@ -11,6 +11,7 @@ from pykamal import KAMAL_VERSION, __version__
 from pykamal.cli.console import connected
 from pykamal.cli.invocation import Invocation
 from pykamal.core.errors import HostErrors, Interrupted, KamalError, LockError, executing_on
+from pykamal.core.printable import print_error
 from pykamal.events import Result, RunFailed
 
 BUG = 3
@@ -28,7 +29,7 @@ def report(error: Exception, invocation: Invocation | None) -> int:
         failure = failed(error, invocation.command)
         code = error.exit_code
     else:
-        failure = _bug(error, invocation.command)
+        failure = _bug(error, invocation)
         code = BUG
     invocation.bus.emit(failure)
     if invocation.tracebacks:
@@ -70,13 +71,13 @@ def _details(error: KamalError) -> list[str]:
     return lines
 
 
-def _bug(error: Exception, operation: str) -> RunFailed:
+def _bug(error: Exception, invocation: Invocation) -> RunFailed:
     try:
-        where = _log(error, operation)
+        where = _log(error, invocation)
     except OSError as unwritten:
         where = f"nowhere ({unwritten.strerror}); run again with --debug"
     return RunFailed(
-        operation=operation,
+        operation=invocation.command,
         identifier="bug",
         label=type(error).__name__,
         message=str(error) or "no message",
@@ -84,19 +85,19 @@ def _bug(error: Exception, operation: str) -> RunFailed:
     )
 
 
-def _log(error: Exception, operation: str) -> str:
+def _log(error: Exception, invocation: Invocation) -> str:
     """Write the traceback to a file that only this user can read; arguments may be secret and are left out."""
     descriptor, path = tempfile.mkstemp(prefix="kamal-bug-", suffix=".log")
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(f"pykamal {__version__} (Kamal {KAMAL_VERSION}), Python {sys.version}, {sys.platform}\n")
-        file.write(f"kamal {operation}\n\n")
-        traceback.print_exception(error, file=file)
+        file.write(f"kamal {invocation.command}\n\n")
+        file.write(invocation.bus.sanitized_text("".join(traceback.format_exception(error))))
     return path
 
 
 def _show_traceback(error: Exception, invocation: Invocation) -> None:
     text = "".join(traceback.format_exception(error)).rstrip()
     if invocation.json:
-        sys.stderr.write(f"{text}\n")
+        print_error(invocation.bus.sanitized_text(text))
     else:
         invocation.bus.emit(Result(text=text))

@@ -1,21 +1,32 @@
-"""Handing the terminal over to `ssh`, for interactive commands and for following logs (spec/cli.md 7.1)."""
+"""Running `ssh` in the operator's terminal, for interactive commands and for following logs (spec/cli.md 7.1)."""
 
 from __future__ import annotations
 
+import codecs
 import os
+import selectors
 import shlex
+import signal
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn, TextIO
 
 from pykamal.commands import ssh_client
 from pykamal.commands.command import Command
 from pykamal.config.models import Config
 from pykamal.core.errors import DependencyError
+from pykamal.core.printable import PrintableStream
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus
+from pykamal.transport.signals import STOPPING
+
+_BLOCK_BYTES: Final = 1 << 16
+_LINGER_SECONDS: Final = 1.0
+"""How long to read on after the end of a program that left another behind with its output."""
 
 
 def become_ssh(
@@ -24,14 +35,46 @@ def become_ssh(
     command: Command,
     bus: Bus,
     *,
-    reads: bool = True,
     key_data: Sequence[Sensitive] = (),
 ) -> NoReturn:
     """Replace this process by the `ssh` that runs a command on a host; its exit status is then the command's.
 
-    `reads` tells that the command wants input. `key_data` are the texts of private keys. Raises `DependencyError`
-    without an OpenSSH client on this machine.
+    What the command prints goes to the terminal as it is. `key_data` are the texts of private keys. Raises
+    `DependencyError` without an OpenSSH client on this machine.
     """
+    arguments = _arguments(config, host, command, bus, reads=True, key_data=key_data)
+    sys.stdout.flush()
+    try:
+        os.execvp(arguments[0], arguments)  # noqa: S606 - no shell is wanted: the terminal is ssh's now
+    except FileNotFoundError as error:
+        raise _missing(arguments[0]) from error
+
+
+def follow_by_ssh(config: Config, host: str, command: Command, bus: Bus, *, key_data: Sequence[Sensitive] = ()) -> int:
+    """Show what a command on a host prints, filtered for the terminal, until it ends or is stopped; its exit status.
+
+    It reads nothing, but Ctrl-C is for it where there is a terminal. Raises `DependencyError` as above, and
+    `BrokenPipeError` when nobody reads the output any more.
+    """
+    arguments = _arguments(config, host, command, bus, reads=False, key_data=key_data)
+    try:
+        # The descriptors of keys are inherited.
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=False)
+    except FileNotFoundError as error:
+        raise _missing(arguments[0]) from error
+    with process, _passing_on_signals(process):
+        try:
+            _show(process)
+        except BaseException:
+            process.terminate()
+            raise
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def _arguments(
+    config: Config, host: str, command: Command, bus: Bus, *, reads: bool, key_data: Sequence[Sensitive]
+) -> list[str]:
+    """The argument vector; its own command line is told first."""
     arguments = ssh_client.interactive(
         replace(config.ssh, config=_existing(config.ssh.config)),
         host,
@@ -42,16 +85,14 @@ def become_ssh(
         agent_has_keys=bool(key_data),
     )
     bus.log(f"Running {shlex.join([*arguments[:-1], str(command)])}", host=host)
-    if key_data:
-        arguments = ssh_client.with_agent(arguments, [_pipe(key) for key in key_data])
-    sys.stdout.flush()
-    try:
-        os.execvp(arguments[0], arguments)  # noqa: S606 - no shell is wanted: the terminal is ssh's now
-    except FileNotFoundError as error:
-        raise DependencyError(
-            f"{arguments[0]} is not installed on this machine",
-            hint="install the OpenSSH client: commands with a terminal need it",
-        ) from error
+    return ssh_client.with_agent(arguments, [_pipe(key) for key in key_data]) if key_data else arguments
+
+
+def _missing(program: str) -> DependencyError:
+    return DependencyError(
+        f"{program} is not installed on this machine",
+        hint="install the OpenSSH client: commands with a terminal need it",
+    )
 
 
 def _existing(files: bool | Sequence[str] | None) -> bool | tuple[str, ...] | None:
@@ -72,3 +113,56 @@ def _pipe(text: Sensitive) -> int:
         pipe.write(text.reveal().rstrip("\n") + "\n")
     os.set_inheritable(reading, True)
     return reading
+
+
+@contextmanager
+def _passing_on_signals(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """What is to stop this process stops that one, whose end is then awaited."""
+
+    def pass_on(number: int, _frame: object) -> None:
+        process.send_signal(number)
+
+    heard = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = [signal.signal(number, pass_on) for number in heard]
+    try:
+        yield
+    finally:
+        for number, handler in zip(heard, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _show(process: subprocess.Popen[bytes]) -> None:
+    """Write what the process prints to our own streams until it closes its own."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with selectors.DefaultSelector() as selector:
+        for source, target in ((process.stdout, sys.stdout), (process.stderr, sys.stderr)):
+            selector.register(source, selectors.EVENT_READ, _FilteredCopy(target))
+        while selector.get_map():
+            ready = selector.select(_LINGER_SECONDS)
+            if not ready and process.poll() is not None:
+                return
+            for key, _ in ready:
+                data = os.read(key.fd, _BLOCK_BYTES)
+                key.data.write(data)
+                if not data:
+                    selector.unregister(key.fd)
+
+
+class _FilteredCopy:
+    """Writes bytes of a program to a text stream, without what a terminal would obey."""
+
+    def __init__(self, target: TextIO) -> None:
+        self._target = target
+        self._filter = PrintableStream()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        # While ssh has the terminal, it does not turn a line feed into the beginning of a line.
+        self._line_end = "\r\n" if sys.stdin.isatty() and target.isatty() else "\n"
+
+    def write(self, data: bytes) -> None:
+        """Write the next bytes; none at the end."""
+        text = self._filter.feed(self._decoder.decode(data, not data))
+        if not data:
+            text += self._filter.flush()
+        self._target.write(text.replace("\n", self._line_end))
+        self._target.flush()

@@ -10,6 +10,7 @@
     │   ├── AuthenticationRefused
     │   ├── HostKeyChanged
     │   └── HostKeyUnknown
+    ├── UnexpectedAnswer            a host or a program said what cannot be understood
     ├── CommandFailed               a command ended with a non-zero exit status
     ├── HookFailed
     ├── LockError                   somebody else holds the deploy lock
@@ -30,6 +31,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pykamal.core.excerpt import excerpt
 from pykamal.core.source import Position
 
 
@@ -165,6 +167,12 @@ class HostKeyUnknown(ConnectionFailed):
     label = "Net::SSH::HostKeyUnknown"
 
 
+class UnexpectedAnswer(KamalError):
+    """A host, or a program, said something else than it was asked for. `details` hold what it said."""
+
+    identifier = "unexpected-answer"
+
+
 class CommandFailed(KamalError):
     """A command ended with a non-zero exit status. `command` is its redacted text, `step` what it was to do.
 
@@ -193,8 +201,8 @@ class CommandFailed(KamalError):
             host=host,
             details=(
                 f"command: {command}",
-                f"{program} stdout: {stdout.strip() or 'Nothing written'}",
-                f"{program} stderr: {stderr.strip() or 'Nothing written'}",
+                f"{program} stdout: {excerpt(stdout.strip()) or 'Nothing written'}",
+                f"{program} stderr: {excerpt(stderr.strip()) or 'Nothing written'}",
             ),
             hint=hint,
         )

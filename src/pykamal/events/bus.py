@@ -1,37 +1,52 @@
-"""From those who do things to those who show them. Synchronous and in order; a renderer must not block."""
+"""Hands events from those who do things to those who show them: synchronous, in order, sanitized."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from pykamal.events.sanitizing import AnyEvent, KnownSecrets, Sanitizer
 from pykamal.events.types import Event, Level, Log, Message, Tone
 
 Subscriber = Callable[[Event], None]
-Rewriting = Callable[[Event], Event]
+Ignores = Callable[[Event], bool]
 
 
 class Bus:
-    """Hands each event to every subscriber, in the order of subscription."""
+    """Hands each event to every subscriber, in the order of subscription. A subscriber must not block.
+
+    No event reaches a subscriber before it was sanitized: no control characters for a terminal, no secrets.
+    """
 
     def __init__(self, *subscribers: Subscriber) -> None:
-        self._subscribers = list(subscribers)
-        self._rewriting: Rewriting | None = None
+        self._subscribers: dict[Subscriber, Ignores] = dict.fromkeys(subscribers, _ignores_nothing)
+        self._sanitizer = Sanitizer()
 
-    def subscribe(self, subscriber: Subscriber) -> None:
-        self._subscribers.append(subscriber)
+    def subscribe(self, subscriber: Subscriber, *, ignores: Ignores | None = None) -> None:
+        """`ignores` tells which events the subscriber does not need; what nobody needs costs nothing."""
+        self._subscribers[subscriber] = ignores or _ignores_nothing
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
-        self._subscribers.remove(subscriber)
+        del self._subscribers[subscriber]
 
-    def rewrite(self, rewriting: Rewriting) -> None:
-        """From now on let every event go through this on its way to all subscribers."""
-        self._rewriting = rewriting
+    def hide(self, secrets: KnownSecrets) -> None:
+        """From now on mask these secrets, which are asked for again at each event."""
+        self._sanitizer = Sanitizer(secrets)
+
+    def sanitized(self, event: AnyEvent) -> AnyEvent:
+        """An event as subscribers would get it."""
+        return self._sanitizer.event(event)
+
+    def sanitized_text(self, text: str) -> str:
+        """A text that leaves by another way than an event, for a host's audit log for instance."""
+        return self._sanitizer.text(text)
 
     def emit(self, event: Event) -> None:
-        if self._rewriting is not None:
-            event = self._rewriting(event)
-        for subscriber in self._subscribers:
-            subscriber(event)
+        if all(ignores(event) for ignores in self._subscribers.values()):
+            return
+        for harmless in self._sanitizer.events(event):
+            for subscriber, ignores in tuple(self._subscribers.items()):
+                if not ignores(harmless):
+                    subscriber(harmless)
 
     # -- the two events that flows emit themselves
 
@@ -40,3 +55,7 @@ class Bus:
 
     def log(self, text: str, level: Level = Level.INFO, host: str | None = None) -> None:
         self.emit(Log(level=level, text=text, host=host))
+
+
+def _ignores_nothing(_event: Event) -> bool:
+    return False

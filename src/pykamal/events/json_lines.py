@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from enum import Enum
 from typing import Any, Final, TextIO
 
+from pykamal.core.printable import json_text
 from pykamal.events.types import EVENT_FORMAT, Event, Level
 
 _WORD_START: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -20,7 +20,7 @@ class JsonLines:
         self.stream = stream
 
     def __call__(self, event: Event) -> None:
-        self.stream.write(json.dumps(as_mapping(event), ensure_ascii=False) + "\n")
+        self.stream.write(json_text(as_mapping(event)) + "\n")
         self.stream.flush()
 
 

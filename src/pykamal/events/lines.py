@@ -18,10 +18,12 @@ from pykamal.events.types import (
     Result,
     RunFailed,
     RunFinished,
+    Stream,
     Tone,
 )
 
 _THRESHOLDS: Final[Mapping[str, Level]] = {"verbose": Level.DEBUG, "normal": Level.INFO, "quiet": Level.ERROR}
+_STREAM_COLOURS: Final = {Stream.STDOUT: 32, Stream.STDERR: 31}
 _LEVEL_COLOURS: Final = {Level.DEBUG: 30, Level.INFO: 34, Level.WARN: 33, Level.ERROR: 31}
 _TONE_COLOURS: Final = {Tone.PROGRESS: 35, Tone.WARNING: 33, Tone.PROBLEM: 31}
 
@@ -41,7 +43,9 @@ class Lines:
 
     def __call__(self, event: Event) -> None:
         match event:
-            case CommandStarted() | CommandOutput() | CommandFinished() | Log():
+            case CommandOutput():
+                self._output(event)
+            case CommandStarted() | CommandFinished() | Log():
                 for line in log_lines(event, self._paint):
                     self._log(line)
             case Message(text=text, tone=tone):
@@ -49,23 +53,37 @@ class Lines:
                     self._write(self._paint(text, str(_TONE_COLOURS[tone])))
             case HostResult():
                 self._result(event)
-            case Result(text=text):
-                self._write(text.removesuffix("\n"))
+            case Result(text=text, raw=raw):
+                put = self._put_raw if raw else self._put
+                put(text.removesuffix("\n") + "\n")
             case RunFinished(seconds=seconds, announced=True):
                 self._write(f"  Finished all in {seconds:.1f} seconds")
             case RunFailed():
                 self._failed(event)
 
+    def ignores(self, event: Event) -> bool:
+        """Whether nothing of an event is shown; commands can print more than is worth looking at for that."""
+        return isinstance(event, CommandOutput) and not event.shown and self.threshold > Level.DEBUG
+
     def _result(self, event: HostResult) -> None:
         if event.raw:
-            self._write_raw(event.text)
+            self._put_raw(event.text)
             return
-        if event.kind is None:
-            self._write(event.text.strip())
+        heading = f"{event.kind} Host: {event.host}\n" if event.kind and event.begins and not self.quiet else ""
+        text = event.text.lstrip() if event.begins else event.text
+        end = "" if not event.ends else "\n\n" if event.kind else "\n"
+        self._put(heading + (text.rstrip() if event.ends else text) + end)
+
+    def _output(self, event: CommandOutput) -> None:
+        """All lines of an event at once: commands print them by the million."""
+        if self.ignores(event):
             return
-        if not self.quiet:
-            self._write(f"{event.kind} Host: {event.host}")
-        self._write(f"{event.text.strip()}\n")
+        start = f"{self._head(Level.DEBUG, event.id)}\t"
+        end = ""
+        if self.coloured:
+            start, end = f"{start}\x1b[0;{_STREAM_COLOURS[event.stream]};49m", "\x1b[0m"
+        lines = event.text.removesuffix("\n").replace("\n", f"{end}\n{start}")
+        self._put(f"{start}{lines}{end}\n")
 
     def _failed(self, event: RunFailed) -> None:
         self._write("  " + self._paint(f"ERROR ({event.label}): {event.message}", "31"))
@@ -77,15 +95,16 @@ class Lines:
     def _log(self, line: LogLine) -> None:
         if line.level < self.threshold and not line.shown:
             return
-        name = self._paint(f"{line.level.name:>6}", f"0;{_LEVEL_COLOURS[line.level]};49")
-        mark = f"[{self._paint(line.id, '0;32;49')}] " if line.id else ""
-        tab = "" if line.stream is None else "\t"
-        self._write(f"{name} {mark}{tab}{line.text}")
+        self._write(f"{self._head(line.level, line.id)}{line.text}")
+
+    def _head(self, level: Level, identifier: str | None) -> str:
+        name = self._paint(f"{level.name:>6}", f"0;{_LEVEL_COLOURS[level]};49")
+        return f"{name} [{self._paint(identifier, '0;32;49')}] " if identifier else f"{name} "
 
     def _paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.coloured else text
 
-    def _write_raw(self, text: str) -> None:
+    def _put_raw(self, text: str) -> None:
         """Byte for byte, whatever the encoding of the stream: a database dump, say (spec/cli.md 4.4)."""
         self.stream.flush()
         binary = getattr(self.stream, "buffer", None)
@@ -96,7 +115,10 @@ class Lines:
         self.stream.flush()
 
     def _write(self, line: str) -> None:
-        self.stream.write(line + "\n")
+        self._put(f"{line}\n")
+
+    def _put(self, text: str) -> None:
+        self.stream.write(text)
         self.stream.flush()
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from pykamal.events.types import CommandFinished, CommandOutput, CommandStarted, Event, Level, Log, Stream
 
 Paint = Callable[[str, str], str]
 """A text and the code of its colour, as text for the place it goes to."""
-
-_STREAM_COLOURS: Final = {Stream.STDOUT: 32, Stream.STDERR: 31}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +38,7 @@ def log_lines(event: Event, paint: Paint = plain) -> Iterator[LogLine]:
             yield LogLine(Level.DEBUG, command, event.host, event.id, shown=event.shown)
         case CommandOutput(stream=stream):
             for line in event.text.removesuffix("\n").split("\n"):
-                data = paint(line, f"0;{_STREAM_COLOURS[stream]};49")
-                yield LogLine(Level.DEBUG, data, event.host, event.id, stream, event.shown)
+                yield LogLine(Level.DEBUG, line, event.host, event.id, stream, event.shown)
         case CommandFinished(failed=False):  # the final error tells of a failure
             word = paint("successful", "1;32;49") if event.exit_status == 0 else paint("failed", "1;31;49")
             text = f"Finished in {event.seconds:5.3f} seconds with exit status {event.exit_status} ({word})."

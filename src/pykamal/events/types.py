@@ -1,4 +1,4 @@
-"""The events. Every text in them is already redacted; times are wall-clock seconds since the epoch.
+"""The events; times are wall-clock seconds since the epoch. The bus hides secrets and control characters in them.
 
 The JSON form of an event (`--output json`) is its fields plus `event`, the class name in kebab case, and `version`;
 `EVENT_FORMAT` grows by one when a field changes its meaning or goes away, not when one is added.
@@ -162,19 +162,26 @@ class Log(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostResult(Event):
     """What the user asked to see of one host. `kind` heads it: `App`, `Proxy`, `Accessory db`; None for no heading
-    and no empty line behind.
+    and no empty line behind. A long result comes in parts: the first one `begins` it, the last one `ends` it.
 
-    `raw` text goes out byte for byte; bytes that are not UTF-8 are in it as lone surrogates (`surrogateescape`).
+    Secrets in a `verbatim` text stay: it is what a command or a log of the user's own application printed. `raw` text
+    goes out byte for byte; bytes that are not UTF-8 are in it as lone surrogates (`surrogateescape`).
     """
 
     host: str
     text: str
     kind: str | None = "App"
+    verbatim: bool = False
     raw: bool = False
+    begins: bool = True
+    ends: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result(Event):
-    """What the user asked to see and that is not one host's: a plan, the configuration."""
+    """What the user asked to see and that is not one host's: a plan, a secret. `verbatim` and `raw` as in
+    `HostResult`."""
 
     text: str
+    verbatim: bool = False
+    raw: bool = False

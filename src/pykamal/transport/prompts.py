@@ -7,6 +7,7 @@ import getpass
 import sys
 from contextlib import suppress
 
+from pykamal.core.printable import printable
 from pykamal.core.sensitive import Sensitive
 
 
@@ -29,5 +30,5 @@ class Prompts:
             return None
         typed = ""
         with suppress(EOFError):
-            typed = await asyncio.get_running_loop().run_in_executor(None, getpass.getpass, question)
+            typed = await asyncio.get_running_loop().run_in_executor(None, getpass.getpass, printable(question))
         return Sensitive(typed) if typed else None

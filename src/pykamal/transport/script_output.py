@@ -12,11 +12,21 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import IO, Final, Protocol
 
-from pykamal.commands.script import MARK, Script
+from pykamal.commands.command import Effect
+from pykamal.commands.script import MARK, Script, Step
+from pykamal.core.errors import KamalError, UnexpectedAnswer
 from pykamal.events import Stream
+from pykamal.transport.capture import EVIDENCE_BYTES, KEPT_BYTES, Capture, spool
 from pykamal.transport.session import StepResult
+
+AHEAD_BYTES: Final = 16 << 20
+"""How much one stream may have said of a step while the other has not ended the step before."""
+
+MARKER_BYTES: Final = 128
+NOISE_BYTES: Final = 64 << 10
+SHOWN_CHARACTERS: Final = 80
 
 
 class StepListener(Protocol):
@@ -33,7 +43,9 @@ class ScriptOutput:
     """Feed it bytes; read `results` (of finished steps, in order), `running` and `complete`.
 
     A step has ended when both streams say so, and the next one is told of only after that, in whatever order the two
-    streams arrive.
+    streams arrive. `host` is None on this machine. With `whole` each result has all of its standard output, in a file
+    where it is long. `feed` raises `UnexpectedAnswer` for markers that the script does not write, and for a command
+    that only reads and answers with more than is kept.
     """
 
     def __init__(
@@ -42,12 +54,17 @@ class ScriptOutput:
         nonce: str,
         listener: StepListener | None = None,
         *,
+        host: str | None = None,
+        whole: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.results: list[StepResult] = []
         self.process_group: int | None = None
         self._script = script
         self._listener = listener
+        self._host = host
+        self._place = host or "this machine"
+        self._whole = whole
         self._clock = clock
         self._lanes = {stream: _Lane(f"{MARK}{nonce} ".encode()) for stream in Stream}
         self._step: _RunningStep | None = None
@@ -81,12 +98,12 @@ class ScriptOutput:
 
         If none runs, the next one ends without having begun, with whatever the shell said about that.
         """
-        if self._step is None:
-            self._begin(len(self.results))
-            assert self._step is not None
+        step = self._step
+        if step is None:
+            step = self._begin(len(self.results))
             for stream, lane in self._lanes.items():
-                self._print(self._step, stream, bytes(lane.noise), final=False)
-        return self._end(self._step, exit_status)
+                self._print(step, stream, lane.noise.text().encode())
+        return self._end(step, exit_status)
 
     # -- both streams in step
 
@@ -97,48 +114,57 @@ class ScriptOutput:
             progress = False
             for stream, lane in self._lanes.items():
                 while lane.items and self._take(stream, lane.items[0]):
-                    lane.items.popleft()
+                    lane.taken()
                     progress = True
+        if any(lane.waiting_bytes > AHEAD_BYTES for lane in self._lanes.values()):
+            raise self._misunderstood("one stream ended a command long before the other")
 
     def _take(self, stream: Stream, item: _Item) -> bool:
+        """Work off an item; False where it has to wait for the other stream."""
+        step = self._step
         if isinstance(item, bytes):
-            assert self._step is not None
-            self._print(self._step, stream, item, final=False)
+            if step is None:
+                raise self._misunderstood("output between two commands")
+            self._print(step, stream, item)
             return True
         match item.words:
-            case [b"pid", pid]:
-                self.process_group = int(pid)
-            case [b"begin", index]:
-                return self._begin(int(index))
-            case [b"end", _, status]:
-                assert self._step is not None
-                self._end_of_stream(self._step, stream, int(status))
+            case [b"pid", number] if number.isdigit():
+                self.process_group = int(number)
+            case [b"begin", number] if step is None and number == b"%d" % len(self.results):
+                if len(self.results) == len(self._script):
+                    raise self._misunderstood(f"command {int(number)}, which is none of the script's")
+                self._begin(int(number))
+            case [b"begin", number] if step is not None:
+                return number == b"%d" % step.index  # the other stream said it first, or is still in the step before
+            case [b"end", number, status] if step and number == b"%d" % step.index and status.isdigit():
+                self._end_of_stream(step, stream, int(status))
+            case words:
+                raise self._misunderstood(b" ".join(words).decode("utf-8", "replace"))
         return True
 
-    def _begin(self, index: int) -> bool:
-        if self._step is not None:
-            return self._step.index == index  # the other stream said it first, or is still in the step before
-        self._step = _RunningStep(index, self._clock())
+    def _begin(self, index: int) -> _RunningStep:
+        limit = EVIDENCE_BYTES if self._whole else KEPT_BYTES
+        captures = {stream: Capture(limit) for stream in Stream}
+        step = self._step = _RunningStep(index, self._clock(), spool() if self._whole else None, captures)
         if self._listener:
             self._listener.began(index)
-        return True
+        return step
 
     def _end_of_stream(self, step: _RunningStep, stream: Stream, status: int) -> None:
-        self._print(step, stream, b"", final=True)
         step.open_streams.discard(stream)
         if not step.open_streams:
             self._end(step, status)
 
     def _end(self, step: _RunningStep, exit_status: int) -> StepResult:
-        for stream in tuple(step.open_streams):
-            self._print(step, stream, b"", final=True)
+        for stream in Stream:
+            self._tell(step, stream, b"", final=True)
         result = StepResult(
             step=self._script.steps[step.index],
             exit_status=exit_status,
-            stdout="".join(step.texts[Stream.STDOUT]),
-            stderr="".join(step.texts[Stream.STDERR]),
+            stdout=step.captures[Stream.STDOUT].text(),
+            stderr=step.captures[Stream.STDERR].text(),
             seconds=self._clock() - step.started,
-            output=bytes(step.output),
+            whole=step.whole,
         )
         self._step = None
         self.results.append(result)
@@ -146,14 +172,46 @@ class ScriptOutput:
             self._listener.ended(result)
         return result
 
-    def _print(self, step: _RunningStep, stream: Stream, data: bytes, *, final: bool) -> None:
+    def _print(self, step: _RunningStep, stream: Stream, data: bytes) -> None:
+        step.captures[stream].write(data)
         if stream is Stream.STDOUT:
-            step.output += data
-        text = step.decoders[stream].decode(data, final)
-        if text:
-            step.texts[stream].append(text)
-            if self._listener:
-                self._listener.printed(stream, text)
+            if step.whole is not None:
+                self._store(step.whole, data)
+            elif step.captures[stream].left_out and self._script.steps[step.index].command.effect is Effect.READ:
+                raise self._too_much(self._script.steps[step.index])
+        self._tell(step, stream, data)
+
+    def _store(self, file: IO[bytes], data: bytes) -> None:
+        try:
+            file.write(data)
+        except OSError as error:
+            raise KamalError(
+                f"No room on this machine for what {self._place} prints: {error.strerror}",
+                hint="let TMPDIR name a folder on a disk with more room",
+            ) from error
+
+    def _tell(self, step: _RunningStep, stream: Stream, data: bytes, *, final: bool = False) -> None:
+        text = step.decoders[stream].decode(data, final) if self._listener else ""
+        if text and self._listener:
+            self._listener.printed(stream, text)
+
+    # -- a host that lies, or a shell that is none
+
+    def _misunderstood(self, said: str) -> UnexpectedAnswer:
+        return UnexpectedAnswer(
+            f"The shell of {self._place} answered what no script of kamal makes it say",
+            host=self._host,
+            details=[f"it said: {said[:SHOWN_CHARACTERS]}"],
+            hint="see that the login shell there, and what its start-up files run, leave the output of `sh` alone",
+        )
+
+    def _too_much(self, step: Step) -> UnexpectedAnswer:
+        return UnexpectedAnswer(
+            f"{self._place} answered with more than {KEPT_BYTES >> 20} MB",
+            host=self._host,
+            details=[f"command: {step.command}"],
+            hint="run that command there by hand, to see what prints so much",
+        )
 
 
 _new_decoder = codecs.getincrementaldecoder("utf-8")
@@ -163,9 +221,9 @@ _new_decoder = codecs.getincrementaldecoder("utf-8")
 class _RunningStep:
     index: int
     started: float
-    output: bytearray = field(default_factory=bytearray)
+    whole: IO[bytes] | None
+    captures: dict[Stream, Capture]
     open_streams: set[Stream] = field(default_factory=lambda: set(Stream))
-    texts: dict[Stream, list[str]] = field(default_factory=lambda: {stream: [] for stream in Stream})
     decoders: dict[Stream, codecs.IncrementalDecoder] = field(
         default_factory=lambda: {stream: _new_decoder("replace") for stream in Stream}
     )
@@ -184,7 +242,8 @@ class _Lane:
 
     def __init__(self, prefix: bytes) -> None:
         self.items: deque[_Item] = deque()
-        self.noise = bytearray()  # printed outside every step, by the login shell, say, or by `sh` itself
+        self.waiting_bytes = 0
+        self.noise = Capture(NOISE_BYTES)  # printed outside every step, by the login shell, say, or by `sh` itself
         self._prefix = prefix
         self._pending = b""
         self._inside_step = False
@@ -200,9 +259,11 @@ class _Lane:
                 return
             end = rest.find(b"\n", start)
             self._output(rest[:start])
-            if end < 0:
+            if end < 0 and len(rest) - start <= MARKER_BYTES:
                 self._pending = rest[start:]
                 return
+            if not 0 <= end - start <= MARKER_BYTES:  # refused by who works the items off
+                end = start + MARKER_BYTES
             self._marker(_Marker(rest[start + len(self._prefix) : end].split()))
             rest = rest[end + 1 :]
 
@@ -211,16 +272,23 @@ class _Lane:
             self._output(self._pending)
         self._pending = b""
 
+    def taken(self) -> None:
+        """The first item was worked off."""
+        item = self.items.popleft()
+        self.waiting_bytes -= len(item) if isinstance(item, bytes) else MARKER_BYTES
+
     def _marker(self, marker: _Marker) -> None:
-        if marker.words[0] in (b"begin", b"end"):
+        if marker.words[:1] in ([b"begin"], [b"end"]):
             self._inside_step = marker.words[0] == b"begin"
         self.items.append(marker)
+        self.waiting_bytes += MARKER_BYTES
 
     def _output(self, data: bytes) -> None:
         if data and self._inside_step:
             self.items.append(data)
+            self.waiting_bytes += len(data)
         elif data:
-            self.noise += data
+            self.noise.write(data)
 
     def _possible_prefix(self, data: bytes) -> int:
         """How many bytes at the end of `data` may be the beginning of a marker."""

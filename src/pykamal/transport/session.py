@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import IO, Protocol, Self
 
 from pykamal.commands.command import Command
 from pykamal.commands.script import Script, Step
@@ -13,9 +13,10 @@ from pykamal.core.errors import CommandFailed
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """How one step of a script ended. `stdout` and `stderr` are complete and as the program wrote them.
+    """How one step of a script ended. `stdout` and `stderr` have replacements for what is not UTF-8.
 
-    `output` is standard output byte for byte; `stdout` has replacements for what is not UTF-8.
+    They are complete unless the command changes something and was very talkative: then their middle is left out.
+    `whole` is standard output to the last byte, where that was asked for.
     """
 
     step: Step
@@ -23,7 +24,7 @@ class StepResult:
     stdout: str
     stderr: str
     seconds: float
-    output: bytes = b""
+    whole: IO[bytes] | None = None
 
     @property
     def ok(self) -> bool:
@@ -62,7 +63,7 @@ class Session(Protocol):
         """Run the steps in one exchange; results of the steps that ran, in order.
 
         Raises `CommandFailed` for the step that failed and may not fail, unless `check` is false: then the list simply
-        ends with it.
+        ends with it. Raises `UnexpectedAnswer` for a command that only reads and answers with too much.
         """
         ...
 

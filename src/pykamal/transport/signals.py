@@ -9,12 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from pykamal.core.errors import Interrupted
+from pykamal.core.printable import print_error
 from pykamal.events import Event
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def surviving(subscriber: Callable[[Event], None]) -> Callable[[Event], None]:
             subscriber(event)
         except OSError as error:
             if error.errno in FULL:
-                sys.stderr.write(f"Standard output cannot be written: {error.strerror}\n")
+                print_error(f"Standard output cannot be written: {error.strerror}")
             elif error.errno not in _CLOSED:
                 raise
             silent = True

@@ -19,6 +19,7 @@ from pykamal.commands.processes import end_group, in_shell, shell
 from pykamal.commands.script import Script, Step, script
 from pykamal.core.errors import ConnectionFailed
 from pykamal.events import Bus, Stream
+from pykamal.transport.capture import Capture
 from pykamal.transport.channel import ChannelEnd, CommandChannel, Sent
 from pykamal.transport.channels import Channels
 from pykamal.transport.reporting import StepReporter
@@ -67,8 +68,8 @@ class SshSession:
         """Whether the connection is gone, by our doing or not."""
         return self._connection.is_closed()
 
-    async def run_script(self, script: Script, *, check: bool = True) -> list[StepResult]:
-        """Run the steps in one exchange, see `Session.run_script`.
+    async def run_script(self, script: Script, *, check: bool = True, whole: bool = False) -> list[StepResult]:
+        """Run the steps in one exchange, see `Session.run_script`. With `whole` the results have all of the output.
 
         Raises `HostUnreachable` when the connection is lost on the way, and `CommandFailed` for a failing step.
         """
@@ -77,7 +78,7 @@ class SshSession:
         self._exchanges += 1
         reporter = StepReporter(self._bus, script, host=self._host, user=self._shown_user, exchange=self._exchanges)
         async with self._channels.free:
-            results = await self._exchange(script, reporter)
+            results = await self._exchange(script, reporter, whole=whole)
         if check and not results[-1].ok and not results[-1].step.command.may_fail:
             raise results[-1].failure(self._host)
         return results
@@ -102,12 +103,12 @@ class SshSession:
         self._exchanges += 1
         fed = script(step)
         reporter = StepReporter(self._bus, fed, host=self._host, user=self._shown_user, exchange=self._exchanges)
-        printed: dict[Stream, bytearray] = {stream: bytearray() for stream in Stream}
+        printed = {stream: Capture() for stream in Stream}
         started = time.monotonic()
         reporter.began(0)
         async with self._channels.free:
             channel = self._channels.start(in_shell(step.command))
-            channel.send(content, lambda stream, data: printed[stream].extend(data), sent)
+            channel.send(content, lambda stream, data: printed[stream].write(data), sent)
             try:
                 end = await asyncio.shield(channel.ended)
             except BaseException:
@@ -121,8 +122,8 @@ class SshSession:
         result = StepResult(
             step=step,
             exit_status=NO_STATUS if end.exit_status is None else end.exit_status,
-            stdout=printed[Stream.STDOUT].decode("utf-8", "replace"),
-            stderr=printed[Stream.STDERR].decode("utf-8", "replace"),
+            stdout=printed[Stream.STDOUT].text(),
+            stderr=printed[Stream.STDERR].text(),
             seconds=time.monotonic() - started,
         )
         reporter.ended(result)
@@ -170,20 +171,26 @@ class SshSession:
 
     # -- one script in one channel
 
-    async def _exchange(self, script: Script, reporter: StepReporter | None) -> list[StepResult]:
+    async def _exchange(
+        self, script: Script, reporter: StepReporter | None, *, whole: bool = False
+    ) -> list[StepResult]:
         channel = self._channels.take_shell_ahead()
         if channel is not None:
             self._channels.start_shell_ahead()
-            conversation = await self._converse(channel, script, reporter)
+            conversation = await self._converse(channel, script, reporter, whole=whole)
             if conversation.began or self.closed:
                 return self._results(conversation, reporter)
             # The shell was gone before it read anything: the host may end idle ones.
         channel = self._channels.start(shell())
         self._channels.start_shell_ahead()
-        return self._results(await self._converse(channel, script, reporter), reporter)
+        return self._results(await self._converse(channel, script, reporter, whole=whole), reporter)
 
-    async def _converse(self, channel: CommandChannel, script: Script, reporter: StepReporter | None) -> _Conversation:
-        conversation = _Conversation(channel, script, reporter)
+    async def _converse(
+        self, channel: CommandChannel, script: Script, reporter: StepReporter | None, *, whole: bool
+    ) -> _Conversation:
+        nonce = secrets.token_hex(8)
+        output = ScriptOutput(script, nonce, reporter, host=self._host, whole=whole)
+        conversation = _Conversation(channel, script, nonce, output)
         try:
             await conversation.hold()
         except asyncio.CancelledError:
@@ -248,13 +255,13 @@ class SshSession:
 class _Conversation:
     """A script that is given to a shell, and what comes back."""
 
-    def __init__(self, channel: CommandChannel, script: Script, reporter: StepReporter | None) -> None:
+    def __init__(self, channel: CommandChannel, script: Script, nonce: str, output: ScriptOutput) -> None:
         self.channel = channel
         self.script = script
+        self.output = output
         self.end = ChannelEnd()
         self.began_running: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._nonce = secrets.token_hex(8)
-        self.output = ScriptOutput(script, self._nonce, reporter)
+        self._nonce = nonce
 
     @property
     def began(self) -> bool:

@@ -14,7 +14,6 @@ from pykamal.config.models import Config
 from pykamal.config.models.output import Output
 from pykamal.core.errors import BootError
 from pykamal.events import Event, Result
-from pykamal.secrets.store import Secrets
 from tests.unit.samples import config, role
 
 pytestmark = pytest.mark.unit
@@ -47,7 +46,7 @@ def test_a_command_that_is_done(tmp_path: Path) -> None:
     shown: list[Event] = []
     invocation = parse(entry("app boot"), [])
     invocation.bus.subscribe(shown.append)
-    with recorded(invocation, writing_to(tmp_path / "log"), Secrets()):
+    with recorded(invocation, writing_to(tmp_path / "log")):
         invocation.bus.say("Doing...")
     (log,) = (tmp_path / "log").iterdir()
     assert log.read_text().startswith("Doing...\n# Completed in ")
@@ -59,7 +58,7 @@ def test_a_command_that_fails(tmp_path: Path) -> None:
     """Class and message are those of the final error (cli.md 11.1)."""
     with (
         pytest.raises(BootError),
-        recorded(parse(entry("deploy"), []), writing_to(tmp_path), Secrets()),
+        recorded(parse(entry("deploy"), []), writing_to(tmp_path)),
     ):
         raise BootError("no health", host="10.0.0.1")
     (log,) = tmp_path.iterdir()
@@ -72,14 +71,14 @@ def test_a_command_that_fails(tmp_path: Path) -> None:
 )
 def test_what_changes_nothing_is_not_logged(words: list[str], tmp_path: Path) -> None:
     """Plans, reading commands and those without an M (cli.md 11, 12)."""
-    with recorded(parse(entry(words[0]), words[1:]), writing_to(tmp_path), Secrets()):
+    with recorded(parse(entry(words[0]), words[1:]), writing_to(tmp_path)):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_stale_containers_are_logged_when_they_are_stopped(tmp_path: Path) -> None:
     """M with `--stop` (cli.md 12.2)."""
-    with recorded(parse(entry("app stale_containers"), ["--stop"]), writing_to(tmp_path), Secrets()):
+    with recorded(parse(entry("app stale_containers"), ["--stop"]), writing_to(tmp_path)):
         pass
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -89,7 +88,7 @@ def test_a_log_that_cannot_be_kept(tmp_path: Path, capsys: pytest.CaptureFixture
     (tmp_path / "log").write_text("a file")
     service = replace(config(role("web", "h")), output=Output(str(tmp_path / "log"), "collector:4318"))
     ran = False
-    with recorded(parse(entry("deploy"), []), service, Secrets()):
+    with recorded(parse(entry("deploy"), []), service):
         ran = True
     assert ran
     first, second = capsys.readouterr().err.splitlines()

@@ -11,6 +11,7 @@ from typing import Final
 
 from pykamal.cli.completion.bash_line import bash_line
 from pykamal.cli.completion.candidates import Candidate, candidates
+from pykamal.core.printable import printable
 
 SHELLS: Final = ("bash", "zsh", "fish")
 
@@ -56,6 +57,5 @@ def _printable(words: Sequence[str]) -> Iterator[Candidate]:
 
 
 def _described(value: str, separator: str, about: str) -> str:
-    text = " ".join(about.split())
-    shown = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    shown = printable(" ".join(about.split()))
     return f"{value}{separator}{shown}" if shown else value

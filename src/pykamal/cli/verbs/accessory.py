@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.operate import in_terminal, operate
+from pykamal.cli.operate import follow, in_terminal, operate
 from pykamal.cli.prompt import confirmed
 from pykamal.cli.words import command_line, log_selection, refuse_together
 from pykamal.operations.accessory import lifecycle, logs, parts
@@ -61,5 +61,5 @@ def _exec(invocation: Invocation, name: str, command: str) -> int:
 def _logs(invocation: Invocation, name: str) -> int:
     selection = log_selection(invocation)
     if invocation.options["follow"]:
-        return in_terminal(invocation, lambda context: logs.following(context, selection, name=name), reads=False)
+        return follow(invocation, lambda context: logs.following(context, selection, name=name))
     return operate(invocation, lambda context: logs.logs(context, selection, name=name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.operate import in_terminal, operate
+from pykamal.cli.operate import follow, operate
 from pykamal.cli.words import log_selection
 from pykamal.operations.app import logs
 
@@ -11,5 +11,5 @@ from pykamal.operations.app import logs
 def run(invocation: Invocation) -> int:
     selection, container_id = log_selection(invocation), invocation.own("container_id")
     if invocation.options["follow"]:
-        return in_terminal(invocation, lambda context: logs.following(context, selection, **container_id), reads=False)
+        return follow(invocation, lambda context: logs.following(context, selection, **container_id))
     return operate(invocation, lambda context: logs.logs(context, selection, **container_id))

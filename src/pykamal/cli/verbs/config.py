@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
@@ -27,6 +26,7 @@ from pykamal.config.psych_emitter import dumped
 from pykamal.config.schema import editor_schema
 from pykamal.config.show import config_document, config_fields, plain_data, resolved_root
 from pykamal.core.errors import ConfigurationError, UsageError
+from pykamal.core.printable import json_text, print_error, print_line
 from pykamal.events import Bus
 from pykamal.operations.local.system import LocalSystem
 from pykamal.operations.local.workplace import version_here
@@ -83,13 +83,12 @@ def _silent(invocation: Invocation) -> Invocation:
 
 
 def _written(document: object) -> int:
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    print_line(json_text(document, indent=2))
     return 0
 
 
 def _told(text: str) -> int:
-    sys.stdout.write(f"{text.rstrip()}\n")
-    sys.stdout.flush()  # a reader who is gone is noticed here
+    print_line(text.rstrip())
     return 0
 
 
@@ -111,7 +110,8 @@ def _validate(invocation: Invocation) -> int:
         error = refusal
     refused = bool(warnings) and options["strict"]
     if form == "text":
-        sys.stderr.writelines(f"warning: {warning}\n" for warning in warnings)
+        for warning in warnings:
+            print_error(f"warning: {warning}")
         counted = "1 warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
         _told(f"{path} has {counted}, which --strict refuses." if refused else f"{path} is valid.")
         return int(refused)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.operate import in_terminal, operate
+from pykamal.cli.operate import follow, operate
 from pykamal.cli.prompt import confirmed
 from pykamal.cli.table import BOOT_CONFIG
 from pykamal.cli.words import log_selection
@@ -44,7 +44,7 @@ def run(invocation: Invocation) -> int:
 def _logs(invocation: Invocation) -> int:
     selection = log_selection(invocation)
     if invocation.options["follow"]:
-        return in_terminal(invocation, lambda context: lifecycle.following(context, selection), reads=False)
+        return follow(invocation, lambda context: lifecycle.following(context, selection))
     return operate(invocation, lambda context: lifecycle.logs(context, selection))
 
 

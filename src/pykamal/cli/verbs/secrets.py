@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import load
 from pykamal.events import Result
@@ -33,4 +35,5 @@ def _fetched(invocation: Invocation) -> str:
 
 
 def _show(invocation: Invocation, text: str) -> None:
-    invocation.bus.emit(Result(text=text))
+    """A program gets the secret as it is; a terminal does not obey what is in it."""
+    invocation.bus.emit(Result(text=text, verbatim=True, raw=not sys.stdout.isatty()))

@@ -39,7 +39,7 @@ async def exec_(context: Context, *, name: str, command: str, reuse: bool = Fals
 
     hosts = context.targets.hosts_of(accessory)
     async with removed_when_interrupted(context, hosts, removals_on):
-        await show_steps(context, hosts, steps_for, raw=raw)
+        await show_steps(context, hosts, steps_for, verbatim=True, raw=raw)
 
 
 async def interactive(context: Context, *, name: str, command: str, reuse: bool = False) -> tuple[str, Command]:

@@ -16,7 +16,7 @@ async def logs(context: Context, selection: LogSelection = ALL_LINES, *, name: s
     """Log lines of every host that the accessory is on."""
     accessory = single(context, name)
     command = commands.logs(accessory, selection.limited())
-    await show_on_hosts(context, context.targets.hosts_of(accessory), lambda _: command, kind=None)
+    await show_on_hosts(context, context.targets.hosts_of(accessory), lambda _: command, kind=None, verbatim=True)
 
 
 def following(context: Context, selection: LogSelection = ALL_LINES, *, name: str) -> tuple[str, Command]:

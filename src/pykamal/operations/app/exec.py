@@ -51,7 +51,7 @@ async def _exec_existing(context: Context, command: str, *, env: Mapping[str, st
             )
         ]
 
-    await show_steps(context, context.targets.app_hosts, steps_for, raw=raw)
+    await show_steps(context, context.targets.app_hosts, steps_for, verbatim=True, raw=raw)
 
 
 async def _exec_new(context: Context, command: str, *, env: Mapping[str, str], detach: bool, raw: bool) -> None:
@@ -73,7 +73,7 @@ async def _exec_new(context: Context, command: str, *, env: Mapping[str, str], d
 
     hosts = context.targets.app_hosts
     async with removed_when_interrupted(context, hosts, removals_on):
-        await show_steps(context, hosts, steps_for, raw=raw)
+        await show_steps(context, hosts, steps_for, verbatim=True, raw=raw)
 
 
 async def interactive(

@@ -21,7 +21,7 @@ async def logs(context: Context, selection: LogSelection = ALL_LINES, *, contain
         roles = context.targets.roles_on(host)
         return [commands.logs(context.config, role, shown, container_id=container_id) for role in roles]
 
-    await show_on_hosts(context, context.targets.app_hosts, commands_for, otherwise="Nothing found")
+    await show_on_hosts(context, context.targets.app_hosts, commands_for, verbatim=True, otherwise="Nothing found")
 
 
 def following(

@@ -104,7 +104,10 @@ async def _acquire(
     context: Context, host: str, message: str, reading: Script | None, *, announce: bool = True
 ) -> Sequence[StepResult]:
     text = commands.details_text(
-        locked_by=context.workplace.user_name, at=now(), version=context.version, message=message
+        locked_by=context.workplace.user_name,
+        at=now(),
+        version=context.version,
+        message=context.bus.sanitized_text(message),
     )
     session = await context.fleet.session(host)
     acquisition = asyncio.ensure_future(_acquire_on(session, context, text, reading))

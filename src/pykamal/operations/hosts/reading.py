@@ -13,7 +13,7 @@ from pykamal.events import HostResult
 from pykamal.operations.context import Context
 from pykamal.operations.execution.diagnosis import error_of, failed_step
 from pykamal.operations.execution.fanout import on_each
-from pykamal.operations.hosts import facts, lock
+from pykamal.operations.hosts import facts, lock, results
 from pykamal.operations.hosts.facts import HostFacts
 from pykamal.transport.session import StepResult
 
@@ -85,6 +85,7 @@ async def show_on_hosts(
     command_for: Callable[[str], Command | Sequence[Command]],
     *,
     kind: str | None = "App",
+    verbatim: bool = False,
     otherwise: str | None = None,
 ) -> None:
     """Print what the commands say, host by host in order. `otherwise` replaces the output of a failing command."""
@@ -96,7 +97,7 @@ async def show_on_hosts(
             return [Step("", command) for command in commands]
         return [ENGINE, *(Step("", command.failing_allowed()) for command in commands)]
 
-    await show_steps(context, hosts, steps_for, kind=kind, otherwise=otherwise)
+    await show_steps(context, hosts, steps_for, kind=kind, verbatim=verbatim, otherwise=otherwise)
 
 
 async def show_steps(
@@ -105,28 +106,29 @@ async def show_steps(
     steps_for: Callable[[str], Sequence[Step]],
     *,
     kind: str | None = "App",
+    verbatim: bool = False,
     raw: bool = False,
     otherwise: str | None = None,
 ) -> None:
     """Run steps on each host, in one exchange a host, and print what those without a name say, host by host in order.
 
-    Hosts that answered are shown even when others failed; the failures are raised afterwards. `otherwise` replaces the
-    output of a step that failed and may fail.
+    Hosts that answered are shown even when others failed; the failures are raised afterwards. `verbatim` is for what
+    the user's own commands and containers print: secrets in it stay, and it may be of any length. `otherwise` replaces
+    the output of a step that failed and may fail.
     """
-    shown: dict[str, list[str]] = {}
+    shown: dict[str, list[StepResult]] = {}
 
     async def run(host: str) -> None:
         steps = steps_for(host)
         if not steps:
             return
         session = await context.fleet.session(host)
-        results = await session.run_script(script(steps), check=False)
-        failure = failed_step(results)
-        told = [result for result in results if not result.step.name and result is not failure]
-        for result in told:
+        ran = await session.run_script(script(steps), check=False, whole=verbatim)
+        failure = failed_step(ran)
+        shown[host] = [result for result in ran if not result.step.name and result is not failure]
+        for result in shown[host]:
             if otherwise is not None and not result.ok and result.captured:
                 context.bus.log(result.captured.splitlines()[-1], host=host)
-        shown[host] = [_text(result, raw=raw, otherwise=otherwise) for result in told]
         if failure is not None:
             raise error_of(failure, host)
 
@@ -134,11 +136,8 @@ async def show_steps(
         await on_each(hosts, run)
     finally:
         for host in hosts:
-            for text in shown.get(host, []):
-                context.bus.emit(HostResult(host=host, text=text, kind=kind, raw=raw))
-
-
-def _text(result: StepResult, *, raw: bool, otherwise: str | None) -> str:
-    if otherwise is not None and not result.ok:
-        return otherwise
-    return result.output.decode("utf-8", "surrogateescape") if raw else result.captured
+            for result in shown.get(host, []):
+                event = HostResult(host=host, text=otherwise or "", kind=kind, verbatim=verbatim, raw=raw)
+                failed = otherwise is not None and not result.ok
+                for each in [event] if failed else results.events(result, event):
+                    context.bus.emit(each)

@@ -118,7 +118,7 @@ async def exec_(context: Context, *, command: str, raw: bool = False) -> None:
     def steps_for(host: str) -> Sequence[Step]:
         return audit.step(context, f"Executed cmd '{command}' on {host}"), Step("", shell_line(command))
 
-    await show_steps(context, hosts, steps_for, raw=raw)
+    await show_steps(context, hosts, steps_for, verbatim=True, raw=raw)
 
 
 async def interactive(context: Context, *, command: str) -> tuple[str, Command]:

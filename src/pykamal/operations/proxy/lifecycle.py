@@ -140,7 +140,7 @@ async def details(context: Context) -> None:
 async def logs(context: Context, selection: LogSelection = ALL_LINES) -> None:
     """Log lines of every proxy."""
     command = commands.logs(selection.limited())
-    await show_on_hosts(context, context.targets.proxy_hosts, lambda _: command, kind="Proxy")
+    await show_on_hosts(context, context.targets.proxy_hosts, lambda _: command, kind="Proxy", verbatim=True)
 
 
 def following(context: Context, selection: LogSelection = ALL_LINES) -> tuple[str, Command]:
