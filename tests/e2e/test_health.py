@@ -1,4 +1,4 @@
-"""A version that does not work is never called deployed: containers that end over and over, late or not when asked."""
+"""A version that does not work is never called deployed, and what is wrong with it is named."""
 
 from __future__ import annotations
 
@@ -74,6 +74,7 @@ def test_a_worker_that_ends_again_and_again(running: Application) -> None:
     assert "(restarted 3 times)" in outcome.stdout
     assert "no queue configured" in outcome.stdout
     assert "exited at start" in advice(outcome)
+    assert f"boot: failed on {running.hosts[0].address}; not started: tag" in outcome.stdout
     assert_as_before(running, before)
 
 

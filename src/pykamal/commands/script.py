@@ -8,7 +8,7 @@ writes markers on both streams, from which the transport tells what each step pr
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pykamal.commands.command import Command, Effect
@@ -20,12 +20,13 @@ MARK: Final = "\x1e"
 class Step:
     """A named command of a script. `name` is a short phrase for people: `pull image`, `start container`.
 
-    `log` is a line for the log, written when the step begins.
+    `log` is a line for the log, written when the step begins; `announcements` are told to people then.
     """
 
     name: str
     command: Command
     log: str | None = None
+    announcements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class Script:
     def effect(self) -> Effect:
         changes = any(step.command.effect is Effect.CHANGE for step in self.steps)
         return Effect.CHANGE if changes else Effect.READ
+
+    def announced(self, announcements: tuple[str, ...]) -> Script:
+        """The same steps, the first of which tells these before its own."""
+        first, *others = self.steps
+        return Script((replace(first, announcements=(*announcements, *first.announcements)), *others))
 
     def wire(self, nonce: str) -> str:
         """The shell text, secrets revealed. `nonce` keeps a command's own output from looking like a marker.

@@ -31,6 +31,8 @@ class StepReporter:
         self._id = secrets.token_hex(4)
         self._running = step
         self._started = time.monotonic()
+        for announcement in step.announcements:
+            self._bus.say(announcement)
         if step.log is not None:
             self._bus.log(step.log, host=self._host)
         self._bus.emit(

@@ -12,7 +12,7 @@ import pytest
 from pykamal.commands.command import shell_line
 from pykamal.commands.script import Script, Step, script
 from pykamal.core.errors import CommandFailed, HealthError, HookFailed, HostErrors, HostUnreachable, KamalError
-from pykamal.events import Bus, CommandStarted, Event, Log, PhaseFinished, PhaseStarted
+from pykamal.events import Bus, CommandStarted, Event, Log, Message, PhaseFinished, PhaseStarted
 from pykamal.operations.context import Context
 from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import LOCAL, Gate, Phase, Plan, Task
@@ -89,6 +89,38 @@ def test_what_the_others_did_and_what_was_left_out_is_told(run: Context, events:
     assert told == ["boot: failed on a, done on b; not started: tag and prune"]
 
 
+def test_one_host_is_told_the_same_and_in_the_order_of_its_phases(run: Context, events: list[Event]) -> None:
+    """Phases of one host share an exchange: what is announced, and what was not started, is as with several."""
+    phases = (
+        Phase("prepare", (Task("a", "prepare", lines("echo first")),), ("Prepare...",)),
+        Phase("boot", (Task("a", "boot", lines("echo second", "exit 1")),), ("Boot...",)),
+        Phase("tag", (Task("a", "tag", lines("true")),), ("Tag...",)),
+        Phase("prune", (Task("a", "prune", lines("true")),), ("Prune...",)),
+    )
+    with pytest.raises(CommandFailed):
+        asyncio.run(carry_out(run, *phases))
+    happened = [
+        event.text if isinstance(event, Message | Log) else event.step
+        for event in events
+        if isinstance(event, Message | Log | CommandStarted)
+    ]
+    assert happened == [
+        *("Prepare...", "echo first", "Boot...", "echo second", "exit 1"),
+        "boot: failed on a; not started: tag; prune",
+    ]
+
+
+def test_a_failed_hook_leaves_the_rest_undone(run: Context, events: list[Event]) -> None:
+    """The same where it is this machine that failed."""
+    hook = Task(LOCAL, "hook", lines("exit 5"), hook="pre-app-boot")
+    boot = Task("a", "boot", lines("true"))
+    with pytest.raises(HookFailed):
+        asyncio.run(carry_out(run, Phase("pre-app-boot hook", (hook,)), Phase("boot", (boot,))))
+    assert [event.text for event in events if isinstance(event, Log)] == [
+        "pre-app-boot hook: failed on this machine; not started: boot"
+    ]
+
+
 def test_nothing_starts_before_all_hosts_are_connected_to(run: Context, tmp_path: Path) -> None:
     """A host that is out of reach leaves the others as they were."""
     touching = tuple(Task(host, "touch", lines(f"touch {tmp_path}/touched")) for host in ("a", "dead"))
@@ -128,8 +160,8 @@ def test_an_interrupted_task_is_undone(run: Context, tmp_path: Path) -> None:
     assert not (tmp_path / "ended").exists()
 
 
-async def interrupt_when(begun: Path, run: Context, task: Task) -> None:
-    running = asyncio.create_task(carry_out(run, Phase("one", (task,))))
+async def interrupt_when(begun: Path, run: Context, *tasks: Task) -> None:
+    running = asyncio.create_task(carry_out(run, Phase("one", tasks)))
     while not begun.exists():
         await asyncio.sleep(0.01)
     running.cancel()
@@ -198,6 +230,17 @@ def test_waiting_tasks_do_not_start_when_the_gate_closes(run: Context, tmp_path:
     assert not (tmp_path / "jobs").exists()
     texts = [event.text for event in events if isinstance(event, Log)]
     assert "First web container is unhealthy on a, not booting any other roles" in texts
+
+
+def test_an_interrupt_says_nothing_of_the_container(run: Context, tmp_path: Path, events: list[Event]) -> None:
+    """After Ctrl-C nobody knows whether it would have become healthy."""
+    gate = Gate("web")
+    web = Task("a", "boot web", lines(f"touch {tmp_path}/begun; sleep 30"), role="web", opens=gate)
+    jobs = Task("b", "boot jobs", lines("true"), role="jobs", waits_for=gate)
+    asyncio.run(interrupt_when(tmp_path / "begun", run, web, jobs))
+    assert [event.text for event in events if isinstance(event, Log) and "healthy" in event.text] == [
+        "Waiting for the first healthy web container before booting jobs on b..."
+    ]
 
 
 def test_a_gate_that_nobody_reaches_is_closed(run: Context) -> None:

@@ -45,6 +45,23 @@ def test_empty_phases_disappear() -> None:
     assert Plan("deploy", (Phase("a", ()), Phase("b", (task("h"),)))).coalesced().phases[0].name == "b"
 
 
+def test_phases_that_share_an_exchange_are_announced_when_they_begin() -> None:
+    """spec/cli.md 13.2: each message comes before what it is about, also that of a phase with nothing to do."""
+    plan = Plan(
+        "deploy",
+        (
+            Phase("a", (task("h"),), ("A...",)),
+            Phase("b", (), ("B...",)),
+            Phase("c", (task("h"), task("h")), ("C...",)),
+            Phase("d", (), ("D...",)),
+        ),
+    ).coalesced()
+    assert [phase.announcements for phase in plan] == [("A...",), ("D...",)]
+    steps = [step for each in plan.phases[0].tasks for step in each.script]
+    assert [step.announcements for step in steps] == [(), ("B...", "C..."), ()]
+    assert [each.phase for each in plan.phases[0].tasks] == ["a", "c", "c"]
+
+
 def test_an_awaited_gate_ends_an_exchange() -> None:
     """spec/cli.md 13.5.1: other roles start when the container is healthy, not when the old one has stopped."""
     gate = Gate("web")

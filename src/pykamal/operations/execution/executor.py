@@ -44,18 +44,19 @@ async def execute(plan: Plan, context: Context) -> None:
         try:
             await run.carry_out()
         except KamalError:
-            unstarted = phases[index + 1 :]
-            if len(phase.hosts) > 1 and (unstarted or len(run.unfinished) < len(phase.hosts)):
-                context.bus.log(_standing(run, unstarted), Level.ERROR)
+            done = [host for host in phase.hosts if host not in run.unfinished]
+            unstarted = [*run.unstarted, *(later.name for later in phases[index + 1 :])]
+            if done or unstarted:
+                context.bus.log(_standing(run, done, unstarted), Level.ERROR)
             raise
 
 
-def _standing(run: _Run, unstarted: Sequence[Phase]) -> str:
+def _standing(run: _Run, done: Sequence[str], unstarted: Sequence[str]) -> str:
     """Who did what of a failed phase: `boot: failed on B, done on A; not started: tag and prune`."""
-    done = [host for host in run.phase.hosts if host not in run.unfinished]
-    parts = [f"failed on {', '.join(run.unfinished)}", *([f"done on {', '.join(done)}"] if done else [])]
-    left_out = f"; not started: {'; '.join(phase.name for phase in unstarted)}" if unstarted else ""
-    return f"{run.phase.name}: {', '.join(parts)}{left_out}"
+    failed = ("this machine" if host == LOCAL else host for host in run.unfinished)
+    parts = [f"failed on {', '.join(failed)}", *([f"done on {', '.join(done)}"] if done else [])]
+    left_out = f"; not started: {'; '.join(unstarted)}" if unstarted else ""
+    return f"{run.failed_phase}: {', '.join(parts)}{left_out}"
 
 
 @dataclass
@@ -83,6 +84,18 @@ class _Run:
         self.gates = {gate: _GateState() for gate in gates}
         self.awaited = frozenset(task.waits_for for task in phase.tasks if task.waits_for is not None)
         self.unfinished = Counter(lane[0].host for lane in phase.lanes())
+        self.failed_task: Task | None = None
+
+    @property
+    def failed_phase(self) -> str:
+        """The phase of the task that failed, where that is known; several phases may have become this one."""
+        return self.phase.name if self.failed_task is None else self.failed_task.phase or self.phase.name
+
+    @property
+    def unstarted(self) -> Sequence[str]:
+        """The phases in this one that come after the failed task's."""
+        names = list(dict.fromkeys(task.phase for task in self.phase.tasks if task.phase is not None))
+        return names[names.index(self.failed_phase) + 1 :] if self.failed_phase in names else ()
 
     async def carry_out(self) -> None:
         for announcement in self.phase.announcements:
@@ -101,14 +114,18 @@ class _Run:
 
     async def _lane(self, tasks: Sequence[Task]) -> None:
         remaining = batches(tasks, self.awaited)
+        interrupted = False
         try:
             while remaining:
                 await self._wait(remaining[0][0])
                 await self._batch(remaining[0])
                 self._settle(remaining.pop(0), opened=True)
             self.unfinished -= Counter([tasks[0].host])
+        except asyncio.CancelledError:
+            interrupted = True
+            raise
         finally:
-            self._settle((task for batch in remaining for task in batch), opened=False)
+            self._settle((task for batch in remaining for task in batch), opened=False, told=not interrupted)
 
     async def _wait(self, task: Task) -> None:
         if task.waits_for is None:
@@ -128,11 +145,12 @@ class _Run:
             raise HealthError("Halted at barrier", host=task.host)
         self.bus.log(f"First {name} container is healthy, booting {task.role} on {task.host}...", host=task.host)
 
-    def _settle(self, tasks: Iterable[Task], *, opened: bool) -> None:
+    def _settle(self, tasks: Iterable[Task], *, opened: bool, told: bool = True) -> None:
+        """Open or close what the tasks open; not `told` after an interrupt, which says nothing of the container."""
         for task in tasks:
             if task.opens is None or not self.gates[task.opens].settle(opened=opened):
                 continue
-            if opened or task.opens in self.awaited:
+            if told and (opened or task.opens in self.awaited):
                 health, booting = ("healthy", "booting") if opened else ("unhealthy", "not booting")
                 text = f"First {task.opens.name} container is {health} on {task.host}, {booting} any other roles"
                 self.bus.log(text, Level.INFO if opened else Level.ERROR, host=task.host)
@@ -176,6 +194,7 @@ class _Run:
 
     async def _fail(self, task: Task, failure: StepResult) -> None:
         """Explain, take back, raise. An interrupt cuts the explanation short and nothing else."""
+        self.failed_task = task
         if task.role is not None:
             self.bus.log(f"Failed to boot {task.role} on {task.host}", Level.ERROR, host=task.host)
         try:

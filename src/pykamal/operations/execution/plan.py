@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -28,6 +28,8 @@ class Task:
     `opens` is opened when the task is done and closed when it fails; `waits_for` holds the task until then. Tasks of
     one lane run one after another; a `branch` is a lane of its own on the host, beside the others.
 
+    `phase` names the phase that the task is of, where several share one.
+
     `input` names a file of this machine that the only step of a host's task reads on its standard input.
 
     On this machine, `environment` is added to the operator's, `hook` names the hook that the task runs, and `shown`
@@ -43,6 +45,7 @@ class Task:
     opens: Gate | None = None
     waits_for: Gate | None = None
     branch: str | None = None
+    phase: str | None = None
     input: str | None = None
     hook: str | None = None
     environment: Mapping[str, str | Sensitive] = field(default_factory=dict)
@@ -94,29 +97,40 @@ class Plan:
     def coalesced(self) -> Plan:
         """The same plan in fewer exchanges: neighbouring phases on the same single host become one.
 
-        With one host there is nobody to wait for between phases, so their barrier is only a round trip.
+        With one host there is nobody to wait for between phases, so their barrier is only a round trip. What the later
+        ones announce is told when their first step begins.
         """
         phases: list[Phase] = []
         unsaid: tuple[str, ...] = ()
         for phase in self.phases:
             said = (*unsaid, *phase.announcements)
             unsaid = ()
-            if not phase.tasks:
+            if not any(task.script for task in phase.tasks):
                 unsaid = said
             elif phases and _one_exchange(phases[-1], phase):
-                before = phases[-1]
-                phases[-1] = replace(
-                    before,
-                    name=f"{before.name}, {phase.name}",
-                    tasks=(*before.tasks, *phase.tasks),
-                    announcements=(*before.announcements, *said),
-                    pause=phase.pause,
-                )
+                phases[-1] = _joined(phases[-1], phase, said)
             else:
                 phases.append(replace(phase, announcements=said))
         if unsaid:
             phases.append(Phase("nothing to do", (), unsaid))
         return replace(self, phases=tuple(phases))
+
+
+def _joined(before: Phase, after: Phase, announcements: tuple[str, ...]) -> Phase:
+    """Two phases as one, whose tasks still know theirs."""
+    announcing, *others = after.tasks
+    if announcements:
+        announcing = replace(announcing, script=announcing.script.announced(announcements))
+    return replace(
+        before,
+        name=f"{before.name}, {after.name}",
+        tasks=(*_named(before.tasks, before.name), *_named((announcing, *others), after.name)),
+        pause=after.pause,
+    )
+
+
+def _named(tasks: Iterable[Task], phase: str) -> Iterator[Task]:
+    return (task if task.phase is not None else replace(task, phase=phase) for task in tasks)
 
 
 def _one_exchange(before: Phase, after: Phase) -> bool:
