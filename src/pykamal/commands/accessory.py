@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
+from pykamal.commands import stopping
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.flags import (
     Interactive,
@@ -44,12 +45,12 @@ def start(accessory: Accessory) -> Command:
 
 
 def stop(accessory: Accessory) -> Command:
-    return command("docker", "container", "stop", accessory.service).failing_allowed()
+    return stopping.stop(accessory.service, words=("docker", "container", "stop"))
 
 
 def existing(accessory: Accessory) -> Command:
-    """Ids of its containers, running or not; prints nothing when there is none."""
-    return query("docker", "ps", "-a", "-q", *service_filter(accessory.service))
+    """The states of its containers, one a line; prints nothing when there is none."""
+    return query("docker", "ps", "-a", *service_filter(accessory.service), "--format", "{{.State}}")
 
 
 def container_id(accessory: Accessory) -> Command:

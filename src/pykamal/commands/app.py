@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pykamal.commands import docker
+from pykamal.commands import docker, evidence, stopping
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.flags import (
     Interactive,
     label_filters,
     log_flags,
-    name_filter,
     terminal_flags,
 )
 from pykamal.commands.logs import ALL_LINES, LogSelection, matching
-from pykamal.commands.words import Output, Raw, Word, joined, key_values, options, single_quoted
+from pykamal.commands.words import Raw, Word, joined, key_values, options, single_quoted
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
 
@@ -46,17 +45,17 @@ def start(role: Role, version: str) -> Command:
 
 def stop(role: Role, version: str) -> Command:
     """Stop the container of a version if there is one."""
-    return (container_id(role, version) | _stop_ids(role)).failing_allowed()
+    return (container_id(role, version) | command("xargs", "docker", "stop", *_stop_flags(role))).failing_allowed()
 
 
 def stop_known(role: Role, version: str) -> Command:
     """Stop the container of a version that was seen on the host; one that is gone by now is as good as stopped."""
-    return command("docker", "stop", *_stop_flags(role), role.container_name(version)).failing_allowed()
+    return stopping.stop(role.container_name(version), *_stop_flags(role))
 
 
 def stop_current(config: Config, role: Role) -> Command:
     """Stop the running container, whichever version it is."""
-    return (_running(config, role, "--quiet") | _stop_ids(role)).failing_allowed()
+    return stopping.stop_found(_running(config, role, "--quiet"), *_stop_flags(role))
 
 
 def rename(role: Role, version: str, new_version: str) -> Command:
@@ -77,7 +76,7 @@ def remove_containers(config: Config, role: Role) -> Command:
 
 def container_id(role: Role, version: str) -> Command:
     """The id of a version's container, running or not; prints nothing when there is none."""
-    return query("docker", "container", "ls", "--all", *name_filter(role.container_name(version)), "--quiet")
+    return evidence.identifier(role.container_name(version))
 
 
 def current_version(config: Config, role: Role) -> Command:
@@ -93,35 +92,6 @@ def details(config: Config, role: Role) -> Command:
 
 def list_containers(config: Config) -> Command:
     return query("docker", "container", "ls", "--all", *label_filters(config))
-
-
-def container_state(role: Role, version: str, *, lines: int = 50) -> Command:
-    """Why a container is not healthy: a line of JSON, then the last `lines` of its log.
-
-    The JSON has `restarts`, and in `state` what Docker knows: `Status`, `ExitCode`, `OOMKilled`, `Error` and, with a
-    health check, `Health`.
-    """
-    return state_of(role.container_name(version), lines=lines)
-
-
-def state_of(name: str, *, lines: int = 50) -> Command:
-    """The same for a container of any name."""
-    template = '{"restarts": {{.RestartCount}}, "state": {{json .State}}}'
-    state = query("docker", "container", "inspect", "--format", template, name)
-    log = query("docker", "logs", "--timestamps", "--tail", str(lines), name).redirected("2>&1")
-    return state.and_(log).failing_allowed()
-
-
-def deaths(role: Role, version: str) -> Command:
-    """Print how the container ended in the last minutes, oldest first: `die EXITCODE` a line, before it `oom` if so.
-
-    A container that is started again and again runs at some moments, and its state then tells nothing of its ends.
-    """
-    it = joined("container=", Output(container_id(role, version)))  # others had its name before
-    filters: list[Word] = ["--filter", it, "--filter", "event=die", "--filter", "event=oom"]
-    template = '{{.Action}} {{index .Actor.Attributes "exitCode"}}'
-    period = ("--since", "10m", "--until", "0s")
-    return query("docker", "events", *period, *filters, "--format", template).failing_allowed()
 
 
 # -- images
@@ -230,10 +200,6 @@ def _asset_volume(config: Config, role: Role, version: str) -> list[Word]:
 
 def _labels(role: Role) -> dict[str, object]:
     return {"service": role.service, "role": role.name, "destination": role.destination, **role.labels}
-
-
-def _stop_ids(role: Role) -> Command:
-    return command("xargs", "docker", "stop", *_stop_flags(role))
 
 
 def _stop_flags(role: Role) -> list[str]:

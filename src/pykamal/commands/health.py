@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pykamal.commands.command import Command, Effect, Simple, query
-from pykamal.commands.words import Output, Raw, joined, render
+from pykamal.commands.command import Command, Effect, Simple
+from pykamal.commands.words import Raw, render
 from pykamal.core.sensitive import Sensitive
 
 LISTENING_SECONDS: Final = 2
@@ -146,16 +146,6 @@ def watched(told: Command, container: str, *, port: int, new: bool = True) -> Co
     [ $? -ne {NOT_READY_STATUS} ] || exit {NOT_READY_STATUS}
     exit "$ended\""""
     return Command(Simple((Raw(Sensitive(_dedented(text))),)), summary=str(told)).in_subshell()
-
-
-def listeners(container: str) -> Command:
-    """Print where the container listens: address and port in hexadecimal, as in /proc/net/tcp, one a line.
-
-    Never fails; where the engine's processes cannot be seen, nothing is printed.
-    """
-    process = query("docker", "container", "inspect", "--format", "{{.State.Pid}}", container)
-    tables = (joined(Raw("/proc/"), Output(process), f"/net/{table}") for table in ("tcp", "tcp6"))
-    return query("awk", '$4 == "0A" {print $2}', *tables).redirected("2> /dev/null").failing_allowed()
 
 
 def _look(container: str, *, new: bool) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from pykamal.commands import accessory as accessories
-from pykamal.commands import app, health, proxy_image, proxy_protection
+from pykamal.commands import app, health, proxy_image, proxy_protection, stopping
 from pykamal.commands.assets import error_pages_path
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.flags import name_filter
@@ -109,7 +109,7 @@ def container_start() -> Command:
 
 
 def container_stop() -> Command:
-    return command("docker", "container", "stop", CONTAINER).failing_allowed()
+    return stopping.stop(CONTAINER, words=("docker", "container", "stop"))
 
 
 def remove_container() -> Command:
@@ -158,18 +158,18 @@ def logs(selection: LogSelection = ALL_LINES, *, follow: bool = False) -> Comman
 # -- the services behind it
 
 
-def deploy_role(config: Config, role: Role, version: str) -> Command:
+def deploy_role(config: Config, role: Role, version: str, *, new: bool = True) -> Command:
     """Route to the container of a version once it is healthy; the proxy makes the health check.
 
-    Ends early where the container cannot get healthy any more (`pykamal.commands.health.watched`).
+    Ends early where the container cannot get healthy any more (`pykamal.commands.health.watched`); of one that is not
+    `new`, the restarts of before do not count.
     """
     if role.proxy is None:
         raise ValueError(f"role {role.name} does not run behind the proxy")
     return _deploy_to(
         app.container_id(role, version),
         role.name,
-        role.container_name(version),
-        role.proxy,
+        _Watched(role.container_name(version), role.proxy.app_port, new),
         deploy(
             role.container_prefix,
             target=_target(role.proxy),
@@ -182,15 +182,14 @@ def deploy_role(config: Config, role: Role, version: str) -> Command:
     )
 
 
-def deploy_accessory(config: Config, accessory: Accessory, version: str) -> Command:
+def deploy_accessory(config: Config, accessory: Accessory, version: str, *, new: bool = True) -> Command:
     """The same for an accessory. `version` of the app says which error pages it gets (spec/cli.md 22, quirk 19)."""
     if accessory.proxy is None:
         raise ValueError(f"accessory {accessory.name} does not run behind the proxy")
     return _deploy_to(
         accessories.container_id(accessory),
         accessory.name,
-        accessory.service,
-        accessory.proxy,
+        _Watched(accessory.service, accessory.proxy.app_port, new),
         deploy(
             accessory.service,
             target=_target(accessory.proxy),
@@ -267,16 +266,6 @@ def list_services() -> Command:
     return query("docker", "exec", CONTAINER, "kamal-proxy", "list")
 
 
-def failed_checks(role: Role, version: str) -> Command:
-    """Print the last line of the proxy's log about a failed health check of a version's container; never fails."""
-    if role.proxy is None:
-        raise ValueError(f"role {role.name} does not run behind the proxy")
-    target = joined(Output(app.container_id(role, version)), f":{role.proxy.app_port}")
-    log = query("docker", "logs", "--since", "5m", CONTAINER).redirected("2>&1")
-    about_target = query("grep", "-F", "Healthcheck failed") | query("grep", "-F", target)
-    return (log | about_target | query("tail", "-n", "1")).failing_allowed()
-
-
 def certificates_directory(config: Config, role: Role) -> str:
     """Where `cert.pem` and `key.pem` of a role are, both with mode 0644 (spec/cli.md 14.11)."""
     return f"{proxied_app_directory(config)}/tls/{role.name}"
@@ -295,14 +284,20 @@ def _kamal_proxy(*words: Word) -> Command:
     return command("docker", "exec", CONTAINER, "kamal-proxy", *words)
 
 
-def _deploy_to(container_id: Command, name: str, container: str, settings: Proxy, told: Command) -> Command:
+class _Watched(NamedTuple):
+    container: str
+    port: int
+    new: bool
+
+
+def _deploy_to(container_id: Command, name: str, watched: _Watched, told: Command) -> Command:
     """`told`, which names the container `$id`, or status ENDPOINT_MISSING_STATUS when there is none."""
     message = f"Failed to get endpoint for {name}, did the container boot?"
     missing = query("echo", message).redirected(">&2").then(query("exit", str(ENDPOINT_MISSING_STATUS))).grouped()
     found = query(joined(Raw("id="), Output(container_id))).and_(query("test", "-n", Raw('"$id"')))
     there = found.grouped().or_(missing)
-    watched = there.and_(health.watched(told, container, port=settings.app_port))
-    return replace(watched, summary=str(there.and_(told)))
+    line = there.and_(health.watched(told, watched.container, port=watched.port, new=watched.new))
+    return replace(line, summary=str(there.and_(told)))
 
 
 def _target(proxy: Proxy) -> Word:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from pykamal.commands.command import Command, query
+from pykamal.commands.evidence import port_holders
 from pykamal.commands.flags import name_filter
 from pykamal.commands.paths import PROXY_DIRECTORY
 from pykamal.commands.proxy import CONTAINER
@@ -16,7 +17,7 @@ from pykamal.config.models.proxy import ProxyRun
 from pykamal.config.models.service import Config
 
 PORT_TAKEN_STATUS: Final = 73
-"""Exit status of `engine_and_ports` when a port is taken, by what `ss` tells on standard error (EX_CANTCREAT)."""
+"""Exit status of `engine_and_ports` when a port is taken; who has it is told on standard error (EX_CANTCREAT)."""
 
 DISK_FULL_STATUS: Final = 74
 """Exit status of `disks` when one is full; which one is told on standard error (EX_IOERR of sysexits.h)."""
@@ -53,8 +54,9 @@ def engine_and_ports(config: Config, host: str) -> Command:
         running = running.or_(query("test", "-e", f"{PROXY_DIRECTORY}/options"))
     wanted = " or ".join(f"sport = :{port}" for port in ports)
     listening = query(Raw("!"), "ss", "-Hltnp", f"( {wanted} )").redirected("2> /dev/null")
-    free = listening | query("grep", ".").redirected(">&2")
-    ready = running.or_(free).or_(query("exit", str(PORT_TAKEN_STATUS)))
+    free = listening | query("grep", "-q", ".")
+    taken = port_holders(ports).grouped().redirected(">&2").then(query("exit", str(PORT_TAKEN_STATUS))).grouped()
+    ready = running.or_(free).or_(taken)
     return query(joined(Raw("id="), Output(engine()))).and_(ready.grouped()).quietly()
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pykamal.commands.command import Command, Effect
+from pykamal.commands.subject import Subject
 
 MARK: Final = "\x1e"
 
@@ -20,11 +21,13 @@ MARK: Final = "\x1e"
 class Step:
     """A named command of a script. `name` is a short phrase for people: `pull image`, `start container`.
 
+    `subject` says what it is about, from which a failure is explained.
     `log` is a line for the log, written when the step begins; `announcements` are told to people then.
     """
 
     name: str
     command: Command
+    subject: Subject | None = None
     log: str | None = None
     announcements: tuple[str, ...] = ()
 

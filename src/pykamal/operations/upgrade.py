@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pykamal.commands import proxy as commands
 from pykamal.commands import proxy_image
 from pykamal.commands.script import Step, script
+from pykamal.commands.subject import Action, of_proxy
 from pykamal.operations.accessory import lifecycle as accessory
 from pykamal.operations.app import lifecycle as app
 from pykamal.operations.context import Context
@@ -55,7 +56,7 @@ async def _upgrade_proxies(context: Context, hosts: Sequence[str]) -> None:
         audit.step(context, "Rebooted proxy"),
         registry.login_steps(context),
         Step("remove Traefik", commands.remove_traefik()),
-        Step("stop proxy", commands.container_stop()),
+        Step("stop proxy", commands.container_stop(), of_proxy(Action.STOP)),
         Step("remove proxy container", commands.remove_container()),
         # Ours may have come without a registry, and would have to be brought again.
         () if proxy_image.is_ours(context.config) else Step("remove proxy image", commands.remove_image()),

@@ -75,8 +75,8 @@ def test_own_registry_and_network() -> None:
     ("line", "expected", "may_fail"),
     [
         (accessory.start(DB), "docker container start shop-db", False),
-        (accessory.stop(DB), "docker container stop shop-db", True),
-        (accessory.existing(DB), "docker ps -a -q --filter label=service=shop-db", False),
+        (accessory.stop(DB), "docker container stop shop-db", False),
+        (accessory.existing(DB), "docker ps -a --filter label=service=shop-db --format '{{.State}}'", False),
         (accessory.container_id(DB), "docker container ls --filter 'name=^shop-db$' --quiet", False),
         (accessory.details(DB), "docker ps --filter label=service=shop-db", False),
         (accessory.logs(DB), "docker logs shop-db --timestamps 2>&1", False),

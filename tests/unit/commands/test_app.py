@@ -50,13 +50,6 @@ NAMES = running("--format '\\''{{.Names}}'\\''")
         (app.current_version(CONFIG, WEB), f"{NAMES} | while read line; do echo ${{line#app-web-}}; done"),
         (app.stop_known(WEB, "v1"), "docker stop app-web-v1"),
         (app.stop_known(JOBS, "v1"), "docker stop -t 30 app-jobs-v1"),
-        (
-            app.deaths(WEB, "v1"),
-            (
-                f'docker events --since 10m --until 0s --filter container="$({ID})" --filter event=die '
-                """--filter event=oom --format '{{.Action}} {{index .Actor.Attributes "exitCode"}}'"""
-            ),
-        ),
         (app.rename(WEB, "v1", "v1_replaced_ab"), "docker rename app-web-v1 app-web-v1_replaced_ab"),
         (app.remove_container(WEB, "v1"), f"{ID} | xargs docker container rm"),
         (app.remove_containers(CONFIG, WEB), f"docker container prune --force {FILTERS}"),
@@ -67,14 +60,6 @@ NAMES = running("--format '\\''{{.Names}}'\\''")
         (app.list_images(CONFIG), "docker image ls ghcr.io/acme/app"),
         (app.tag_latest(CONFIG, "v1"), "docker tag ghcr.io/acme/app:v1 ghcr.io/acme/app:latest"),
         (app.tag_latest(STAGING, "v1"), "docker tag ghcr.io/acme/app:v1 ghcr.io/acme/app:latest-staging"),
-        (
-            app.container_state(WEB, "v1"),
-            (
-                "docker container inspect --format "
-                """'{"restarts": {{.RestartCount}}, "state": {{json .State}}}' app-web-v1 """
-                "&& docker logs --timestamps --tail 50 app-web-v1 2>&1"
-            ),
-        ),
     ],
 )
 def test_lines(line: Command, expected: str) -> None:
@@ -246,12 +231,13 @@ def test_logs(line: Command, expected: str) -> None:
 
 def test_what_may_fail() -> None:
     """spec/cli.md 13.5.1 and 14.3: marks F."""
-    allowed = [
-        app.stop(WEB, "v1"),
+    allowed = [app.stop(WEB, "v1"), app.current_version(CONFIG, WEB)]
+    required = [
+        app.start(WEB, "v1"),
         app.stop_current(CONFIG, WEB),
-        app.current_version(CONFIG, WEB),
+        app.rename(WEB, "v1", "v2"),
+        app.remove_containers(CONFIG, WEB),
     ]
-    required = [app.start(WEB, "v1"), app.rename(WEB, "v1", "v2"), app.remove_containers(CONFIG, WEB)]
     assert all(line.may_fail for line in allowed)
     assert not any(line.may_fail for line in required)
 
@@ -264,7 +250,6 @@ def test_what_only_reads() -> None:
         app.current_version(CONFIG, WEB),
         app.list_containers(CONFIG),
         app.list_images(CONFIG),
-        app.container_state(WEB, "v1"),
     ]
     changes = [
         app.stop(WEB, "v1"),

@@ -10,8 +10,11 @@ from pykamal.commands.command import command
 from pykamal.commands.proxy import ENDPOINT_MISSING_STATUS, deploy_role
 from pykamal.commands.readiness import DISK_FULL_STATUS, PORT_TAKEN_STATUS
 from pykamal.commands.script import Step
+from pykamal.commands.subject import Action, Subject, of_accessory, of_proxy, of_role
+from pykamal.config.models import Accessory
 from pykamal.core.errors import BootError, CommandFailed
 from pykamal.operations.execution.diagnosis import error_of, explained
+from pykamal.operations.execution.evidence import Evidence, taken_port
 from pykamal.transport.session import StepResult
 from tests.unit.samples import config, role
 
@@ -42,12 +45,17 @@ def test_the_status_alone_is_no_missing_endpoint() -> None:
 
 
 @pytest.mark.parametrize(
-    ("users", "holder"),
-    [(' users:(("nginx",pid=42,fd=6))', "nginx (process 42)"), ("", "another program")],
+    ("containers", "users", "holder"),
+    [
+        ("", ' users:(("nginx",pid=42,fd=6))', "nginx (process 42)"),
+        ("", "", "another program"),
+        ("container\ttraefik\t\t\t\n", ' users:(("docker-proxy",pid=42,fd=6))', "container traefik"),
+        ("container\tshop-web-1\tshop\tweb\teu\n", "", "container shop-web-1 of shop web eu"),
+    ],
 )
-def test_a_taken_port_names_its_holder(users: str, holder: str) -> None:
+def test_a_taken_port_names_its_holder(containers: str, users: str, holder: str) -> None:
     """design.md, rule 5; without root `ss` does not tell whose port it is."""
-    said = f"LISTEN 0      5            0.0.0.0:80        0.0.0.0:*   {users}\n"
+    said = f"{containers}LISTEN 0      5            0.0.0.0:80        0.0.0.0:*   {users}\n"
     error = error_of(result(status=PORT_TAKEN_STATUS, stderr=said), "10.0.0.1")
     assert error.message == f"Port 80 of 10.0.0.1 is taken by {holder}, so kamal-proxy cannot start there"
 
@@ -63,51 +71,13 @@ def test_a_full_disk_is_named() -> None:
 def test_what_became_of_the_container_explains_more_than_what_docker_said() -> None:
     """design.md, rule 5: state and last log lines, and the hint that follows from them."""
     record = json.dumps({"restarts": 2, "state": {"Status": "restarting", "ExitCode": 1}})
-    evidence = [result(status=0, stdout=f"{record}\nno database configured\n")]
+    looked = Step(Evidence.STATE.value, command("docker", "inspect"))
+    evidence = [result(status=0, stdout=f"{record}\nno database configured\n", step=looked)]
     error = explained(result(stderr="target failed to become healthy"), "a", evidence)
     assert "container: restarting, restarted 2 times, exit code 1" in error.details
     assert error.details[-1] == "  no database configured"
     assert error.hint is not None
     assert "the app exited at start" in error.hint
-
-
-@pytest.mark.parametrize(
-    ("said", "advice"),
-    [
-        ("Error response from daemon: manifest for app:1 not found: manifest unknown", "kamal build push"),
-        ('Conflict. The container name "/kamal-proxy" is already in use by container "2e26"', "kamal proxy reboot"),
-        ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", "systemctl start docker"),
-        ("sh: 1: docker: not found", "kamal server bootstrap"),
-        ("write /var/lib/docker/tmp/x: no space left on device", "kamal prune all"),
-        (
-            'Get "http://10.0.0.9/v2/": dial tcp 10.0.0.9:80: connect: connection refused',
-            "the registry does not answer",
-        ),
-        ('Head "https://registry.example/v2/app": EOF', "the registry does not answer"),
-        (
-            "Error response from daemon: No such container: kamal-proxy\nGet https://docker.io/v2/: dial tcp: lookup",
-            "the registry does not answer",
-        ),
-        ("Error response from daemon: No such container: kamal-proxy", "kamal proxy boot"),
-        ("login attempt to http://10.0.0.9/v2/ failed with status: 401 Unauthorized", "registry/password"),
-        ("pull access denied for app, repository does not exist or may require 'docker login'", "registry/username"),
-        ("Error: Cannot perform an interactive login from a non TTY device", "password is empty"),
-        ("docker: Error response from daemon: network kamal not found.", "kamal setup"),
-        ("tail: cannot open '.kamal/app-audit.log' for reading: No such file or directory", "kamal deploy"),
-        ("manifests/latest: no basic auth credentials.", "kamal registry login"),
-        ("docker: invalid reference format", "--version or VERSION"),
-        ("no matching manifest for linux/arm64/v8 in the manifest list entries", "builder/arch"),
-        ("Image app:1 is missing the 'service' label", "kamal build push"),
-        ("Error response from daemon: container 021e047537f3 is not running", "kamal proxy start"),
-        ('docker: Error response from daemon: exec: "exit": executable file not found in $PATH', "sh -c"),
-        ("sh: 1: cannot create .kamal/app-audit.log: No space left on device", "disk of the host is full"),
-    ],
-)
-def test_hints(said: str, advice: str) -> None:
-    """design.md, rule 5: what to do next."""
-    hint = error_of(result(stderr=said), "a").hint
-    assert hint is not None
-    assert advice in hint
 
 
 def test_the_message_says_what_was_tried() -> None:
@@ -117,13 +87,46 @@ def test_the_message_says_what_was_tried() -> None:
     assert error_of(result(step=grouped), "a").message == "check host: sh exit status: 1"
 
 
+OWN = "container\tapp-web-1\tapp\tweb\t\n"
+OTHER = "container\tshop-web-9\tshop\tweb\t\n"
+PROGRAM = 'LISTEN 0 5 0.0.0.0:9999 0.0.0.0:* users:(("nginx",pid=42,fd=6))\n'
+TAKEN = "docker: Error response from daemon: driver failed: Bind for 0.0.0.0:9999 failed: port is already allocated."
+DB = Accessory("db", "app-db", "mysql", ("h",))
+ROLE, ACCESSORY, PROXY = (
+    of_role(Action.RUN, role("web", "h")), of_accessory(Action.RUN, DB), of_proxy(Action.RUN),
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("said", "hint"),
+    ("subject", "holders", "advice"),
     [
-        ("Error response from daemon: No such container: kamal-proxy\n", "kamal proxy boot"),
-        ("Error: No such container: hello-web-1\n", "kamal details"),
+        (ROLE, OWN, "the app's own container app-web-1 has port 9999: old and new run at the same time"),
+        (ROLE, OWN, "Take it out of servers/web/options/publish"),
+        (ROLE, OTHER, "container shop-web-9 of shop web has port 9999: stop it, or choose another port in servers/web"),
+        (ROLE, PROGRAM, "nginx (process 42) has port 9999: stop it"),
+        (ROLE, "", "something on the host has port 9999, and it does not tell who"),
+        (ACCESSORY, OTHER, "choose another port in accessories/db/port"),
+        (ACCESSORY, "container\tapp-db\tapp-db\t\t\n", "the old container app-db of app-db has port 9999"),
+        (PROXY, PROGRAM, "choose another port in proxy/run/http_port and https_port"),
     ],
 )
-def test_a_container_that_is_not_there(said: str, hint: str) -> None:
-    """design.md, rule 5: what to do next."""
-    assert hint in (error_of(result(stderr=said), "10.0.0.1").hint or "")
+def test_who_has_a_published_port(subject: Subject, holders: str, advice: str) -> None:
+    """The engine says that it is taken; who has it is looked up, and decides what to do."""
+    failure = result(status=125, stderr=TAKEN, step=Step("start", command("docker", "run"), subject))
+    looked = result(status=0, stdout=holders, step=Step(Evidence.PORT_HOLDERS.value, command("docker", "ps")))
+    assert advice in (explained(failure, "h", [looked]).hint or "")
+
+
+@pytest.mark.parametrize(
+    ("said", "port"),
+    [
+        (TAKEN, 9999),
+        ("Error starting userland proxy: listen tcp4 0.0.0.0:80: bind: address already in use.", 80),
+        ("failed to bind host port for 0.0.0.0:80:172.18.0.2:80/tcp: address already in use", 80),
+        ("failed to bind host port [::]:8443/tcp: address already in use", 8443),
+        ("OSError: [Errno 98] Address already in use", None),
+    ],
+)
+def test_the_taken_port_is_what_docker_names(said: str, port: int | None) -> None:
+    """In the words of engines from 20.10 to 28; an app that cannot bind inside its container has another problem."""
+    assert taken_port(result(stderr=said)) == port

@@ -11,6 +11,7 @@ import pytest
 
 from pykamal.commands.command import shell_line
 from pykamal.commands.script import Script, Step, script
+from pykamal.commands.subject import Action, of_role
 from pykamal.core.errors import CommandFailed, HealthError, HookFailed, HostErrors, HostUnreachable, KamalError
 from pykamal.events import Bus, CommandStarted, Event, Log, Message, PhaseFinished, PhaseStarted
 from pykamal.operations.context import Context
@@ -172,9 +173,22 @@ async def interrupt_when(begun: Path, run: Context, *tasks: Task) -> None:
 def test_a_failed_task_is_undone_though_its_evidence_is_interrupted(run: Context, tmp_path: Path) -> None:
     """Ctrl-C while the failure is being explained must not leave the new container behind."""
     evidence = lines(f"touch {tmp_path}/begun; sleep 30")
-    task = Task("a", "boot", lines("exit 1"), evidence=evidence, undo=lines(f"touch {tmp_path}/undone"))
+    failing = script(Step("boot", shell_line("exit 1"), of_role(Action.RUN, role("web", "a"))))
+    task = Task("a", "boot", failing, evidence=evidence, undo=lines(f"touch {tmp_path}/undone"))
     asyncio.run(interrupt_when(tmp_path / "begun", run, task))
     assert (tmp_path / "undone").exists()
+
+
+@pytest.mark.parametrize(("action", "read"), [(Action.RUN, True), (Action.PULL, False)])
+def test_evidence_is_read_of_what_the_failed_step_was_about(
+    run: Context, tmp_path: Path, action: Action, read: bool
+) -> None:
+    """What a container left behind explains nothing where the pull of its image failed."""
+    failing = script(Step("boot", shell_line("exit 1"), of_role(action, role("web", "a"))))
+    task = Task("a", "boot", failing, evidence=lines(f"touch {tmp_path}/read"))
+    with pytest.raises(CommandFailed):
+        asyncio.run(carry_out(run, Phase("one", (task,))))
+    assert (tmp_path / "read").exists() == read
 
 
 def test_an_undo_that_is_interrupted_goes_on_to_its_end(run: Context, tmp_path: Path) -> None:

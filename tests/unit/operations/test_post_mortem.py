@@ -9,30 +9,49 @@ import pytest
 
 from pykamal.commands.command import query
 from pykamal.commands.script import Step
+from pykamal.commands.subject import Action, of_accessory, of_role
+from pykamal.config.models import Accessory
+from pykamal.operations.execution.evidence import Evidence
 from pykamal.operations.execution.post_mortem import PostMortem, read
 from pykamal.transport.session import StepResult
+from tests.unit.samples import role
 
 pytestmark = pytest.mark.unit
 
 ANYWHERE, LOOPBACK = "00000000:1F40", "0100007F:1F40"
 LOOPBACK_6, MAPPED_LOOPBACK = f"{'0' * 24}01000000:1F40", "0000000000000000FFFF00000100007F:1F40"
 DNS_OF_THE_ENGINE = "0B00007F:9C41"
+LATE = "port 8000 was open after 28 seconds\nError: target failed to become healthy\n"
 RUNNING = {"Status": "running", "ExitCode": 0}
 
 
+SWITCH = Step("switch", query("true"), of_role(Action.SWITCH, role("web", "h"), deploy_timeout=30))
+
+
 def post_mortem(
-    state: dict[str, Any], *, restarts: int = 0, deaths: str = "", listeners: str = "", error: str = "", **check: Any
+    state: dict[str, Any],
+    *,
+    restarts: int = 0,
+    deaths: str = "",
+    listeners: str = "",
+    error: str = "",
+    told: str = "",
+    processes: str = "",
+    **check: Any,
 ) -> PostMortem:
-    """As read from the four steps' outputs; `error` is what the proxy's check of /up on port 8000 said."""
+    """As read from the steps' outputs; `error` is what the proxy's check of /up on port 8000 said, `told` the step."""
     failed = {"msg": "Healthcheck failed", "url": "http://4f5e:8000/up", "error": error, **check}
-    outputs = [
-        f"{json.dumps({'restarts': restarts, 'state': state})}\nfirst line\nlast line",
-        deaths,
-        listeners,
-        f"{json.dumps(failed)}\n" if error else "",
-    ]
-    step = Step("look", query("true"))
-    found = read([StepResult(step, 0, output, "", 0.0) for output in outputs])
+    outputs = {
+        Evidence.STATE: f"{json.dumps({'restarts': restarts, 'state': state})}\nfirst line\nlast line",
+        Evidence.DEATHS: deaths,
+        Evidence.LISTENERS: listeners,
+        Evidence.PROCESSES: processes,
+        Evidence.CHECKS: f"{json.dumps(failed)}\n" if error else "",
+    }
+    found = read(
+        {kind: StepResult(Step(kind.value, query("true")), 0, output, "", 0.0) for kind, output in outputs.items()},
+        StepResult(SWITCH, 1, "", told, 30.0),
+    )
     assert found is not None
     return found
 
@@ -45,12 +64,28 @@ def post_mortem(
         ({"state": RUNNING, "deaths": "die 137\n", "restarts": 1}, "most likely because the host or the container ran"),
         ({"state": RUNNING, "deaths": "die 1\ndie 1\n", "restarts": 2}, "the app exited at start"),
         ({"state": {"Status": "exited", "ExitCode": 0}}, "the app exited at start"),
+        ({"state": RUNNING, "deaths": "kill \nkill \ndie 137\n", "restarts": 1}, "the app exited at start"),
         ({"state": RUNNING, "listeners": "00000000:0BB8", "error": "refused"}, "port 8000, the app listens on 3000"),
-        ({"state": RUNNING, "error": "connect: connection refused"}, "nothing in the container listens on port 8000"),
+        (
+            {"state": RUNNING, "listeners": "00000000:0BB8", "error": "refused"},
+            "if it opens that later, raise deploy_t",
+        ),
+        ({"state": RUNNING, "error": "connect: connection refused"}, "listens on no port yet: if it needs longer"),
+        ({"state": RUNNING, "error": "connect: connection refused"}, "raise deploy_timeout in deploy.yml (now 30 sec"),
         (
             {"state": RUNNING, "error": "[Errno 111] Connect call failed ('172.18.0.3', 8000)"},
-            "nothing in the container listens on port 8000",
+            "the app runs and listens on no port yet",
         ),
+        (
+            {"state": RUNNING, "listeners": ANYWHERE, "error": "refused", "told": LATE},
+            "boots slowly: it began to listen on port 8000 only after 28 seconds: raise deploy_timeout",
+        ),
+        (
+            {"state": RUNNING, "listeners": ANYWHERE, "error": "refused"},
+            "boots slowly: it began to listen on port 8000 only when the time was over: raise deploy_timeout",
+        ),
+        ({"state": RUNNING | {"Health": {"Status": "starting"}}}, "has not passed yet: raise deploy_timeout"),
+        ({"state": RUNNING | {"Health": {"Status": "unhealthy"}}}, "its health check fails, as the lines above tell"),
         ({"state": RUNNING, "listeners": LOOPBACK, "error": "refused"}, "let it listen on 0.0.0.0"),
         ({"state": RUNNING, "listeners": LOOPBACK_6, "error": "refused"}, "let it listen on 0.0.0.0"),
         ({"state": RUNNING, "listeners": MAPPED_LOOPBACK, "error": "refused"}, "let it listen on 0.0.0.0"),
@@ -68,7 +103,8 @@ def test_the_likely_cause(given: dict[str, Any], cause: str) -> None:
 def test_an_image_for_another_processor() -> None:
     """The kernel's words are the last of the log, whatever else is known."""
     line = json.dumps({"restarts": 3, "state": {"Status": "restarting", "ExitCode": 1}})
-    found = read([StepResult(Step("look", query("true")), 0, f"{line}\nexec /bin/app: exec format error", "", 0.0)])
+    result = StepResult(SWITCH, 0, f"{line}\nexec /bin/app: exec format error", "", 0.0)
+    found = read({Evidence.STATE: result})
     assert found is not None
     assert "builder/arch" in (found.hint or "")
 
@@ -77,7 +113,7 @@ def test_without_evidence_nothing_is_guessed() -> None:
     """The hint of the failed command itself is kept then."""
     assert post_mortem(RUNNING, listeners=ANYWHERE).hint is None
     assert post_mortem({"Status": "created", "ExitCode": 128}).hint is None, "it never started"
-    assert read([]) is None
+    assert read({}) is None
 
 
 def test_the_evidence_itself_is_shown() -> None:
@@ -97,3 +133,24 @@ def test_the_evidence_itself_is_shown() -> None:
         "  first line",
         "  last line",
     ]
+
+
+def test_what_runs_is_shown_where_nothing_listens() -> None:
+    """A boot that is under way uses the processor; one that waits for something does not."""
+    processes = "00:00:28 python3 app.py\n00:00:00 sh -c sleep 9"
+    assert "runs, with processor time: 00:00:28 python3 app.py" in list(
+        post_mortem(RUNNING, error="refused", processes=processes).details
+    )
+    assert "port 8000 opened after 28 seconds" in list(
+        post_mortem(RUNNING, error="refused", processes=processes, told=LATE, listeners=ANYWHERE).details
+    )
+
+
+def test_an_accessory_is_called_by_its_name() -> None:
+    """The container that fails is not always the app's."""
+    db = Accessory("db", "app-db", "mysql", ("h",))
+    line = json.dumps({"restarts": 3, "state": {"Status": "restarting", "ExitCode": 1}})
+    failure = StepResult(Step("wait", query("true"), of_accessory(Action.WAIT, db)), 1, "", "", 0.0)
+    found = read({Evidence.STATE: StepResult(SWITCH, 0, line, "", 0.0)}, failure)
+    assert found is not None
+    assert found.hint == "accessory db exited at start: the last log lines above say why"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pykamal.commands import accessory as commands
 from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
+from pykamal.commands.subject import Action, of_accessory
 from pykamal.config.models import Accessory
 from pykamal.core.errors import KamalError
 from pykamal.operations.accessory.lifecycle import single
@@ -30,9 +31,10 @@ async def exec_(context: Context, *, name: str, command: str, reuse: bool = Fals
     def steps_for(_: str) -> Sequence[Step]:
         note = audit.step(context, f"Executed cmd '{command}' on {accessory.name} accessory")
         if reuse:
-            return note, Step("", commands.exec_existing(accessory, command))
+            return note, Step("", commands.exec_existing(accessory, command), of_accessory(Action.EXECUTE, accessory))
         line = commands.exec_new(context.config, accessory, command, suffix=suffix)
-        return *_preparation(context, accessory), note, Step("", line)
+        executing = Step("", line, of_accessory(Action.EXECUTE, accessory))
+        return *_preparation(context, accessory), note, executing
 
     def removals_on(_: str) -> Sequence[Command]:
         return () if reuse else (commands.remove_exec(accessory, suffix),)
@@ -73,7 +75,7 @@ def chosen_host(context: Context, accessory: Accessory) -> str:
 
 def _preparation(context: Context, accessory: Accessory) -> tuple[Step, ...]:
     """What a new container needs: a login to the accessory's own registry (spec/cli.md 22, 18), current secrets."""
-    return (*registry.login_steps(context, accessory.registry), *accessory_env_steps(context, accessory))
+    return (*registry.accessory_login_steps(context, accessory), *accessory_env_steps(context, accessory))
 
 
 def _place(reuse: bool) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pykamal.commands import accessory as commands
-from pykamal.commands import docker, files, proxy
-from pykamal.commands.script import Step, script
+from pykamal.commands import docker, files, health, proxy
+from pykamal.commands.script import Script, Step, script
+from pykamal.commands.subject import Action, of_accessory
 from pykamal.config.models import Accessory
 from pykamal.core.errors import KamalError
 from pykamal.events import Tone
 from pykamal.operations.accessory.files import content
 from pykamal.operations.context import Context
+from pykamal.operations.execution import evidence
 from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
@@ -48,16 +50,21 @@ def _listed(names: Sequence[str]) -> str:
 
 
 async def boot_all(context: Context) -> None:
-    for accessory in context.config.accessories:
-        await _boot(context, accessory)
+    await _boot_each(context, context.config.accessories)
 
 
 async def boot(context: Context, *, name: str) -> None:
     """Start the accessory where it has no container yet; its files and directories are brought everywhere."""
     accessories = named(context, name)
     async with lock.held(context):
-        for accessory in accessories:
-            await _boot(context, accessory)
+        await _boot_each(context, accessories)
+
+
+async def _boot_each(context: Context, accessories: Sequence[Accessory]) -> None:
+    """One after the other, then see all of them stay up."""
+    for accessory in accessories:
+        await execute(await boot_plan(context, accessory), context)
+    await execute(steady_plan(context, accessories), context)
 
 
 def _require_all(context: Context, accessories: Iterable[Accessory]) -> None:
@@ -65,10 +72,6 @@ def _require_all(context: Context, accessories: Iterable[Accessory]) -> None:
     for accessory in accessories:
         for host in context.targets.hosts_of(accessory):
             script(file_steps(context, accessory), _start_steps(context, accessory, host))
-
-
-async def _boot(context: Context, accessory: Accessory, *, prepared: bool = False) -> None:
-    await execute(await boot_plan(context, accessory, prepared=prepared), context)
 
 
 async def boot_plan(
@@ -83,6 +86,11 @@ async def boot_plan(
         context.bus.say(
             f"Skipping booting `{accessory.name}` on {', '.join(present)}, a container already exists", Tone.WARNING
         )
+    for host in present:
+        states = found[host][-1].captured.split()
+        if "running" not in states:
+            text = f"`{accessory.name}` does not run on {host}, its container is {states[0]}"
+            context.bus.say(f"{text}: see kamal accessory logs, start, reboot", Tone.WARNING)
     tasks = tuple(
         Task(
             host,
@@ -93,6 +101,7 @@ async def boot_plan(
                 file_steps(context, accessory),
                 () if host in present else _start_steps(context, accessory, host),
             ),
+            evidence=_evidence(accessory),
         )
         for host in hosts
     )
@@ -101,7 +110,7 @@ async def boot_plan(
 
 def _login_and_network(context: Context, accessory: Accessory) -> Iterable[Step]:
     return (
-        *registry.login_steps(context, accessory.registry),
+        *registry.accessory_login_steps(context, accessory),
         Step("ensure network", docker.create_network()),
     )
 
@@ -124,15 +133,38 @@ def _start_steps(context: Context, accessory: Accessory, host: str) -> Iterator[
     config = context.config
     yield audit.step(context, f"Booted {accessory.name} accessory")
     yield from accessory_env_steps(context, accessory)
-    yield Step(f"run {accessory.name}", commands.run(config, accessory, host))
+    yield Step(f"run {accessory.name}", commands.run(config, accessory, host), of_accessory(Action.RUN, accessory))
     yield from _switch_steps(context, accessory)
 
 
-def _switch_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
+def _switch_steps(context: Context, accessory: Accessory, *, new: bool = True) -> Iterator[Step]:
     if accessory.running_proxy:
         yield from error_page_steps(context.config, context.version)  # those of this version may not be there yet
-        command = proxy.deploy_accessory(context.config, accessory, context.version)
-        yield Step(f"switch traffic to {accessory.name}", command)
+        command = proxy.deploy_accessory(context.config, accessory, context.version, new=new)
+        subject = of_accessory(Action.SWITCH, accessory, deploy_timeout=context.config.deploy_timeout)
+        yield Step(f"switch traffic to {accessory.name}", command, subject)
+
+
+def steady_plan(context: Context, accessories: Iterable[Accessory], *, new: bool = True) -> Plan:
+    """See that the containers stay up; on each host all at the same time."""
+    timeout = context.config.deploy_timeout
+    tasks = tuple(
+        Task(host, f"watch {each.name}", script(step), evidence=_evidence(each), branch=each.name)
+        for each in accessories
+        for step in [
+            Step(
+                f"wait for {each.name}",
+                health.wait_steady(each.service, deploy_timeout=timeout, new=new),
+                of_accessory(Action.WAIT, each, deploy_timeout=timeout),
+            )
+        ]
+        for host in context.targets.hosts_of(each)
+    )
+    return Plan("accessory boot", (Phase("watch accessories", tasks),))
+
+
+def _evidence(accessory: Accessory) -> Script:
+    return evidence.of_container(accessory.service, accessory.proxy)
 
 
 async def reboot(context: Context, *, name: str) -> None:
@@ -148,7 +180,8 @@ async def reboot(context: Context, *, name: str) -> None:
                 remove_container_steps(context, accessory),
             )
             await on_hosts(context, accessory, f"stop {accessory.name}", steps.steps)
-            await _boot(context, accessory, prepared=True)
+            await execute(await boot_plan(context, accessory, prepared=True), context)
+        await execute(steady_plan(context, accessories), context)
 
 
 async def start(context: Context, *, name: str) -> None:
@@ -157,10 +190,11 @@ async def start(context: Context, *, name: str) -> None:
         for accessory in accessories:
             steps = (
                 audit.step(context, f"Started {accessory.name} accessory"),
-                Step(f"start {accessory.name}", commands.start(accessory)),
-                *_switch_steps(context, accessory),
+                Step(f"start {accessory.name}", commands.start(accessory), of_accessory(Action.START, accessory)),
+                *_switch_steps(context, accessory, new=False),
             )
             await on_hosts(context, accessory, f"start {accessory.name}", steps)
+        await execute(steady_plan(context, accessories, new=False), context)
 
 
 async def stop(context: Context, *, name: str) -> None:
@@ -172,7 +206,7 @@ async def stop(context: Context, *, name: str) -> None:
 
 def _stop_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
     yield audit.step(context, f"Stopped {accessory.name} accessory")
-    yield Step(f"stop {accessory.name}", commands.stop(accessory))
+    yield Step(f"stop {accessory.name}", commands.stop(accessory), of_accessory(Action.STOP, accessory))
     if accessory.running_proxy:
         yield Step(f"remove {accessory.name} from proxy", proxy.remove(accessory.service))
 
@@ -210,7 +244,7 @@ async def upgrade(context: Context, *, name: str, rolling: bool = False) -> None
 
 def pull_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
     yield audit.step(context, f"Pull {accessory.name} accessory image")
-    yield Step(f"pull {accessory.image}", commands.pull_image(accessory))
+    yield Step(f"pull {accessory.image}", commands.pull_image(accessory), of_accessory(Action.PULL, accessory))
 
 
 def remove_container_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
@@ -228,7 +262,8 @@ def remove_directory_steps(accessory: Accessory) -> Iterator[Step]:
 
 
 async def on_hosts(context: Context, accessory: Accessory, title: str, steps: Sequence[Step]) -> None:
-    tasks = tuple(Task(host, title, script(steps)) for host in context.targets.hosts_of(accessory))
+    hosts, explanation = context.targets.hosts_of(accessory), _evidence(accessory)
+    tasks = tuple(Task(host, title, script(steps), evidence=explanation) for host in hosts)
     await execute(Plan(f"accessory {title}", (Phase(title, tasks),)), context)
 
 

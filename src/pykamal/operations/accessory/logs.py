@@ -5,6 +5,7 @@ from __future__ import annotations
 from pykamal.commands import accessory as commands
 from pykamal.commands.command import Command
 from pykamal.commands.logs import ALL_LINES, LogSelection
+from pykamal.commands.subject import Action, of_accessory
 from pykamal.operations.accessory.exec import chosen_host
 from pykamal.operations.accessory.lifecycle import single
 from pykamal.operations.context import Context
@@ -16,7 +17,8 @@ async def logs(context: Context, selection: LogSelection = ALL_LINES, *, name: s
     """Log lines of every host that the accessory is on."""
     accessory = single(context, name)
     command = commands.logs(accessory, selection.limited())
-    await show_on_hosts(context, context.targets.hosts_of(accessory), lambda _: command, kind=None, verbatim=True)
+    hosts, looked_at = context.targets.hosts_of(accessory), of_accessory(Action.LOOK, accessory)
+    await show_on_hosts(context, hosts, lambda _: command, kind=None, subject=looked_at, verbatim=True)
 
 
 def following(context: Context, selection: LogSelection = ALL_LINES, *, name: str) -> tuple[str, Command]:

@@ -26,7 +26,7 @@ async def directories(context: Context, *, name: str) -> None:
 
 async def pull_image(context: Context, *, name: str) -> None:
     accessory = lifecycle.single(context, name)
-    steps = (*registry.login_steps(context, accessory.registry), *lifecycle.pull_steps(context, accessory))
+    steps = (*registry.accessory_login_steps(context, accessory), *lifecycle.pull_steps(context, accessory))
     await _under_lock(context, accessory, "pull image", steps)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pykamal.commands import app, assets, health, proxy, withdrawal
-from pykamal.commands.script import Script, Step, script
+from pykamal.commands.script import Step, script
+from pykamal.commands.subject import Action, of_app, of_role
 from pykamal.config.models import Role
 from pykamal.operations.context import Context
-from pykamal.operations.execution import hooks, post_mortem
+from pykamal.operations.execution import evidence, hooks
 from pykamal.operations.execution.plan import Gate, Phase, Task
 from pykamal.operations.hosts import audit
 from pykamal.operations.hosts.facts import HostFacts
@@ -33,7 +34,7 @@ def tag_tasks(context: Context, version: str) -> tuple[Task, ...]:
     image = context.config.absolute_image(version)
     steps = script(
         audit.step(context, f"Tagging {image} as the latest image"),
-        Step("tag image", app.tag_latest(context.config, version)),
+        Step("tag image", app.tag_latest(context.config, version), of_app(Action.CHECK_IMAGE)),
     )
     return tuple(Task(host, "tag image", steps) for host in context.targets.app_hosts)
 
@@ -41,11 +42,15 @@ def tag_tasks(context: Context, version: str) -> tuple[Task, ...]:
 def stale_tasks(context: Context, facts: Mapping[str, HostFacts]) -> tuple[Task, ...]:
     """Stop running containers of other versions than the current one (spec/cli.md 14.2)."""
     return tuple(
-        Task(host, "stop stale containers", script(Step(f"stop stale {stale}", app.stop_known(role, stale))))
+        Task(host, "stop stale containers", script(stop_step(f"stop stale {stale}", role, stale)))
         for host in context.targets.app_hosts
         for role in context.targets.roles_on(host)
         for stale in stale_versions(facts[host], role)
     )
+
+
+def stop_step(name: str, role: Role, version: str) -> Step:
+    return Step(name, app.stop_known(role, version), of_role(Action.STOP, role))
 
 
 def stale_versions(facts: HostFacts, role: Role) -> tuple[str, ...]:
@@ -107,8 +112,12 @@ def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *,
         _renaming(context, role, host, version, replaced) if replaced is not None else (),
         audit.step(context, f"Booted app version {version}", role),
         role_env_steps(context, role, host),
-        Step(f"start {role.name}", app.run(config, role, host, version, hostname_suffix=secrets.token_hex(6))),
-        _ready_steps(context, role, version),
+        Step(
+            f"start {role.name}",
+            app.run(config, role, host, version, hostname_suffix=secrets.token_hex(6)),
+            of_role(Action.RUN, role),
+        ),
+        ready_steps(context, role, version),
     )
     yield Task(
         host,
@@ -116,14 +125,14 @@ def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *,
         starting,
         role=role.name,
         undo=withdraw,
-        evidence=_evidence(role, version),
+        evidence=evidence.of_container(role.container_name(version), role.proxy),
         opens=gate if leads else None,
         waits_for=None if leads else gate,
         branch=branch,
     )
     if old is not None:
         ending = script(
-            Step(f"stop old {role.name}", app.stop_known(role, old)),
+            stop_step(f"stop old {role.name}", role, old),
             _clean_up_steps(context, role, version),
         )
         yield Task(host, f"stop old {role.name}", ending, branch=branch)
@@ -137,29 +146,20 @@ def _renaming(context: Context, role: Role, host: str, version: str, replaced: s
     )
 
 
-def _ready_steps(context: Context, role: Role, version: str) -> Sequence[Step]:
+def ready_steps(context: Context, role: Role, version: str, *, new: bool = True) -> Sequence[Step]:
+    """Wait until a container works, and give it the traffic where the role has any."""
     config, container = context.config, role.container_name(version)
     if role.proxy is not None:
+        switch = of_role(Action.SWITCH, role, deploy_timeout=config.deploy_timeout)
         return (
             Step("wait for port", health.listening(container, port=role.proxy.app_port)),
-            Step(f"switch traffic to {role.name}", proxy.deploy_role(config, role, version)),
+            Step(f"switch traffic to {role.name}", proxy.deploy_role(config, role, version, new=new), switch),
         )
-    waiting = health.wait(container, deploy_timeout=config.deploy_timeout, readiness_delay=config.readiness_delay)
-    return (Step(f"wait for {role.name}", waiting),)
-
-
-def _evidence(role: Role, version: str) -> Script:
-    """What `post_mortem.read` understands."""
-    state = Step("container state", app.container_state(role, version, lines=post_mortem.LOG_LINES))
-    deaths = Step("how it ended", app.deaths(role, version))
-    if role.proxy is None:
-        return script(state, deaths)
-    return script(
-        state,
-        deaths,
-        Step("listening ports", health.listeners(role.container_name(version))),
-        Step("failed checks", proxy.failed_checks(role, version)),
+    waiting = health.wait(
+        container, deploy_timeout=config.deploy_timeout, readiness_delay=config.readiness_delay, new=new
     )
+    subject = of_role(Action.WAIT, role, deploy_timeout=config.deploy_timeout)
+    return (Step(f"wait for {role.name}", waiting, subject),)
 
 
 def _clean_up_steps(context: Context, role: Role, version: str) -> Sequence[Step]:

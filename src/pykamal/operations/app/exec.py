@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pykamal.commands import app as commands
 from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
+from pykamal.commands.subject import Action, of_role
 from pykamal.config.models import Role
 from pykamal.core.errors import KamalError
 from pykamal.operations.context import Context
@@ -47,7 +48,7 @@ async def _exec_existing(context: Context, command: str, *, env: Mapping[str, st
             for role in context.targets.roles_on(host)
             for step in (
                 audit.step(context, message, role),
-                Step("", commands.exec_existing(role, current, command, env=env)),
+                Step("", commands.exec_existing(role, current, command, env=env), of_role(Action.EXECUTE, role)),
             )
         ]
 
@@ -65,7 +66,8 @@ async def _exec_new(context: Context, command: str, *, env: Mapping[str, str], d
         steps = list(registry.login_steps(context)) if roles else []
         for role in roles:
             line = commands.exec_new(context.config, role, host, wanted, command, suffix=suffix, env=env, detach=detach)
-            steps += [*role_env_steps(context, role, host), audit.step(context, message), Step("", line)]
+            executing = Step("", line, of_role(Action.EXECUTE, role))
+            steps += [*role_env_steps(context, role, host), audit.step(context, message), executing]
         return steps
 
     def removals_on(host: str) -> Iterable[Command]:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pykamal.commands import app as commands
 from pykamal.commands import proxy
 from pykamal.commands.command import Command
-from pykamal.commands.script import Step, script
+from pykamal.commands.script import Script, Step, script
+from pykamal.commands.subject import Action, of_role
 from pykamal.config.models import Role
 from pykamal.events import HostResult
-from pykamal.operations.app.boot_plan import boot_phases, stale_versions, tag_tasks
+from pykamal.operations.app.boot_plan import boot_phases, ready_steps, stale_versions, stop_step, tag_tasks
 from pykamal.operations.context import Context
-from pykamal.operations.execution import printing
+from pykamal.operations.execution import evidence, printing
 from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
@@ -55,13 +56,20 @@ async def start(context: Context) -> None:
 
     def steps(role: Role, known: HostFacts) -> Iterable[Step]:
         yield audit.step(context, f"Started app version {version}")
-        yield Step(f"start {role.name}", commands.start(role, version).failing_allowed())
+        line = commands.start(role, version).failing_allowed()
+        yield Step(f"start {role.name}", line, of_role(Action.START, role))
         if role.proxy is not None:
             serving = known.current_version(role) or version
             yield from error_page_steps(context.config, serving)  # a boot of another version has removed them
-            yield Step(f"switch traffic to {role.name}", proxy.deploy_role(context.config, role, serving))
+            yield from ready_steps(context, role, serving, new=False)
+        elif known.has_container(role, version):
+            yield from ready_steps(context, role, version, new=False)
 
-    await change(context, "app start", steps)
+    def explanation(role: Role, known: HostFacts) -> Script:
+        serving = known.current_version(role) if role.proxy is not None else None
+        return evidence.of_container(role.container_name(serving or version), role.proxy)
+
+    await change(context, "app start", steps, explanation)
 
 
 async def stop(context: Context) -> None:
@@ -73,7 +81,7 @@ def _stop_steps(context: Context, role: Role, known: HostFacts) -> Iterable[Step
     yield audit.step(context, "Stopped app", role)
     if role.running_proxy and known.current_version(role) is not None:
         yield Step(f"remove {role.name} from proxy", proxy.remove(role.container_prefix).failing_allowed())
-    yield Step(f"stop {role.name}", commands.stop_current(context.config, role).failing_allowed())
+    yield Step(f"stop {role.name}", commands.stop_current(context.config, role), of_role(Action.STOP, role))
 
 
 async def live(context: Context) -> None:
@@ -93,7 +101,7 @@ async def maintenance(context: Context, *, drain_timeout: int | None = None, mes
 
 def _proxied(role: Role, command: Command) -> Iterable[Step]:
     if role.running_proxy:
-        yield Step(f"tell proxy about {role.name}", command)
+        yield Step(f"tell proxy about {role.name}", command, of_role(Action.SWITCH, role))
 
 
 async def stale_containers(context: Context, *, stop: bool = False) -> None:
@@ -112,17 +120,29 @@ async def stale_containers(context: Context, *, stop: bool = False) -> None:
         for version in stale_versions(known, role):
             text = f"Stopping stale container for role {role.name} with version {version}"
             context.bus.emit(HostResult(host=known.host, text=text))
-            yield Step(f"stop stale {version}", commands.stop_known(role, version))
+            yield stop_step(f"stop stale {version}", role, version)
 
     await change(context, "app stale_containers", steps)
 
 
-async def change(context: Context, name: str, steps_of: Callable[[Role, HostFacts], Iterable[Step]]) -> None:
+async def change(
+    context: Context,
+    name: str,
+    steps_of: Callable[[Role, HostFacts], Iterable[Step]],
+    evidence_of: Callable[[Role, HostFacts], Script] | None = None,
+) -> None:
     """Under the lock, run a role's steps on each of its hosts."""
+    parallel = context.config.boot.parallel_roles
     async with lock.held(context):
         known = await read_facts(context, context.targets.app_hosts)
         tasks = tuple(
-            Task(host, name, script(steps), branch=role.name if context.config.boot.parallel_roles else None)
+            Task(
+                host,
+                name,
+                script(steps),
+                evidence=evidence_of(role, known[host]) if evidence_of is not None else None,
+                branch=role.name if parallel else None,
+            )
             for host in context.targets.app_hosts
             for role in context.targets.roles_on(host)
             for steps in [tuple(steps_of(role, known[host]))]

@@ -9,16 +9,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pykamal.commands.script import Script, Step, script
+from pykamal.commands.subject import Action
 from pykamal.core.errors import CommandFailed, HealthError, KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Level, PhaseFinished, PhaseStarted
 from pykamal.operations.context import Context
-from pykamal.operations.execution.diagnosis import explained, failed_step, hint_of
+from pykamal.operations.execution import evidence
+from pykamal.operations.execution.diagnosis import explained, failed_step
 from pykamal.operations.execution.fanout import on_each
+from pykamal.operations.execution.hints import hint_of
 from pykamal.operations.execution.hook_failure import hook_failure
+from pykamal.operations.execution.notices import notices
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task, batches
 from pykamal.operations.local.workplace import now
 from pykamal.transport.session import StepResult
@@ -170,6 +174,8 @@ class _Run:
         except (asyncio.CancelledError, KamalError):
             await self._take_back(tasks)
             raise
+        for notice in notices(results, host):
+            self.bus.log(notice, Level.WARN, host=host)
         failure = failed_step(results)
         if failure is not None:
             await self._fail(_task_of_step(tasks, len(results) - 1), failure)
@@ -198,10 +204,10 @@ class _Run:
         if task.role is not None:
             self.bus.log(f"Failed to boot {task.role} on {task.host}", Level.ERROR, host=task.host)
         try:
-            evidence = await self._aside(task.host, task.evidence)
+            results = await self._aside(task.host, _questions(task, failure))
         finally:
             await self._take_back([task])
-        raise explained(failure, task.host, evidence)
+        raise explained(failure, task.host, results)
 
     async def _take_back(self, tasks: Sequence[Task]) -> None:
         """Undo to the end; an interrupt that comes meanwhile is heeded afterwards."""
@@ -218,7 +224,7 @@ class _Run:
 
     async def _aside(self, host: str, steps: Script | None) -> list[StepResult]:
         """Run what explains or takes back a failure; its own failure must not hide the first."""
-        if steps is None:
+        if not steps:
             return []
         try:
             async with asyncio.timeout(UNDO_SECONDS):
@@ -240,9 +246,20 @@ class _Run:
                 )
             except CommandFailed as error:
                 if task.hook is None:
-                    error.hint = hint_of(error.stdout, error.stderr)
+                    result = StepResult(step, error.exit_status, error.stdout, error.stderr, 0.0)
+                    error.hint = hint_of(result, None)
                     raise
                 raise hook_failure(task.hook, str(step.command), error) from error
+
+
+def _questions(task: Task, failure: StepResult) -> Script:
+    """What is read to explain a failure: of the container only where the failed step was about it."""
+    subject = failure.step.subject
+    about_container = subject is not None and subject.action in _OF_CONTAINERS
+    return script(task.evidence or () if about_container else (), evidence.of_failure(failure))
+
+
+_OF_CONTAINERS: Final = (Action.RUN, Action.START, Action.WAIT, Action.SWITCH)
 
 
 def _environment(task: Task) -> Mapping[str, str | Sensitive]:

@@ -6,28 +6,32 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from pykamal.commands.subject import Kind
+from pykamal.operations.execution.evidence import Evidence, Found
 from pykamal.transport.session import StepResult
 
-LOG_LINES = 20
-CHECKS = 3
+CHECKS: Final = 3
 """Entries of Docker's own health log that are shown."""
 
-STEPS = 4
-"""How many steps read the evidence of a container behind a proxy."""
+PROCESSES: Final = 5
+"""Processes of the container that are shown."""
 
-KILLED = 137  # 128 + SIGKILL, which nobody but the kernel sends a container that has just been started
-_REASONS = {"error": "", "status": "status"}
-_DOCKER_DNS = "0B00007F"  # 127.0.0.11, where the engine answers a container's name look-ups
-_LOOPBACK = re.compile(r".{6}7F|0{24}01000000|0{16}FFFF0000.{6}7F")
+KILLED: Final = 137  # 128 + SIGKILL, which nobody but the kernel sends a container that has just been started
+_REASONS: Final = {"error": "", "status": "status"}
+_DOCKER_DNS: Final = "0B00007F"  # 127.0.0.11, where the engine answers a container's name look-ups
+_LOOPBACK: Final = re.compile(r".{6}7F|0{24}01000000|0{16}FFFF0000.{6}7F")
+_OPENED: Final = re.compile(r"^port \d+ was open after (\d+) seconds$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class PostMortem:
-    """The evidence of one container, as `pykamal.operations.app.boot_plan` asks for it.
+    """The evidence of one container.
 
     `listeners` are addresses, in hexadecimal as in /proc/net/tcp, and ports; `check` is the proxy's last failed check.
+    `opened_after` is how many seconds the app's port was waited for, where it was seen to open; `deploy_timeout` is
+    how many there were.
     """
 
     restarts: int
@@ -37,6 +41,10 @@ class PostMortem:
     out_of_memory: bool = False
     listeners: tuple[tuple[str, int], ...] = ()
     check: Mapping[str, Any] | None = None
+    processes: tuple[str, ...] = ()
+    opened_after: int | None = None
+    deploy_timeout: int | None = None
+    title: str = "the app"
 
     @property
     def details(self) -> Iterator[str]:
@@ -44,13 +52,17 @@ class PostMortem:
         yield f"container: {self._described}"
         if self.listeners:
             yield f"listens on: {', '.join(f'port {port}{self._where(address)}' for address, port in self.listeners)}"
+        if self.opened_after is not None:
+            yield f"port {self._target[0]} opened after {self.opened_after} seconds"
+        elif self.processes and not self._on_port:
+            yield from (f"runs, with processor time: {line}" for line in self.processes[:PROCESSES])
         if self.check is not None:
             yield f"last check of the proxy: {self.check.get('url')}: {self._said}"
         for entry in (self._health.get("Log") or [])[-CHECKS:]:
             yield f"health check: exit code {entry.get('ExitCode')}: {str(entry.get('Output', '')).strip()}"
         if self.log:
             yield "last log lines:"
-            yield from (f"  {line}" for line in self.log[-LOG_LINES:])
+            yield from (f"  {line}" for line in self.log)
 
     @property
     def hint(self) -> str | None:
@@ -68,25 +80,29 @@ class PostMortem:
         if self.state.get("Status") == "created":
             return None  # what Docker said of the start tells more
         if ended:
-            return "the app exited at start: the last log lines above say why"
-        return self._unanswered if self.check is not None else None
+            return f"{self.title} exited at start: the last log lines above say why"
+        return self._unanswered if self.check is not None else self._unready
+
+    @property
+    def _unready(self) -> str | None:
+        """Why a container that runs does not pass Docker's own health check."""
+        match self._health.get("Status"):
+            case "starting":
+                return f"its health check has not passed yet: {self._longer}"
+            case "unhealthy":
+                return f"its health check fails, as the lines above tell: mend that, or {self._longer}"
+        return None
 
     @property
     def _unanswered(self) -> str | None:
         """Why a container that runs does not pass the proxy's check."""
         port, path = self._target
-        on_port = [address for address, listened in self.listeners if listened == port]
-        if self.listeners and not on_port:
-            others = " and ".join(sorted({str(listened) for _, listened in self.listeners}))
-            return (
-                f"nothing in the container listens on port {port}, the app listens on {others}: set proxy/app_port to "
-                "that, or let the app listen on the port that proxy/app_port names"
-            )
-        if on_port and all(_LOOPBACK.fullmatch(address) for address in on_port):
+        if self._on_port and all(_LOOPBACK.fullmatch(address) for address in self._on_port):
             return f"the app listens on port {port} for the container itself only: let it listen on 0.0.0.0"
         if self._status is not None:
             advice = (
-                "the last log lines above may say why; else let proxy/healthcheck/path name another page"
+                "the last log lines above may say why; else let proxy/healthcheck/path name another page, or, where it "
+                f"gets ready later, {self._longer}"
                 if self._status.startswith("5")
                 else "let proxy/healthcheck/path name one that it answers with 2xx to all, whatever the Host header"
             )
@@ -94,11 +110,39 @@ class PostMortem:
         if "deadline" in self._said or "timeout" in self._said:
             return (
                 f"the app takes the health check of {path} and does not answer in time: see what it waits for, or "
-                "raise proxy/healthcheck/timeout"
+                f"raise proxy/healthcheck/timeout; where only its first answers take long, {self._longer}"
             )
         if "refused" in self._said or "Connect call failed" in self._said:
-            return f"nothing in the container listens on port {port}: see proxy/app_port and the last log lines above"
+            return self._unopened(port)
         return None
+
+    def _unopened(self, port: int) -> str:
+        """Why nothing took the proxy's connection: the boot is slow, or the port is another one."""
+        if self._on_port:
+            since = f"after {self.opened_after} seconds" if self.opened_after else "when the time was over"
+            return f"the app boots slowly: it began to listen on port {port} only {since}: {self._longer}"
+        if self.listeners:
+            others = " and ".join(sorted({str(listened) for _, listened in self.listeners}))
+            return (
+                f"nothing in the container listens on port {port}, the app listens on {others}: set proxy/app_port to "
+                f"that, or let the app listen on the port that proxy/app_port names; if it opens that later, "
+                f"{self._longer}"
+            )
+        return (
+            f"the app runs and listens on no port yet: if it needs longer to boot, {self._longer}; else the last log "
+            "lines above may say what it waits for"
+        )
+
+    @property
+    def _longer(self) -> str:
+        """What to set where the time was too short."""
+        now = "" if self.deploy_timeout is None else f" (now {self.deploy_timeout} seconds)"
+        return f"raise deploy_timeout in deploy.yml{now}"
+
+    @property
+    def _on_port(self) -> list[str]:
+        """The addresses on which something listens on the port that the proxy asks."""
+        return [address for address, listened in self.listeners if listened == self._target[0]]
 
     @property
     def _described(self) -> str:
@@ -140,32 +184,46 @@ class PostMortem:
         return " of the container itself only" if _LOOPBACK.fullmatch(address) else ""
 
 
-def read(evidence: Sequence[StepResult]) -> PostMortem | None:
-    """From the results of the steps that read the evidence; None where there is no container.
-
-    They are those of `container_state` and `deaths` of `pykamal.commands.app` and, behind a proxy, of
-    `pykamal.commands.health.listeners` and `pykamal.commands.proxy.failed_checks`.
-    """
-    lines = [result.stdout.splitlines() for result in evidence]
-    missing: list[list[str]] = [[] for _ in range(STEPS - len(evidence))]
-    state_lines, death_lines, listener_lines, check_lines = lines + missing
+def read(found: Found, failure: StepResult | None = None) -> PostMortem | None:
+    """From what was read of a container, and what the failed step told; None where there is no container."""
+    state_lines = _lines(found, Evidence.STATE)
     try:
         container = json.loads(state_lines[0])
         restarts, state = container["restarts"], container["state"]
     except (IndexError, ValueError, KeyError, TypeError):
         return None
-    deaths = [line.split() for line in death_lines]
-    seen = [int(code) for action, *codes in deaths if action == "die" for code in codes if code.isdigit()]
+    deaths = [line.split() for line in _lines(found, Evidence.DEATHS)]
+    seen = _exit_codes(deaths)
     last = state.get("ExitCode")
+    opened = _OPENED.search(failure.stderr) if failure is not None else None
+    subject = failure.step.subject if failure is not None else None
     return PostMortem(
         restarts=restarts,
         state=state,
         log=tuple(state_lines[1:]),
         exit_codes=tuple(seen) or ((last,) if last or state.get("Status") == "exited" else ()),
         out_of_memory=bool(state.get("OOMKilled")) or any(words[:1] == ["oom"] for words in deaths),
-        listeners=tuple(_listeners(listener_lines)),
-        check=_last_record(check_lines),
+        listeners=tuple(_listeners(_lines(found, Evidence.LISTENERS))),
+        check=_last_record(_lines(found, Evidence.CHECKS)),
+        processes=tuple(_lines(found, Evidence.PROCESSES)),
+        opened_after=int(opened[1]) if opened else None,
+        deploy_timeout=subject.deploy_timeout if subject else None,
+        title=subject.title if subject is not None and subject.kind is not Kind.ROLE else "the app",
     )
+
+
+def _exit_codes(deaths: Sequence[Sequence[str]]) -> list[int]:
+    """How it ended by itself; an end that somebody asked for tells nothing."""
+    befores = [[""], *deaths]
+    return [
+        int(words[1])
+        for before, words in zip(befores, deaths, strict=False)
+        if words[:1] == ["die"] and words[1:] and words[1].isdigit() and before[:1] != ["kill"]
+    ]
+
+
+def _lines(found: Found, kind: Evidence) -> Sequence[str]:
+    return found[kind].stdout.splitlines() if kind in found else ()
 
 
 def _listeners(lines: Sequence[str]) -> Iterator[tuple[str, int]]:

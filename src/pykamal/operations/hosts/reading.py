@@ -9,6 +9,7 @@ from dataclasses import replace
 from pykamal.commands import app, readiness
 from pykamal.commands.command import Command
 from pykamal.commands.script import Script, Step, script
+from pykamal.commands.subject import Subject
 from pykamal.events import HostResult
 from pykamal.operations.context import Context
 from pykamal.operations.execution.diagnosis import error_of, failed_step
@@ -87,6 +88,7 @@ async def show_on_hosts(
     kind: str | None = "App",
     verbatim: bool = False,
     otherwise: str | None = None,
+    subject: Subject | None = None,
 ) -> None:
     """Print what the commands say, host by host in order. `otherwise` replaces the output of a failing command."""
 
@@ -94,7 +96,7 @@ async def show_on_hosts(
         chosen = command_for(host)
         commands = [chosen] if isinstance(chosen, Command) else chosen
         if otherwise is None:
-            return [Step("", command) for command in commands]
+            return [Step("", command, subject) for command in commands]
         return [ENGINE, *(Step("", command.failing_allowed()) for command in commands)]
 
     await show_steps(context, hosts, steps_for, kind=kind, verbatim=verbatim, otherwise=otherwise)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pykamal.commands import builder
 from pykamal.commands.script import Step, script
+from pykamal.commands.subject import Action, of_app
 from pykamal.core.errors import BuildError
 from pykamal.core.sensitive import Sensitive
 from pykamal.operations.context import Context
@@ -114,7 +115,7 @@ def build_task(context: Context, arch: str | None, *, output: str, no_cache: boo
     return Task(
         LOCAL,
         title,
-        script(Step(title, build)),
+        script(Step(title, build, of_app(Action.BUILD))),
         environment=environment,
         directory="." if dirty else clone.build_directory(context),
         shown=True,

@@ -8,11 +8,12 @@ from pykamal.commands import builder
 from pykamal.commands.builder import Kind
 from pykamal.commands.command import query
 from pykamal.commands.script import Step, script
+from pykamal.commands.subject import Action, of_app
 from pykamal.core.errors import BuildError
 from pykamal.events import Level, Result
 from pykamal.operations.context import Context
-from pykamal.operations.execution.diagnosis import hint_of
 from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution.hints import hint_of
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 
 _MISSING: Final = ("context not found", "no builder", "no compatible builder", "does not exist")
@@ -39,7 +40,7 @@ async def remove(context: Context) -> None:
     if removed is None:
         context.bus.log("Nothing to remove: no builder of its own is used")
         return
-    task = Task(LOCAL, "remove builder", script(Step("remove builder", removed)))
+    task = Task(LOCAL, "remove builder", script(Step("remove builder", removed, of_app(Action.CREATE_BUILDER))))
     await execute(Plan("build remove", (Phase("builder", (task,)),)), context)
 
 
@@ -61,7 +62,7 @@ async def missing_phases(context: Context, arch: str | None) -> tuple[Phase, ...
     said = f"{result.stdout}{result.stderr}".lower()
     if builder.kind(context.config, arch) is Kind.PACK or not any(text in said for text in _MISSING):
         failure = result.failure(None)
-        failure.hint = hint_of(result.stdout, result.stderr)
+        failure.hint = hint_of(result, None)
         raise failure
     return _create_phases(context, arch, anew=True)
 
@@ -94,7 +95,7 @@ def _create_phases(context: Context, arch: str | None, *, anew: bool = False) ->
         return ()
     removed = builder.remove(context.config, arch) if anew else None
     steps = [] if removed is None else [Step("remove old builder", removed.failing_allowed())]
-    steps.append(Step("create builder", created))
+    steps.append(Step("create builder", created, of_app(Action.CREATE_BUILDER)))
     phases = [Phase("builder", (Task(LOCAL, "create builder", script(steps)),))]
     host = context.config.builder.remote_host
     if host is not None and is_remote(context, arch):

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from pykamal.commands import docker
 from pykamal.commands.script import Step, script
+from pykamal.commands.subject import Action, of_app
 from pykamal.operations.context import Context
 from pykamal.operations.execution import printing, requirements
 from pykamal.operations.execution.executor import execute
@@ -66,8 +67,8 @@ def _pull_tasks(context: Context, hosts: tuple[str, ...]) -> tuple[Task, ...]:
     steps = script(
         registry.login_steps(context),
         audit.step(context, f"Pulled image with version {context.version}"),
-        Step("pull image", docker.pull(image)),
-        Step("check service label", docker.inspect_label(context.config, image)),
+        Step("pull image", docker.pull(image), of_app(Action.PULL)),
+        Step("check service label", docker.inspect_label(context.config, image), of_app(Action.CHECK_IMAGE)),
     )
     return tuple(Task(host, "pull image", steps) for host in hosts)
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pykamal.commands import registry as commands
 from pykamal.commands.script import Step, script
-from pykamal.config.models import Credential, Registry
+from pykamal.commands.subject import of_registry
+from pykamal.config.models import Accessory, Credential, Registry
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.operations.context import Context
@@ -17,17 +18,26 @@ from pykamal.operations.local.docker import require_docker
 # -- steps for other flows
 
 
-def login_steps(context: Context, registry: Registry | None = None, *, anew: bool = False) -> tuple[Step, ...]:
+def login_steps(
+    context: Context, registry: Registry | None = None, *, setting: str = "registry", anew: bool = False
+) -> tuple[Step, ...]:
     """The login step, or nothing for a local registry, which needs none; `anew` even where it is logged in already.
 
-    Raises `SecretNotFound`.
+    `setting` is where deploy.yml describes a `registry` that is not the root's. Raises `SecretNotFound`.
     """
     registry = registry if registry is not None else context.config.registry
     if registry.local or registry.username is None or registry.password is None:
         return ()
     build = commands.login if anew else commands.ensure_login
     username, password = (_resolved(context, value) for value in (registry.username, registry.password))
-    return (Step("registry login", build(registry.server, username, password)),)
+    return (Step("registry login", build(registry.server, username, password), of_registry(setting)),)
+
+
+def accessory_login_steps(context: Context, accessory: Accessory) -> tuple[Step, ...]:
+    """The login to an accessory's own registry, else to the root's. Raises `SecretNotFound`."""
+    if accessory.registry is None:
+        return login_steps(context)
+    return login_steps(context, accessory.registry, setting=f"accessories/{accessory.name}/registry")
 
 
 def start_steps(context: Context) -> tuple[Step, ...]:

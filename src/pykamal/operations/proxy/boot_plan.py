@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from pykamal.commands import app, docker, proxy, proxy_image, proxy_switch
+from pykamal.commands import docker, proxy, proxy_image, proxy_switch
 from pykamal.commands.script import Step, script
+from pykamal.commands.subject import Action, of_proxy
 from pykamal.config.models.proxy import MINIMUM_PROXY_VERSION
 from pykamal.core.errors import KamalError
 from pykamal.operations.context import Context
-from pykamal.operations.execution import hooks
+from pykamal.operations.execution import evidence, hooks
 from pykamal.operations.execution.plan import Phase, Task
 from pykamal.operations.hosts import audit
 from pykamal.operations.hosts.facts import HostFacts
@@ -27,7 +28,12 @@ def boot_tasks(context: Context, facts: Mapping[str, HostFacts], *, log_in: bool
         if outdated(facts[host]):
             raise too_old(host, facts[host])
     return tuple(
-        Task(host, "ensure kamal-proxy is running" if host in hosts else "ensure network", script(steps))
+        Task(
+            host,
+            "ensure kamal-proxy is running" if host in hosts else "ensure network",
+            script(steps),
+            evidence=evidence.of_container(proxy.CONTAINER),
+        )
         for host in context.targets.hosts
         if not (host in hosts and facts[host].proxy_running)
         for steps in [_steps(context, host, proxied=host in hosts, log_in=log_in)]
@@ -43,7 +49,8 @@ def _steps(context: Context, host: str, *, proxied: bool, log_in: bool) -> Seque
         *(registry.login_steps(context) if log_in else ()),
         Step("make proxy directory", proxy.make_apps_directory()),
         *_own_steps(context, host),
-        Step("start proxy", proxy.start_or_run(context.config, host)),
+        Step("start proxy", proxy.start_or_run(context.config, host), of_proxy(Action.RUN)),
+        Step("wait for proxy", proxy_switch.wait(), of_proxy(Action.WAIT)),
     )
 
 
@@ -52,7 +59,11 @@ def _own_steps(context: Context, host: str) -> tuple[Step, ...]:
     if not proxy_image.is_ours(context.config):
         return ()
     return (
-        Step("get proxy image", proxy_switch.unless_made(proxy_image.ensure(context.config, host))),
+        Step(
+            "get proxy image",
+            proxy_switch.unless_made(proxy_image.ensure(context.config, host)),
+            of_proxy(Action.PULL),
+        ),
         Step("claim proxy state", proxy_switch.claim_state(context.config, host)),
     )
 
@@ -74,21 +85,21 @@ def _reboot_tasks(context: Context, host: str) -> tuple[Task, Task]:
         audit.step(context, "Rebooted proxy"),
         registry.login_steps(context),
         Step("make proxy directory", proxy.make_apps_directory()),
-        Step("get proxy image", proxy_image.ensure(config, host)),
+        Step("get proxy image", proxy_image.ensure(config, host), of_proxy(Action.PULL)),
     )
     switch = script(
         Step("clear interrupted reboot", proxy_switch.clear()),
         Step("share proxy state", proxy_switch.share_state(config, host)),
-        Step("make new proxy", proxy_switch.make(config, host)),
-        Step("switch proxies", proxy_switch.switch()),
-        Step("wait for new proxy", proxy_switch.wait()),
+        Step("make new proxy", proxy_switch.make(config, host), of_proxy(Action.RUN)),
+        Step("switch proxies", proxy_switch.switch(), of_proxy(Action.START)),
+        Step("wait for new proxy", proxy_switch.wait(), of_proxy(Action.WAIT)),
         Step("give proxy its state", proxy_switch.own_state(config, host)),
         Step("remove old proxy", proxy_switch.remove_replaced()),
         Step("remove proxy containers", proxy.remove_container()),
     )
     undo = script(Step("put old proxy back", proxy_switch.put_back()))
-    evidence = script(Step("proxy state", app.state_of(proxy.CONTAINER)))
-    return Task(host, "prepare proxy", prepare), Task(host, "reboot proxy", switch, undo=undo, evidence=evidence)
+    state = evidence.of_container(proxy.CONTAINER)
+    return Task(host, "prepare proxy", prepare), Task(host, "reboot proxy", switch, undo=undo, evidence=state)
 
 
 def hook_phases(context: Context, hosts: Sequence[str]) -> tuple[tuple[Phase, ...], tuple[Phase, ...]]:

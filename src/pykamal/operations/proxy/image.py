@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pykamal.commands import proxy_image as commands
 from pykamal.commands.script import Step, script
+from pykamal.commands.subject import Action, of_proxy
 from pykamal.core.errors import BuildError, KamalError
 from pykamal.core.private_directories import make_private, user_cache
 from pykamal.events import Tone
@@ -115,7 +116,7 @@ def build_plan(context: Context, image: Build, images: Mapping[str, str], lackin
         push = script(
             Step("load proxy image", commands.load(image.path)),
             registry.login_steps(context),
-            *(Step("push proxy image", commands.push(name)) for name in pushed),
+            *(Step("push proxy image", commands.push(name), of_proxy(Action.PULL)) for name in pushed),
         )
         phases.append(Phase("push proxy image", (Task(LOCAL, "push proxy image", push),)))
     tasks = (
@@ -135,7 +136,7 @@ def _pulling(context: Context, host: str, name: str) -> Task:
     steps = script(
         registry.login_steps(context),
         audit.step(context, "Pulled proxy image"),
-        Step("pull proxy image", commands.pull(name)),
+        Step("pull proxy image", commands.pull(name), of_proxy(Action.PULL)),
     )
     return Task(host, "pull proxy image", steps)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from pykamal.commands import proxy as commands
-from pykamal.commands import server
+from pykamal.commands import proxy_switch, server
 from pykamal.commands.command import Command
 from pykamal.commands.logs import ALL_LINES, LogSelection
 from pykamal.commands.script import Step, script
+from pykamal.commands.subject import Action, of_proxy
 from pykamal.core.errors import KamalError
 from pykamal.operations.context import Context
-from pykamal.operations.execution import printing
+from pykamal.operations.execution import evidence, printing
 from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
@@ -55,7 +57,11 @@ def _reboot_plan(context: Context, *, rolling: bool) -> Plan:
 
 
 async def start(context: Context) -> None:
-    steps = audit.step(context, "Started proxy"), Step("start proxy", commands.container_start())
+    steps = (
+        audit.step(context, "Started proxy"),
+        Step("start proxy", commands.container_start(), of_proxy(Action.START)),
+        Step("wait for proxy", proxy_switch.wait(), of_proxy(Action.WAIT)),
+    )
     await _on_proxies(context, "start proxy", steps)
 
 
@@ -108,7 +114,7 @@ async def remove_proxy_directory(context: Context) -> None:
 
 
 def _stop_steps(context: Context) -> tuple[Step, ...]:
-    return audit.step(context, "Stopped proxy"), Step("stop proxy", commands.container_stop())
+    return audit.step(context, "Stopped proxy"), Step("stop proxy", commands.container_stop(), of_proxy(Action.STOP))
 
 
 def _remove_container_steps(context: Context) -> tuple[Step, ...]:
@@ -126,11 +132,14 @@ def _remove_directory_steps() -> tuple[Step, ...]:
 
 async def _on_proxies(context: Context, title: str, steps: Sequence[Step]) -> None:
     async with lock.held(context):
-        tasks = tuple(Task(host, title, script(steps)) for host in context.targets.proxy_hosts)
+        state = evidence.of_container(commands.CONTAINER)
+        tasks = tuple(Task(host, title, script(steps), evidence=state) for host in context.targets.proxy_hosts)
         await execute(Plan(title, (Phase(title, tasks),)), context)
 
 
 # -- looking
+
+LOOKED_AT: Final = of_proxy(Action.LOOK)
 
 
 async def details(context: Context) -> None:
@@ -140,7 +149,8 @@ async def details(context: Context) -> None:
 async def logs(context: Context, selection: LogSelection = ALL_LINES) -> None:
     """Log lines of every proxy."""
     command = commands.logs(selection.limited())
-    await show_on_hosts(context, context.targets.proxy_hosts, lambda _: command, kind="Proxy", verbatim=True)
+    hosts = context.targets.proxy_hosts
+    await show_on_hosts(context, hosts, lambda _: command, kind="Proxy", subject=LOOKED_AT, verbatim=True)
 
 
 def following(context: Context, selection: LogSelection = ALL_LINES) -> tuple[str, Command]:

@@ -1,0 +1,99 @@
+"""What a step is about. When it fails, that says where the cause can be, and where in deploy.yml it is set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from pykamal.config.models.accessory import Accessory
+from pykamal.config.models.role import Role
+
+
+class Action(Enum):
+    """What a step does."""
+
+    LOG_IN = auto()
+    CREATE_BUILDER = auto()
+    BUILD = auto()
+    PULL = auto()
+    CHECK_IMAGE = auto()
+    RUN = auto()
+    """Make a container and start it."""
+    START = auto()
+    STOP = auto()
+    WAIT = auto()
+    """Watch a container until it works."""
+    SWITCH = auto()
+    """Tell the proxy something."""
+    EXECUTE = auto()
+    """Run a line that the user gave."""
+    LOOK = auto()
+
+
+class Kind(Enum):
+    """What it does that to."""
+
+    APP = auto()
+    ROLE = auto()
+    ACCESSORY = auto()
+    PROXY = auto()
+    REGISTRY = auto()
+    HOST = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """`name` is that of a role or an accessory, `service` the label of its containers.
+
+    `setting` is the key path of deploy.yml that describes it. `deploy_timeout` is how many seconds a step waits.
+    """
+
+    action: Action
+    kind: Kind
+    setting: str = ""
+    name: str = ""
+    service: str = ""
+    deploy_timeout: int | None = None
+
+    @property
+    def title(self) -> str:
+        """In a sentence: `role web`."""
+        match self.kind:
+            case Kind.ROLE:
+                return f"role {self.name}"
+            case Kind.ACCESSORY:
+                return f"accessory {self.name}"
+            case Kind.PROXY:
+                return "kamal-proxy"
+            case Kind.REGISTRY:
+                return "the registry"
+            case Kind.HOST:
+                return "the host"
+        return "the app"
+
+
+def of_app(action: Action) -> Subject:
+    return Subject(action, Kind.APP)
+
+
+def of_role(action: Action, role: Role, *, deploy_timeout: int | None = None) -> Subject:
+    setting = f"servers/{role.name}"
+    return Subject(action, Kind.ROLE, setting, role.name, role.service, deploy_timeout)
+
+
+def of_accessory(action: Action, accessory: Accessory, *, deploy_timeout: int | None = None) -> Subject:
+    setting = f"accessories/{accessory.name}"
+    return Subject(action, Kind.ACCESSORY, setting, accessory.name, accessory.service, deploy_timeout)
+
+
+def of_proxy(action: Action) -> Subject:
+    return Subject(action, Kind.PROXY, "proxy/run")
+
+
+def of_registry(setting: str = "registry") -> Subject:
+    """A login; `setting` is where the registry is described, an accessory's own one below the accessory."""
+    return Subject(Action.LOG_IN, Kind.REGISTRY, setting)
+
+
+def of_host(action: Action) -> Subject:
+    return Subject(action, Kind.HOST)

@@ -1,0 +1,80 @@
+"""What is read to explain a failure: real shells, real processes, and a `docker` that says what the test says."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from pykamal.commands import evidence
+from pykamal.commands.command import Command, Effect
+from tests.unit.commands.shell import run
+
+pytestmark = pytest.mark.unit
+
+WEB = "app-web-v1"
+ID = "docker container ls --all --filter 'name=^app-web-v1$' --quiet"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            evidence.state(WEB),
+            (
+                "docker container inspect --format "
+                """'{"restarts": {{.RestartCount}}, "state": {{json .State}}}' app-web-v1 """
+                "&& docker logs --timestamps --tail 50 app-web-v1 2>&1"
+            ),
+        ),
+        (
+            evidence.deaths(WEB),
+            (
+                f'docker events --since 10m --until 0s --filter container="$({ID})" --filter event=die '
+                "--filter event=oom --filter event=kill "
+                """--format '{{.Action}} {{index .Actor.Attributes "exitCode"}}'"""
+            ),
+        ),
+        (evidence.processes(WEB), "docker container top app-web-v1 -eo time,args 2> /dev/null | tail -n +2"),
+    ],
+)
+def test_lines(line: Command, expected: str) -> None:
+    """spec/cli.md 13.5.1, closing the barrier: they look, and do not fail."""
+    assert str(line) == expected
+    assert line.effect is Effect.READ
+    assert line.may_fail
+
+
+def test_failed_checks(tmp_path: Path) -> None:
+    """The last line of the proxy's log that is about the version's own container; none is no failure."""
+    log = tmp_path / "log"
+    log.write_text(
+        '{"msg":"Healthcheck failed","url":"http://abc:80/up","error":"first"}\n'
+        '{"msg":"Healthcheck failed","url":"http://abc:80/up","error":"last"}\n'
+        '{"msg":"Healthcheck failed","url":"http://def:80/up","error":"another"}\n'
+        '{"msg":"Deploying","targets":["abc:80"]}\n'
+    )
+    line = evidence.failed_checks(WEB, port=80)
+    found = run(f'docker() {{ [ "$1" = container ] && echo abc || cat {log}; }}\n{line.wire()}')
+    assert found.stdout.decode() == '{"msg":"Healthcheck failed","url":"http://abc:80/up","error":"last"}\n'
+    assert line.may_fail
+
+
+def test_listeners_are_those_of_the_process() -> None:
+    """What a real process listens on, in hexadecimal; nothing, and no failure, for one that cannot be seen."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        found = run(f"docker() {{ echo {os.getpid()}; }}\n{evidence.listeners(WEB).wire()}")
+        assert f"0100007F:{port:04X}" in found.stdout.decode().split()
+    assert run(f"docker() {{ echo 0; }}\n{evidence.listeners(WEB).wire()}").stdout == b""
+    assert evidence.listeners(WEB).may_fail
+
+
+def test_port_holders() -> None:
+    """Containers that publish one of the ports, then what `ss` knows; both are read from real lines."""
+    line = evidence.port_holders([80, 443])
+    assert "--filter publish=80 --filter publish=443" in str(line)
+    found = run(f"docker() {{ printf 'container\\tx\\t\\t\\t\\n'; }}\nss() {{ echo \"$2\"; }}\n{line.wire()}")
+    assert found.stdout.decode() == "container\tx\t\t\t\n( sport = :80 or sport = :443 )\n"
