@@ -137,6 +137,24 @@ def test_a_container_that_is_gone_while_another_has_its_address(site: Site) -> N
         b.close()
 
 
+def test_a_deploy_is_not_healthy_by_what_has_the_address_now(site: Site) -> None:
+    """A container that ended while it was waited for, and a name server that cannot tell that its name is gone."""
+    address = "127.77.0.3"
+    site.names.addresses["gamma"] = address
+    arguments = ("deploy", "c", "--target", f"gamma:{site.a.port}", "--host", "c.com", "--deploy-timeout", "3s")
+    with ThreadPoolExecutor(1) as pool:
+        deploying = pool.submit(site.proxy.call, *arguments)
+        wait_until(lambda: "gamma" in site.names.questions, 5)
+        site.names.failing.add("gamma")
+        other = Target("B", site.a.port, address)
+        try:
+            done = deploying.result()
+        finally:
+            other.close()
+    assert done.returncode == 1
+    assert site.ask("c") == "404"
+
+
 def test_a_name_server_that_is_away(site: Site) -> None:
     """Without Docker no container changes its address: what is known is used on, and not slowly."""
     assert site.serves_rightly()

@@ -87,3 +87,91 @@ def test_a_web_container_that_ends_again_and_again(running: Application) -> None
     assert "no queue configured" in outcome.stdout
     assert "exited at start" in advice(outcome)
     assert_as_before(running, before)
+
+
+def test_a_boot_that_takes_longer_than_its_time(running: Application) -> None:
+    """It is not the port that is wrong: what was given is named, and that it was too short."""
+    before = identifiers(running)
+    configure(running, web={"cmd": "sh -c 'sleep 30; exec python3 app.py'", "options": {"init": True}})
+    running.configure(deploy_timeout=2)
+    outcome = booted(running, "--roles", "web")
+    assert "runs, with processor time: 00:00:00 sleep 30" in outcome.stdout
+    assert "listens on no port yet" in advice(outcome)
+    assert "raise deploy_timeout in deploy.yml (now 2 seconds)" in advice(outcome)
+
+    configure(running, web={"cmd": "sh -c 'sleep 5; exec python3 app.py'", "options": {"init": True}})
+    running.configure(deploy_timeout=4, proxy={"app_port": 8000, "healthcheck": {"interval": 10}})
+    outcome = booted(running, "--roles", "web")
+    assert "the app boots slowly: it began to listen on port 8000 only" in advice(outcome)
+    assert "raise deploy_timeout in deploy.yml (now 4 seconds)" in advice(outcome)
+    assert_as_before(running, before)
+
+
+def test_a_published_port_that_the_old_container_has(running: Application) -> None:
+    """It is the app's own: nobody else's program is to be stopped."""
+    configure(running, options={"publish": "9999:9999", "init": True})
+    booted(running, "--roles", "worker", expect=0)
+    before = identifiers(running)
+    outcome = booted(running, "--roles", "worker")
+    assert "the app's own container hello-worker-" in advice(outcome)
+    assert "servers/worker/options/publish" in advice(outcome)
+    assert_as_before(running, before)
+
+
+def test_an_old_container_that_has_to_be_killed(running: Application) -> None:
+    """Its first process ignores SIGTERM: what it was doing is lost with every deploy, and that is said."""
+    stubborn = "sh -c 'trap \"\" TERM; while :; do sleep 1; done'"
+    configure(running, cmd=stubborn, options={}, stop_timeout=2)
+    booted(running, "--roles", "worker", expect=0)
+    configure(running, stop_timeout=2)
+    outcome = booted(running, "--roles", "worker", expect=0)
+    (told,) = [line for line in outcome.stdout.splitlines() if "was killed after" in line]
+    assert f"The old container of role worker on {running.hosts[0].address}" in told
+    assert "does not end on SIGTERM" in told
+    assert "options: {init: true}" in told
+
+
+def accessory(application: Application, **settings: Any) -> None:
+    image = f"{application.sandbox.manifest.registry_server}/sandbox/python:3.11"
+    application.configure(accessories={"db": {"image": image, "host": application.hosts[0].address, **settings}})
+
+
+def test_an_accessory_whose_image_is_not_there(running: Application) -> None:
+    """It is not the app's image that has to be built."""
+    accessory(running, image=f"{running.sandbox.manifest.registry_server}/nowhere/db:1")
+    outcome = running.kamal("accessory", "boot", "db", expect=1)
+    assert "check accessories/db/image" in advice(outcome)
+    assert "build push" not in outcome.stdout
+
+
+def test_an_accessory_that_ends_at_once(running: Application) -> None:
+    """spec/cli.md 14.8 starts it and looks no further; `start` and `restart` neither."""
+    host = running.hosts[0]
+    accessory(running, cmd="sh -c 'echo no password set >&2; sleep 1; exit 1'")
+    for command in ("boot", "boot", "restart"):
+        outcome = running.kamal("accessory", command, "db", expect=1)
+        assert "no password set" in outcome.stdout
+        assert "accessory db exited at start" in advice(outcome)
+    host.docker("stop", "hello-db")
+    again = running.kamal("accessory", "boot", "db")
+    assert f"`db` does not run on {host.address}, its container is exited" in again.stdout
+    accessory(running, cmd="sleep 9999", options={"init": True})
+    running.kamal("accessory", "reboot", "db")
+    assert "hello-db" in running.containers(host)
+    running.kamal("accessory", "remove", "db", "-y")
+
+
+def test_a_stop_that_fails_is_no_stop(running: Application) -> None:
+    """spec/cli.md 14.3 and 14.8 ignore how `docker stop` ends; what runs on has not been stopped."""
+    host = running.hosts[0]
+    accessory(running, cmd="sleep 9999", options={"init": True})
+    running.kamal("accessory", "boot", "db")
+    refusing = '#!/bin/sh\ncase "$*" in *stop*) echo cannot stop it >&2; exit 1 ;; esac\nexec /usr/bin/docker "$@"\n'
+    host.write("/usr/local/bin/docker", refusing, mode=0o755)
+    try:
+        for command in ("accessory stop db", "app stop", "proxy stop"):
+            outcome = running.kamal(*command.split(), expect=1)
+            assert "cannot stop it" in outcome.stdout
+    finally:
+        host.run(["rm", "/usr/local/bin/docker"])
+    running.kamal("accessory", "remove", "db", "-y")

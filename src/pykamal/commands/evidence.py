@@ -50,8 +50,8 @@ def listeners(container: str) -> Command:
 
 def processes(container: str) -> Command:
     """Print what runs in the container and how much of a processor it has used: `HH:MM:SS COMMAND` a line."""
-    top = query("docker", "container", "top", container, "-eo", "time,args").redirected("2> /dev/null")
-    return (top | query("tail", "-n", "+2")).failing_allowed()
+    top = query("docker", "container", "top", container, "-eo", "pid,time,args").redirected("2> /dev/null")
+    return (top | query("awk", 'NR > 1 { $1 = ""; sub(/^ /, ""); print }')).failing_allowed()
 
 
 def failed_checks(container: str, *, port: int) -> Command:

@@ -99,8 +99,7 @@ async def _plan(
     plan += hooks.plan_of(context, "pre-deploy")
     if accessories:
         plan += proxy_plan_of(context, known)
-        for each in context.config.accessories:
-            plan += await accessory.boot_plan(context, each, bare=bare)
+        plan += await accessory.boot_plan(context, context.config.accessories, bare=bare)
     plan += release_plan(context, known, proxy=whole and not accessories)
     return plan + hooks.plan_of(context, "post-deploy")
 

@@ -56,9 +56,15 @@ async def _watch_target(targets: TargetSet, target: Target, options: HealthCheck
 
 
 async def check(target: Target, options: HealthCheckOptions) -> str:
-    """One check; empty when the target is healthy, else the reason."""
+    """One check; empty when the target is healthy, else the reason.
+
+    A target is not found healthy at an address that its name does not have for certain: the container may be gone, and
+    another one have its address.
+    """
     if not target.address:
         return f"lookup {target.host}: no such host"
+    if not target.is_confirmed and target.state != "healthy":
+        return f"lookup {target.host}: server misbehaving"
     url = _url(target, options)
     host = options.host or target.name
     try:

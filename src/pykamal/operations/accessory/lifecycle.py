@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pykamal.commands import accessory as commands
 from pykamal.commands import docker, files, health, proxy
@@ -50,21 +50,14 @@ def _listed(names: Sequence[str]) -> str:
 
 
 async def boot_all(context: Context) -> None:
-    await _boot_each(context, context.config.accessories)
+    await execute(await boot_plan(context, context.config.accessories), context)
 
 
 async def boot(context: Context, *, name: str) -> None:
     """Start the accessory where it has no container yet; its files and directories are brought everywhere."""
     accessories = named(context, name)
     async with lock.held(context):
-        await _boot_each(context, accessories)
-
-
-async def _boot_each(context: Context, accessories: Sequence[Accessory]) -> None:
-    """One after the other, then see all of them stay up."""
-    for accessory in accessories:
-        await execute(await boot_plan(context, accessory), context)
-    await execute(steady_plan(context, accessories), context)
+        await execute(await boot_plan(context, accessories), context)
 
 
 def _require_all(context: Context, accessories: Iterable[Accessory]) -> None:
@@ -75,37 +68,49 @@ def _require_all(context: Context, accessories: Iterable[Accessory]) -> None:
 
 
 async def boot_plan(
-    context: Context, accessory: Accessory, *, prepared: bool = False, bare: Sequence[str] = ()
+    context: Context, accessories: Iterable[Accessory], *, prepared: bool = False, bare: Sequence[str] = ()
 ) -> Plan:
-    """What booting takes; `prepared` hosts are logged in and have the network already, `bare` ones have no Docker."""
-    hosts = context.targets.hosts_of(accessory)
-    asked = [host for host in hosts if host not in bare]
-    found = await capture(context, asked, lambda _: [("find container", commands.existing(accessory))])
-    present = [host for host in asked if found[host][-1].captured]
+    """Boot one accessory after the other, then see all of them stay up: the new containers, and those that run already.
+
+    `prepared` hosts are logged in and have the network already, `bare` ones have no Docker.
+    """
+    booting, watching = Plan("accessory boot", ()), Plan("accessory boot", ())
+    for accessory in accessories:
+        hosts = context.targets.hosts_of(accessory)
+        present = await _present(context, accessory, [host for host in hosts if host not in bare])
+        tasks = tuple(
+            Task(
+                host,
+                f"boot {accessory.name}",
+                script(
+                    () if prepared else _login_and_network(context, accessory),
+                    directory_steps(accessory),
+                    file_steps(context, accessory),
+                    () if host in present else _start_steps(context, accessory, host),
+                ),
+                evidence=_evidence(accessory),
+            )
+            for host in hosts
+        )
+        booting += Plan("accessory boot", (Phase(f"boot {accessory.name}", tasks),))
+        watched = {host: host not in present for host in hosts if present.get(host, True)}
+        watching += watch_plan(context, accessory, watched)
+    return booting + watching.merged("watch accessories")
+
+
+async def _present(context: Context, accessory: Accessory, hosts: Sequence[str]) -> dict[str, bool]:
+    """Whether its container runs, on those of the hosts that have one; somebody may have stopped it on purpose."""
+    found = await capture(context, hosts, lambda _: [("find container", commands.existing(accessory))])
+    states = {host: found[host][-1].captured.split() for host in hosts if found[host][-1].captured}
+    present = {host: not {"running", "restarting"}.isdisjoint(each) for host, each in states.items()}
     if present:
         context.bus.say(
             f"Skipping booting `{accessory.name}` on {', '.join(present)}, a container already exists", Tone.WARNING
         )
-    for host in present:
-        states = found[host][-1].captured.split()
-        if "running" not in states:
-            text = f"`{accessory.name}` does not run on {host}, its container is {states[0]}"
-            context.bus.say(f"{text}: see kamal accessory logs, start, reboot", Tone.WARNING)
-    tasks = tuple(
-        Task(
-            host,
-            f"boot {accessory.name}",
-            script(
-                () if prepared else _login_and_network(context, accessory),
-                directory_steps(accessory),
-                file_steps(context, accessory),
-                () if host in present else _start_steps(context, accessory, host),
-            ),
-            evidence=_evidence(accessory),
-        )
-        for host in hosts
-    )
-    return Plan("accessory boot", (Phase(f"boot {accessory.name}", tasks),))
+    for host in (host for host, runs in present.items() if not runs):
+        text = f"`{accessory.name}` does not run on {host}, its container is {states[host][0]}"
+        context.bus.say(f"{text}: see kamal accessory logs, start, reboot", Tone.WARNING)
+    return present
 
 
 def _login_and_network(context: Context, accessory: Accessory) -> Iterable[Step]:
@@ -145,22 +150,22 @@ def _switch_steps(context: Context, accessory: Accessory, *, new: bool = True) -
         yield Step(f"switch traffic to {accessory.name}", command, subject)
 
 
-def steady_plan(context: Context, accessories: Iterable[Accessory], *, new: bool = True) -> Plan:
-    """See that the containers stay up; on each host all at the same time."""
+def watch_plan(context: Context, accessory: Accessory, hosts: Mapping[str, bool]) -> Plan:
+    """See that its containers stay up, on hosts with whether the container is new; beside other accessories'."""
     timeout = context.config.deploy_timeout
+    subject = of_accessory(Action.WAIT, accessory, deploy_timeout=timeout)
     tasks = tuple(
-        Task(host, f"watch {each.name}", script(step), evidence=_evidence(each), branch=each.name)
-        for each in accessories
-        for step in [
-            Step(
-                f"wait for {each.name}",
-                health.wait_steady(each.service, deploy_timeout=timeout, new=new),
-                of_accessory(Action.WAIT, each, deploy_timeout=timeout),
-            )
-        ]
-        for host in context.targets.hosts_of(each)
+        Task(
+            host,
+            f"watch {accessory.name}",
+            script(Step(f"wait for {accessory.name}", waiting, subject)),
+            evidence=_evidence(accessory),
+            branch=accessory.name,
+        )
+        for host, new in hosts.items()
+        for waiting in [health.wait_steady(accessory.service, deploy_timeout=timeout, new=new)]
     )
-    return Plan("accessory boot", (Phase("watch accessories", tasks),))
+    return Plan("accessory boot", (Phase(f"watch {accessory.name}", tasks),))
 
 
 def _evidence(accessory: Accessory) -> Script:
@@ -180,8 +185,7 @@ async def reboot(context: Context, *, name: str) -> None:
                 remove_container_steps(context, accessory),
             )
             await on_hosts(context, accessory, f"stop {accessory.name}", steps.steps)
-            await execute(await boot_plan(context, accessory, prepared=True), context)
-        await execute(steady_plan(context, accessories), context)
+            await execute(await boot_plan(context, [accessory], prepared=True), context)
 
 
 async def start(context: Context, *, name: str) -> None:
@@ -194,7 +198,10 @@ async def start(context: Context, *, name: str) -> None:
                 *_switch_steps(context, accessory, new=False),
             )
             await on_hosts(context, accessory, f"start {accessory.name}", steps)
-        await execute(steady_plan(context, accessories, new=False), context)
+        watching = Plan("accessory start", ())
+        for accessory in accessories:
+            watching += watch_plan(context, accessory, dict.fromkeys(context.targets.hosts_of(accessory), False))
+        await execute(watching.merged("watch accessories"), context)
 
 
 async def stop(context: Context, *, name: str) -> None:

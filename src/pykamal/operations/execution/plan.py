@@ -94,6 +94,10 @@ class Plan:
     def __add__(self, other: Plan) -> Plan:
         return Plan(self.operation, (*self.phases, *other.phases))
 
+    def merged(self, name: str) -> Plan:
+        """All phases as one, whose tasks need not wait for each other."""
+        return replace(self, phases=(Phase(name, tuple(task for phase in self.phases for task in phase.tasks)),))
+
     def coalesced(self) -> Plan:
         """The same plan in fewer exchanges: neighbouring phases on the same single host become one.
 
