@@ -66,7 +66,7 @@ def test_the_likely_cause_is_told(running: Application, change: dict[str, Any], 
     running.configure(
         servers={"web": web},
         proxy={"app_port": change.get("app_port", 8000), "healthcheck": health},
-        deploy_timeout=5,
+        deploy_timeout=4,
     )
     outcome = running.kamal("app", "boot", expect=1)
     for detail in details:
