@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.hostile.shells import KAMAL, TAB, Terminal, environment, write_scripts
+from tests.hostile.shells import KAMAL, TAB, Terminal, fish_candidates
 
 pytestmark = pytest.mark.hostile
 
@@ -59,7 +58,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "config" / "deploy.staging.yml").write_text("{}\n")
     (folder / "bin").mkdir()
     (folder / "bin" / "kamal").symlink_to(KAMAL)
-    write_scripts(folder)
     return folder
 
 
@@ -98,21 +96,6 @@ def test_what_there_is_to_choose_from(shell: str, request: pytest.FixtureRequest
     assert ("Stop the app's container" in terminal.seen) == (shell == "zsh")
 
 
-def fish(project: Path, typed: str) -> list[list[str]]:
-    """The candidates and what is said of each."""
-    line = "'" + typed.replace("'", "\\'") + "'"
-    done = subprocess.run(
-        ["fish", "--no-config", "--command", f"source kamal.fish; complete --do-complete {line}"],
-        cwd=project,
-        env=environment(project),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stderr == ""
-    return [candidate.split("\t") for candidate in done.stdout.splitlines()]
-
-
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
@@ -132,14 +115,14 @@ def fish(project: Path, typed: str) -> list[list[str]]:
 )
 def test_fish(typed: str, expected: list[str], project: Path) -> None:
     """The same candidates, in the same order, with descriptions."""
-    found = fish(project, typed)
+    found = fish_candidates(typed, project)
     assert [candidate[0] for candidate in found] == expected
 
 
 def test_fish_shows_what_a_candidate_is_about(project: Path) -> None:
     """The summary of a command, the hosts of a role."""
-    assert fish(project, "kamal app sto") == [["stop", "Stop the app's container"]]
-    assert fish(project, "kamal deploy -r w") == [["web", "web-1.example.com, web-2.example.com"]]
+    assert fish_candidates("kamal app sto", project) == [["stop", "Stop the app's container"]]
+    assert fish_candidates("kamal deploy -r w", project) == [["web", "web-1.example.com, web-2.example.com"]]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

@@ -21,6 +21,9 @@ def main() -> None:
         os.write(sys.stdout.fileno(), f"{KAMAL_VERSION} (pykamal {__version__})\n".encode())
         return
     if arguments[:1] == ["__complete"]:
+        from pykamal.cli.completion.deadline import start_deadline
+
+        start_deadline()
         from pykamal.cli.completion.answer import complete
 
         complete(arguments[1:])

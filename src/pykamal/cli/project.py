@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from pykamal.core.files import read_regular
+
 _LARGEST: Final = 1024 * 1024
 _EXPOSE: Final = re.compile(r"^\s*EXPOSE\s+(\d+)(?:/tcp)?(?:\s|$)", re.IGNORECASE | re.MULTILINE)
 _STAGE: Final = re.compile(r"^\s*FROM\s", re.IGNORECASE | re.MULTILINE)
@@ -233,9 +235,8 @@ def _mapping(value: object, key: str) -> dict[str, object]:
 
 
 def _text(path: Path) -> str:
-    """What a file holds, at most a megabyte of it; nothing for one that is not there or cannot be read."""
+    """What a regular file holds, at most a megabyte of it; nothing for one that is not there or cannot be read."""
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.read(_LARGEST)
+        return read_regular(path, _LARGEST).decode("utf-8", "replace").replace("\r\n", "\n")
     except OSError:
         return ""

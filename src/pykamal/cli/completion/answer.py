@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final
@@ -15,21 +13,12 @@ from pykamal.core.printable import printable
 
 SHELLS: Final = ("bash", "zsh", "fish")
 
-DEADLINE_SECONDS: Final = 0.25
-"""Behind TAB, 0.3 seconds with the start of the interpreter; `KAMAL_COMPLETION_SECONDS` is for slow machines."""
-
 
 def complete(request: Sequence[str]) -> None:
-    """Write the answer to standard output. At the deadline this process is ended, whatever it is doing."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a handler of ours would wait for the end of a long search
-    signal.setitimer(signal.ITIMER_REAL, _deadline())
-    for line in answer(request):
-        os.write(1, f"{line}\n".encode())
-
-
-def _deadline() -> float:
-    chosen = os.environ.get("KAMAL_COMPLETION_SECONDS", "")
-    return float(chosen) if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", chosen) else DEADLINE_SECONDS
+    """Write the answer to standard output, each candidate as soon as it is known."""
+    with suppress(OSError):  # the shell waits no longer
+        for line in answer(request):
+            os.write(1, f"{line}\n".encode())
 
 
 def answer(request: Sequence[str]) -> Iterator[str]:

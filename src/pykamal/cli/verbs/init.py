@@ -8,6 +8,7 @@ from typing import Final
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.project import Project, detected
+from pykamal.core.errors import KamalError
 
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 CONFIG: Final = Path("config/deploy.yml")
@@ -21,6 +22,15 @@ _CONSOLE: Final = '"bin/console"'
 
 
 def run(invocation: Invocation) -> int:
+    """Raises `KamalError` where a file or folder cannot be written."""
+    try:
+        return _init(invocation)
+    except OSError as error:
+        hint = "see what is in the way there: init writes config/, .kamal/ and, with --bundle, bin/"
+        raise KamalError(f"{error.filename} cannot be written: {error.strerror}", hint=hint) from error
+
+
+def _init(invocation: Invocation) -> int:
     say = invocation.bus.say
     project = detected(Path())
     created = _written(CONFIG, _config(project))
