@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from pykamal.proxy.errors import ProxyError
@@ -13,6 +14,21 @@ from pykamal.proxy.targets import Target
 
 _PATIENCE_S = 15.0
 _RETRY_S = 0.05
+_ANSWER_S = 2.0
+"""A call that takes longer was accepted by a worker that hangs; another one takes the next."""
+_TABLE_S = 15.0
+"""What the whole table of services may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What targets have in all workers: requests in flight, and upgraded connections (WebSockets)."""
+
+    in_flight: int = 0
+    upgraded: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.in_flight or self.upgraded)
 
 
 class DataPlane:
@@ -29,7 +45,7 @@ class DataPlane:
         """
         changed = [{"name": name, "document": text} for name, text in documents.items()]
         request = {"changed": changed, "removed": list(removed), "complete": complete}
-        answer = await self._insist("/publish", request)
+        answer = await self._insist("/publish", request, limit_s=_TABLE_S)
         if "problem" in answer:
             raise ProxyError(answer["problem"])
 
@@ -52,34 +68,30 @@ class DataPlane:
             return set()
         return set(answer["targets"])
 
-    async def in_flight(self, targets: Iterable[Target]) -> int:
-        """Requests that these targets have and have not finished; none when nginx stays away.
-
-        The worker that was asked may end without an answer while others still have requests.
-        """
-        try:
-            answer = await self._insist("/in-flight", {"targets": [target.id for target in targets]})
-        except ProxyError:
-            return 0
-        return int(answer["in_flight"])
+    async def load(self, targets: Iterable[Target]) -> Load:
+        """What these targets have and have not finished; nothing when nginx stays away."""
+        return await self._load("/in-flight", {"targets": [target.id for target in targets]})
 
     async def forget(self, targets: Iterable[Target]) -> None:
         """Drops the in-flight counters of targets that will never be asked for again."""
         with contextlib.suppress(OSError, EOFError):
             await self._call("/forget", {"targets": [target.id for target in targets]})
 
-    async def close_upgraded(self, targets: Iterable[Target]) -> None:
-        """Closes the upgraded connections (WebSockets) of these targets."""
-        await self._cut({"ids": [target.id for target in targets]})
+    async def close_upgraded(self, targets: Iterable[Target]) -> Load:
+        """Has each worker close the upgraded connections of these targets; returns what they have until then."""
+        return await self._load("/cut", {"ids": [target.id for target in targets]})
 
     async def cancel(self, targets: Collection[Target], *, shared_addresses: Collection[str]) -> None:
-        """Cancels what these targets still have in flight, except over addresses that others use as well."""
+        """Has each worker cancel what these targets still have, except over addresses that others use as well.
+
+        From now on no request that they had and that has not reached them is sent to them.
+        """
         places = [
             {"address": target.address, "port": target.port}
             for target in targets
             if target.address and f"{target.address}:{target.port}" not in shared_addresses
         ]
-        await self._cut({"ids": [target.id for target in targets], "targets": places})
+        await self._load("/cut", {"ids": [target.id for target in targets], "targets": places})
 
     async def install_certificate(self, key: str, *, chain: str, private_key: str, valid_for_s: float) -> None:
         """Hands an issued certificate (PEM) to all workers, under the name by which lua/issued.lua looks for it.
@@ -96,30 +108,37 @@ class DataPlane:
         """
         await self._insist("/challenge", {"token": token, "host": host, "text": text})
 
-    async def _insist(self, path: str, request: dict[str, Any], patience_s: float = _PATIENCE_S) -> Any:
+    async def _load(self, path: str, request: dict[str, Any]) -> Load:
+        # The worker that was asked may end without an answer while others still have requests.
+        try:
+            answer = await self._insist(path, request)
+        except ProxyError:
+            return Load()
+        return Load(int(answer["in_flight"]), int(answer["upgraded"]))
+
+    async def _insist(
+        self, path: str, request: dict[str, Any], *, patience_s: float = _PATIENCE_S, limit_s: float = _ANSWER_S
+    ) -> Any:
         deadline = asyncio.get_running_loop().time() + patience_s
         while True:
             try:
-                return await self._call(path, request)
+                return await self._call(path, request, limit_s)
             except (OSError, EOFError) as problem:
                 if asyncio.get_running_loop().time() >= deadline:
                     raise ProxyError(f"the data plane does not answer: {problem}") from problem
             await asyncio.sleep(_RETRY_S)
 
-    async def _cut(self, order: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError, EOFError):
-            await self._call("/cut", order)
-
-    async def _call(self, path: str, request: dict[str, Any]) -> Any:
-        reader, writer = await asyncio.open_unix_connection(self._socket)
-        try:
-            body = json.dumps(request).encode()
-            head = f"POST {path} HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n"
-            writer.write(head.encode() + body)
-            await writer.drain()
-            answer = await reader.read()
-        finally:
-            writer.close()
+    async def _call(self, path: str, request: dict[str, Any], limit_s: float = _ANSWER_S) -> Any:
+        async with asyncio.timeout(limit_s):
+            reader, writer = await asyncio.open_unix_connection(self._socket)
+            try:
+                body = json.dumps(request).encode()
+                head = f"POST {path} HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n"
+                writer.write(head.encode() + body)
+                await writer.drain()
+                answer = await reader.read()
+            finally:
+                writer.close()
         status, _, rest = answer.partition(b"\r\n")
         if b" 200 " not in status + b" ":
             raise EOFError(status.decode("latin-1") or "no answer")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pykamal.proxy.certificates import load_certificate
+from pykamal.proxy.dataplane import Load
 from pykamal.proxy.durations import SECOND, format_duration
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.listing import table
@@ -20,6 +21,9 @@ from pykamal.proxy.targets import Target, TargetSet
 
 _DRAIN_POLL_S = (0.0, 0.005, 0.01, 0.02)
 _DRAIN_POLL_SLOW_S = 0.05
+_CONFIRMATION_POLL_S = 0.005
+_CONFIRMATION_S = 2.0
+"""Workers carry out the end of a drain within a twentieth of a second; one that hangs must not hold a command."""
 
 Values = dict[str, Any]
 
@@ -194,16 +198,31 @@ async def _drain(
     Ends nothing more when it is no longer `is_in_force`.
     """
     data_plane = registry.data_plane
-    await data_plane.close_upgraded(targets)
+    load = await data_plane.close_upgraded(targets)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_ns / SECOND
     pauses = iter(_DRAIN_POLL_S)
-    while await data_plane.in_flight(targets):
-        left = deadline - loop.time()
-        if left <= 0:
-            if is_in_force():
-                await data_plane.cancel(targets, shared_addresses=registry.shared_addresses(targets))
-            return
+    while load.in_flight and (left := deadline - loop.time()) > 0:
         await asyncio.sleep(min(left, next(pauses, _DRAIN_POLL_SLOW_S)))
-    if is_in_force():
-        await data_plane.close_upgraded(targets)  # those that were about to be upgraded
+        load = await data_plane.load(targets)
+    if not is_in_force():
+        return
+    if load.in_flight:
+        await data_plane.cancel(targets, shared_addresses=registry.shared_addresses(targets))
+        load = await data_plane.load(targets)
+    else:
+        load = await data_plane.close_upgraded(targets)  # those that were about to be upgraded
+    await _until_confirmed(registry, targets, load)
+
+
+async def _until_confirmed(registry: Registry, targets: list[Target], load: Load) -> None:
+    """Waits until no worker has anything of a drain left, for a limited time."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _CONFIRMATION_S
+    while load:
+        if loop.time() > deadline:
+            log("WARN", "Requests outlive their drain", targets=[target.name for target in targets],
+                in_flight=load.in_flight, upgraded=load.upgraded)  # fmt: skip
+            return
+        await asyncio.sleep(_CONFIRMATION_POLL_S)
+        load = await registry.data_plane.load(targets)

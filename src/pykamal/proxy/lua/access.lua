@@ -28,13 +28,13 @@ local function speaks_http2(secure)
 end
 
 local function enter_target(record, target, slot, revision)
-  flights.enter(slot)
+  local cuts = flights.enter(slot)
   -- A deploy may have been published between the look-up and the count; its drain did not see us.
   if services.changed_since(revision) then
     flights.leave(slot)
     return false
   end
-  record.counted = slot
+  record.counted, record.cuts = slot, cuts
   record.target = target
   return true
 end

@@ -44,13 +44,18 @@ answers["/publish"] = function()
   return { problem = problem }
 end
 
--- {targets: [id]} -> {in_flight: n}
-answers["/in-flight"] = function()
-  local total = 0
-  for _, id in ipairs(body().targets) do
-    total = total + flights.total(id)
+local function count(ids)
+  local in_flight, upgraded = 0, 0
+  for _, id in ipairs(ids) do
+    local requests, connections = flights.totals(id)
+    in_flight, upgraded = in_flight + requests, upgraded + connections
   end
-  return { in_flight = total }
+  return { in_flight = in_flight, upgraded = upgraded }
+end
+
+-- {targets: [id]} -> {in_flight: n, upgraded: n}
+answers["/in-flight"] = function()
+  return count(body().targets)
 end
 
 -- {targets: [id]}: nobody will ask for them again.
@@ -62,10 +67,11 @@ answers["/forget"] = function()
 end
 
 -- {ids: [id], targets: [{address, port}]}: cancels what targets with these ids have in flight, over connections to these
--- addresses; without targets only upgraded connections are closed.
+-- addresses; without targets only upgraded connections are closed. Answers like /in-flight: workers take a moment.
 answers["/cut"] = function()
-  cutter.order(body())
-  return {}
+  local order = body()
+  cutter.order(order)
+  return count(order.ids)
 end
 
 -- {key, chain, private_key, valid_for: seconds}

@@ -1,6 +1,7 @@
 -- Sends the request to the target that the access phase chose.
 local balancer = require("ngx.balancer")
 local cutter = require("cutter")
+local flights = require("flights")
 local late = require("late")
 local requests = require("requests")
 
@@ -13,8 +14,10 @@ return function()
   if not target or not target.address then
     return ngx.exit(502)
   end
-  -- The drain that cancelled it may have ended before its upload did, or have closed a kept connection under it.
-  if record.cancelled then
+  -- The drain that cancelled it may have ended before its upload did, or have closed a kept connection under it. This
+  -- worker need not have heard of that yet.
+  if record.cancelled or flights.was_cut(record.counted, record.cuts) then
+    record.cancelled = true
     return ngx.exit(ngx.ERROR)
   end
   local ok, problem = balancer.set_current_peer(target.address, target.port)

@@ -2,6 +2,7 @@
 -- but all upstream sockets of a worker are its own descriptors, and one that is shut down ends its request at once.
 local ffi = require("ffi")
 local cjson = require("cjson.safe")
+local flights = require("flights")
 local requests = require("requests")
 
 ffi.cdef([[
@@ -85,10 +86,13 @@ local function close_upgraded(found)
   end
 end
 
--- Which connection an ordinary request has is not known: all to these addresses go.
+-- Which connection an ordinary request has is not known: all to these addresses go. What is cancelled is not in flight any
+-- more, be it that its client still sends a body.
 local function cancel(found, targets)
+  close_upgraded(found)
   for _, record in ipairs(found) do
     record.cancelled = true
+    requests.leave_target(record)
   end
   local wanted = {}
   for _, target in ipairs(targets) do
@@ -139,8 +143,13 @@ function M.next_descriptor()
   return descriptor
 end
 
--- Every worker carries the order out within PERIOD_S.
+-- Every worker carries the order out within PERIOD_S. What it cancels is sent to no target from now on.
 function M.order(request)
+  if request.targets then
+    for _, id in ipairs(request.ids) do
+      flights.cut(id)
+    end
+  end
   local order = cjson.encode(request)
   for worker = 0, ngx.worker.count() - 1 do
     assert(counters:rpush(orders_of(worker), order))

@@ -1,5 +1,5 @@
--- Requests in flight: a count for each target in each worker, in memory that all workers see. Unlike an entry of a shared
--- dictionary a count costs neither a look-up nor a lock.
+-- Requests in flight and upgraded connections: a count for each target in each worker, in memory that all workers see.
+-- Unlike an entry of a shared dictionary a count costs neither a look-up nor a lock.
 local ffi = require("ffi")
 local documents = ngx.shared.services -- refuses what has no room, where other dictionaries drop the oldest
 
@@ -10,21 +10,29 @@ local SLOTS = 2 ^ 20 -- one after the other is used, and memory taken as they ar
 local CROWDED = 0 -- of targets that found no room to remember theirs
 
 local M = {}
-local counts, own
+local counts -- rows of SLOTS: in flight by worker, upgraded by worker, cuts
+local own, own_upgraded, cuts
+
+local function row(number)
+  return counts + number * SLOTS
+end
 
 -- In the master, before there are workers.
 function M.make_room()
-  local size = SLOTS * ngx.worker.count() * ffi.sizeof("int32_t")
+  local size = SLOTS * (2 * ngx.worker.count() + 1) * ffi.sizeof("int32_t")
   local address = ffi.C.mmap(nil, size, READ_AND_WRITE, SHARED_AND_ANONYMOUS, -1, 0)
   assert(ffi.cast("intptr_t", address) ~= -1, "no memory for counting requests")
   counts = ffi.cast("int32_t *", address)
+  cuts = row(2 * ngx.worker.count())
   documents:safe_set("slots", 0)
 end
 
 function M.start_worker(number)
-  own = counts + number * SLOTS
+  own, own_upgraded = row(number), row(ngx.worker.count() + number)
   -- A worker that was killed left its counts behind; this one has the same number and none in flight.
-  ffi.fill(own, math.min(documents:get("slots") + 1, SLOTS) * ffi.sizeof("int32_t"))
+  local used = math.min(documents:get("slots") + 1, SLOTS) * ffi.sizeof("int32_t")
+  ffi.fill(own, used)
+  ffi.fill(own_upgraded, used)
 end
 
 local function key(id)
@@ -47,22 +55,48 @@ function M.slot(id)
   return slot
 end
 
+-- Counts a request, and returns the number of cuts of its target so far.
 function M.enter(slot)
   own[slot] = own[slot] + 1
+  return cuts[slot]
 end
 
 function M.leave(slot)
   own[slot] = own[slot] - 1
 end
 
--- What the target has in all workers.
-function M.total(id)
+function M.upgrade(slot)
+  own[slot] = own[slot] - 1
+  own_upgraded[slot] = own_upgraded[slot] + 1
+end
+
+function M.leave_upgraded(slot)
+  own_upgraded[slot] = own_upgraded[slot] - 1
+end
+
+-- What the target has in all workers: requests in flight, upgraded connections.
+function M.totals(id)
   local slot = documents:get(key(id)) or CROWDED
-  local total = 0
-  for worker = 0, ngx.worker.count() - 1 do
-    total = total + counts[worker * SLOTS + slot]
+  local workers = ngx.worker.count()
+  local in_flight, upgraded = 0, 0
+  for worker = 0, workers - 1 do
+    in_flight = in_flight + row(worker)[slot]
+    upgraded = upgraded + row(workers + worker)[slot]
   end
-  return total
+  return in_flight, upgraded
+end
+
+-- From now on no request that was counted before is sent to this target, in any worker.
+function M.cut(id)
+  local slot = documents:get(key(id))
+  if slot then
+    cuts[slot] = cuts[slot] + 1
+  end
+end
+
+-- Whether the target of a slot was cut since a request entered it and got this number.
+function M.was_cut(slot, number)
+  return cuts[slot] ~= number
 end
 
 -- Nobody will ask for this target again.

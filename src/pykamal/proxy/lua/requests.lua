@@ -10,7 +10,7 @@ local cast, tonumber = ffi.cast, tonumber
 local get_request = base.get_request
 local uintptr = ffi.typeof("uintptr_t")
 
-local FIELDS = 15 -- room for what most requests have, so that the table never grows
+local FIELDS = 16 -- room for what most requests have, so that the table never grows
 
 local MOST_SPARE = 1024
 
@@ -80,10 +80,11 @@ end
 
 -- An upgraded connection no longer delays a drain or the end of this worker.
 function M.upgrade(record)
-  if not record.upgraded then
-    record.upgraded = true
+  local counted = record.counted
+  if counted then
+    record.counted, record.upgraded = nil, counted
     M.active = M.active - 1
-    M.leave_target(record)
+    flights.upgrade(counted)
   end
 end
 
@@ -108,7 +109,9 @@ function M.close()
   records[k] = nil
   M.leave_target(record)
   M.leave_client(record)
-  if not record.upgraded then
+  if record.upgraded then
+    flights.leave_upgraded(record.upgraded)
+  else
     M.active = M.active - 1
   end
   return record
