@@ -25,7 +25,7 @@ class World:
         name = (
             str(path.relative_to(self.working_directory)) if path.is_relative_to(self.working_directory) else str(path)
         )
-        if any(known.startswith(f"{name}/") for known in self.files):
+        if name == "." or any(known.startswith(f"{name}/") for known in self.files):
             raise IsADirectoryError(name)
         if name not in self.files:
             raise FileNotFoundError(name)
@@ -33,14 +33,21 @@ class World:
         return (content if isinstance(content, bytes) else content.encode())[:limit]
 
     def file_names(self, directory: Path) -> Sequence[str]:
-        prefix = f"{directory.relative_to(self.working_directory)}/"
+        prefix = "" if directory == self.working_directory else f"{directory.relative_to(self.working_directory)}/"
         return [name.removeprefix(prefix) for name in self.files if name.startswith(prefix)]
 
     def run_shell(self, line: str, environment: Mapping[str, str]) -> str:
         return self.shell[line]
 
-    def parse_dotenv(self, text: str, environment: Mapping[str, str]) -> Mapping[str, str]:
-        return parse(text, substitute=lambda line: self.shell[line], environment=environment)
+    @property
+    def host_name(self) -> str:
+        return "machine"
+
+    def run_with_status(self, line: str, environment: Mapping[str, str]) -> tuple[str, int]:
+        return self.run_shell(line, environment), 0
+
+    def parse_dotenv(self, text: str, environment: Mapping[str, str], file: str) -> Mapping[str, str]:
+        return parse(text, substitute=lambda line: self.shell[line], environment=environment, file=file)
 
 
 def loaded(text: str, *, destination: str | None = None, world: World | None = None) -> Config:

@@ -24,9 +24,11 @@ from pykamal.config.schema import bundle, resolved
 from pykamal.config.show import config_document
 from pykamal.config.yaml_reader import read_yaml
 from pykamal.core.errors import ConfigurationError
+from pykamal.erb.methods import ANY_METHODS, TABLES
 from pykamal.erb.rendered import Rendered
 from pykamal.operations.local.system import LocalSystem
 from tests.config_catalogue import ACCEPTED, REFUSED, changed
+from tests.erb_forms_table import FAILURES, FORMS
 from tests.erb_table import ENVIRONMENT, EXPRESSIONS, FILES, TRIMMED
 from tests.init_projects import PROJECTS
 from tests.parity.config_generator import every_key_with_every_value, several_changes, shown, whole_files
@@ -187,13 +189,69 @@ def test_files(name: str, destination: str | None, tmp_path: Path) -> None:
 
 
 def test_templates(tmp_path: Path) -> None:
-    """Section 1.3: every expression and template of the table renders as Ruby renders it."""
-    lines = [f"    e{index}: |\n      [<%= {expression} %>]\n" for index, (expression, _) in enumerate(EXPRESSIONS)]
-    text = changed("builder: -") + "builder:\n  arch: amd64\n  args:\n" + "".join(lines)
-    case = Case({**FILES, "config/deploy.yml": text}, environment=ENVIRONMENT)
-    rubys = ruby_config(case, tmp_path / "rubys")
-    assert not rubys.startswith("ERROR")
-    assert _ours(case, tmp_path / "ours") == rubys
+    """Section 1.3: every expression and template of the tables renders as Ruby renders it."""
+    _compare_expressions([expression for expression, _ in (*EXPRESSIONS, *FORMS)], tmp_path)
+
+
+def test_failing_templates(tmp_path: Path) -> None:
+    """What fails in Ruby fails with the same class and message."""
+    rescue = 'rescue Exception => error; "#{error.class}: #{error.message}"; end'
+    _compare_expressions([f"begin; {expression}; {rescue}" for expression, _ in FAILURES], tmp_path)
+
+
+def test_methods_are_rubys_own(tmp_path: Path) -> None:
+    """No value has a method here that it has not in Ruby Kamal, but for those of enumerators and of `time`."""
+    others = {"with_index", "with_object", "iso8601", "xmlschema"}
+    names = {name: " ".join({*table, *ANY_METHODS} - others) for name, _, table in TABLES}
+    is_there = "->(method) { value.respond_to?(method) }"
+    missing = [f"{_SAMPLES[name]}.then {{ |value| %w[{words}].grep_v({is_there}) }}" for name, words in names.items()]
+    rubys = ruby_config(Case({"config/deploy.yml": _arguments(missing)}), tmp_path)
+    assert re.findall(r"(?m)^    e\d+: (.*)$", rubys) == ['"[]"'] * len(missing)
+
+
+_SAMPLES = {
+    "String": '"a"',
+    "Array": "[1]",
+    "Hash": "{a: 1}",
+    "true, false": "true",
+    "Integer": "1",
+    "Float": "1.5",
+    "Symbol": ":a",
+    "Range": "(1..2)",
+    "Regexp": "/a/",
+    "MatchData": '"a".match(/a/)',
+    "Time": "Time.now",
+    "Date": "Date.today",
+    "Gem::Version": 'Gem::Version.new("1")',
+    "URI": 'URI.parse("http://a")',
+    "Proc": "lambda { }",
+    "ERB": 'ERB.new("")',
+    "exceptions": 'StandardError.new("a")',
+    "classes": "String",
+    "`$?`": "(`true`; $?)",
+    "`$stdout`, `$stderr`": "$stdout",
+    "nil": "nil",
+}
+"""A value of each class that templates know methods of."""
+
+
+_AT_ONCE = 200
+"""Expressions in one template; there is a limit to how many words of code it may have."""
+
+
+def _compare_expressions(expressions: Sequence[str], directory: Path) -> None:
+    for start in range(0, len(expressions), _AT_ONCE):
+        text = _arguments(expressions[start : start + _AT_ONCE])
+        case = Case({**FILES, "config/deploy.yml": text}, environment=ENVIRONMENT)
+        rubys = ruby_config(case, directory / f"rubys{start}")
+        assert not rubys.startswith("ERROR")
+        assert _ours(case, directory / f"ours{start}").splitlines() == rubys.splitlines()
+
+
+def _arguments(expressions: Iterable[str]) -> str:
+    shown = (f"<%= (-> {{ {expression} }}.call).to_s.to_json %>" for expression in expressions)
+    lines = [f"    e{index}: {tag}\n" for index, tag in enumerate(shown)]
+    return changed("builder: -") + "builder:\n  arch: amd64\n  args:\n" + "".join(lines)
 
 
 def test_trimming(tmp_path: Path) -> None:

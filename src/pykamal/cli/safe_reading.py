@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pykamal.config.document import MapNode
+
+_SECONDS: Final = 0.15
+"""For the templates: whoever pressed TAB waits."""
 
 
 def read_root(path: Path, destination: str | None) -> MapNode | None:
@@ -20,12 +23,13 @@ def read_root(path: Path, destination: str | None) -> MapNode | None:
         return None
     from pykamal.config.load import load_document
     from pykamal.core.errors import ConfigurationError
+    from pykamal.erb.budget import Limits
     from pykamal.operations.local.system import SafeSystem
 
     visible = os.environ.keys() - {"KAMAL_ERB"}
     system = SafeSystem(visible=visible, roots=[Path("/")], skip_commands=True)
     try:
-        return load_document(path, destination=destination, system=system).root
+        return load_document(path, destination=destination, system=system, limits=Limits(seconds=_SECONDS)).root
     except ConfigurationError:
         try:
             return load_document(path, destination=destination, system=system, templates=False).root

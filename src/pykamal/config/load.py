@@ -19,6 +19,8 @@ from pykamal.erb.rendered import Rendered
 
 if TYPE_CHECKING:
     from pykamal.config.models.service import Config
+    from pykamal.config.template import Templates
+    from pykamal.erb.budget import Limits
 
 DEFAULT_PATH: Final = Path("config/deploy.yml")
 
@@ -38,9 +40,14 @@ def load(path: Path = DEFAULT_PATH, *, destination: str | None = None, system: S
 
 
 def load_document(
-    path: Path = DEFAULT_PATH, *, destination: str | None = None, system: System, templates: bool = True
+    path: Path = DEFAULT_PATH,
+    *,
+    destination: str | None = None,
+    system: System,
+    templates: bool = True,
+    limits: Limits | None = None,
 ) -> Document:
-    """The files rendered, parsed and merged, not yet validated.
+    """The files rendered, parsed and merged, not yet validated. `limits` are those of their templates together.
 
     Without `templates` nothing is evaluated: what a tag would print is a placeholder, and what it would do is left out.
     """
@@ -49,7 +56,7 @@ def load_document(
         environment["KAMAL_DESTINATION"] = destination
     before = dict(environment)
     base = _base(path, system)
-    renderer = _renderer(environment, system) if templates else _unrendered
+    renderer = _renderer(environment, system, limits) if templates else _unrendered
     document = _read(base, renderer, system, missing=NO_FILE)
     if destination is not None:
         missing = _unknown_destination(destination, destinations(base, system))
@@ -120,18 +127,26 @@ def _read(path: Path, renderer: Renderer, system: System, *, missing: str) -> Do
     source = _source(path, name, system, missing)
     rendered = renderer(name, path, source) if "<%" in source else Rendered.untouched(name, source)
     root, warnings = read_yaml(rendered)
+    if rendered.dropped or rendered.printed:
+        from pykamal.config.template import warnings as template_warnings
+
+        warnings = [*template_warnings(rendered, root), *warnings]
     if not isinstance(root, MapNode):
         raise _not_a_mapping(root, rendered)
     return Document(_with_root_names(root), {name: rendered.source.split("\n")}, tuple(warnings))
 
 
-def _renderer(environment: dict[str, str], system: System) -> Renderer:
-    def render_file(name: str, path: Path, source: str) -> Rendered:
-        from pykamal.config.template import render, render_by_ruby
+def _renderer(environment: dict[str, str], system: System, limits: Limits | None) -> Renderer:
+    templates: list[Templates] = []  # made for the first file that is one, and shared by all
 
+    def render_file(name: str, path: Path, source: str) -> Rendered:
+        from pykamal.config.template import Templates
+
+        if not templates:
+            templates.append(Templates(environment, system, limits))
         if environment.get("KAMAL_ERB") == "ruby":
-            return render_by_ruby(name, source, path, environment, system)
-        return render(name, source, environment, system)
+            return templates[0].render_by_ruby(name, source, path)
+        return templates[0].render(name, source)
 
     return render_file
 

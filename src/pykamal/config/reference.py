@@ -15,6 +15,8 @@ from pykamal.config.schema import bundle, resolved
 
 BEGINNING: Final = "<!-- reference: begin -->"
 END: Final = "<!-- reference: end -->"
+TEMPLATES_BEGINNING: Final = "<!-- templates: begin -->"
+TEMPLATES_END: Final = "<!-- templates: end -->"
 
 _SECTIONS: Final = (
     ("", "Root keys"),
@@ -50,10 +52,24 @@ def markdown() -> str:
 
 
 def with_reference(text: str) -> str:
-    """A document with its reference replaced by the current one."""
-    before, _, rest = text.partition(BEGINNING)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGINNING}\n\n{markdown()}\n{END}{after}"
+    """A document with its references replaced by the current ones: what templates may use, and every key."""
+    text = _between(text, TEMPLATES_BEGINNING, TEMPLATES_END, f"{templates()}\n")
+    return _between(text, BEGINNING, END, markdown())
+
+
+def templates() -> str:
+    """The Ruby that templates may use."""
+    from pykamal.config.template import extensions
+    from pykamal.erb.reference import markdown
+
+    nowhere: Any = None  # a machine is not asked for the names of what may be asked of it
+    return markdown(nowhere, extensions(nowhere))
+
+
+def _between(text: str, beginning: str, end: str, content: str) -> str:
+    before, _, rest = text.partition(beginning)
+    _, _, after = rest.partition(end)
+    return f"{before}{beginning}\n\n{content}\n{end}{after}"
 
 
 def _section(place: str, title: str) -> Iterator[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Protocol
 
 from pykamal.erb.system import System as TemplateSystem
@@ -16,5 +15,5 @@ class System(TemplateSystem, Protocol):
     def environment(self) -> Mapping[str, str]:
         """The process environment. The loader copies it and never changes it."""
 
-    def file_names(self, directory: Path) -> Sequence[str]:
-        """Names of the files in a directory, none when it does not exist."""
+    def run_shell(self, line: str, environment: Mapping[str, str]) -> str:
+        """Standard output of `/bin/sh -c LINE`; the exit status is ignored. Raises CommandRefused."""

@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from pykamal import KAMAL_VERSION
 from pykamal.config.architecture import docker_architecture
 from pykamal.config.document import ListNode, MapNode, Node, OtherKey, ScalarNode, ruby_text
 from pykamal.config.problems import refusal
 from pykamal.config.system import System
 from pykamal.core.errors import ConfigurationError
 from pykamal.core.ruby import Symbol
+from pykamal.erb.budget import Budget, Limits
 from pykamal.erb.builtins import Extensions
+from pykamal.erb.comments import Dropped
 from pykamal.erb.errors import RubyError, TemplateError
 from pykamal.erb.rendered import Rendered
 from pykamal.erb.tags import PartKind, parts
-from pykamal.erb.template import render as render_template
+from pykamal.erb.template import Session, render
 
 T = TypeVar("T")
 
 _PLACEHOLDERS: Final = {PartKind.OUTPUT: "x", PartKind.CODE: ""}
 
 
-def render(file: str, source: str, environment: dict[str, str], system: System) -> Rendered:
-    """The rendered file. `environment` is what the template sees as ENV, and is changed by what it assigns or loads.
+class Templates:
+    """The templates of one run: what one of them sets is there for the next, and their budget is one.
 
-    Raises ConfigurationError with the place of the expression that failed or is not supported.
+    `environment` is what they see as ENV, and is changed by what they assign or load.
     """
-    return _reported(file, source, lambda: render_template(file, source, environment, system, _extensions(system)))
 
+    def __init__(self, environment: dict[str, str], system: System, limits: Limits | None = None) -> None:
+        self._session = Session(environment, system, extensions(system), Budget(limits))
 
-def render_by_ruby(file: str, source: str, path: Path, environment: dict[str, str], system: System) -> Rendered:
-    """The file rendered by the machine's own Ruby. Raises ConfigurationError when that fails."""
-    from pykamal.erb.external_ruby import render_by_ruby
+    def render(self, file: str, source: str) -> Rendered:
+        """Raises ConfigurationError with the place of the expression that failed or is not supported."""
+        return _reported(file, source, lambda: render(file, source, self._session))
 
-    hint = "Unset KAMAL_ERB to render without Ruby, or see Ruby's message above."
-    return _reported(file, source, lambda: render_by_ruby(file, path, environment, system), hint)
+    def render_by_ruby(self, file: str, source: str, path: Path) -> Rendered:
+        """The file rendered by the machine's own Ruby. Raises ConfigurationError when that fails."""
+        from pykamal.erb.external_ruby import render_by_ruby
+
+        session = self._session
+        hint = "Unset KAMAL_ERB to render without Ruby, or see Ruby's message above."
+        return _reported(file, source, lambda: render_by_ruby(file, path, session.environment, session.system), hint)
 
 
 def without_tags(file: str, source: str) -> str:
@@ -51,17 +60,52 @@ def _reported(file: str, source: str, action: Callable[[], T], hint: str | None 
     try:
         return action()
     except TemplateError as error:
-        raise refusal(
-            error.message,
-            position=error.position(file, source),
-            source=source,
-            label=error.label,
-            hint=error.hint or hint,
-        ) from None
+        raise _refusal(file, source, error, hint) from None
 
 
-def _extensions(system: System) -> Extensions:
-    return Extensions({("Kamal::Utils", "docker_arch"): lambda: docker_architecture(system)}, parse_yaml=_parsed_yaml)
+def _refusal(file: str, source: str, error: TemplateError, hint: str | None = None) -> ConfigurationError:
+    position = error.position(file, source)
+    return refusal(error.message, position=position, source=source, label=error.label, hint=error.hint or hint)
+
+
+def warnings(rendered: Rendered, root: Node | None) -> list[str]:
+    """What a template failed at in comments of YAML, and what it printed.
+
+    Raises ConfigurationError where such a failure stands in the document after all, as in a text with a `#`.
+    """
+    texts = list(_texts(root)) if rendered.dropped else []
+    for dropped in rendered.dropped:
+        if any(dropped.marker in text for text in texts):
+            raise _refusal(rendered.file, rendered.source, dropped.error)
+    printed = [f"{rendered.file} printed: {line}" for line in rendered.printed.splitlines()]
+    return [*(_warning(rendered, dropped) for dropped in rendered.dropped if not dropped.quiet), *printed]
+
+
+def _warning(rendered: Rendered, dropped: Dropped) -> str:
+    place = dropped.error.position(rendered.file, rendered.source)
+    return f"{place}: {dropped.error.message}. The line is a comment, so nothing is inserted there."
+
+
+def _texts(node: Node | None) -> Iterator[str]:
+    match node:
+        case MapNode(entries=entries):
+            for key, entry in entries.items():
+                yield str(key)
+                yield from _texts(entry.node)
+        case ListNode(items=items):
+            for item in items:
+                yield from _texts(item)
+        case ScalarNode(text=text):
+            yield text
+
+
+def extensions(system: System) -> Extensions:
+    """What Kamal adds to the templates of configuration files."""
+    return Extensions(
+        functions={("Kamal::Utils", "docker_arch"): lambda: docker_architecture(system)},
+        values={"Kamal::VERSION": KAMAL_VERSION},
+        parse_yaml=_parsed_yaml,
+    )
 
 
 def _parsed_yaml(content: str) -> Any:

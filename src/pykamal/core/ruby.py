@@ -16,11 +16,15 @@ class Symbol:
 
 
 def ruby_float(value: float) -> str:
-    """Python's shortest form with Ruby's `.0` before an exponent: `1.0e+20`."""
+    """Python's shortest form with Ruby's `.0` before an exponent, which Ruby writes from 1.0e+15 on."""
     if value != value:  # noqa: PLR0124 - the one value that differs from itself is NaN
         return "NaN"
     if value in (float("inf"), float("-inf")):
         return "Infinity" if value > 0 else "-Infinity"
+    if 1e15 <= abs(value) < 1e16:
+        digits = f"{abs(value):.0f}"
+        sign = "-" if value < 0 else ""
+        return f"{sign}{digits[0]}.{digits[1:].rstrip('0') or '0'}e+15"
     text = repr(value)
     mantissa, exponent_mark, exponent = text.partition("e")
     if exponent_mark and "." not in mantissa:

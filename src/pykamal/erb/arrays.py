@@ -1,277 +1,196 @@
-"""Methods of lists and maps, as tables from name to function; each takes the receiver first, a block by name."""
+"""Methods of lists, as a table from name to function; each takes the receiver first, a block by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cmp_to_key, reduce
-from itertools import dropwhile, takewhile
+import random
+from itertools import combinations, permutations
+from math import comb, perm
 from typing import Any, Final
 
-from pykamal.erb.indexing import MAXIMUM_ITEMS, at, first, join, last, repeated, unique, without
-from pykamal.erb.values import blank, equal, inspected, shell_escaped, text, true
-
-_NOTHING: Final = object()
-
-Block = Callable[..., Any]
-Method = Callable[..., Any]
-
-
-def each(receiver: Any, block: Block | None = None) -> Any:
-    """Without a block the items: `each.with_index` goes on from there."""
-    if block is None:
-        return _items(receiver)
-    for item in _items(receiver):
-        block(item)
-    return receiver
-
-
-def _items(receiver: Any) -> list[Any]:
-    """Of a map its pairs, as lists, which a block with two parameters takes apart."""
-    return [[key, value] for key, value in receiver.items()] if isinstance(receiver, dict) else list(receiver)
+from pykamal.erb.budget import check_items
+from pykamal.erb.enumerable import (
+    ITEMS,
+    dig,
+    fetch,
+    given_to,
+    index_of,
+    reduced,
+    rejected,
+    selected,
+    to_map,
+)
+from pykamal.erb.errors import RubyError
+from pykamal.erb.indexing import at, common, flattened, join, last, repeated, unique, without
+from pykamal.erb.values import Block, Method, blank, equal, shell_escaped, text
+from pykamal.erb.words import words
 
 
-def _each_with_index(receiver: list[Any], block: Block | None = None) -> Any:
-    if block is None:
-        return [[item, index] for index, item in enumerate(receiver)]
-    for index, item in enumerate(receiver):
-        block(item, index)
-    return receiver
-
-
-def _map(receiver: Any, block: Block | None = None) -> list[Any]:
-    """Without a block the list itself: `map.with_index` goes on from there."""
-    return _items(receiver) if block is None else [block(item) for item in _items(receiver)]
-
-
-def _with_index(receiver: list[Any], offset: int = 0, block: Block | None = None) -> list[Any]:
-    if block is None:
-        return [[item, index + offset] for index, item in enumerate(receiver)]
-    return [block(item, index + offset) for index, item in enumerate(receiver)]
-
-
-def _selected(receiver: Any, block: Block, *, keep: bool = True) -> Any:
-    if isinstance(receiver, dict):
-        return {key: value for key, value in receiver.items() if true(block([key, value])) is keep}
-    return [item for item in receiver if true(block(item)) is keep]
-
-
-def _rejected(receiver: Any, block: Block) -> Any:
-    return _selected(receiver, block, keep=False)
-
-
-def _flattened(receiver: list[Any], levels: int = 50) -> list[Any]:
-    result: list[Any] = []
-    for item in receiver:
-        result += _flattened(item, levels - 1) if isinstance(item, list) and levels else [item]
+def _product(receiver: list[Any], *others: list[Any]) -> list[list[Any]]:
+    result = [[item] for item in receiver]
+    for other in others:
+        check_items(len(result) * len(other))
+        result = [[*one, another] for one in result for another in other]
     return result
 
 
-def _any(receiver: Any, block: Block | None = None) -> bool:
-    return any(true(item if block is None else block(item)) for item in _items(receiver))
+def _combined(receiver: list[Any], count: int, block: Block | None = None) -> Any:
+    check_items(comb(len(receiver), count) * max(1, count))
+    return given_to(receiver, [list(each) for each in combinations(receiver, count)], block)
 
 
-def _fetch(receiver: Any, key: Any, *default: Any, block: Block | None = None) -> Any:
-    if isinstance(receiver, dict):
-        if key in receiver:
-            return receiver[key]
-    elif isinstance(key, int) and -len(receiver) <= key < len(receiver):
-        return receiver[key]
-    if block is not None:
-        return block(key)
-    if default:
-        return default[0]
-    raise KeyError(f"key not found: {inspected(key)}")
+def _permuted(receiver: list[Any], count: int | None = None, block: Block | None = None) -> Any:
+    length = len(receiver) if count is None else count
+    check_items(perm(min(len(receiver), 50), min(length, 50)) * max(1, length))
+    return given_to(receiver, [list(each) for each in permutations(receiver, length)], block)
 
 
-def _dig(receiver: Any, *keys: Any) -> Any:
-    for key in keys:
-        if isinstance(receiver, dict):
-            receiver = receiver.get(key)
-        elif isinstance(receiver, list):
-            receiver = at(receiver, key)
-        else:
-            return None
+def _transposed(receiver: list[list[Any]]) -> list[list[Any]]:
+    if any(len(row) != len(receiver[0]) for row in receiver):
+        raise RubyError("element size differs", "IndexError")
+    return [list(column) for column in zip(*receiver, strict=True)]
+
+
+# -- changes in place
+
+
+def _pushed(receiver: list[Any], *values: Any) -> list[Any]:
+    check_items(len(receiver) + len(values))
+    receiver.extend(values)
     return receiver
 
 
-def _sorted(receiver: Any, block: Block | None = None) -> list[Any]:
-    return sorted(_items(receiver), key=None if block is None else cmp_to_key(block))
-
-
-def _sorted_by(receiver: Any, block: Block) -> list[Any]:
-    return sorted(_items(receiver), key=block)
-
-
-def _sum(receiver: Any, start: Any = 0, block: Block | None = None) -> Any:
-    return sum((item if block is None else block(item) for item in _items(receiver)), start)
-
-
-def _reduced(receiver: Any, start: Any = _NOTHING, block: Block | None = None) -> Any:
-    items = _items(receiver)
-    if block is None:
-        raise TypeError("a block is needed")
-    if start is _NOTHING:
-        return reduce(block, items) if items else None
-    return reduce(block, items, start)
-
-
-def _with_object(receiver: Any, memo: Any, block: Block) -> Any:
-    for item in _items(receiver):
-        block(item, memo)
-    return memo
-
-
-def _grouped(receiver: Any, block: Block) -> dict[Any, list[Any]]:
-    groups: dict[Any, list[Any]] = {}
-    for item in _items(receiver):
-        groups.setdefault(block(item), []).append(item)
-    return groups
-
-
-def _parted(receiver: Any, block: Block) -> list[list[Any]]:
-    parts: tuple[list[Any], list[Any]] = ([], [])
-    for item in _items(receiver):
-        parts[not true(block(item))].append(item)
-    return list(parts)
-
-
-def _product(receiver: list[Any], other: list[Any]) -> list[list[Any]]:
-    if len(receiver) * len(other) > MAXIMUM_ITEMS:
-        raise ValueError("too many pairs")
-    return [[one, another] for one in receiver for another in other]
-
-
-def _tallied(receiver: list[Any]) -> dict[Any, int]:
-    return {key: len(items) for key, items in _grouped(receiver, lambda item: item).items()}
-
-
-def _slices(receiver: list[Any], length: int, step: int, block: Block | None) -> Any:
-    if length < 1:
-        raise ValueError("a length must be positive")
-    stop = len(receiver) if step == length else len(receiver) - length + 1
-    return each([receiver[start : start + length] for start in range(0, stop, step)], block)
-
-
-def _push(receiver: list[Any], *items: Any) -> list[Any]:
-    receiver.extend(items)
+def _unshifted(receiver: list[Any], *values: Any) -> list[Any]:
+    check_items(len(receiver) + len(values))
+    receiver[:0] = values
     return receiver
 
 
+def _inserted(receiver: list[Any], index: int, *values: Any) -> list[Any]:
+    check_items(len(receiver) + len(values))
+    place = index if index >= 0 else index + len(receiver) + 1
+    receiver[place:place] = values
+    return receiver
+
+
+def _taken(place: int) -> Method:
+    """`pop` and `shift`."""
+
+    def taken(receiver: list[Any], count: int | None = None) -> Any:
+        if count is None:
+            return receiver.pop(place) if receiver else None
+        part = receiver[max(0, len(receiver) - count) :] if place else receiver[:count]
+        receiver[:] = receiver[: max(0, len(receiver) - count)] if place else receiver[count:]
+        return part
+
+    return taken
+
+
+def _deleted(receiver: list[Any], value: Any) -> Any:
+    found = any(equal(item, value) for item in receiver)
+    receiver[:] = [item for item in receiver if not equal(item, value)]
+    return value if found else None
+
+
+def _deleted_at(receiver: list[Any], index: int) -> Any:
+    return receiver.pop(index) if -len(receiver) <= index < len(receiver) else None
+
+
+def _in_place(name: str, *, nil: bool) -> Method:
+    """The method with `!`, which changes the list; some give nil when there was nothing to change."""
+
+    def changed(receiver: list[Any], *arguments: Any, **options: Any) -> Any:
+        before = list(receiver)
+        receiver[:] = LIST_METHODS[name](receiver, *arguments, **options)
+        return None if nil and [id(item) for item in receiver] == [id(item) for item in before] else receiver
+
+    return changed
+
+
+def _sampled(receiver: list[Any], count: int | None = None) -> Any:
+    if count is not None:
+        return random.sample(receiver, min(count, len(receiver)))
+    return random.choice(receiver) if receiver else None  # noqa: S311 - as random as Ruby's
+
+
+def _sentence(receiver: list[Any]) -> str:
+    shown = [text(item) for item in receiver]
+    if len(shown) < 3:
+        return " and ".join(shown)
+    return f"{join(shown[:-1], ', ')}, and {shown[-1]}"
+
+
+def _sole(receiver: list[Any]) -> Any:
+    if len(receiver) != 1:
+        message = "multiple items found" if receiver else "no item found"
+        raise RubyError(message, "Enumerable::SoleItemExpectedError")
+    return receiver[0]
+
+
+_NIL_WITHOUT_CHANGE: Final = words("select filter reject uniq compact flatten")
 LIST_METHODS: Final[dict[str, Method]] = {
-    "to_a": lambda value: value,
-    "each": each,
-    "each_with_index": _each_with_index,
-    "each_with_object": _with_object,
-    "each_slice": lambda value, length, block=None: _slices(value, length, length, block),
-    "each_cons": lambda value, length, block=None: _slices(value, length, 1, block),
-    "map": _map,
-    "collect": _map,
-    "with_index": _with_index,
-    "reduce": _reduced,
-    "inject": _reduced,
-    "group_by": _grouped,
-    "partition": _parted,
-    "tally": _tallied,
-    "find_index": lambda value, block: next((index for index, item in enumerate(value) if true(block(item))), None),
-    "take_while": lambda value, block: list(takewhile(lambda item: true(block(item)), value)),
-    "drop_while": lambda value, block: list(dropwhile(lambda item: true(block(item)), value)),
+    **ITEMS,
+    "select": selected,
+    "filter": selected,
+    "reject": rejected,
     "values_at": lambda value, *indexes: [at(value, index) for index in indexes],
     "rotate": lambda value, count=1: value[count % len(value) :] + value[: count % len(value)] if value else [],
-    "transpose": lambda value: [list(column) for column in zip(*value, strict=True)],
+    "transpose": _transposed,
     "product": _product,
-    "min_by": lambda value, block: min(value, key=block, default=None),
-    "max_by": lambda value, block: max(value, key=block, default=None),
-    "one?": lambda value, block: sum(true(block(item)) for item in value) == 1,
-    "shelljoin": lambda value: " ".join(shell_escaped(text(item)) for item in value),
-    "flat_map": lambda value, block: _flattened([block(item) for item in value], levels=1),
-    "select": _selected,
-    "filter": _selected,
-    "reject": _rejected,
-    "filter_map": lambda value, block: [result for item in value if true(result := block(item))],
-    "find": lambda value, block: next((item for item in value if true(block(item))), None),
-    "detect": lambda value, block: next((item for item in value if true(block(item))), None),
+    "combination": _combined,
+    "permutation": _permuted,
+    "shelljoin": lambda value: join([shell_escaped(text(item)) for item in value], " "),
     "join": join,
-    "first": first,
     "last": last,
-    "take": lambda value, count: value[: max(0, count)],
-    "drop": lambda value, count: value[max(0, count) :],
     "length": len,
     "size": len,
-    "count": lambda value, block=None: len(value) if block is None else len(_selected(value, block)),
     "empty?": lambda value: not value,
-    "any?": _any,
-    "all?": lambda value, block: all(true(block(item)) for item in value),
-    "none?": lambda value, block=None: not _any(value, block),
     "include?": lambda value, item: any(equal(item, other) for other in value),
-    "sort": _sorted,
-    "sort_by": _sorted_by,
-    "uniq": unique,
+    "member?": lambda value, item: any(equal(item, other) for other in value),
+    "exclude?": lambda value, item: not any(equal(item, other) for other in value),
     "compact": lambda value: [item for item in value if item is not None],
     "compact_blank": lambda value: [item for item in value if not blank(item)],
-    "flatten": _flattened,
+    "flatten": flattened,
     "reverse": lambda value: value[::-1],
-    "push": _push,
-    "append": _push,
-    "concat": lambda value, *others: _push(value, *(item for other in others for item in other)),
-    "min": lambda value: min(value, default=None),
-    "max": lambda value: max(value, default=None),
-    "sum": _sum,
-    "index": lambda value, item: value.index(item) if item in value else None,
-    "zip": lambda value, other: [[a, other[i] if i < len(other) else None] for i, a in enumerate(value)],
-    "to_h": lambda value: {item[0]: item[1] for item in value},
+    "shuffle": lambda value: random.sample(value, len(value)),
+    "sample": _sampled,
+    "push": _pushed,
+    "append": _pushed,
+    "concat": lambda value, *others: _pushed(value, *(item for other in others for item in other)),
+    "unshift": _unshifted,
+    "prepend": _unshifted,
+    "insert": _inserted,
+    "pop": _taken(-1),
+    "shift": _taken(0),
+    "delete": _deleted,
+    "delete_at": _deleted_at,
+    "delete_if": lambda value, block: _in_place("reject", nil=False)(value, block=block),
+    "keep_if": lambda value, block: _in_place("select", nil=False)(value, block=block),
+    "clear": lambda value: (value.clear(), value)[1],
+    "replace": lambda value, other: (value.__setitem__(slice(None), other), value)[1],
+    "index": index_of,
+    "rindex": lambda value, item: next((i for i in range(len(value) - 1, -1, -1) if equal(value[i], item)), None),
+    "to_h": to_map,
+    "assoc": lambda value, key: next((item for item in value if isinstance(item, list) and item[:1] == [key]), None),
     "[]": at,
     "slice": at,
-    "fetch": _fetch,
-    "dig": _dig,
+    "at": at,
+    "fetch": fetch,
+    "dig": dig,
     "*": repeated,
-    "without": lambda value, *items: without(value, list(items)),
-    "excluding": lambda value, *items: without(value, list(items)),
+    "without": lambda value, *others: without(value, list(others)),
+    "excluding": lambda value, *others: without(value, list(others)),
+    "including": lambda value, *others: [*value, *others],
+    "difference": lambda value, *others: without(value, [item for other in others for item in other]),
+    "union": lambda value, *others: unique([*value, *(item for other in others for item in other)]),
+    "intersection": lambda value, *others: reduced([value, *others], block=common),
+    "intersect?": lambda value, other: bool(common(value, other)),
+    "to_sentence": _sentence,
+    "sole": _sole,
+    "each_index": lambda value, block=None: given_to(value, list(range(len(value))), block),
 }
-MAP_METHODS: Final[dict[str, Method]] = {
-    "to_a": lambda value: [[key, item] for key, item in value.items()],
-    "[]": lambda value, key: value.get(key),
-    "fetch": _fetch,
-    "dig": _dig,
-    "key?": lambda value, key: key in value,
-    "has_key?": lambda value, key: key in value,
-    "include?": lambda value, key: key in value,
-    "keys": lambda value: list(value.keys()),
-    "values": lambda value: list(value.values()),
-    "values_at": lambda value, *keys: [value.get(key) for key in keys],
-    "each": each,
-    "each_pair": each,
-    "each_with_index": lambda value, block=None: _each_with_index(_items(value), block),
-    "each_with_object": _with_object,
-    "find": lambda value, block: next((item for item in _items(value) if true(block(item))), None),
-    "sum": _sum,
-    "sort": _sorted,
-    "filter_map": lambda value, block: [result for item in _items(value) if true(result := block(item))],
-    "flat_map": lambda value, block: _flattened([block(item) for item in _items(value)], levels=1),
-    "group_by": _grouped,
-    "compact": lambda value: {key: item for key, item in value.items() if item is not None},
-    "invert": lambda value: {item: key for key, item in value.items()},
-    "transform_keys": lambda value, block: {block(key): item for key, item in value.items()},
-    "key": lambda value, wanted: next((key for key, item in value.items() if equal(item, wanted)), None),
-    "all?": lambda value, block: all(true(block(item)) for item in _items(value)),
-    "none?": lambda value, block=None: not _any(value, block),
-    "first": lambda value, count=None: first(_items(value), count),
-    "delete": lambda value, key: value.pop(key, None),
-    "map": _map,
-    "collect": _map,
-    "select": _selected,
-    "filter": _selected,
-    "reject": _rejected,
-    "any?": _any,
-    "empty?": lambda value: not value,
-    "length": len,
-    "size": len,
-    "count": len,
-    "merge": lambda value, other: {**value, **other},
-    "slice": lambda value, *keys: {key: value[key] for key in keys if key in value},
-    "except": lambda value, *keys: {key: item for key, item in value.items() if key not in keys},
-    "to_h": lambda value: value,
-    "transform_values": lambda value, block: {key: block(item) for key, item in value.items()},
-    "sort_by": _sorted_by,
-    "min_by": lambda value, block: min(_items(value), key=block, default=None),
-    "max_by": lambda value, block: max(_items(value), key=block, default=None),
-}
+LIST_METHODS.update(
+    {
+        f"{name}!": _in_place(name, nil=name in _NIL_WITHOUT_CHANGE)
+        for name in (*_NIL_WITHOUT_CHANGE, *words("map collect sort sort_by reverse shuffle rotate"))
+    }
+)

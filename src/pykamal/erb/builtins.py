@@ -1,40 +1,32 @@
-"""The constants of templates: ENV, File, Dir, Dotenv, JSON and their like, and the few functions without a receiver."""
+"""The constants of templates: ENV, File, JSON, Time and their like, and those of the caller."""
 
 from __future__ import annotations
 
-import base64
-import json
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pykamal.core.ruby import Symbol
-from pykamal.erb.errors import RubyError
-from pykamal.erb.indexing import MAXIMUM_FILE_BYTES
+from pykamal.erb import environment as environment_functions
+from pykamal.erb.budget import Budget
+from pykamal.erb.errors import RubyError, RubyUnknown, Unsupported
+from pykamal.erb.exceptions import CLASSES, is_exception
+from pykamal.erb.files import Files
+from pykamal.erb.hashes import MAP_METHODS
+from pykamal.erb.inner import InnerTemplate
+from pykamal.erb.kernel import KERNEL, exception
+from pykamal.erb.libraries import FUNCTIONS
+from pykamal.erb.matcher import Matching, Regexp
+from pykamal.erb.regexps import Invalid, Refused, compile_regexp
+from pykamal.erb.scope import Main, Scope
+from pykamal.erb.streams import Stream
 from pykamal.erb.system import System
-from pykamal.erb.values import as_json, inspected, shell_escaped, text, true
+from pykamal.erb.values import ClassValue, Status, text, true
+from pykamal.erb.words import words
 
-LIBRARIES: Final = frozenset(
-    [
-        "dotenv",
-        "dotenv/load",
-        "json",
-        "yaml",
-        "erb",
-        "uri",
-        "date",
-        "time",
-        "shellwords",
-        "open3",
-        "base64",
-        "cgi",
-        "digest",
-    ]
-)
-_CONSTANTS: Final = frozenset(
-    ["ENV", "File", "Dir", "Dotenv", "JSON", "YAML", "Base64", "Shellwords", "CGI", "ERB::Util", "IO"]
-)
+if TYPE_CHECKING:
+    from pykamal.erb.interpreter import Interpreter
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,174 +42,267 @@ class Extensions:
 
 
 NO_EXTENSIONS: Final = Extensions()
-
-
-def _form_encoded(value: str) -> str:
-    from urllib.parse import quote_plus
-
-    return quote_plus(value)
-
-
-def _url_encoded(value: str) -> str:
-    from urllib.parse import quote
-
-    return quote(value, safe="")
-
-
-def _with_symbols(pairs: list[tuple[str, Any]]) -> dict[Any, Any]:
-    return {Symbol(name): value for name, value in pairs}
+_RUBY_CONSTANTS: Final = {"RUBY_ENGINE": "ruby", "File::SEPARATOR": "/"}
+_OF_RUBY_ITSELF: Final = words("RUBY_PLATFORM RUBY_PATCHLEVEL RUBY_RELEASE_DATE RUBY_DESCRIPTION RUBY_REVISION")
+_VERSION_FILES: Final = (
+    (".ruby-version", r"\s*(?:ruby-)?(\d+\.\d+\.\d+\S*)"),
+    (".tool-versions", r"(?m)^ruby\s+(\d\S*)"),
+)
 
 
 class Builtins:
-    """Methods are looked up by constant and name in one table; nothing else can be reached."""
+    """Functions are looked up by constant and name in one table; nothing else can be reached."""
 
-    def __init__(self, environment: dict[str, str], system: System, extensions: Extensions = NO_EXTENSIONS) -> None:
+    def __init__(
+        self,
+        environment: dict[str, str],
+        system: System,
+        extensions: Extensions = NO_EXTENSIONS,
+        main: Main | None = None,
+        budget: Budget | None = None,
+    ) -> None:
         self.environment = environment
         self.system = system
+        self.main = main or Main()
+        self.budget = budget or Budget()
+        self.matching = Matching(self.budget)
+        self.status: Status | None = None
+        self.printed: list[str] = []
+        """What the template prints with `puts` and its like, which is not part of what it renders to."""
+        self.nested: Callable[[str, str, Scope | None], str] = _no_template
+        """Renders a template inside this one by its trim mode, with its own variables or those of a scope."""
         self._extensions = extensions
-        self._functions: dict[tuple[str, str], Callable[..., Any]] = {
-            ("ENV", "[]"): self._variable,
-            ("ENV", "fetch"): self._fetch,
-            ("ENV", "key?"): lambda name: name in environment,
-            ("ENV", "has_key?"): lambda name: name in environment,
-            ("ENV", "include?"): lambda name: name in environment,
-            ("ENV", "values_at"): lambda *names: [environment.get(name) for name in names],
-            ("ENV", "to_h"): lambda: dict(environment),
-            ("ENV", "keys"): lambda: list(environment),
-            ("ENV", "delete"): lambda name: environment.pop(name, None),
-            ("ENV", "slice"): lambda *names: {name: environment[name] for name in names if name in environment},
-            ("File", "read"): self._read,
-            ("IO", "read"): self._read,
-            ("File", "readlines"): self._read_lines,
-            ("File", "exist?"): self._exists,
-            ("File", "file?"): self._is_file,
-            ("File", "directory?"): self._is_directory,
-            ("Dir", "exist?"): self._is_directory,
-            ("File", "basename"): self._base_name,
-            ("File", "dirname"): lambda path: str(Path(path).parent),
-            ("File", "extname"): lambda path: Path(path).suffix,
-            ("File", "join"): lambda *parts: "/".join(parts).replace("//", "/"),
-            ("File", "expand_path"): self._expanded,
-            ("Dir", "pwd"): lambda: str(system.working_directory),
-            ("Dir", "home"): lambda: environment.get("HOME", ""),
-            ("Dotenv", "load"): self._load_dotenv,
-            ("Dotenv", "overload"): lambda *files: self._load_dotenv(*files, overwrite=True),
-            ("JSON", "parse"): self._parse_json,
-            ("JSON", "generate"): as_json,
-            ("Base64", "strict_encode64"): lambda value: base64.b64encode(value.encode()).decode(),
-            ("Base64", "decode64"): lambda value: base64.b64decode(value).decode("utf-8", "replace"),
-            ("YAML", "load_file"): lambda path, **_options: self._parse_yaml(self._read(path)),
+        self._files = Files(system, lambda: environment.get("HOME"))
+        self._functions = self._table()
+
+    def _table(self) -> dict[tuple[str, str], Callable[..., Any]]:
+        of_environment = environment_functions.functions(self.environment)
+        return {
+            **FUNCTIONS,
+            **{("ENV", name): function for name, function in of_environment.items()},
+            **self._files.functions(),
+            ("Dotenv", "load"): self.load_dotenv,
+            ("Dotenv", "load!"): self._load_existing_dotenv,
+            ("Dotenv", "overload"): lambda *files: self.load_dotenv(*files, overwrite=True),
+            ("Dotenv", "parse"): lambda *files: self._parsed_dotenv(files or (".env",)),
+            ("YAML", "load_file"): lambda path, **options: self._parse_yaml(self._files.read(path), **options),
+            ("YAML", "safe_load_file"): lambda path, **options: self._parse_yaml(self._files.read(path), **options),
+            ("YAML", "unsafe_load_file"): lambda path, **options: self._parse_yaml(self._files.read(path), **options),
             ("YAML", "load"): self._parse_yaml,
             ("YAML", "safe_load"): self._parse_yaml,
-            ("Shellwords", "escape"): shell_escaped,
-            ("CGI", "escape"): _form_encoded,
-            ("ERB::Util", "url_encode"): _url_encoded,
-            **extensions.functions,
+            ("YAML", "unsafe_load"): self._parse_yaml,
+            ("JSON", "load_file"): lambda path, **options: FUNCTIONS["JSON", "parse"](
+                self._files.read(path), **options
+            ),
+            ("ERB", "new"): self._new_template,
+            ("Regexp", "new"): self.regexp,
+            ("Regexp", "union"): self._union,
+            ("Socket", "gethostname"): lambda: self.system.host_name,
+            **self._extensions.functions,
         }
 
-    def knows(self, constant: str) -> bool:
-        return constant in _CONSTANTS or any(constant == known for known, _ in self._extensions.functions)
+    # -- constants
 
-    def function(self, constant: str, name: str) -> Any:
+    def is_defined(self, constant: str) -> bool:
+        """Whether the template itself gave the constant its value."""
+        return constant in self.main.constants
+
+    def constant(self, name: str) -> Any:
+        """Raises RubyError for a name that Ruby has not either, and Unsupported for one that it has."""
+        if name in self.main.constants:
+            return self.main.constants[name]
+        if name in self._extensions.values:
+            return self._extensions.values[name]
+        if name in _RUBY_CONSTANTS:
+            return _RUBY_CONSTANTS[name]
+        if name in ("STDOUT", "STDERR"):
+            return Stream(self.print)
+        if is_exception(name) or name in CLASSES:
+            return ClassValue(name)
+        if any(name == known for known, _ in self._functions):
+            return ClassValue(name)
+        if name in ("RUBY_VERSION", "RUBY_ENGINE_VERSION"):
+            return self._ruby_version(name)
+        if name in _OF_RUBY_ITSELF:
+            raise RubyUnknown(f"{name} is not known: no Ruby runs here", "NameError", hint="Write the value out.")
+        raise self._unknown_constant(name)
+
+    def _ruby_version(self, name: str) -> str:
+        """The version that the project asks for, which is the one that Ruby would have."""
+        for file, form in _VERSION_FILES:
+            with suppress(OSError):
+                found = re.search(form, self._files.content(file)[:10_000].decode("utf-8", "replace"))
+                if found is not None:
+                    return found[1]
+        message = f"{name} is not known: no Ruby runs here, and .ruby-version does not name one"
+        raise RubyUnknown(
+            message, "NameError", hint='Write the version into .ruby-version, or read it from ENV["..."].'
+        )
+
+    def _unknown_constant(self, name: str) -> Exception:
+        from pykamal.erb.ruby_names import advice, has_constant
+
+        root = name.partition("::")[0]
+        ours = {constant.partition("::")[0] for constant, _ in self._extensions.functions}
+        if has_constant(name) or root in ours:
+            return Unsupported(f"the constant {name}", advice(name))
+        known = [*self.main.constants, *self._extensions.values, *(constant for constant, _ in self._functions)]
+        hint = advice(name) or self._meant(name, known)
+        return RubyError(f"uninitialized constant {name}", "NameError", hint=hint)
+
+    def unknown_name(self, name: str, locals_: list[str], *, call: bool) -> Exception:
+        """The error for a bare name, or for a call without a receiver, that nothing has."""
+        from pykamal.erb.ruby_names import advice, has_function
+
+        if has_function(name):
+            return Unsupported(f"`{name}`", advice(name))
+        known = [*locals_, *self.main.methods, *self.main.variables, *KERNEL]
+        kind = "method" if call else "local variable or method"
+        label = "NoMethodError" if call else "NameError"
+        return RubyError(f"undefined {kind} `{name}' for main", label, hint=self._meant(name, known))
+
+    def _meant(self, name: str, known: list[str]) -> str | None:
+        """The name that may have been meant: a variable of the environment, or a name that is alike."""
+        variable = next((each for each in (name, name.upper()) if each in self.environment), None)
+        if variable is not None or (name.isupper() and "::" not in name):
+            return f'Did you mean ENV["{variable or name}"]?'
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, known, 1) or get_close_matches(f"@{name}", known, 1, 0.9)
+        return f"Did you mean {close[0]}?" if close else None
+
+    def global_variable(self, name: str, interpreter: Interpreter) -> Any:
+        last = self.matching.last
+        match name:
+            case "$?" | "$CHILD_STATUS":
+                return self.status
+            case "$!":
+                return interpreter.error
+            case "$~":
+                return last
+            case "$stdout" | "$stderr":
+                return Stream(self.print)
+            case "$0" | "$PROGRAM_NAME" | "$stdin":
+                raise Unsupported(name)
+            case "$&":
+                return None if last is None else last.group(0)
+        if name[1:].isdigit():
+            return None if last is None else last.group(int(name[1:]))
+        return None
+
+    # -- functions
+
+    def function_names(self) -> list[tuple[str, str]]:
+        """Constants with the functions that templates may call on them."""
+        return list(self._functions)
+
+    def constant_names(self) -> list[str]:
+        """Constants that have a value of their own."""
+        return [*_RUBY_CONSTANTS, "RUBY_VERSION", "RUBY_ENGINE_VERSION", "STDOUT", "STDERR", *self._extensions.values]
+
+    def function(self, constant: str, name: str) -> Callable[..., Any] | None:
         """The function, None when templates may not call it."""
-        return self._functions.get((constant, name))
+        function = self._functions.get((constant, name))
+        if function is None and name in ("new", "exception") and is_exception(constant):
+            return lambda *message: exception(ClassValue(constant), *message)
+        return function
 
-    def require(self, library: str) -> bool | None:
-        """None for a library that this tool has nothing of."""
-        if library not in LIBRARIES:
-            return None
-        if library == "dotenv/load":
-            self._load_dotenv()
-        return True
+    def kernel_function(self, name: str) -> Callable[..., Any] | None:
+        return KERNEL.get(name)
+
+    def regexp(self, source: Any, flags: Any = "") -> Regexp:
+        """Raises RubyError for what is none and Unsupported for what is not in the subset."""
+        if isinstance(source, Regexp):
+            return source
+        if not (isinstance(source, str) and isinstance(flags, str)):
+            raise Unsupported("a regular expression of anything but a text")
+        self.budget.step(1 + len(source))
+        try:
+            return Regexp(source, flags, compile_regexp(source, flags), self.matching)
+        except Invalid as error:
+            raise RubyError(str(error), "RegexpError") from None
+        except Refused as error:
+            raise Unsupported(f"a regular expression with {error}") from None
+
+    def _union(self, *patterns: Any) -> Regexp:
+        given = patterns[0] if len(patterns) == 1 and isinstance(patterns[0], list) else list(patterns)
+        escape = FUNCTIONS["Regexp", "escape"]
+        if len(given) == 1 and isinstance(given[0], Regexp):
+            return given[0]
+        return self.regexp("|".join(str(each) if isinstance(each, Regexp) else escape(each) for each in given))
+
+    def _new_template(self, source: Any, trim_mode: Any = None, **_options: Any) -> InnerTemplate:
+        if trim_mode not in (None, "-", ">", ""):
+            raise Unsupported(f"the trim mode {text(trim_mode)}")
+        return InnerTemplate(text(source), trim_mode or "", self._render_inside)
+
+    def _render_inside(self, source: str, trim_mode: str, scope: Scope | None) -> str:
+        rendered: str = self.nested(source, trim_mode, scope)
+        return rendered
 
     def set_variable(self, name: Any, value: Any) -> None:
-        if not isinstance(name, str) or not (value is None or isinstance(value, str)):
-            raise RubyError(f"no implicit conversion of {inspected(value)} into String", "TypeError")
-        if value is None:
-            self.environment.pop(name, None)
-        else:
-            self.environment[name] = value
+        environment_functions.set_variable(self.environment, name, value)
 
-    def _variable(self, name: str) -> str | None:
-        return self.environment.get(name)
+    def run(self, line: str) -> str:
+        """Back-ticks. The time that the line takes is not the template's. Raises Unsupported where nothing may run."""
+        from pykamal.erb.calls import guarded
 
-    def _fetch(self, name: str, *default: Any, block: Any = None) -> Any:
-        if name in self.environment:
-            return self.environment[name]
-        if block is not None:
-            return block(name)
-        if default:
-            return default[0]
-        raise RubyError(f"key not found: {inspected(name)}", "KeyError")
+        with self.budget.paused():
+            ended: tuple[str, int] = guarded(
+                "a shell line", lambda: self.system.run_with_status(line, self.environment)
+            )
+        self.status = Status(ended[1])
+        return ended[0]
 
-    def _path(self, path: str) -> Path:
-        return self.system.working_directory / path
+    def print(self, written: str) -> None:
+        self.budget.use(1 + len(written) // 16)
+        self.printed.append(written)
 
-    def _content(self, path: str) -> str:
-        content = self.system.read_bytes(self._path(path), MAXIMUM_FILE_BYTES + 1)
-        if len(content) > MAXIMUM_FILE_BYTES:
-            raise RubyError(f"{path} is larger than {MAXIMUM_FILE_BYTES} bytes", "RuntimeError")
-        return content.decode("utf-8", "replace")
+    # -- files of variables, and YAML
 
-    def _read(self, path: str) -> str:
-        try:
-            return self._content(path)
-        except FileNotFoundError:
-            raise RubyError(f"No such file or directory @ rb_sysopen - {path}", "Errno::ENOENT") from None
-        except OSError as error:
-            raise RubyError(f"{path} cannot be read: {error.strerror}", "Errno::EACCES") from None
-
-    def _read_lines(self, path: str, chomp: bool = False) -> list[str]:
-        return self._read(path).splitlines(keepends=not chomp)
-
-    def _parse_yaml(self, content: str, **_options: Any) -> Any:
-        parse = self._extensions.parse_yaml
-        if parse is None:
-            raise RubyError("YAML cannot be read in this template", "NameError")
-        return parse(content)
-
-    def _exists(self, path: str) -> bool:
-        return self._is_file(path) or self._is_directory(path)
-
-    def _is_file(self, path: str) -> bool:
-        try:
-            self.system.read_bytes(self._path(path), 1)
-        except OSError:
-            return False
-        return True
-
-    def _is_directory(self, path: str) -> bool:
-        try:
-            self.system.read_bytes(self._path(path), 1)
-        except IsADirectoryError:
-            return True
-        except OSError:
-            return False
-        return False
-
-    def _base_name(self, path: str, suffix: str = "") -> str:
-        name = Path(path).name
-        return Path(name).stem if suffix == ".*" else name.removesuffix(suffix)
-
-    def _expanded(self, path: str, base: str = "") -> str:
-        return str((self.system.working_directory / base / Path(path).expanduser()).resolve())
-
-    def _load_dotenv(self, *files: str, overwrite: Any = False) -> dict[str, str]:
+    def load_dotenv(self, *files: Any, overwrite: Any = False) -> dict[str, str]:
         """Variables that are set already win unless `overwrite`; files that do not exist are skipped."""
-        loaded: dict[str, str] = {}
-        for file in files or (".env",):
-            try:
-                content = self._content(file)
-            except OSError:
-                continue
-            loaded |= self.system.parse_dotenv(content, self.environment)
+        loaded = self._parsed_dotenv(files or (".env",))
         for name, value in loaded.items():
             if true(overwrite) or name not in self.environment:
                 self.environment[name] = value
         return loaded
 
-    def _parse_json(self, content: str, symbolize_names: Any = False, **_options: Any) -> Any:
-        try:
-            return json.loads(content, object_pairs_hook=_with_symbols if true(symbolize_names) else None)
-        except (ValueError, RecursionError):
-            raise RubyError(f"unexpected token at '{text(content)[:40]}'", "JSON::ParserError") from None
+    def _load_existing_dotenv(self, *files: Any) -> dict[str, str]:
+        for file in files or (".env",):
+            self._files.read(file)
+        return self.load_dotenv(*files)
+
+    def _parsed_dotenv(self, files: tuple[Any, ...]) -> dict[str, str]:
+        loaded: dict[str, str] = {}
+        for file in files:
+            try:
+                content = self._files.content(text(file))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                message = f"{file} cannot be read: {error.strerror or error}"
+                raise RubyError(message, "Errno::EACCES") from None
+            shown = content.decode("utf-8", "replace")
+            with self.budget.paused():
+                loaded = {**self._dotenv(shown, text(file)), **loaded}
+        return loaded
+
+    def _dotenv(self, content: str, file: str) -> Mapping[str, str]:
+        from pykamal.erb.calls import guarded
+
+        found: Mapping[str, str] = guarded(
+            "a shell line", lambda: self.system.parse_dotenv(content, self.environment, file)
+        )
+        return found
+
+    def _parse_yaml(self, content: Any, symbolize_names: Any = False, **_options: Any) -> Any:
+        parse = self._extensions.parse_yaml
+        if parse is None:
+            raise Unsupported("YAML")
+        value = parse(text(content))
+        return MAP_METHODS["deep_symbolize_keys"](value) if true(symbolize_names) else value
+
+
+def _no_template(_source: str, _trim_mode: str, _scope: Scope | None) -> str:
+    raise Unsupported("ERB.new")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pykamal.erb.errors import TemplateError
-from pykamal.erb.lexer import Token
+from pykamal.erb.tokens import Token
 
 
 class Cursor:
     def __init__(self, tokens: list[Token]) -> None:
-        end = tokens[-1].offset if tokens else 0
+        end = tokens[-1].ends or tokens[-1].offset if tokens else 0
         self._tokens = [*tokens, Token("end", None, end)]
         self._index = 0
 
@@ -22,8 +22,10 @@ class Cursor:
         return self._tokens[min(self._index + count, len(self._tokens) - 1)]
 
     def take(self) -> Token:
+        """The next token, and the place behind it; there is none behind the end."""
         token = self._tokens[self._index]
-        self._index += 1
+        if token.kind != "end":
+            self._index += 1
         return token
 
     def at(self, kind: str, *values: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pykamal.core.source import Position
 
 
@@ -22,22 +24,39 @@ class TemplateError(Exception):
 
 
 class RubyError(Exception):
-    """A failure inside a function of a template that Ruby would raise too; `label` is its class."""
+    """A failure that Ruby has too, and that `rescue` catches; `label` is its class.
 
-    def __init__(self, message: str, label: str) -> None:
+    `value` is the exception itself where the template made one.
+    """
+
+    def __init__(self, message: str, label: str, *, hint: str | None = None, value: Any = None) -> None:
         super().__init__(message)
         self.message = message
         self.label = label
+        self.hint = hint
+        self.value = value
+
+
+class RubyUnknown(RubyError):
+    """A fact about the Ruby that would run the template, where none runs."""
+
+
+class Unsupported(Exception):
+    """Ruby that is not evaluated here, while a template runs. No `rescue` catches it: Ruby would go on."""
+
+    def __init__(self, what: str, instead: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.instead = instead
 
 
 SUPPORTED = (
-    "Supported are ENV, texts with #{...}, back-ticks, File.read, Dotenv.load, numbers, lists, maps, if/unless/case, "
-    "each/map and the usual methods of texts and lists. Put anything else into an environment variable or a script "
+    "docs/configuration.md lists what templates may use. Put anything else into an environment variable or a script "
     "and read it with ENV[...] or `...`."
 )
 
 
 def unsupported(what: str, offset: int, instead: str | None = None) -> TemplateError:
-    """For Ruby that this tool does not evaluate."""
+    """For Ruby that is not evaluated here."""
     hint = instead if instead is not None else SUPPORTED
     return TemplateError(f"{what} is not supported in templates", offset, label="SyntaxError", hint=hint)

@@ -22,7 +22,7 @@ def render_by_ruby(file: str, path: Path, environment: dict[str, str], system: S
     Raises TemplateError when Ruby fails; its own message is on the terminal already.
     """
     try:
-        output = system.run_shell(_LINE, {**environment, _FILE: str(path)})
+        output, _ = system.run_with_status(_LINE, {**environment, _FILE: str(path)})
     except CommandRefused as refused:
         raise TemplateError(str(refused), 0, label="CommandRefused") from None
     text = output.removesuffix(f"\n{path}")

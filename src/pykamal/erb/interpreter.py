@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pykamal.core.ruby import Symbol
-from pykamal.erb import methods
+from pykamal.erb.assignments import ASSIGNMENTS
 from pykamal.erb.ast import (
-    Assignment,
+    BareMap,
     Binary,
-    Block,
     Body,
-    Call,
-    Case,
-    Condition,
     Constant,
+    Defined,
     Expression,
+    Lambda,
     ListLiteral,
     Literal,
     MapLiteral,
     Output,
     RangeLiteral,
+    RegexpLiteral,
+    Sequence,
     Shell,
     Splat,
     Statement,
@@ -32,373 +31,293 @@ from pykamal.erb.ast import (
     Variable,
     Verbatim,
 )
-from pykamal.erb.builtins import Builtins
-from pykamal.erb.errors import RubyError, TemplateError, unsupported
-from pykamal.erb.indexing import MAXIMUM_FILE_BYTES, MAXIMUM_ITEMS, MAXIMUM_TEXT
-from pykamal.erb.operators import OPERATORS, covers
+from pykamal.erb.budget import MAXIMUM_DEPTH, MAXIMUM_FILE_BYTES, Budget, BudgetExceeded, check_text
+from pykamal.erb.calls import CALLS, call_function, send
+from pykamal.erb.control import CONTROL
+from pykamal.erb.errors import RubyError, Unsupported
+from pykamal.erb.matcher import Regexp
+from pykamal.erb.operators import operate, ordered
+from pykamal.erb.procs import Proc
 from pykamal.erb.rendered import Piece
-from pykamal.erb.strings import formatted
-from pykamal.erb.system import CommandRefused
-from pykamal.erb.values import kind, text, true, weight
+from pykamal.erb.scope import Scope
+from pykamal.erb.values import Range, inspected, text, true, weight
 
-MAXIMUM_STEPS: Final = 50_000
-MAXIMUM_WORK: Final = 2_000_000
-"""Of texts and lists gone through, sixteen characters or one item a unit."""
-
-MAXIMUM_DEPTH: Final = 50
-_ENDLESS: Final = 2**40
-_RUBY_FAULTS: Final = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, OSError)
-
-
-@dataclass(slots=True)
-class _Scope:
-    """Local variables; a block sees those around it."""
-
-    variables: dict[str, Any] = field(default_factory=dict)
-    outer: _Scope | None = None
-
-    def holder(self, name: str) -> _Scope | None:
-        scope: _Scope | None = self
-        while scope is not None and name not in scope.variables:
-            scope = scope.outer
-        return scope
-
-    def set(self, name: str, value: Any) -> None:
-        (self.holder(name) or self).variables[name] = value
+if TYPE_CHECKING:
+    from pykamal.erb.builtins import Builtins
+    from pykamal.erb.comments import Comments
 
 
 class Interpreter:
-    """`chunks` and `pieces` are the text written so far and where each part of it came from."""
+    """`chunks` and `pieces` are the text written so far and where each part of it came from.
 
-    def __init__(self, builtins: Builtins) -> None:
+    `offset` is the place of the last expression that was evaluated, which is where a failure happened.
+    """
+
+    def __init__(self, builtins: Builtins, budget: Budget, comments: Comments, scope: Scope | None = None) -> None:
         self.chunks: list[str] = []
         self.pieces: list[Piece] = []
-        self._builtins = builtins
-        self._scope = _Scope()
+        self.builtins = builtins
+        self.budget = budget
+        self.scope = scope or Scope()
+        self.root_frame = self.scope.frame
+        self.offset = 0
+        self.depth = 0
+        self.guarded = 0
+        """How many `begin` with a `rescue` are around."""
+        self.error: Any = None
+        """`$!`, the exception that is being handled."""
+        self._comments = comments
         self._length = 0
-        self._steps = 0
-        self._work = 0
-        self._depth = 0
-        self._evaluations: dict[type[Any], Callable[[Any], Any]] = {
-            Literal: lambda node: node.value,
-            Text: self._text,
-            SymbolLiteral: lambda node: Symbol(self._text(node.name)),
-            Shell: self._shell,
-            ListLiteral: lambda node: self._values(node.items),
-            MapLiteral: lambda node: {self._key(key): self._value(value) for key, value in node.pairs},
-            RangeLiteral: self._range,
-            Variable: self._variable,
-            Constant: self._constant,
-            Call: self._call,
-            Unary: self._unary,
-            Binary: self._binary,
-            Condition: lambda node: self.run(node.then if true(self._value(node.test)) else node.otherwise),
-            Case: self._case,
-            Assignment: self._assignment,
-        }
+        self._evaluations: dict[type[Any], Callable[[Interpreter, Any], Any]] = _EVALUATIONS
 
     def run(self, body: Body) -> Any:
-        """The value of the last statement. Raises TemplateError."""
+        """The value of the last statement. Raises RubyError, Unsupported and BudgetExceeded."""
         value: Any = None
         for statement in body:
-            value = self._statement(statement)
+            depth = self.depth
+            try:
+                value = self._statement(statement)
+            except (RubyError, Unsupported) as error:
+                if self.guarded or not self._comments.cover(statement.offset):
+                    raise
+                self.depth = depth
+                self._write(self._comments.drop(error, self.offset), statement.offset, literal=False)
         return value
 
     def _statement(self, statement: Statement) -> Any:
-        match statement:
-            case Verbatim(text=verbatim, offset=offset):
-                self._write(verbatim, offset, literal=True)
-            case Output(code=code, offset=offset):
-                self._write(self._shown(self.run(code), offset), offset, literal=False)
-            case _:
-                return self._value(statement)
-        return None
-
-    def _step(self, offset: int) -> None:
-        self._steps += 1
-        if self._steps > MAXIMUM_STEPS:
-            raise TemplateError(f"the template takes more than {MAXIMUM_STEPS} steps", offset)
+        if isinstance(statement, Verbatim):
+            self._write(statement.text, statement.offset, literal=True)
+            return None
+        if isinstance(statement, Output):
+            value = self.run(statement.code)
+            self._write(self.shown(value), statement.offset, literal=False)
+            return None
+        return self.value(statement)
 
     def _write(self, content: str, offset: int, *, literal: bool) -> None:
-        self._step(offset)
+        self.budget.step()
         self.pieces.append(Piece(self._length, offset, literal))
         self.chunks.append(content)
         self._length += len(content)
         if self._length > MAXIMUM_FILE_BYTES:
-            raise TemplateError(f"the template renders to more than {MAXIMUM_FILE_BYTES} characters", offset)
+            raise BudgetExceeded(f"the template renders to more than {MAXIMUM_FILE_BYTES:,} characters")
 
-    # -- values
-
-    def _value(self, node: Expression) -> Any:
-        self._step(node.offset)
-        self._depth += 1
-        if self._depth > MAXIMUM_DEPTH:
-            raise TemplateError("code is nested too deeply", node.offset)
-        value = self._evaluations[type(node)](node)
-        self._depth -= 1
+    def value(self, node: Expression) -> Any:
+        self.budget.step()
+        self.offset = node.offset
+        self.depth += 1
+        if self.depth > MAXIMUM_DEPTH:
+            raise BudgetExceeded("code is nested too deeply")
+        value = self._evaluations[type(node)](self, node)
+        self.depth -= 1
         return value
 
-    def _charge(self, value: Any, offset: int) -> Any:
+    def in_scope(self, scope: Scope, body: Body) -> Any:
+        before, self.scope = self.scope, scope
+        try:
+            return self.run(body)
+        finally:
+            self.scope = before
+
+    def charge(self, value: Any) -> Any:
         """The value, once what there is of it has been counted."""
-        try:
-            self._work += weight(value, MAXIMUM_WORK)
-        except ValueError:
-            raise TemplateError("a value is nested too deeply", offset) from None
-        if self._work > MAXIMUM_WORK:
-            raise TemplateError("the template works on too much data", offset)
+        if isinstance(value, str | list | dict):
+            self.budget.use(weight(value, self.budget.units_left))
         return value
 
-    def _shown(self, value: Any, offset: int) -> str:
-        return text(self._charge(value, offset))
+    def shown(self, value: Any) -> str:
+        shown = text(self.charge(value))
+        check_text(len(shown))
+        return shown
 
-    def _text(self, node: Text) -> str:
-        shown = (part if isinstance(part, str) else self._shown(self._value(part), node.offset) for part in node.parts)
-        result = "".join(shown)
-        if len(result) > MAXIMUM_TEXT:
-            raise TemplateError("a text becomes too long", node.offset)
-        return result
+    def send(self, receiver: Any, name: str, arguments: list[Any], block: Any = None) -> Any:
+        """Calls the method of a value."""
+        return send(self, receiver, name, arguments, block=block)
 
-    def _shell(self, node: Shell) -> str:
-        try:
-            return self._builtins.system.run_shell(self._text(node.line), self._builtins.environment)
-        except CommandRefused as refused:
-            raise _command_refused(refused, node.offset) from None
+    def call_function(self, name: str, arguments: list[Any]) -> Any:
+        """Calls a method that the template defines, or one of Ruby's without a receiver."""
+        return call_function(self, name, arguments, {}, None)
 
-    def _values(self, nodes: tuple[Expression, ...]) -> list[Any]:
+    def items(self, nodes: tuple[Expression, ...]) -> list[Any]:
+        """Values of a list or of arguments, `*list` taken apart."""
         values: list[Any] = []
         for node in nodes:
             if isinstance(node, Splat):
-                values += self._listed(self._value(node.value), node.offset)
+                values += listed(self.value(node.value))
             else:
-                values.append(self._value(node))
-        return self._charge(values, node.offset) if nodes else values
+                values.append(self.value(node))
+        return values
 
-    def _listed(self, value: Any, offset: int) -> list[Any]:
-        """What `*value` and `Array(value)` stand for."""
-        if isinstance(value, range):
-            if len(value) > MAXIMUM_ITEMS:
-                raise TemplateError(f"a list of more than {MAXIMUM_ITEMS} items", offset)
-            return list(value)
-        if isinstance(value, dict):
-            return [[key, item] for key, item in value.items()]
-        return value if isinstance(value, list) else [] if value is None else [value]
-
-    def _key(self, node: Expression) -> Any:
-        key = self._value(node)
-        if isinstance(key, list | dict):
-            raise unsupported("a list or a map as key", node.offset)
-        return key
-
-    def _range(self, node: RangeLiteral) -> Any:
-        first = self._value(node.first)
-        last = _ENDLESS if node.last is None else self._value(node.last)
-        if not (isinstance(first, int) and isinstance(last, int)):
-            raise unsupported("a range that is not of numbers", node.offset)
-        stop = last if node.exclusive else last + 1
-        if stop - first > MAXIMUM_ITEMS and node.last is not None:
-            raise TemplateError(f"a range of more than {MAXIMUM_ITEMS} numbers", node.offset)
-        return range(first, stop)
-
-    def _variable(self, node: Variable) -> Any:
-        holder = self._scope.holder(node.name)
-        if holder is not None:
-            return holder.variables[node.name]
-        raise TemplateError(
-            f"undefined local variable or method `{node.name}' for main", node.offset, label="NameError"
-        )
-
-    def _constant(self, node: Constant) -> Any:
-        if self._builtins.knows(node.name):
-            raise unsupported(f"{node.name} without a method", node.offset)
-        raise self._unknown_constant(node.name, node.offset)
-
-    def _unary(self, node: Unary) -> Any:
-        operand = self._value(node.operand)
-        return not true(operand) if node.operator == "!" else self._arithmetic("-", 0, operand, node.offset)
-
-    def _unknown_constant(self, name: str, offset: int) -> TemplateError:
-        error = unsupported(f"the constant {name}", offset)
-        error.label = "NameError"
-        return error
-
-    def _binary(self, node: Binary) -> Any:
-        """A chain such as `a + b + c` is walked from its left end, however long it is."""
-        chain: list[Binary] = []
-        leftmost: Expression = node
-        while isinstance(leftmost, Binary):
-            chain.append(leftmost)
-            leftmost = leftmost.left
-        value = self._value(leftmost)
-        for link in reversed(chain):
-            if link.operator in ("||", "&&"):
-                value = value if true(value) is (link.operator == "||") else self._value(link.right)
-            else:
-                value = self._arithmetic(link.operator, value, self._value(link.right), link.offset)
-        return value
-
-    def _arithmetic(self, operator: str, left: Any, right: Any, offset: int) -> Any:
-        function = OPERATORS.get(operator)
-        if function is None:
-            raise unsupported(f"the operator {operator}", offset)
-        self._charge(left, offset)
-        self._charge(right, offset)
-        try:
-            return self._charge(function(left, right), offset)
-        except _RUBY_FAULTS:
-            message = f"{operator} cannot be used with {kind(left)} and {kind(right)}"
-            raise TemplateError(message, offset, label="TypeError") from None
-
-    def _case(self, node: Case) -> Any:
-        """Without a subject the first test that is true; else the first that covers the subject."""
-        subject = None if node.subject is None else self._value(node.subject)
-        for tests, body in node.branches:
-            values = (self._value(test) for test in tests)
-            if any(true(value) if node.subject is None else covers(value, subject) for value in values):
-                return self.run(body)
-        return self.run(node.otherwise)
-
-    def _assignment(self, node: Assignment) -> Any:
-        target = node.target
-        if node.operator in ("||=", "&&="):
-            before = self._before(target)
-            if true(before) is (node.operator == "||="):
-                return before
-            value = self._value(node.value)
-        else:
-            value = self._value(node.value)
-            if node.operator != "=":
-                value = self._arithmetic(node.operator[0], self._before(target), value, node.offset)
-        self._assign(target, value, node.offset)
-        return value
-
-    def _before(self, target: Expression) -> Any:
-        if isinstance(target, Variable) and self._scope.holder(target.name) is None:
-            return None
-        return self._value(target)
-
-    def _assign(self, target: Expression, value: Any, offset: int) -> None:
-        match target:
-            case Variable(name=name):
-                self._scope.set(name, value)
-            case Call(receiver=Constant(name="ENV"), name="[]", arguments=(key,)):
-                try:
-                    self._builtins.set_variable(self._value(key), value)
-                except RubyError as failure:
-                    raise TemplateError(failure.message, offset, label=failure.label) from None
-            case Call(receiver=receiver, name="[]", arguments=(key,)) if receiver is not None:
-                container = self._value(receiver)
-                if not isinstance(container, dict):
-                    raise unsupported("assigning into anything but a map or ENV", offset)
-                container[self._key(key)] = value
-            case _:
-                raise unsupported("this assignment", offset)
-
-    # -- calls
-
-    def _call(self, node: Call) -> Any:
-        if node.receiver is None:
-            return self._plain_call(node)
-        if isinstance(node.receiver, Constant):
-            return self._constant_call(node.receiver.name, node)
-        return self._method_call(node)
-
-    def _plain_call(self, node: Call) -> Any:
-        arguments = [self._value(argument) for argument in node.arguments]
-        match node.name, arguments:
-            case "require", [str() as library]:
-                done = self._builtins.require(library)
-                if done is None:
-                    raise unsupported(f'require "{library}"', node.offset)
-                return done
-            case "raise" | "abort", [*_, message]:
-                raise TemplateError(text(message), node.offset, label="RuntimeError")
-            case "Integer", [value]:
-                return self._invoked(int, [text(value)], {}, node)
-            case "Array", [value]:
-                return self._listed(value, node.offset)
-            case "String", [value]:
-                return text(value)
-            case "sprintf" | "format", [str() as form, *values]:
-                return self._invoked(formatted, [form, *values], {}, node)
-        raise unsupported(f"`{node.name}`", node.offset)
-
-    def _constant_call(self, constant: str, node: Call) -> Any:
-        function = self._builtins.function(constant, node.name)
-        if function is None:
-            if not self._builtins.knows(constant):
-                raise self._unknown_constant(constant, node.offset)
-            raise unsupported(f"{constant}.{node.name}", node.offset)
-        arguments = self._values(node.arguments)
-        keywords = {name: self._value(value) for name, value in node.keywords}
-        if node.block is not None:
-            keywords["block"] = self._callable(node.block)
-        return self._invoked(function, arguments, keywords, node)
-
-    def _method_call(self, node: Call) -> Any:
-        assert node.receiver is not None, "the caller has seen to it"
-        receiver = self._value(node.receiver)
-        if receiver is None and node.safe:
-            return None
-        if isinstance(receiver, range) and node.name not in ("to_s", "inspect"):
-            if len(receiver) > MAXIMUM_ITEMS:
-                raise unsupported("a range without an end, outside of an index,", node.offset)
-            receiver = list(receiver)
-        function = methods.find(receiver, node.name)
-        if function is None:
-            raise self._no_method(receiver, node)
-        arguments = [receiver, *self._values(node.arguments)]
-        if node.keywords:  # a method that names none of its own takes them as one map
-            arguments.append({Symbol(name): self._value(value) for name, value in node.keywords})
-        keywords = {} if node.block is None else {"block": self._callable(node.block)}
-        return self._invoked(function, arguments, keywords, node)
-
-    def _no_method(self, receiver: Any, node: Call) -> TemplateError:
-        if receiver is None:
-            message = f"undefined method `{node.name}' for nil"
-            hint = "A variable that is not set is nil; ENV.fetch names the missing one."
-            return TemplateError(message, node.offset, label="NoMethodError", hint=hint)
-        return unsupported(f"the method {node.name} of {kind(receiver)}", node.offset)
-
-    def _invoked(self, function: Callable[..., Any], arguments: list[Any], keywords: dict[str, Any], node: Call) -> Any:
-        for argument in arguments:
-            self._charge(argument, node.offset)
-        try:
-            result = function(*arguments, **keywords)
-        except RubyError as failure:
-            raise TemplateError(failure.message, node.offset, label=failure.label) from None
-        except CommandRefused as refused:
-            raise _command_refused(refused, node.offset) from None
-        except KeyError as error:
-            raise TemplateError(str(error.args[0]), node.offset, label="KeyError") from None
-        except _RUBY_FAULTS:
-            message = f"{node.name} cannot be called like this"
-            raise TemplateError(message, node.offset, label="ArgumentError") from None
-        return self._charge(result, node.offset)
-
-    def _callable(self, block: Block) -> Callable[..., Any]:
-        around = self._scope
-
-        def call(*values: Any) -> Any:
-            given = list(values)
-            if len(block.parameters) > 1 and len(given) == 1 and isinstance(given[0], list):
-                given = _taken_apart(given[0], len(block.parameters))
-            named = {name: given[index] if index < len(given) else None for index, name in enumerate(block.parameters)}
-            before, self._scope = self._scope, _Scope(named, around)
-            try:
-                return self.run(block.body)
-            finally:
-                self._scope = before
-
-        return call
+    def proc(self, block: Any, *, strict: bool = False) -> Proc:
+        return Proc(self, block, self.scope, strict=strict)
 
 
-def _command_refused(refused: CommandRefused, offset: int) -> TemplateError:
-    hint = "Nothing of this file is run here: read the value from an environment variable, or load the file elsewhere."
-    return TemplateError(str(refused), offset, label="CommandRefused", hint=hint)
+def listed(value: Any) -> list[Any]:
+    """What `*value` and `Array(value)` stand for."""
+    if isinstance(value, Range):
+        return value.items()
+    if isinstance(value, dict):
+        return [[key, item] for key, item in value.items()]
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _taken_apart(values: list[Any], count: int) -> list[Any]:
-    """`|(key, value), index|` is given as a list whose first item is a list itself."""
-    if len(values) < count and values and isinstance(values[0], list):
-        return [*values[0], *values[1:]]
+# -- values; the calls, assignments and constructs have modules of their own
+
+
+def _text(interpreter: Interpreter, node: Text) -> str:
+    parts = node.parts
+    if len(parts) == 1 and isinstance(parts[0], str):
+        return parts[0]
+    written: list[str] = []
+    length = 0
+    for part in parts:
+        written.append(part if isinstance(part, str) else interpreter.shown(interpreter.run(part)))
+        length += len(written[-1])
+        check_text(length)
+    return "".join(written)
+
+
+def _regexp(interpreter: Interpreter, node: RegexpLiteral) -> Regexp:
+    return interpreter.builtins.regexp(_text(interpreter, node.source), node.flags)
+
+
+def _shell(interpreter: Interpreter, node: Shell) -> str:
+    line = _text(interpreter, node.line)
+    interpreter.offset = node.offset
+    return interpreter.builtins.run(line)
+
+
+def _list(interpreter: Interpreter, node: ListLiteral) -> list[Any]:
+    values = interpreter.items(node.items)
+    share(interpreter, node.items)
+    interpreter.charge(values)
     return values
+
+
+def share(interpreter: Interpreter, nodes: tuple[Expression, ...]) -> None:
+    """The texts of these variables are held by a list or a map from here on."""
+    for node in nodes:
+        if isinstance(node, Variable) and (holder := interpreter.scope.holder(node.name)) is not None:
+            holder.shared |= {node.name}
+
+
+def _map(interpreter: Interpreter, node: MapLiteral) -> dict[Any, Any]:
+    result: dict[Any, Any] = {}
+    for key, value in node.pairs:
+        if key is None:
+            inner = interpreter.value(value)
+            if not isinstance(inner, dict):
+                raise RubyError(f"no implicit conversion of {inspected(inner)} into Hash", "TypeError")
+            result |= inner
+        else:
+            result[map_key(interpreter.value(key))] = interpreter.value(value)
+    share(interpreter, tuple(value for _, value in node.pairs))
+    return result
+
+
+def map_key(key: Any) -> Any:
+    if isinstance(key, list | dict):
+        raise Unsupported("a list or a map as key")
+    return key
+
+
+def _range(interpreter: Interpreter, node: RangeLiteral) -> Range:
+    first = None if node.first is None else interpreter.value(node.first)
+    last = None if node.last is None else interpreter.value(node.last)
+    interpreter.offset = node.offset
+    if first is not None and last is not None and ordered(first, last) is None:
+        raise RubyError("bad value for range", "ArgumentError")
+    return Range(first, last, node.exclusive)
+
+
+def _variable(interpreter: Interpreter, node: Variable) -> Any:
+    name = node.name
+    if name[0] == "@":
+        return interpreter.builtins.main.variables.get(name)
+    if name[0] == "$":
+        return interpreter.builtins.global_variable(name, interpreter)
+    holder = interpreter.scope.holder(name)
+    if holder is not None:
+        return holder.variables[name]
+    return None if node.assigned else call_function(interpreter, name, [], {}, None, plain=True)
+
+
+def _constant(interpreter: Interpreter, node: Constant) -> Any:
+    return interpreter.builtins.constant(node.name)
+
+
+def _unary(interpreter: Interpreter, node: Unary) -> Any:
+    operand = interpreter.value(node.operand)
+    interpreter.offset = node.offset
+    if node.operator == "!":
+        return not true(operand)
+    if node.operator == "+" and isinstance(operand, str | int | float):
+        return operand
+    if node.operator == "-" and isinstance(operand, str):
+        return operand
+    if node.operator == "~":
+        raise Unsupported("the operator ~")
+    return operate(node.operator, 0, operand)
+
+
+def _binary(interpreter: Interpreter, node: Binary) -> Any:
+    """A chain such as `a + b + c` is walked from its left end, however long it is."""
+    chain: list[Binary] = []
+    leftmost: Expression = node
+    while isinstance(leftmost, Binary):
+        chain.append(leftmost)
+        leftmost = leftmost.left
+    value = interpreter.value(leftmost)
+    for link in reversed(chain):
+        if link.operator in ("||", "&&"):
+            value = value if true(value) is (link.operator == "||") else interpreter.value(link.right)
+            continue
+        right = interpreter.value(link.right)
+        interpreter.offset = link.offset
+        if link.operator == "<<":
+            value = _appended(interpreter, leftmost, link, value, right)
+        else:
+            interpreter.charge(value)
+            interpreter.charge(right)
+            value = interpreter.charge(operate(link.operator, value, right))
+    return value
+
+
+def _appended(interpreter: Interpreter, leftmost: Expression, link: Binary, value: Any, right: Any) -> Any:
+    from pykamal.erb.assignments import change_text
+
+    if not isinstance(value, str):
+        share(interpreter, (link.right,))
+        return operate("<<", value, right)
+    appended = operate("<<", value, right)
+    change_text(interpreter, leftmost, interpreter.charge(appended))
+    return appended
+
+
+def _defined(interpreter: Interpreter, node: Defined) -> Any:
+    from pykamal.erb.defined import defined
+
+    return defined(interpreter, node.value)
+
+
+_EVALUATIONS: dict[type[Any], Callable[[Interpreter, Any], Any]] = {
+    Literal: lambda _, node: node.value,
+    Text: _text,
+    RegexpLiteral: _regexp,
+    SymbolLiteral: lambda interpreter, node: Symbol(_text(interpreter, node.name)),
+    Shell: _shell,
+    ListLiteral: _list,
+    MapLiteral: _map,
+    BareMap: _map,
+    RangeLiteral: _range,
+    Variable: _variable,
+    Constant: _constant,
+    Lambda: lambda interpreter, node: interpreter.proc(node.block, strict=node.strict),
+    Unary: _unary,
+    Binary: _binary,
+    Defined: _defined,
+    Sequence: lambda interpreter, node: interpreter.run(node.body),
+    **CALLS,
+    **ASSIGNMENTS,
+    **CONTROL,
+}

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pykamal.core.source import Position
+
+if TYPE_CHECKING:
+    from pykamal.erb.comments import Dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +22,26 @@ class Piece:
 
 
 class Rendered:
-    """`text` is what YAML reads; `position` finds the place in `source` that a line and column of it came from."""
+    """`text` is what YAML reads; `position` finds the place in `source` that a line and column of it came from.
 
-    def __init__(self, file: str, source: str, text: str, pieces: list[Piece]) -> None:
+    `dropped` are tags in comments that failed; `printed` is what the template printed with `puts`.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        source: str,
+        text: str,
+        pieces: list[Piece],
+        *,
+        dropped: tuple[Dropped, ...] = (),
+        printed: str = "",
+    ) -> None:
         self.file = file
         self.source = source
         self.text = text
+        self.dropped = dropped
+        self.printed = printed
         self._untouched = source == text
         self._pieces = pieces
         self._piece_offsets = [piece.offset for piece in pieces]

@@ -3,181 +3,164 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import shlex
 from typing import Any, Final
 
 from pykamal.core.ruby import Symbol
-from pykamal.erb.indexing import MAXIMUM_ITEMS, MAXIMUM_TEXT, at, first, last, matched, repeated
-from pykamal.erb.regexps import Regexp, replacement
-from pykamal.erb.values import inspected, shell_escaped, text, true
+from pykamal.erb.budget import check_items, check_text
+from pykamal.erb.conversions import a_text, to_float, to_integer
+from pykamal.erb.errors import RubyError, Unsupported
+from pykamal.erb.indexing import at, repeated
+from pykamal.erb.inflections import INFLECTIONS
+from pykamal.erb.matcher import Regexp
+from pykamal.erb.substitution import each_part, found, position, replaced_all, replaced_first, scanned
+from pykamal.erb.transliteration import character_set, deleted, squeezed, successor, tr
+from pykamal.erb.values import Block, Method, Range, shell_escaped, text, true
+from pykamal.erb.words import words
 
-_DIRECTIVE: Final = re.compile(
-    r"%(?:%|\{(?P<braces>\w+)\}|(?:<(?P<name>\w+)>)?(?P<flags>[-+ 0#]*)(?P<width>\d*(?:\.\d+)?)(?P<kind>[A-Za-z*]?))"
-)
-
-Block = Callable[..., Any]
-Method = Callable[..., Any]
+_ENDS: Final = " \t\n\v\f\r\0"
 
 
 def _split(receiver: str, separator: str | Regexp | None = None, limit: int = 0) -> list[str]:
     if isinstance(separator, Regexp):
-        if separator.compiled.fullmatch(""):
-            raise ValueError("a separator must not be empty")
-        parts = [part or "" for part in separator.on(receiver).split(receiver, max(0, limit - 1))]
+        parts = _split_by(receiver, separator, limit)
     elif separator is None or separator == " ":
         parts = receiver.split(None, limit - 1) if limit > 0 else receiver.split()
+        if limit < 0 and receiver[-1:].isspace():
+            parts.append("")
     elif separator == "":
-        parts = list(receiver)
+        parts = list(receiver) if limit <= 0 else [*receiver[: limit - 1], *filter(None, [receiver[limit - 1 :]])]
     else:
-        parts = receiver.split(separator, limit - 1) if limit > 0 else receiver.split(separator)
+        parts = receiver.split(a_text(separator), limit - 1) if limit > 0 else receiver.split(a_text(separator))
+    if not receiver:
+        return []
     while limit == 0 and parts and not parts[-1]:
         parts.pop()
+    check_items(len(parts))
     return parts
 
 
-def _lines(receiver: str, options: Any = None) -> list[str]:
+def _split_by(receiver: str, separator: Regexp, limit: int) -> list[str]:
+    parts: list[str] = []
+    start = 0
+    for match in separator.matches(receiver):
+        if limit > 0 and len(parts) >= limit - 1:
+            break
+        if match.end == match.start and (match.start == start or match.start >= len(receiver)):
+            continue
+        parts += [receiver[start : match.start], *(each for each in match.groups if each is not None)]
+        start = match.end
+    return [*parts, receiver[start:]]
+
+
+def _lines(receiver: str, options: Any = None, block: Block | None = None) -> Any:
     """With `chomp: true` without their ends."""
     chomped = isinstance(options, dict) and true(options.get(Symbol("chomp")))
     lines = re.findall(r"[^\n]*\n|[^\n]+", receiver)
-    return [_chomp(line) for line in lines] if chomped else lines
-
-
-def _centred(receiver: str, width: int, pad: str) -> str:
-    missing = max(0, width - len(receiver))
-    left = missing // 2
-    return f"{(pad * left)[:left]}{receiver}{(pad * (missing - left))[: missing - left]}"
-
-
-def _underscored(receiver: str) -> str:
-    words = re.sub(r"([A-Z]+)(?=[A-Z][a-z])|([a-z\d])(?=[A-Z])", lambda match: f"{match[0]}_", receiver)
-    return words.replace("-", "_").replace("::", "/").lower()
+    check_items(len(lines))
+    lines = [_chomp(line) for line in lines] if chomped else lines
+    return each_part(receiver, lines, block)
 
 
 def _chomp(receiver: str, suffix: str | None = None) -> str:
     if suffix is not None:
         return receiver.removesuffix(suffix)
-    return (
-        receiver[:-2] if receiver.endswith("\r\n") else receiver[:-1] if receiver.endswith(("\n", "\r")) else receiver
-    )
+    for end in ("\r\n", "\n", "\r"):
+        if receiver.endswith(end):
+            return receiver.removesuffix(end)
+    return receiver
 
 
-def _replaced_all(receiver: str, old: str | Regexp, new: str | None = None, block: Block | None = None) -> str:
-    return _replaced(receiver, old, new, block, count=0)
+def _padded(receiver: str, width: int, pad: str, side: str) -> str:
+    missing = max(0, width - len(receiver))
+    check_text(len(receiver) + missing)
+    if not pad:
+        raise RubyError("zero width padding", "ArgumentError")
+    left = {"left": 0, "right": missing, "both": missing // 2}[side]
+    right = missing - left
+    return f"{(pad * (left // len(pad) + 1))[:left]}{receiver}{(pad * (right // len(pad) + 1))[:right]}"
 
 
-def _replaced_first(receiver: str, old: str | Regexp, new: str | None = None, block: Block | None = None) -> str:
-    return _replaced(receiver, old, new, block, count=1)
+def _prefixed(receiver: str, *prefixes: Any) -> bool:
+    for prefix in prefixes:
+        if isinstance(prefix, Regexp):
+            match = prefix.search(receiver)
+            if match is not None and match.start == 0:
+                return True
+        elif receiver.startswith(a_text(prefix)):
+            return True
+    return False
 
 
-def _replaced(receiver: str, old: str | Regexp, new: str | None, block: Block | None, count: int) -> str:
-    if new is None and block is None:
-        raise TypeError("a replacement or a block is needed")
-    matcher = old.on(receiver) if isinstance(old, Regexp) else re.compile(re.escape(old))
-    length = 0
-
-    def inserted(match: re.Match[str]) -> str:
-        nonlocal length
-        result = text(block(match[0])) if block is not None else replacement(new or "", match)
-        length += len(result)
-        if length > MAXIMUM_TEXT:
-            raise ValueError("the text becomes too long")
-        return result
-
-    return matcher.sub(inserted, receiver, count)
+def _index(receiver: str, part: Any, start: int = 0) -> int | None:
+    start = start if start >= 0 else start + len(receiver)
+    if isinstance(part, Regexp):
+        match = part.search(receiver, start)
+        return None if match is None else match.start
+    place = receiver.find(a_text(part), start)
+    return None if place < 0 else place
 
 
-def _scanned(receiver: str, pattern: Regexp) -> list[Any]:
-    matches = list(pattern.on(receiver).finditer(receiver))
-    return [list(match.groups()) if match.re.groups else match[0] for match in matches]
+def _partitioned(receiver: str, separator: Any) -> list[str]:
+    if isinstance(separator, Regexp):
+        match = separator.search(receiver)
+        if match is None:
+            return [receiver, "", ""]
+        return [receiver[: match.start], match.group(0) or "", receiver[match.end :]]
+    return list(receiver.partition(a_text(separator)))
 
 
-def position(receiver: Any, pattern: Any) -> int | None:
-    """`=~`: where the first match begins."""
-    if not isinstance(receiver, str):
+def _inserted(receiver: str, index: int, other: str) -> str:
+    place = index if index >= 0 else index + len(receiver) + 1
+    if not 0 <= place <= len(receiver):
+        raise RubyError(f"index {index} out of string", "IndexError")
+    return receiver[:place] + a_text(other) + receiver[place:]
+
+
+def _compared(receiver: str, other: Any, fold: bool = False) -> int | None:
+    if not isinstance(other, str):
         return None
-    match = pattern.on(receiver).search(receiver)
-    return None if match is None else match.start()
+    left, right = (receiver.casefold(), other.casefold()) if fold else (receiver.lower(), other.lower())
+    return (left > right) - (left < right)
 
 
-def formatted(form: str, *values: Any) -> str:
-    """`%` and `format`, with `%{name}` and `%<name>d` of a map; a field may be some hundred characters wide."""
-    if re.search(r"[0-9]{4}", form):
-        raise ValueError("a field is too wide")
-    waiting = iter(values)
+def _encoded(receiver: str, encoding: str = "UTF-8", *_rest: Any) -> str:
+    if str(encoding).upper() not in ("UTF-8", "ASCII", "US-ASCII"):
+        raise Unsupported(f"the encoding {encoding}")
+    return receiver
 
-    def filled(directive: re.Match[str]) -> str:
-        if directive[0] == "%%":
-            return "%"
-        name = directive["braces"] or directive["name"]
-        value = values[0][Symbol(name)] if name else next(waiting)
-        if directive["braces"]:
-            return text(value)
-        return _in_form(f"%{directive['flags']}{directive['width']}", directive["kind"], value)
 
+def _each_character(receiver: str, block: Block | None = None) -> Any:
+    return each_part(receiver, list(receiver), block)
+
+
+def _bytes(receiver: str) -> list[int]:
+    check_items(len(receiver.encode()))
+    return list(receiver.encode())
+
+
+def _shell_words(receiver: str) -> list[str]:
     try:
-        return _DIRECTIVE.sub(filled, form)
-    except StopIteration:
-        raise ValueError("too few arguments") from None
+        return shlex.split(receiver)
+    except ValueError:
+        raise RubyError(f"Unmatched quote: {receiver}", "ArgumentError") from None
 
 
-def _in_form(form: str, kind: str, value: Any) -> str:
-    match kind:
-        case "s":
-            return f"{form}s" % text(value)
-        case "p":
-            return f"{form}s" % inspected(value)
-        case "d" | "i" | "u":
-            return f"{form}d" % (value // 1 if isinstance(value, float) else int(value))
-        case "f" | "e" | "g":
-            return f"{form}{kind}" % float(value)
-        case "x" | "X" | "o" if int(value) >= 0:
-            return f"{form}{kind}" % int(value)
-        case "b" if int(value) >= 0:
-            return f"{int(value):{form[1:]}b}"
-        case _:
-            raise ValueError("a form that is not supported")
+def _normalized(receiver: str, form: Any = "nfc") -> str:
+    import unicodedata
 
-
-def _tr(receiver: str, old: str, new: str) -> str:
-    old, new = _expanded(old), _expanded(new)
-    if old.startswith("^") and len(old) > 1:
-        kept = set(old[1:])
-        return "".join(character if character in kept else new[-1:] for character in receiver)
-    padded = new + new[-1:] * max(0, len(old) - len(new))
-    table = {ord(a): (padded[i] if padded else None) for i, a in reversed(list(enumerate(old)))}
-    return receiver.translate(table)
-
-
-def _expanded(characters: str) -> str:
-    """`a-z` of `tr` and `delete` as all its letters."""
-    result: list[str] = []
-    index = 0
-    while index < len(characters):
-        if index + 2 < len(characters) and characters[index + 1] == "-":
-            result += [chr(code) for code in range(ord(characters[index]), ord(characters[index + 2]) + 1)]
-            index += 3
-        else:
-            result.append(characters[index])
-            index += 1
-    return "".join(result)[:MAXIMUM_ITEMS]
-
-
-def _float(value: str) -> float:
-    for end in range(min(len(value), 40), 0, -1):
-        try:
-            return float(value[:end].replace("_", ""))
-        except ValueError:
-            continue
-    return 0.0
+    known: Any = text(form).upper()
+    return unicodedata.normalize(known, receiver)
 
 
 TEXT_METHODS: Final[dict[str, Method]] = {
-    "strip": lambda value: value.strip(" \t\n\v\f\r\0"),
-    "lstrip": lambda value: value.lstrip(" \t\n\v\f\r\0"),
-    "rstrip": lambda value: value.rstrip(" \t\n\v\f\r\0"),
-    "squish": lambda value: " ".join(value.split()),
+    **INFLECTIONS,
+    "strip": lambda value: value.lstrip(_ENDS[:-1]).rstrip(_ENDS),
+    "lstrip": lambda value: value.lstrip(_ENDS[:-1]),
+    "rstrip": lambda value: value.rstrip(_ENDS),
     "chomp": _chomp,
-    "chop": lambda value: value[:-1],
+    "chop": lambda value: value[:-2] if value.endswith("\r\n") else value[:-1],
+    "chr": lambda value: value[:1],
     "upcase": str.upper,
     "downcase": str.lower,
     "capitalize": str.capitalize,
@@ -185,50 +168,79 @@ TEXT_METHODS: Final[dict[str, Method]] = {
     "split": _split,
     "lines": _lines,
     "each_line": _lines,
-    "chars": list,
-    "each_char": list,
-    "bytes": lambda value: list(value.encode()),
+    "chars": _each_character,
+    "each_char": _each_character,
+    "bytes": _bytes,
     "ord": lambda value: ord(value[0]),
-    "hex": lambda value: int(value, 16),
-    "count": lambda value, characters: sum(map(value.count, set(_expanded(characters)))),
-    "rindex": lambda value, part: value.rfind(part) if part in value else None,
-    "squeeze": lambda value: re.sub(r"(?s)(.)\1+", r"\1", value),
-    "insert": lambda value, index, other: value[:index] + other + value[index:],
-    "center": lambda value, width, pad=" ": _centred(value, min(width, MAXIMUM_ITEMS), pad),
-    "partition": lambda value, separator: list(value.partition(separator)),
-    "rpartition": lambda value, separator: list(value.rpartition(separator)),
+    "hex": lambda value: to_integer(value, 16),
+    "oct": lambda value: to_integer(value, 8),
+    "count": lambda value, *patterns: sum(map(character_set(*patterns), value)),
+    "index": _index,
+    "rindex": lambda value, part: None if (place := value.rfind(a_text(part))) < 0 else place,
+    "squeeze": squeezed,
+    "insert": _inserted,
+    "center": lambda value, width, pad=" ": _padded(value, width, pad, "both"),
+    "ljust": lambda value, width, pad=" ": _padded(value, width, pad, "left"),
+    "rjust": lambda value, width, pad=" ": _padded(value, width, pad, "right"),
+    "partition": _partitioned,
+    "rpartition": lambda value, separator: list(value.rpartition(a_text(separator))),
     "shellescape": shell_escaped,
-    "underscore": _underscored,
-    "parameterize": lambda value: re.sub(r"[^a-z0-9_-]+", "-", value.lower()).strip("-"),
-    "sub": _replaced_first,
-    "gsub": _replaced_all,
-    "match": matched,
-    "match?": lambda value, pattern: matched(value, pattern) is not None,
-    "scan": _scanned,
-    "tr": _tr,
-    "delete": lambda value, characters: _tr(value, characters, ""),
-    "delete_prefix": str.removeprefix,
-    "delete_suffix": str.removesuffix,
-    "start_with?": lambda value, *prefixes: value.startswith(prefixes),
-    "end_with?": lambda value, *suffixes: value.endswith(suffixes),
-    "include?": lambda value, part: part in value,
+    "shellsplit": _shell_words,
+    "sub": replaced_first,
+    "gsub": replaced_all,
+    "match": found,
+    "match?": lambda value, pattern: found(value, pattern) is not None,
+    "=~": position,
+    "scan": scanned,
+    "tr": tr,
+    "delete": deleted,
+    "delete_prefix": lambda value, prefix: value.removeprefix(a_text(prefix)),
+    "delete_suffix": lambda value, suffix: value.removesuffix(a_text(suffix)),
+    "start_with?": _prefixed,
+    "end_with?": lambda value, *suffixes: any(value.endswith(a_text(suffix)) for suffix in suffixes),
+    "include?": lambda value, part: a_text(part) in value,
     "empty?": lambda value: not value,
     "length": len,
     "size": len,
+    "bytesize": lambda value: len(value.encode()),
     "reverse": lambda value: value[::-1],
-    "to_f": _float,
+    "succ": successor,
+    "next": successor,
+    "upto": lambda value, last, block=None: each_part(value, Range(value, last).items(), block),
+    "between?": lambda value, low, high: low <= value <= high,
+    "casecmp": _compared,
+    "casecmp?": lambda value, other: None if (order := _compared(value, other, fold=True)) is None else order == 0,
+    "to_i": to_integer,
+    "to_f": to_float,
     "to_sym": Symbol,
     "to_str": text,
-    "first": first,
-    "last": last,
-    "index": lambda value, part: value.find(part) if part in value else None,
     "[]": at,
     "slice": at,
+    "+@": text,
+    "concat": lambda value, *others: "".join([value, *map(a_text, others)]),
+    "prepend": lambda value, *others: "".join([*map(a_text, others), value]),
+    "replace": lambda _, other: a_text(other),
+    "clear": lambda _: "",
+    "encode": _encoded,
+    "force_encoding": _encoded,
+    "unicode_normalize": _normalized,
+    "scrub": text,
+    "valid_encoding?": lambda _: True,
+    "ascii_only?": str.isascii,
     "*": repeated,
-    "concat": lambda value, *others: "".join([value, *others]),
-    "prepend": lambda value, other: other + value,
-    "ljust": lambda value, width, pad=" ": value.ljust(min(width, MAXIMUM_ITEMS), pad),
-    "rjust": lambda value, width, pad=" ": value.rjust(min(width, MAXIMUM_ITEMS), pad),
-    "truncate": lambda value, length: value if len(value) <= length else f"{value[: max(0, length - 3)]}...",
-    "bytesize": lambda value: len(value.encode()),
 }
+_WITH_BANG: Final = words(
+    "strip lstrip rstrip chomp chop upcase downcase capitalize swapcase squeeze sub gsub tr delete "
+    "delete_prefix delete_suffix reverse succ next"
+)
+_IN_PLACE: Final = ("concat", "prepend", "insert", "replace", "clear")
+CHANGING: Final = frozenset([*(f"{name}!" for name in _WITH_BANG), *_IN_PLACE])
+"""Methods that change the text that they are called on."""
+
+
+def changing(name: str, receiver: str, arguments: list[Any], block: Block | None) -> tuple[str, Any]:
+    """The changed text and the method's value: nil from a method with `!` that had nothing to change."""
+    given = {} if block is None else {"block": block}
+    changed = TEXT_METHODS[name.removesuffix("!")](receiver, *arguments, **given)
+    never_nil = not name.endswith("!") or name in ("reverse!", "succ!", "next!")
+    return changed, changed if never_nil or changed != receiver else None

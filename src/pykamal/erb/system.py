@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -22,17 +22,24 @@ class System(Protocol):
     def working_directory(self) -> Path:
         """Absolute; relative paths of a template start here."""
 
+    @property
+    def host_name(self) -> str:
+        """The machine's own name."""
+
     def read_bytes(self, path: Path, limit: int) -> bytes:
         """The first `limit` bytes of a regular file.
 
         Raises FileNotFoundError, IsADirectoryError or another OSError; devices, pipes and sockets are not opened.
         """
 
-    def run_shell(self, line: str, environment: Mapping[str, str]) -> str:
-        """Standard output of `/bin/sh -c LINE`; standard error goes to the terminal, the exit status is ignored.
+    def file_names(self, directory: Path) -> Sequence[str]:
+        """Names of the files in a directory, none when it does not exist."""
+
+    def run_with_status(self, line: str, environment: Mapping[str, str]) -> tuple[str, int]:
+        """Standard output and exit status of `/bin/sh -c LINE`; standard error goes to the terminal.
 
         Raises CommandRefused where nothing may run.
         """
 
-    def parse_dotenv(self, text: str, environment: Mapping[str, str]) -> Mapping[str, str]:
+    def parse_dotenv(self, text: str, environment: Mapping[str, str], file: str) -> Mapping[str, str]:
         """Names and values of a dotenv file's text; `environment` is what its values may refer to."""

@@ -1,4 +1,4 @@
-"""Cutting a template at its tags, in ERB's trim mode `-` (spec/config.md 1.3)."""
+"""Cutting a template at its tags, in the trim modes of ERB; that of configuration files is `-` (spec/config.md 1.3)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from typing import Final
 from pykamal.erb.errors import TemplateError
 
 _OPENING: Final = re.compile(r"<%%|<%#|<%=|<%-|<%")
-_CLOSING: Final = re.compile(r"%%>|-%>\r?\n|-%>|%>")
+_CLOSING: Final = {
+    "": re.compile(r"%%>|%>"),
+    "-": re.compile(r"%%>|-%>\r?\n|-%>|%>"),
+    ">": re.compile(r"%%>|%>\r?\n|%>"),
+}
+"""What ends a tag, by the trim mode."""
+
 _INDENTATION: Final = re.compile(r"[ \t]*\Z")
 
 
@@ -30,8 +36,9 @@ class Part:
     tag_offset: int
 
 
-def parts(source: str) -> list[Part]:
+def parts(source: str, trim_mode: str = "-") -> list[Part]:
     """Text and tags in order. Raises TemplateError for a tag that never ends."""
+    closing = _CLOSING[trim_mode]
     found: list[Part] = []
     offset = 0
     while match := _OPENING.search(source, offset):
@@ -41,11 +48,11 @@ def parts(source: str) -> list[Part]:
             offset = match.end()
             continue
         text = source[offset : match.start()]
-        if opening == "<%-":
+        if opening == "<%-" and trim_mode == "-":
             text = _without_indentation(text)
         if text:
             found.append(Part(PartKind.TEXT, text, offset, offset))
-        code, end = _code(source, match.end(), match.start())
+        code, end = _code(source, closing, match.end(), match.start())
         if opening != "<%#":
             kind = PartKind.OUTPUT if opening == "<%=" else PartKind.CODE
             found.append(Part(kind, code, match.end(), match.start()))
@@ -63,10 +70,10 @@ def _without_indentation(text: str) -> str:
     return text[:start] if start == 0 or text[start - 1] == "\n" else text
 
 
-def _code(source: str, start: int, tag_offset: int) -> tuple[str, int]:
+def _code(source: str, closing: re.Pattern[str], start: int, tag_offset: int) -> tuple[str, int]:
     """The code of a tag and where the text after it starts. `%%>` inside is an escaped `%>` and does not end it."""
     position = start
-    while match := _CLOSING.search(source, position):
+    while match := closing.search(source, position):
         if match.group() != "%%>":
             return source[start : match.start()].replace("%%>", "%>"), match.end()
         position = match.end()

@@ -1,13 +1,21 @@
-"""Values of templates: Ruby's idea of truth, of text, and of blank, over plain Python values."""
+"""Values of templates: Ruby's idea of truth, of text, of classes and of blank, over plain Python values.
+
+nil, true, false, numbers, texts, lists and maps are Python's own. A text never changes; what changes one in Ruby gives
+its variable a new one here.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pykamal.core.ruby import Symbol, ruby_float
-from pykamal.erb.regexps import Regexp
+from pykamal.erb.budget import MAXIMUM_DEPTH, check_items
+from pykamal.erb.errors import RubyError, Unsupported
+from pykamal.erb.matcher import Match, Regexp
 
 _ESCAPES: Final = {
     "\\": "\\\\",
@@ -24,8 +32,85 @@ _ESCAPES: Final = {
 }
 _UNSAFE_IN_SHELL: Final = re.compile(r"([^A-Za-z0-9_\-.,:+/@\n])", re.ASCII)
 _INTERPOLATION: Final = re.compile(r"#(?=[{$@])")
-_PLAIN_SYMBOL: Final = re.compile(r"[^\W\d]\w*[?!=]?")
+_PLAIN_SYMBOL: Final = re.compile(r"[^\W\d]\w*[?!=]?|\[\]=?|[+\-*/%<>!]|<=>|===?|=~|\*\*|<<|>>|<=|>=|!=")
 _HASH: Final = r"\\#"
+
+Block = Callable[..., Any]
+Method = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`first..last` of numbers or texts. Without `last` it has no end."""
+
+    first: Any
+    last: Any
+    exclusive: bool = False
+
+    def items(self) -> list[Any]:
+        """Raises BudgetExceeded for too many, RubyError for what cannot be counted."""
+        if isinstance(self.first, str) and isinstance(self.last, str):
+            return list(self._texts(self.first, self.last))
+        if not _whole(self.first):
+            raise RubyError(f"can't iterate from {class_name(self.first)}", "TypeError")
+        if self.last is None:
+            raise Unsupported("a range without an end, outside of an index,")
+        if isinstance(self.last, float):
+            numbers = range(self.first, int(self.last // 1) + 1 - (self.exclusive and self.last == self.last // 1))
+        else:
+            numbers = range(self.first, self.last + (not self.exclusive))
+        check_items(len(numbers) if numbers.stop - numbers.start < 2**60 else 2**60)
+        return list(numbers)
+
+    def _texts(self, first: str, last: str) -> Iterator[str]:
+        from pykamal.erb.transliteration import successor
+
+        count = 0
+        while len(first) <= len(last) and not (self.exclusive and first == last):
+            count += 1
+            check_items(count)
+            yield first
+            if first == last:
+                return
+            first = successor(first)
+
+    def covers(self, value: Any) -> bool:
+        try:
+            above = self.first is None or bool(self.first <= value)
+            below = self.last is None or bool(value < self.last if self.exclusive else value <= self.last)
+        except TypeError:
+            return False
+        return above and below
+
+
+@dataclass(frozen=True, slots=True)
+class ClassValue:
+    """A class or module that a template names, to ask for (`is_a?`) or to raise."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionValue:
+    """What `rescue => error` gives."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`$?`: how the last shell line ended."""
+
+    code: int
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def true(value: Any) -> bool:
@@ -53,16 +138,34 @@ def text(value: Any) -> str:
             return str(value)
         case float():
             return ruby_float(value)
-        case Regexp():
-            return str(value)
-        case range():
-            return f"{value.start}..{value.stop - 1}"
-        case _:
+        case Range():
+            return f"{text(value.first)}{'...' if value.exclusive else '..'}{text(value.last)}"
+        case Match():
+            return value.group(0) or ""
+        case ExceptionValue(message=message):
+            return message
+        case ClassValue(name=name):
+            return name
+        case Status(code=code):
+            return f"exit {code}"
+        case list() | dict():
             return inspected(value)
+        case _:
+            return _own_text(value)
 
 
-def inspected(value: Any) -> str:
+def _own_text(value: Any) -> str:
+    """The text of a value of this package, such as a time; not every one has one."""
+    own: Any = type(value).__str__
+    if own is object.__str__:
+        raise Unsupported(f"{described(value)} as a text")
+    return str(value)
+
+
+def inspected(value: Any, depth: int = 0) -> str:
     """Ruby's `inspect`, as versions before 3.4 print it."""
+    if depth > MAXIMUM_DEPTH:
+        raise RubyError("a list holds itself, or is nested too deeply", "ArgumentError")
     match value:
         case None:
             return "nil"
@@ -72,29 +175,46 @@ def inspected(value: Any) -> str:
         case Symbol(name=name):
             return f":{name}" if _PLAIN_SYMBOL.fullmatch(name) else f":{inspected(name)}"
         case list():
-            return f"[{', '.join(inspected(item) for item in value)}]"
+            return f"[{', '.join(inspected(item, depth + 1) for item in value)}]"
         case dict():
-            return f"{{{', '.join(f'{inspected(key)}=>{inspected(item)}' for key, item in value.items())}}}"
+            pairs = (f"{inspected(key, depth + 1)}=>{inspected(item, depth + 1)}" for key, item in value.items())
+            return f"{{{', '.join(pairs)}}}"
+        case Range(first=first, last=last, exclusive=exclusive):
+            ends = ("" if end is None else inspected(end, depth + 1) for end in (first, last))
+            return ("..." if exclusive else "..").join(ends)
+        case Regexp(source=source, flags=flags):
+            return f"/{re.sub('(?<!' + _HASH[0] + _HASH[0] + ')/', _HASH[0] + '/', source)}/{flags}"
+        case Match():
+            groups = [f" {name}:{inspected(value.named(name))}" for name in value.names]
+            groups = groups or [f" {number}:{inspected(each)}" for number, each in enumerate(value.groups, start=1)]
+            return f"#<MatchData {inspected(value.group(0))}{''.join(groups)}>"
+        case ExceptionValue(kind=kind, message=message):
+            return f"#<{kind}: {message}>"
         case _:
-            return text(value)
+            method = getattr(value, "inspected", None)
+            return text(value) if method is None else str(method())
 
 
 def as_json(value: Any) -> str:
     return json.dumps(_jsonable(value), separators=(",", ":"), ensure_ascii=False)
 
 
-def _jsonable(value: Any) -> Any:
+def _jsonable(value: Any, depth: int = 0) -> Any:
+    if depth > MAXIMUM_DEPTH:
+        raise RubyError("nesting is too deep", "JSON::NestingError")
     match value:
-        case Symbol(name=name):
-            return name
         case list():
-            return [_jsonable(item) for item in value]
+            return [_jsonable(item, depth + 1) for item in value]
         case dict():
-            return {text(key): _jsonable(item) for key, item in value.items()}
-        case range():
-            return text(value)
-        case _:
+            return {text(key): _jsonable(item, depth + 1) for key, item in value.items()}
+        case None | bool() | int() | str():
             return value
+        case float() if value - value == 0:
+            return value
+        case float():
+            raise RubyError(f"{text(value)} not allowed in JSON", "JSON::GeneratorError")
+        case _:
+            return text(value)
 
 
 def shell_escaped(value: str) -> str:
@@ -109,20 +229,17 @@ def equal(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-MAXIMUM_DEPTH: Final = 30
-
-
 def weight(value: Any, most: int, depth: int = 0) -> int:
     """How much there is to go through in a value, shared parts counted each time; stops counting beyond `most`.
 
-    Raises ValueError for a value that is nested too deeply, or holds itself.
+    Raises RubyError for a value that is nested too deeply, or holds itself.
     """
     if isinstance(value, str):
         return 1 + len(value) // 16
     if not isinstance(value, list | dict):
         return 1
     if depth > MAXIMUM_DEPTH:
-        raise ValueError("nested too deeply")
+        raise RubyError("a list holds itself, or is nested too deeply", "ArgumentError")
     total = 1
     for item in value.values() if isinstance(value, dict) else value:
         total += weight(item, most - total, depth + 1)
@@ -131,22 +248,43 @@ def weight(value: Any, most: int, depth: int = 0) -> int:
     return total
 
 
-def kind(value: Any) -> str:
-    """The class's name in messages."""
-    match value:
-        case None:
-            return "nil"
-        case bool():
-            return text(value)
-        case str():
-            return "a text"
-        case int() | float():
-            return "a number"
-        case list():
-            return "a list"
-        case dict():
-            return "a map"
-        case Regexp():
-            return "a regular expression"
-        case _:
-            return "this value"
+_CLASSES: Final[tuple[tuple[type, str], ...]] = (
+    (bool, ""),
+    (str, "String"),
+    (int, "Integer"),
+    (float, "Float"),
+    (list, "Array"),
+    (dict, "Hash"),
+    (Symbol, "Symbol"),
+    (Range, "Range"),
+    (Regexp, "Regexp"),
+    (Match, "MatchData"),
+    (ClassValue, "Class"),
+    (Status, "Process::Status"),
+)
+
+
+def class_name(value: Any) -> str:
+    """The name of a value's class in Ruby."""
+    if value is None:
+        return "NilClass"
+    if isinstance(value, bool):
+        return "TrueClass" if value else "FalseClass"
+    if isinstance(value, ExceptionValue):
+        return value.kind
+    known = next((name for kind, name in _CLASSES if isinstance(value, kind)), None)
+    return known if known is not None else str(getattr(value, "CLASS", "Object"))
+
+
+def described(value: Any) -> str:
+    """The value in Ruby's messages: `nil`, `true` or `an instance of String`."""
+    if value is None or isinstance(value, bool):
+        return inspected(value)
+    if isinstance(value, ClassValue):
+        return f"class {value.name}"
+    return f"an instance of {class_name(value)}"
+
+
+def in_message(value: Any) -> str:
+    """The value in messages about conversions: `nil`, `true`, or the name of its class."""
+    return inspected(value) if value is None or isinstance(value, bool) else class_name(value)

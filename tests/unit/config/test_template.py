@@ -14,9 +14,9 @@ pytestmark = pytest.mark.unit
 
 def test_refusal_shows_the_place_and_the_way_out() -> None:
     """A refusal names line and column, quotes the line and says what to write instead."""
-    error = refused("a: 1\nb: <%= 'hi'.foo_bar %>\n")
+    error = refused("a: 1\nb: <%= 'hi'.unpack1('a') %>\n")
     assert str(error.problems[0].position) == "config/deploy.yml:2:13"
-    assert error.problems[0].quoted_line == "b: <%= 'hi'.foo_bar %>\n            ^"
+    assert error.problems[0].quoted_line == "b: <%= 'hi'.unpack1('a') %>\n            ^"
     assert error.hint is not None
     assert "environment variable" in error.hint
 
@@ -54,11 +54,6 @@ def test_problems_point_into_the_template() -> None:
     assert positions["image: should be a string"] == "config/deploy.yml:4:1"
 
 
-def test_comments_of_yaml_do_not_protect_a_tag() -> None:
-    """`# <%= raise %>` still runs (spec/config.md 1.3)."""
-    assert refused("# <%= raise 'boom' %>\n").message == "boom"
-
-
 class _Ruby(World):
     """A machine whose Ruby prints `output`; the real one is compared with in the parity suite."""
 
@@ -80,3 +75,91 @@ def test_failing_ruby_is_noticed() -> None:
     """Output that does not end with the file's name comes from a Ruby that failed or is not there."""
     error = refused("<% anything %>", world=_Ruby(environment={"KAMAL_ERB": "ruby"}))
     assert error.message == "Ruby could not render config/deploy.yml"
+
+
+_BODY = changed("x-a: 1")
+
+
+@pytest.mark.parametrize(
+    ("comment", "warnings"),
+    [
+        ("# <%= nope %>", ["undefined local variable or method `nope' for main"]),
+        ("# <%= Rails.application.credentials.x %>", ["uninitialized constant Rails"]),
+        ("# <%= File.read('nope') %>", ["No such file or directory @ rb_sysopen - nope"]),
+        ("# <%= raise 'boom' %>", ["boom"]),
+        ("# <%= foo bar( %>", ["unexpected the end of the tag"]),
+        ("# <% class Foo; end %>", ["`class` is not supported in templates"]),
+        ("#   - <%= eval('1') %> and <%= nope %>", ["`eval` is not", "undefined local variable"]),
+        ("x-b: 1 # <%= nope %>", ["undefined local variable"]),
+        ("# <% nope.each do |x| %>\n#  - <%= x %>\n# <% end %>", ["undefined local variable"]),
+        ("#   RUBY: <%= ENV['NO'] || \"#{RUBY_ENGINE}-#{RUBY_ENGINE_VERSION}\" %>", []),
+        ("# <%= RUBY_PLATFORM %>", []),
+        ("# <%= 1 + 1 %>", []),
+    ],
+)
+def test_tags_in_comments_warn_at_most(comment: str, warnings: list[str]) -> None:
+    """A file's comments are full of examples: what fails in one is left out, and told with its place."""
+    config = loaded(f"{comment}\n{_BODY}")
+    assert len(config.warnings) == len(warnings)
+    for warning, words in zip(config.warnings, warnings, strict=True):
+        assert warning.startswith("config/deploy.yml:1:")
+        assert words in warning
+
+
+def test_tags_in_comments_are_evaluated() -> None:
+    """What a comment's tag assigns counts for the tags behind it, as in Ruby; and `rescue` inside it works."""
+    comment = '# <% @image = "from/comment" %> <% begin; nope; rescue NameError; @tag = "t"; end %>\n'
+    config = loaded(comment + changed('image: "<%= @image %>-<%= @tag %>"'))
+    assert config.image == "from/comment-t"
+    assert config.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'x-t: "# <%= nope %>"\n',
+        "x-t: |\n  # <%= nope %>\n",
+        "x-t: >-\n  text\n  # <%= nope %>\n",
+        "x-t: 'a\n  # <%= nope %>'\n",
+        'x-t: {"# <%= nope %>": 1}\n',
+    ],
+)
+def test_what_only_looks_like_a_comment_is_none(text: str) -> None:
+    """Inside a text of YAML a `#` starts no comment: the failure ends the loading."""
+    error = refused(text + _BODY)
+    assert error.message == "undefined local variable or method `nope' for main"
+    assert error.problems[0].position is not None
+
+
+def test_budgets_count_in_comments_too() -> None:
+    """A comment cannot take the time that the rest of the file is not given."""
+    assert "steps" in refused(f"# <% loop {{ }} %>\n{_BODY}").message
+
+
+def test_files_of_one_run_share_instance_variables() -> None:
+    """What deploy.yml sets is there for the destination's file (spec/config.md 1.3: one main object)."""
+    world = World(files={"config/deploy.staging.yml": "image: <%= @name %>\n"})
+    assert loaded(f"<% @name = 'from/base' %>\n{_BODY}", destination="staging", world=world).image == "from/base"
+
+
+def test_what_a_template_prints_is_told_beside_the_output() -> None:
+    """`puts` in deploy.yml does not get into what a command prints."""
+    assert loaded(f"<% puts 'looking up', 2 %>\n{_BODY}").warnings == (
+        "config/deploy.yml printed: looking up",
+        "config/deploy.yml printed: 2",
+    )
+
+
+def test_kamals_own_constants() -> None:
+    """The version is that of the Ruby Kamal that this tool is compatible with."""
+    world = World(shell={"docker info --format '{{.Architecture}}'": "aarch64\n"})
+    text = changed('image: "<%= Kamal::VERSION %>-<%= Kamal::Utils.docker_arch %>"')
+    assert loaded(text, world=world).image == "2.12.0-arm64"
+
+
+def test_ruby_version_is_that_of_the_project() -> None:
+    """No Ruby runs here: the version is the one that .ruby-version or .tool-versions asks for, else an error."""
+    text = changed('image: "<%= RUBY_VERSION %>"')
+    assert loaded(text, world=World(files={".ruby-version": "ruby-3.3.1\n"})).image == "3.3.1"
+    assert loaded(text, world=World(files={".tool-versions": "node 20\nruby 3.2.0\n"})).image == "3.2.0"
+    assert "no Ruby runs here" in refused(text).message

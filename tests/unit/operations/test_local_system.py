@@ -34,7 +34,9 @@ def test_files(tmp_path: Path) -> None:
 
 def test_dotenv_values_may_run_commands(tmp_path: Path) -> None:
     """The dotenv grammar is that of the secrets files, command substitution included."""
-    values = LocalSystem(tmp_path, {}).parse_dotenv('A=$(printf x)\nB="$C"', {"C": "y", "PATH": "/usr/bin:/bin"})
+    values = LocalSystem(tmp_path, {}).parse_dotenv(
+        'A=$(printf x)\nB="$C"', {"C": "y", "PATH": "/usr/bin:/bin"}, ".env"
+    )
     assert dict(values) == {"A": "x", "B": "y"}
 
 
@@ -71,7 +73,7 @@ def test_safe_system_runs_nothing(tmp_path: Path) -> None:
         system.run_shell("touch canary", {})
     assert caught.value.line == "touch canary"
     with pytest.raises(CommandRefused):
-        system.parse_dotenv("A=$(touch canary)", {})
+        system.parse_dotenv("A=$(touch canary)", {}, ".env")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -79,7 +81,7 @@ def test_safe_system_can_skip_commands(tmp_path: Path) -> None:
     """Callers who show what is known get nothing for a shell line, and learn which lines were skipped."""
     system = SafeSystem(tmp_path, skip_commands=True)
     assert system.run_shell("touch canary", {}) == ""
-    assert dict(system.parse_dotenv("A=$(touch canary)x", {})) == {"A": "x"}
+    assert dict(system.parse_dotenv("A=$(touch canary)x", {}, ".env")) == {"A": "x"}
     assert system.skipped == ["touch canary", "touch canary"]
     assert list(tmp_path.iterdir()) == []
 

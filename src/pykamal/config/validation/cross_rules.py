@@ -9,7 +9,6 @@ from typing import Final
 from pykamal import KAMAL_VERSION
 from pykamal.config.architecture import docker_architecture
 from pykamal.config.document import MapNode, Node, ScalarNode
-from pykamal.config.gem_version import GemVersion
 from pykamal.config.reading import blank, boolean, child, chosen, entries, integer, string, text, texts, truthy
 from pykamal.config.servers import (
     AccessoryHosts,
@@ -23,6 +22,7 @@ from pykamal.config.system import System
 from pykamal.config.validation.finding import Finding, described
 from pykamal.config.validation.order import CROSS_STAGE
 from pykamal.config.validation.section_rules import is_local_registry, is_uri
+from pykamal.erb.gem_version import GemVersion
 from pykamal.erb.system import CommandRefused
 
 HOOK_LEVELS: Final = ("quiet", "verbose")

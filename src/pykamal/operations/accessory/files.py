@@ -32,10 +32,10 @@ def content(accessory: Accessory, file: File, secrets: Lookup, system: System) -
     read = path.read_bytes()
     if not file.template:
         return read
-    from pykamal.config.template import render
+    from pykamal.config.template import Templates
 
     environment = {**system.environment, **_variables(accessory, secrets)}
-    return Sensitive(render(file.local, _decoded(read, file), environment, system).text)
+    return Sensitive(Templates(environment, system).render(file.local, _decoded(read, file)).text)
 
 
 def _decoded(read: bytes, file: File) -> str:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Final
 
+from pykamal.core.errors import KamalError
 from pykamal.core.files import read_regular
 from pykamal.erb.system import CommandRefused
+
+MOST_OUTPUT: Final = 16 * 1024 * 1024
+"""Bytes that a shell line of the configuration may print."""
 
 
 class LocalSystem:
@@ -27,6 +34,10 @@ class LocalSystem:
     def environment(self) -> Mapping[str, str]:
         return self._environment
 
+    @property
+    def host_name(self) -> str:
+        return socket.gethostname()
+
     def read_bytes(self, path: Path, limit: int) -> bytes:
         return read_regular(path, limit)
 
@@ -37,21 +48,35 @@ class LocalSystem:
             return []
 
     def run_shell(self, line: str, environment: Mapping[str, str]) -> str:
-        """The configuration's own back-ticks: the operator's file is run as the operator, as Ruby Kamal does."""
-        finished = subprocess.run(
+        return self.run_with_status(line, environment)[0]
+
+    def run_with_status(self, line: str, environment: Mapping[str, str]) -> tuple[str, int]:
+        """The configuration's own back-ticks: the operator's file is run as the operator, as Ruby Kamal does.
+
+        Raises KamalError for output beyond `MOST_OUTPUT`, after ending the process.
+        """
+        with subprocess.Popen(
             ["/bin/sh", "-c", line],
             cwd=self._working_directory,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            check=False,
-        )
-        return finished.stdout.decode("utf-8", "replace")
+        ) as process:
+            assert process.stdout is not None, "it is a pipe"
+            output = process.stdout.read(MOST_OUTPUT + 1)
+            if len(output) > MOST_OUTPUT:
+                process.kill()
+                raise KamalError(
+                    f"`{line}` prints more than {MOST_OUTPUT} bytes",
+                    hint="Print only what the configuration needs.",
+                )
+        return output.decode("utf-8", "replace"), process.returncode
 
-    def parse_dotenv(self, text: str, environment: Mapping[str, str]) -> Mapping[str, str]:
+    def parse_dotenv(self, text: str, environment: Mapping[str, str], file: str) -> Mapping[str, str]:
         from pykamal.secrets.dotenv import parse
 
-        return parse(text, substitute=lambda line: self.run_shell(line, environment), environment=environment)
+        run = partial(self.run_shell, environment=environment)
+        return parse(text, substitute=run, environment=environment, file=file)
 
 
 class SafeSystem:
@@ -87,22 +112,34 @@ class SafeSystem:
         return self._environment
 
     def read_bytes(self, path: Path, limit: int) -> bytes:
-        resolved = path.resolve()
-        if not any(resolved.is_relative_to(root) for root in self._roots):
+        if not self._is_visible(path):
             roots = " or ".join(map(str, self._roots))
             raise PermissionError(errno.EACCES, f"it is not below {roots}", str(path))
-        return self._files.read_bytes(resolved, limit)
+        return self._files.read_bytes(path.resolve(), limit)
+
+    def _is_visible(self, path: Path) -> bool:
+        resolved = path.resolve()
+        return any(resolved.is_relative_to(root) for root in self._roots)
+
+    @property
+    def host_name(self) -> str:
+        return "localhost"
 
     def file_names(self, directory: Path) -> Sequence[str]:
-        return self._files.file_names(directory)
+        """None of a directory that is not below the roots."""
+        return self._files.file_names(directory.resolve()) if self._is_visible(directory) else []
 
-    def run_shell(self, line: str, environment: Mapping[str, str]) -> str:  # noqa: ARG002 - nothing is run
+    def run_shell(self, line: str, environment: Mapping[str, str]) -> str:
+        return self.run_with_status(line, environment)[0]
+
+    def run_with_status(self, line: str, environment: Mapping[str, str]) -> tuple[str, int]:  # noqa: ARG002
         if not self._skip_commands:
             raise CommandRefused(line)
         self.skipped.append(line)
-        return ""
+        return "", 0
 
-    def parse_dotenv(self, text: str, environment: Mapping[str, str]) -> Mapping[str, str]:
+    def parse_dotenv(self, text: str, environment: Mapping[str, str], file: str) -> Mapping[str, str]:
         from pykamal.secrets.dotenv import parse
 
-        return parse(text, substitute=lambda line: self.run_shell(line, environment), environment=environment)
+        run = partial(self.run_shell, environment=environment)
+        return parse(text, substitute=run, environment=environment, file=file)

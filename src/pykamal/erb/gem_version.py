@@ -1,4 +1,4 @@
-"""Versions of Ruby gems, for `minimum_version`."""
+"""Versions of Ruby gems (`Gem::Version`)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,66 @@
+"""Tags on lines that are comments of YAML: what fails there is reported, and does not end the rendering.
+
+Ruby renders them like every other tag, and a file's comments are full of examples. Whether a line is a comment is known
+for certain only once YAML was read, so a marker stands where the output was dropped: it must not be in the document.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Final
+
+from pykamal.erb.errors import RubyError, RubyUnknown, TemplateError, Unsupported, unsupported
+from pykamal.erb.tags import Part, PartKind
+
+_COMMENT: Final = re.compile(r"(?:^|[ \t])#")
+_MOST_DROPPED: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A tag whose output is missing. `marker` stands where it would. A `quiet` one is nobody's mistake."""
+
+    marker: str
+    error: TemplateError
+    quiet: bool
+
+
+class Comments:
+    """The tags of a template that may be in comments."""
+
+    def __init__(self, source: str, parts: list[Part]) -> None:
+        self.dropped: list[Dropped] = []
+        self._source = source
+        self._tags = [part for part in parts if part.kind is not PartKind.TEXT]
+        self._offsets = [part.tag_offset for part in self._tags]
+
+    def cover(self, offset: int) -> bool:
+        """Whether the tag around this place stands behind a `#` of its line."""
+        tag = self.tag(offset)
+        if tag is None or len(self.dropped) >= _MOST_DROPPED:
+            return False
+        line = self._source.rfind("\n", 0, tag.tag_offset) + 1
+        return _COMMENT.search(self._source[line : tag.tag_offset]) is not None
+
+    def tag(self, offset: int) -> Part | None:
+        """The tag around this place."""
+        index = bisect_right(self._offsets, offset) - 1
+        return self._tags[index] if index >= 0 else None
+
+    def drop(self, error: RubyError | Unsupported | TemplateError, offset: int) -> str:
+        """The marker to write instead of what the tag would insert."""
+        marker = f"\ue000{len(self.dropped)}\ue001"
+        self.dropped.append(Dropped(marker, located(error, offset), isinstance(error, RubyUnknown)))
+        return marker
+
+
+def located(error: RubyError | Unsupported | TemplateError, offset: int) -> TemplateError:
+    """The error with its place."""
+    match error:
+        case TemplateError():
+            return error
+        case RubyError():
+            return TemplateError(error.message, offset, label=error.label, hint=error.hint)
+    return unsupported(error.what, offset, error.instead)

@@ -1,0 +1,75 @@
+"""ENV, which templates read, change and go through as a map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from pykamal.erb.errors import RubyError
+from pykamal.erb.hashes import MAP_METHODS
+from pykamal.erb.values import Block, in_message, inspected
+from pykamal.erb.words import words
+
+READING: Final = frozenset(MAP_METHODS) - {
+    *(name for name in MAP_METHODS if name.endswith("!")),
+    *["clear", "delete", "delete_if", "keep_if", "store", "update", "fetch", "[]", "to_hash"],
+    *words("transform_keys transform_values stringify_keys symbolize_keys deep_stringify_keys deep_symbolize_keys"),
+    *["merge", "deep_merge", "dig", "fetch_values", "assert_valid_keys", "compact_blank", "to_query"],
+}
+"""The methods of a map that only read; ENV has them too."""
+
+
+def functions(environment: dict[str, str]) -> dict[str, Callable[..., Any]]:
+    """The methods of ENV over these variables."""
+
+    def name_of(value: Any) -> str:
+        if not isinstance(value, str):
+            raise RubyError(f"no implicit conversion of {in_message(value)} into String", "TypeError")
+        return value
+
+    def fetched(name: Any, *default: Any, block: Block | None = None) -> Any:
+        if name_of(name) in environment:
+            return environment[name]
+        if block is not None:
+            return block(name)
+        if default:
+            return default[0]
+        raise RubyError(f"key not found: {inspected(name)}", "KeyError")
+
+    def updated(*others: Any) -> dict[str, str]:
+        for other in others:
+            for name, value in other.items():
+                set_variable(environment, name, value)
+        return environment
+
+    def stored(name: Any, value: Any) -> Any:
+        set_variable(environment, name, value)
+        return value
+
+    reading = {name: _reading(name, environment) for name in READING}
+    return {
+        **reading,
+        "[]": lambda name: environment.get(name_of(name)),
+        "fetch": fetched,
+        "store": stored,
+        "[]=": stored,
+        "update": updated,
+        "merge!": updated,
+        "delete": lambda name: environment.pop(name_of(name), None),
+        "to_h": lambda block=None: MAP_METHODS["to_h"](dict(environment), block),
+        "to_hash": lambda: dict(environment),
+    }
+
+
+def _reading(name: str, environment: dict[str, str]) -> Callable[..., Any]:
+    return lambda *arguments, **given: MAP_METHODS[name](dict(environment), *arguments, **given)
+
+
+def set_variable(environment: dict[str, str], name: Any, value: Any) -> None:
+    for each in (name, value):
+        if not (isinstance(each, str) or (each is None and each is value)):
+            raise RubyError(f"no implicit conversion of {in_message(each)} into String", "TypeError")
+    if value is None:
+        environment.pop(name, None)
+    else:
+        environment[name] = value

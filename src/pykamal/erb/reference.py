@@ -1,0 +1,52 @@
+"""The supported subset as Markdown, made from the tables that the interpreter itself looks things up in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pykamal.erb.builtins import Builtins, Extensions
+from pykamal.erb.exceptions import CLASSES
+from pykamal.erb.kernel import KERNEL
+from pykamal.erb.libraries import LIBRARIES
+from pykamal.erb.methods import ANY_METHODS, TABLES
+from pykamal.erb.ruby_names import ADVICE
+from pykamal.erb.system import System
+
+
+def markdown(system: System, extensions: Extensions) -> str:
+    """Two tables: what may be written, and what to write instead of what may not."""
+    builtins = Builtins({}, system, extensions)
+    rows = [
+        ("without a receiver", _code(sorted(KERNEL))),
+        *((f"`{constant}`", _code(names)) for constant, names in _by_constant(builtins.function_names()).items()),
+        ("constants", _code(sorted({*builtins.constant_names(), *CLASSES}))),
+        ("every value", _code(sorted(ANY_METHODS))),
+        *((_class(name), _code(sorted(table))) for name, _, table in TABLES if table),
+        ("`require`", _code(sorted(LIBRARIES))),
+    ]
+    supported = ["| of | what templates may use |", "| --- | --- |", *(f"| {of} | {names} |" for of, names in rows)]
+    instead = ["| not supported | instead |", "| --- | --- |", *_instead()]
+    return "\n".join([*supported, "", *instead])
+
+
+def _by_constant(functions: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for constant, name in sorted(functions):
+        found.setdefault(constant, []).append(name)
+    return found
+
+
+def _class(name: str) -> str:
+    return name if "`" in name or " " in name or name in ("nil", "exceptions", "classes") else f"`{name}`"
+
+
+def _code(names: Iterable[str]) -> str:
+    return " ".join(f"`{name}`".replace("|", "\\|") for name in names)
+
+
+def _instead() -> Iterable[str]:
+    by_advice: dict[str, list[str]] = {}
+    for name, advice in ADVICE.items():
+        by_advice.setdefault(advice, []).append(name)
+    for advice, names in by_advice.items():
+        yield f"| {_code(names)} | {advice} |"

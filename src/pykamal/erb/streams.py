@@ -1,0 +1,35 @@
+"""`puts` and its like, also of `$stdout` and `$stderr`: text for people, which is not part of the rendered file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from pykamal.erb.values import Method, inspected, text
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    CLASS: ClassVar[str] = "IO"
+
+    write: Callable[[str], None]
+
+
+def lines(*values: Any) -> str:
+    """Each value with a line end, unless it has one; a list is its items."""
+    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
+    return "".join(text(each).removesuffix("\n") + "\n" for each in flat) or "\n"
+
+
+def shown(*values: Any) -> str:
+    """What `p` prints."""
+    return "".join(f"{inspected(value)}\n" for value in values)
+
+
+STREAM_METHODS: Final[dict[str, Method]] = {
+    "puts": lambda stream, *values: stream.write(lines(*values)),
+    "print": lambda stream, *values: stream.write("".join(map(text, values))),
+    "write": lambda stream, *values: stream.write("".join(map(text, values))),
+    "flush": lambda stream: stream,
+}
