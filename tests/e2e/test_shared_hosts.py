@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pykamal.sandbox.host import Host
@@ -44,6 +46,118 @@ def test_pruning_leaves_other_destinations_alone(destinations: Application) -> N
     for flow in ("prune all", "app remove", "prune all -d staging", "app remove -d staging"):
         destinations.kamal(*flow.split())
     assert tags(destinations, host) == {old, "latest-production"}, "what another destination starts next stays"
+
+
+# -- several projects behind one proxy
+
+
+@pytest.fixture
+def blog(application: Application, tmp_path: Path) -> Application:
+    """Another project for the first host of `application`, which is there alone as well; none is deployed."""
+    for each in (other := Application.create(tmp_path / "blog", application.sandbox), application):
+        each.configure(servers=[application.hosts[0].address])
+    other.configure(service="blog", image="blog/app")
+    for each in (application, other):
+        each.commit("on one host")
+    return other
+
+
+def test_a_host_and_path_that_another_project_has(application: Application, blog: Application) -> None:
+    """It is found before a container is started or a hook called, and the other service and the setting are named."""
+    host = application.hosts[0]
+    application.kamal("setup")
+    blog.hook("pre-app-boot", "exit 1")
+    blog.kamal("build", "push")
+    for flow in ("setup", "deploy --skip-push", "app boot"):
+        told = blog.kamal(*flow.split(), expect=1).stdout
+        assert "blog-web cannot have every host name at /" in told
+        assert "hello-web (service hello, role web) has it" in told
+        assert "proxy/host" in told
+        assert "path_prefix" in told
+    assert not any("blog" in name for name in blog.containers(host, "--all"))
+
+    (blog.folder / ".kamal" / "hooks" / "pre-app-boot").unlink()
+    blog.configure(proxy={**blog.settings()["proxy"], "host": "example.com", "path_prefix": "/blog", "ssl": True})
+    told = blog.kamal("deploy", "--skip-push", expect=1).stdout
+    assert "blog-web cannot set up TLS below /blog: no service answers / of example.com" in told
+    assert not any("blog" in name for name in blog.containers(host, "--all"))
+    blog.configure(proxy={**blog.settings()["proxy"], "ssl": False})
+    blog.kamal("deploy", "--skip-push")
+
+    host.docker("rm", "--force", *(name for name in blog.containers(host) if "blog" in name))
+    application.configure(proxy={**application.settings()["proxy"], "host": "example.com", "path_prefix": "/blog"})
+    told = application.kamal("rollback", application.git("rev-parse", "HEAD"), expect=1).stdout
+    assert "blog-web (its container is gone) has it" in told
+
+
+def test_settings_of_a_running_proxy_that_changed(application: Application) -> None:
+    """proxy/run counts from the next reboot on: until then every deploy tells which settings do not hold."""
+    run = {"http_port": 80, "log_max_size": "5m", "options": {"memory": "256m", "label": "kept=yes"}}
+    application.configure(servers=[application.hosts[0].address], proxy={**application.settings()["proxy"], "run": run})
+    application.commit("with settings")
+    assert DRIFT not in application.kamal("setup").stdout
+    assert DRIFT not in application.kamal("proxy", "boot").stdout
+
+    options = {"memory": "512m", "label": "kept=no", "cpus": 0.5, "add-host": "db:10.0.0.1"}
+    changed = {"http_port": 8080, "log_max_size": "7m", "version": "v0.9.9", "debug": True, "metrics_port": 9000}
+    changed["options"] = options
+    application.configure(proxy={**application.settings()["proxy"], "run": changed})
+    for flow in ("deploy --skip-push", "redeploy --skip-push", "proxy boot", "deploy --skip-push --plan"):
+        told = application.kamal(*flow.split()).stdout
+        for part in (
+            *(DRIFT, "image basecamp/kamal-proxy:v0.9.2 (deploy.yml: basecamp/kamal-proxy:v0.9.9)"),
+            *("publish 443:443, 80:80 (deploy.yml: 443:443, 8080:80)", "log-opt max-size=5m (deploy.yml: max-size=7m)"),
+            *("memory 256m (deploy.yml: 512m)", "cpus none (deploy.yml: 0.5)", "label kept=yes (deploy.yml: kept=no)"),
+            *("add-host none (deploy.yml: db:10.0.0.1)", "arguments none (deploy.yml: --debug --metrics-port 9000)"),
+            "`kamal proxy reboot` makes it anew with those",
+        ):
+            assert part in told, flow
+    changed["version"] = "v0.9.2"
+    application.configure(proxy={**application.settings()["proxy"], "run": changed})
+    application.kamal("proxy", "reboot", "-y")
+    assert DRIFT not in application.kamal("proxy", "boot").stdout
+
+    application.hosts[0].docker("rm", "--force", "kamal-proxy")
+    application.ruby_kamal("proxy", "boot")
+    assert DRIFT not in application.kamal("proxy", "boot").stdout, "whichever tool made it"
+    application.configure(proxy={**application.settings()["proxy"], "run": run})
+    assert "memory 512m (deploy.yml: 256m)" in application.kamal("proxy", "boot").stdout
+
+
+def test_a_proxy_that_another_project_needs_as_it_is(application: Application, blog: Application) -> None:
+    """A reboot that takes settings from it, the engine with its protections first of all, is done by force only."""
+    host = application.hosts[0]
+    protected = {"engine": "pykamal", "deny": ["203.0.113.0/24"], "run": {"client_header_timeout": 7}}
+    application.configure(**{"x-pykamal": application.settings()["x-pykamal"] | {"proxy": protected}})
+    application.kamal("setup")
+    blog.configure(proxy={**blog.settings()["proxy"], "host": "blog.example.com"})
+    assert DRIFT not in blog.kamal("setup").stdout, "it has no opinion about a proxy that it shares"
+    running = host.docker("inspect", "--format", "{{.Id}}", "kamal-proxy")
+
+    for flow in ("proxy reboot -y", "proxy reboot --plan", "proxy remove"):
+        told = blog.kamal(*flow.split(), expect=1).stdout
+        assert "hello-web (service hello, role web)" in told, flow
+        assert "--force" in told, flow
+    told = blog.kamal("proxy", "reboot", "-y", expect=1).stdout
+    for part in (
+        "image pykamal/kamal-proxy:v0.9.2 (deploy.yml: basecamp/kamal-proxy:v0.9.2)",
+        "hello-web is protected by deny, which that image does not know",
+        "arguments --client-header-timeout 7s (deploy.yml: none)",
+    ):
+        assert part in told
+    assert host.docker("inspect", "--format", "{{.Id}}", "kamal-proxy") == running
+    assert not host.exists("/root/.kamal/lock-blog")
+
+    blog.configure(**{"x-pykamal": application.settings()["x-pykamal"]})
+    blog.kamal("proxy", "reboot", "-y")
+    blog.configure(**{"x-pykamal": blog.settings()["x-pykamal"] | {"proxy": {"engine": "kamal-proxy"}}})
+    assert "hello-web is protected by deny" in blog.kamal("proxy", "reboot", "-y", "--force").stdout
+    told = application.kamal("deploy", "--skip-push", expect=1).stdout
+    assert "image basecamp/kamal-proxy:v0.9.2 (deploy.yml: pykamal/kamal-proxy:v0.9.2)" in told
+    assert "which cannot protect an app" in told
+
+
+DRIFT = "does not run as deploy.yml says"
 
 
 def deploy(application: Application, *flags: str, times: int) -> list[str]:

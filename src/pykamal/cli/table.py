@@ -167,7 +167,8 @@ TOP = (
     Entry("remove", "Remove the app, its proxy and accessories", "remove", options=(CONFIRMED,), changes=True),
     Entry(
         "rollback",
-        "Switch back to a version that was deployed; without one, list those that are there",
+        "Switch back to a version that was deployed, by its name or the beginning of it; without one, list those that "
+        "are there",
         "rollback",
         "[VERSION]",
         (PLAN,),
@@ -336,7 +337,13 @@ PROXY = (
     ),
     Entry("proxy details", "Show the proxy's container", "proxy"),
     Entry("proxy logs", "Show the proxy's log lines", "proxy", options=PROXY_LOGS),
-    Entry("proxy reboot", "Replace the proxy's container", "proxy", options=(ROLLING, CONFIRMED, PLAN), changes=True),
+    Entry(
+        "proxy reboot",
+        "Replace the proxy's container",
+        "proxy",
+        options=(ROLLING, CONFIRMED, flag("force", "Although other projects behind it lose settings"), PLAN),
+        changes=True,
+    ),
     Entry(
         "proxy remove",
         "Remove the proxy's container and image",

@@ -48,11 +48,6 @@ def stop(accessory: Accessory) -> Command:
     return stopping.stop(accessory.service, words=("docker", "container", "stop"))
 
 
-def existing(accessory: Accessory) -> Command:
-    """The states of its containers, one a line; prints nothing when there is none."""
-    return query("docker", "ps", "-a", *service_filter(accessory.service), "--format", "{{.State}}")
-
-
 def container_id(accessory: Accessory) -> Command:
     """The id of the running container; prints nothing when there is none."""
     return query("docker", "container", "ls", *name_filter(accessory.service), "--quiet")

@@ -28,6 +28,8 @@ from pykamal.config.models.service import Config
 
 CONTAINER: Final = "kamal-proxy"
 STATE_VOLUME: Final = "kamal-proxy-config"
+STATE_DIRECTORY: Final = "/home/kamal-proxy/.config/kamal-proxy"
+STATE_FILE: Final = f"{STATE_DIRECTORY}/kamal-proxy.state"
 
 ENDPOINT_MISSING_STATUS: Final = 69
 """Exit status of `deploy_role` and `deploy_accessory` when there is no container (EX_UNAVAILABLE of sysexits.h)."""
@@ -58,7 +60,7 @@ def _made(config: Config, host: str, verb: str, name: str, *flags: str) -> Comma
     settings = config.proxy_run_on(host)
     base: list[Word] = ["docker", verb, "--name", name, "--network", "kamal", *flags, *_CONTAINER_FLAGS]
     if settings is None:
-        return _legacy_settings(config, host) | command("xargs", *base)
+        return stored_settings(config, host) | command("xargs", *base)
     metrics = settings.metrics_port
     words: list[Word] = [*base, *map(Raw, publish_flags(settings))]
     words += ["--log-opt", f"max-size={settings.log_max_size}"] if (settings.log_max_size or "").strip() else []
@@ -98,7 +100,7 @@ def legacy_settings(image: Word = LEGACY_REFERENCE, run_command: str = "", flags
     return query("echo", file_or("options", ports), image, file_or("run_command", run_command), *flags)
 
 
-def _legacy_settings(config: Config, host: str) -> Command:
+def stored_settings(config: Config, host: str) -> Command:
     """The same with the image and the limits of our proxy, where that is asked for."""
     limits = _limits(config)
     return legacy_settings(proxy_image.reference(config, host), "kamal-proxy run" if limits else "", limits)
@@ -275,7 +277,7 @@ def certificates_directory(config: Config, role: Role) -> str:
 
 _CONTAINER_FLAGS: Final[tuple[Word, ...]] = (
     *("--restart", "unless-stopped"),
-    *("--volume", f"{STATE_VOLUME}:/home/kamal-proxy/.config/kamal-proxy"),
+    *("--volume", f"{STATE_VOLUME}:{STATE_DIRECTORY}"),
     *("--volume", Raw(f"$PWD/{APPS_DIRECTORY}:{APPS_DIRECTORY_INSIDE}")),
 )
 

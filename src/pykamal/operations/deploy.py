@@ -18,7 +18,9 @@ from pykamal.operations.hosts.facts import HostFacts
 from pykamal.operations.hosts.reading import read_facts, under_lock
 from pykamal.operations.images import build, pull
 from pykamal.operations.proxy.boot_plan import boot_tasks
+from pykamal.operations.proxy.conflicts import refuse_conflicts
 from pykamal.operations.proxy.image import bring_where_missing
+from pykamal.operations.proxy.shared import warn_of_drift
 from pykamal.operations.proxy.version import brought_up_to_date, refuse_outdated
 
 
@@ -67,17 +69,20 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
         requirements.require_secrets(
             context, builds=not skip_push, accessories=context.config.accessories if accessories else ()
         )
+        behind_proxy = context.config.accessories if accessories else ()
+
+        async def check_proxies(context: Context) -> None:
+            known = await read_facts(context, context.targets.proxy_hosts, proxy=True)
+            refuse_conflicts(context, known, accessories=behind_proxy)
+            if whole:
+                refuse_outdated(context, known)
+
         context.bus.say("Pull app image..." if skip_push else "Build and push app image...")
-        await build.deliver(
-            context,
-            skip_push=skip_push,
-            no_cache=no_cache,
-            boots_proxy=whole,
-            meanwhile=refuse_outdated if whole else None,
-        )
-        async with under_lock(context) as fresh:
+        await build.deliver(context, skip_push=skip_push, no_cache=no_cache, boots_proxy=whole, meanwhile=check_proxies)
+        async with under_lock(context, proxy=True) as fresh:
             hooked = await hooks.fire(context, "pre-deploy")
             known = await _read_facts(context, {} if hooked else fresh, whole=whole)
+            refuse_conflicts(context, known, accessories=behind_proxy)
             if accessories:
                 await execute(proxy_plan_of(context, known), context)
                 await accessory.boot_all(context)
@@ -90,8 +95,10 @@ async def _plan(
     context: Context, *, skip_push: bool, no_cache: bool, accessories: bool, whole: bool, bare: Sequence[str] = ()
 ) -> Plan:
     """All of it, as it would be done now. `bare` hosts have no Docker yet, so there is nothing on them."""
-    known = await read_facts(context, [host for host in context.targets.hosts if host not in bare])
+    known = await read_facts(context, [host for host in context.targets.hosts if host not in bare], proxy=True)
     known |= {host: HostFacts(host, ()) for host in bare}
+    warn_of_drift(context, known)
+    refuse_conflicts(context, known, accessories=context.config.accessories if accessories else ())
     plan = Plan(context.operation, (requirements.host_check(context, boots_proxy=whole),))
     if not skip_push:
         plan += await build.push_plan(context, no_cache=no_cache)
@@ -105,11 +112,12 @@ async def _plan(
 
 
 async def _read_facts(context: Context, fresh: dict[str, HostFacts], *, whole: bool) -> dict[str, HostFacts]:
-    known = await read_facts(context, context.targets.hosts, fresh)
-    if not whole:
-        return known
-    await bring_where_missing(context, known)
-    return await brought_up_to_date(context, known)
+    known = await read_facts(context, context.targets.hosts, fresh, proxy=True)
+    if whole:
+        await bring_where_missing(context, known)
+        known = await brought_up_to_date(context, known)
+    warn_of_drift(context, known)
+    return known
 
 
 def proxy_plan_of(context: Context, known: dict[str, HostFacts]) -> Plan:

@@ -14,9 +14,11 @@ from pykamal.operations.context import Context
 from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock, prune
+from pykamal.operations.hosts.reading import read_facts
 from pykamal.operations.images import registry
 from pykamal.operations.proxy import lifecycle as proxy
 from pykamal.operations.proxy.boot_plan import hook_phases
+from pykamal.operations.proxy.shared import refuse_losses
 
 
 async def upgrade(context: Context, *, rolling: bool = False) -> None:
@@ -51,6 +53,9 @@ async def upgrade_proxy(context: Context, *, rolling: bool = False) -> None:
 async def _upgrade_proxies(context: Context, hosts: Sequence[str]) -> None:
     names = ",".join(hosts)
     context.bus.say(f"Upgrading proxy on {names}...")
+    refuse_losses(
+        context, await read_facts(context, context.targets.proxy_hosts, proxy=True), context.targets.proxy_hosts
+    )
     before, after = hook_phases(context, hosts)
     replaced = script(
         audit.step(context, "Rebooted proxy"),

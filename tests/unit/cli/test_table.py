@@ -80,7 +80,7 @@ CATALOGUE = {
         "set|get|reset",
         f"{PUBLISH} {PROXY_IMAGE} --log-max-size=text --metrics-port=number --debug --docker-options=words",
     ),
-    "proxy reboot": ("", "--rolling -y/--confirmed"),
+    "proxy reboot": ("", "--rolling -y/--confirmed --force"),  # --force is ours
     "proxy upgrade": ("", "--rolling -y/--confirmed"),
     "proxy start": ("", ""),
     "proxy stop": ("", ""),

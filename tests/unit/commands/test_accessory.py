@@ -76,7 +76,6 @@ def test_own_registry_and_network() -> None:
     [
         (accessory.start(DB), "docker container start shop-db", False),
         (accessory.stop(DB), "docker container stop shop-db", False),
-        (accessory.existing(DB), "docker ps -a --filter label=service=shop-db --format '{{.State}}'", False),
         (accessory.container_id(DB), "docker container ls --filter 'name=^shop-db$' --quiet", False),
         (accessory.details(DB), "docker ps --filter label=service=shop-db", False),
         (accessory.logs(DB), "docker logs shop-db --timestamps 2>&1", False),
@@ -152,7 +151,6 @@ def test_files() -> None:
 def test_what_only_reads() -> None:
     """design.md, rule 2: reads are known from changes."""
     reads = [
-        accessory.existing(DB),
         accessory.container_id(DB),
         accessory.details(DB),
         accessory.logs(DB, LogSelection(grep="x")),

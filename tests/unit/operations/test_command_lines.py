@@ -77,6 +77,10 @@ DEPLOYED = HostFacts(
         PROXY,
     ),
 )
+STOPPED = HostFacts(
+    HOST,
+    tuple(Container(f"app-{name}-v2", "exited", "acme/app:v2", "app", name) for name in ("web", "worker")),
+)
 STALE = HostFacts(
     HOST,
     (*DEPLOYED.containers, Container("app-web-v00", "running", "acme/app:v00", "app", "web")),
@@ -109,7 +113,7 @@ FLOWS: dict[str, tuple[Config, HostFacts, Flow | Callable[[Context], Plan]]] = {
         app.boot,
     ),
     "13.7 upgrade": (WITH_ACCESSORY, DEPLOYED, upgrade.upgrade),
-    "14.3 app start": (TWO_ROLES, EMPTY, app.start),
+    "14.3 app start": (TWO_ROLES, STOPPED, app.start),
     "14.3 app stop": (TWO_ROLES, DEPLOYED, app.stop),
     "14.3 app live": (TWO_ROLES, DEPLOYED, app.live),
     "14.3 app maintenance": (TWO_ROLES, DEPLOYED, lambda run: app.maintenance(run, message="Back soon")),
@@ -180,7 +184,7 @@ def _record(patch: pytest.MonkeyPatch, plans: list[Plan], known: HostFacts) -> N
     async def execute(plan: Plan, _: Context) -> None:
         plans.append(plan)
 
-    async def read_facts(*_: object) -> Mapping[str, HostFacts]:
+    async def read_facts(*_: object, **__: object) -> Mapping[str, HostFacts]:
         return {HOST: known}
 
     async def capture(*_: object) -> Mapping[str, list[Any]]:
@@ -190,7 +194,7 @@ def _record(patch: pytest.MonkeyPatch, plans: list[Plan], known: HostFacts) -> N
         return {HOST: [Nothing()]}
 
     @asynccontextmanager
-    async def held(*_: object) -> AsyncIterator[Any]:
+    async def held(*_: object, **__: object) -> AsyncIterator[Any]:
         yield {}
 
     replaced = {"execute": execute, "read_facts": read_facts, "capture": capture, "under_lock": held, "held": held}

@@ -56,9 +56,9 @@ def test_another_destination_or_service_is_somebody_elses() -> None:
 
 def test_what_docker_prints_is_understood() -> None:
     """Containers with and without our labels, the proxy, and a line that is none of ours."""
-    proxy = "kamal-proxy\trunning\tbasecamp/kamal-proxy:v0.9.2\t\t\t\t3 weeks ago"
-    printed = f"app-web-2\trunning\tapp:2\tapp\tweb\t\t2 hours ago\n{proxy}\nnoise\n"
-    (step,) = reading()
+    proxy = "kamal-proxy\trunning\tbasecamp/kamal-proxy:v0.9.2\t\t\t\t3 weeks ago\tb2"
+    printed = f"app-web-2\trunning\tapp:2\tapp\tweb\t\t2 hours ago\ta1\n{proxy}\nnoise\n"
+    (step,) = reading(config(WEB), "h")
     known = parse("h", [StepResult(step, 0, printed, "", 0.0)])
     assert known.current_version(WEB) == "2"
     assert known.proxy_running
@@ -68,7 +68,7 @@ def test_what_docker_prints_is_understood() -> None:
 
 def test_an_engine_that_does_not_answer_is_no_empty_host() -> None:
     """A failure to read must not look like a host without containers."""
-    (step,) = reading()
+    (step,) = reading(config(WEB), "h")
     with pytest.raises(CommandFailed) as caught:
         parse("h", [StepResult(step, 1, "", "Cannot connect to the Docker daemon", 0.0)])
     assert caught.value.hint is not None

@@ -34,8 +34,9 @@ def run(invocation: Invocation) -> int:
             planned = invocation.options.get("plan", False)
             if not planned and not confirmed(invocation, "This will cause a brief outage on each host. Are you sure?"):
                 return 0
-            flow = lifecycle.reboot if invocation.name == "reboot" else upgrade.upgrade_proxy
-            return operate(invocation, lambda context: flow(context, **invocation.own("rolling")))
+            if invocation.name == "upgrade":
+                return operate(invocation, lambda context: upgrade.upgrade_proxy(context, **invocation.own("rolling")))
+            return operate(invocation, lambda context: lifecycle.reboot(context, **invocation.own("rolling", "force")))
         case "remove":
             return operate(invocation, lambda context: lifecycle.remove(context, **invocation.own("force")))
     return operate(invocation, _FLOWS[invocation.name])

@@ -17,10 +17,11 @@ from pykamal.operations.execution import evidence
 from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
-from pykamal.operations.hosts.reading import capture, show_on_hosts
+from pykamal.operations.hosts.reading import read_facts, show_on_hosts
 from pykamal.operations.hosts.secret_env import accessory_env_steps
 from pykamal.operations.images import registry
 from pykamal.operations.local.system import LocalSystem
+from pykamal.operations.proxy.conflicts import refuse_conflicts
 from pykamal.operations.proxy.site_files import error_page_steps
 
 
@@ -100,15 +101,16 @@ async def boot_plan(
 
 async def _present(context: Context, accessory: Accessory, hosts: Sequence[str]) -> dict[str, bool]:
     """Whether its container runs, on those of the hosts that have one; somebody may have stopped it on purpose."""
-    found = await capture(context, hosts, lambda _: [("find container", commands.existing(accessory))])
-    states = {host: found[host][-1].captured.split() for host in hosts if found[host][-1].captured}
-    present = {host: not {"running", "restarting"}.isdisjoint(each) for host, each in states.items()}
+    known = await read_facts(context, hosts, proxy=accessory.running_proxy)
+    refuse_conflicts(context, known, accessories=[accessory], roles=False)
+    found = {host: [each for each in known[host].containers if each.service == accessory.service] for host in hosts}
+    present = {host: any(each.running for each in containers) for host, containers in found.items() if containers}
     if present:
         context.bus.say(
             f"Skipping booting `{accessory.name}` on {', '.join(present)}, a container already exists", Tone.WARNING
         )
     for host in (host for host, runs in present.items() if not runs):
-        text = f"`{accessory.name}` does not run on {host}, its container is {states[host][0]}"
+        text = f"`{accessory.name}` does not run on {host}, its container is {found[host][0].state}"
         context.bus.say(f"{text}: see kamal accessory logs, start, reboot", Tone.WARNING)
     return present
 
@@ -172,11 +174,20 @@ def _evidence(accessory: Accessory) -> Script:
     return evidence.of_container(accessory.service, accessory.proxy)
 
 
+async def _refuse_conflicts(context: Context, accessories: Iterable[Accessory]) -> None:
+    """Ask those proxies that are going to be told of an accessory. Raises `KamalError`."""
+    proxied = [accessory for accessory in accessories if accessory.running_proxy]
+    hosts = [host for accessory in proxied for host in context.targets.hosts_of(accessory)]
+    if hosts:
+        refuse_conflicts(context, await read_facts(context, hosts, proxy=True), accessories=proxied, roles=False)
+
+
 async def reboot(context: Context, *, name: str) -> None:
     """Pull the image, remove the container and start a new one."""
     accessories = named(context, name)
     _require_all(context, accessories)
     async with lock.held(context):
+        await _refuse_conflicts(context, accessories)
         for accessory in accessories:
             steps = script(
                 _login_and_network(context, accessory),
@@ -191,6 +202,7 @@ async def reboot(context: Context, *, name: str) -> None:
 async def start(context: Context, *, name: str) -> None:
     accessories = named(context, name)
     async with lock.held(context):
+        await _refuse_conflicts(context, accessories)
         for accessory in accessories:
             steps = (
                 audit.step(context, f"Started {accessory.name} accessory"),

@@ -10,8 +10,10 @@ from pykamal.commands.command import Command
 from pykamal.commands.script import Script, Step, script
 from pykamal.commands.subject import Action, of_role
 from pykamal.config.models import Role
+from pykamal.core.errors import KamalError
 from pykamal.events import HostResult
 from pykamal.operations.app.boot_plan import boot_phases, ready_steps, stale_versions, stop_step, tag_tasks
+from pykamal.operations.app.versions import available_versions, listed, missing, without_container
 from pykamal.operations.context import Context
 from pykamal.operations.execution import evidence, printing
 from pykamal.operations.execution.executor import execute
@@ -19,6 +21,7 @@ from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.facts import HostFacts
 from pykamal.operations.hosts.reading import ENGINE, read_facts, show_on_hosts, show_steps, under_lock
+from pykamal.operations.proxy.conflicts import refuse_conflicts
 from pykamal.operations.proxy.site_files import error_page_steps
 
 
@@ -26,11 +29,13 @@ async def boot(context: Context) -> None:
     """Start a version that is on the hosts as an image: `--version`, else the latest tag."""
     if context.settings.plan_only:
         version = _choose_version(context)
-        printing.show(context, _boot_plan(context, await read_facts(context, context.targets.app_hosts), version))
+        printing.show(
+            context, _boot_plan(context, await read_facts(context, context.targets.app_hosts, proxy=True), version)
+        )
         return
-    async with under_lock(context) as fresh:
+    async with under_lock(context, proxy=True) as fresh:
         version = _choose_version(context)
-        known = await read_facts(context, context.targets.app_hosts, fresh)
+        known = await read_facts(context, context.targets.app_hosts, fresh, proxy=True)
         await execute(_boot_plan(context, known, version), context)
 
 
@@ -43,6 +48,7 @@ def _choose_version(context: Context) -> str:
 
 
 def _boot_plan(context: Context, known: Mapping[str, HostFacts], version: str) -> Plan:
+    refuse_conflicts(context, known)
     phases = [*boot_phases(context, known, version), Phase("tag", tag_tasks(context, version))]
     return Plan("app boot", tuple(phases))
 
@@ -54,10 +60,14 @@ async def start(context: Context) -> None:
     """
     version = context.version
 
+    def check(known: Mapping[str, HostFacts]) -> None:
+        _require_containers(context, known, version)
+        refuse_conflicts(context, known)
+
     def steps(role: Role, known: HostFacts) -> Iterable[Step]:
         yield audit.step(context, f"Started app version {version}")
-        line = commands.start(role, version).failing_allowed()
-        yield Step(f"start {role.name}", line, of_role(Action.START, role))
+        if known.has_container(role, version):
+            yield Step(f"start {role.name}", commands.start(role, version), of_role(Action.START, role))
         if role.proxy is not None:
             serving = known.current_version(role) or version
             yield from error_page_steps(context.config, serving)  # a boot of another version has removed them
@@ -69,7 +79,28 @@ async def start(context: Context) -> None:
         serving = known.current_version(role) if role.proxy is not None else None
         return evidence.of_container(role.container_name(serving or version), role.proxy)
 
-    await change(context, "app start", steps, explanation)
+    await change(context, "app start", steps, explanation, check=check)
+
+
+def _require_containers(context: Context, known: Mapping[str, HostFacts], version: str) -> None:
+    """Raise `KamalError` where there is nothing to start: no container of the version, and none that runs.
+
+    A version that was asked for by name has to be there, whatever runs.
+    """
+    named = context.settings.version is not None
+    lacking = [
+        (facts, role)
+        for facts, role in without_container(context, known, version)
+        if named or facts.current_version(role) is None
+    ]
+    if lacking:
+        raise KamalError(
+            f"There is no container of version {version} to start",
+            host=lacking[0][0].host,
+            details=[missing(facts, role, version) for facts, role in lacking],
+            hint=f"boot it with `kamal app boot --version {version}`, or name with --version one that is on every "
+            f"host: {listed(available_versions(context, known))}",
+        )
 
 
 async def stop(context: Context) -> None:
@@ -130,11 +161,15 @@ async def change(
     name: str,
     steps_of: Callable[[Role, HostFacts], Iterable[Step]],
     evidence_of: Callable[[Role, HostFacts], Script] | None = None,
+    *,
+    check: Callable[[Mapping[str, HostFacts]], None] | None = None,
 ) -> None:
-    """Under the lock, run a role's steps on each of its hosts."""
+    """Under the lock, run a role's steps on each of its hosts; `check` sees the facts of all, proxies too, before."""
     parallel = context.config.boot.parallel_roles
     async with lock.held(context):
-        known = await read_facts(context, context.targets.app_hosts)
+        known = await read_facts(context, context.targets.app_hosts, proxy=check is not None)
+        if check is not None:
+            check(known)
         tasks = tuple(
             Task(
                 host,

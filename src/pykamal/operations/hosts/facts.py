@@ -8,8 +8,10 @@ from typing import Final
 
 from pykamal.commands import facts as commands
 from pykamal.commands.script import Script, Step, script
-from pykamal.config.models import Role
+from pykamal.config.models import Config, Role
 from pykamal.operations.execution.diagnosis import error_of, failed_step
+from pykamal.operations.hosts import proxy_facts
+from pykamal.operations.hosts.proxy_facts import ProxyFacts
 from pykamal.transport.session import StepResult
 
 PROXY: Final = "kamal-proxy"
@@ -18,7 +20,10 @@ RUNNING_STATES: Final = frozenset({"running", "restarting"})
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container; the labels are empty where it has none of that name. `age` is Docker's text: `3 hours ago`."""
+    """One container; the labels are empty where it has none of that name. `age` is Docker's text: `3 hours ago`.
+
+    `identifier` is the short one, by which the proxy knows it.
+    """
 
     name: str
     state: str
@@ -27,6 +32,7 @@ class Container:
     role: str = ""
     destination: str = ""
     age: str = ""
+    identifier: str = ""
 
     @property
     def running(self) -> bool:
@@ -37,12 +43,14 @@ class Container:
 class HostFacts:
     """The containers of one host, newest first.
 
-    `chosen` tells the current version of roles, by name, of which several versions run.
+    `chosen` tells the current version of roles, by name, of which several versions run. `proxy_facts` are empty where
+    they were not asked for.
     """
 
     host: str
     containers: tuple[Container, ...]
     chosen: Mapping[str, str] = field(default_factory=dict)
+    proxy_facts: ProxyFacts = ProxyFacts()
 
     def of_role(self, role: Role) -> tuple[Container, ...]:
         """The role's containers at this destination, newest first."""
@@ -65,6 +73,11 @@ class HostFacts:
         """Whether a container of that name exists, in whatever state and with whatever labels."""
         return any(container.name == role.container_name(version) for container in self.containers)
 
+    def container_of(self, target: str) -> Container | None:
+        """The container that a target of the proxy, `IDENTIFIER:PORT`, is in."""
+        identifier = target.partition(":")[0]
+        return next((each for each in self.containers if identifier and each.identifier == identifier), None)
+
     @property
     def proxy(self) -> Container | None:
         return next((container for container in self.containers if container.name == PROXY), None)
@@ -80,22 +93,30 @@ class HostFacts:
         return None if self.proxy is None else self.proxy.image.rpartition(":")[2]
 
 
-def reading() -> Script:
-    """The step whose result `parse` understands."""
-    return script(Step("read containers", commands.containers()))
+def reading(config: Config, host: str, *, proxy: bool = False) -> Script:
+    """The steps whose results `parse` understands; with `proxy`, they read what a proxy is and serves as well."""
+    containers = Step("read containers", commands.containers())
+    if not proxy:
+        return script(containers)
+    return script(
+        containers,
+        Step("read proxy", commands.proxy_container()),
+        Step("read services of proxy", commands.proxy_services()),
+        Step("read proxy settings", commands.proxy_wishes(config, host)),
+    )
 
 
 def parse(host: str, results: Sequence[StepResult]) -> HostFacts:
-    """Facts from the result of `reading`, which is the last one of a longer script or the only one.
-
-    Raises `CommandFailed` when there was no engine to ask.
-    """
+    """Facts from the results of `reading`. Raises `CommandFailed` when there was no engine to ask."""
     failure = failed_step(results)
     if failure is not None:
         raise error_of(failure, host)
-    lines = (line.split("\t") for line in results[-1].stdout.splitlines())
+    containers, *proxy = results
+    lines = (line.split("\t") for line in containers.stdout.splitlines())
     return HostFacts(
-        host, tuple(Container(*fields) for fields in lines if len(fields) == len(commands.CONTAINER_FIELDS))
+        host,
+        tuple(Container(*fields) for fields in lines if len(fields) == len(commands.CONTAINER_FIELDS)),
+        proxy_facts=proxy_facts.parse(*(result.stdout for result in proxy)) if proxy else ProxyFacts(),
     )
 
 

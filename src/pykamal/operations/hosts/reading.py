@@ -23,16 +23,16 @@ ENGINE = Step("check engine", readiness.engine())
 
 
 async def read_facts(
-    context: Context, hosts: Iterable[str], known: dict[str, HostFacts] | None = None
+    context: Context, hosts: Iterable[str], known: dict[str, HostFacts] | None = None, *, proxy: bool = False
 ) -> dict[str, HostFacts]:
-    """Facts of the hosts, in one exchange each; `known` ones are not read again.
+    """Facts of the hosts, in one exchange each; `known` ones are not read again. `proxy` asks for those of proxies too.
 
     Where several versions of a role run, a second exchange tells which one is current.
     """
     known = known or {}
 
     async def read(host: str) -> HostFacts:
-        found = known.get(host) or facts.parse(host, await run_on(context, host, facts.reading()))
+        found = known.get(host) or facts.parse(host, await run_on(context, host, _reading(context, host, proxy)))
         undecided = found.undecided(context.targets.roles_on(host))
         if not undecided:
             return found
@@ -44,15 +44,20 @@ async def read_facts(
     return await on_each(hosts, read)
 
 
+def _reading(context: Context, host: str, proxy: bool) -> Script:
+    return facts.reading(context.config, host, proxy=proxy and host in context.targets.proxy_hosts)
+
+
 @asynccontextmanager
-async def under_lock(context: Context) -> AsyncIterator[dict[str, HostFacts]]:
+async def under_lock(context: Context, *, proxy: bool = False) -> AsyncIterator[dict[str, HostFacts]]:
     """Hold the deploy lock; the facts of its host, read in the exchange that took it, if that was just now.
 
-    Several hosts are read at the same time instead, once the lock is taken.
+    `proxy` asks for those of its proxy too. Several hosts are read at the same time instead, once the lock is taken.
     """
     host = context.targets.primary_host
     alone = len(context.targets.hosts) == 1
-    async with lock.held(context, facts.reading() if alone else None) as results:
+    reading = _reading(context, host, proxy) if alone and host is not None else None
+    async with lock.held(context, reading) as results:
         yield {host: facts.parse(host, results)} if host is not None and results else {}
 
 

@@ -121,12 +121,12 @@ def too_old(host: str, facts: HostFacts) -> KamalError:
 
 def outdated(facts: HostFacts) -> bool:
     """Whether a proxy is older than the protocol needs; a tag that is no version is trusted (spec/cli.md 22, 15)."""
-    parsed = _parsed(facts.proxy_version or "")
-    minimum = _parsed(MINIMUM_PROXY_VERSION)
+    parsed = parsed_version(facts.proxy_version or "")
+    minimum = parsed_version(MINIMUM_PROXY_VERSION)
     return parsed is not None and minimum is not None and parsed < minimum
 
 
-def _parsed(version: str) -> tuple[tuple[int, ...], bool] | None:
+def parsed_version(version: str) -> tuple[tuple[int, ...], bool] | None:
     """Numbers of a version and whether it is a release: a pre-release sorts before it."""
     match = re.fullmatch(r"v?(\d+(?:\.\d+)*)((?:[.-][0-9A-Za-z]+)*)", version)
     if match is None:

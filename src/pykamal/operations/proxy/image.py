@@ -12,7 +12,6 @@ from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_proxy
 from pykamal.core.errors import BuildError, KamalError
 from pykamal.core.private_directories import make_private, user_cache
-from pykamal.events import Tone
 from pykamal.operations.context import Context
 from pykamal.operations.execution import printing
 from pykamal.operations.execution.executor import execute
@@ -75,15 +74,11 @@ async def build(context: Context) -> None:
 async def bring_where_missing(context: Context, known: Mapping[str, HostFacts]) -> None:
     """The same for new hosts, before their first proxy is made: those without a proxy and without any image for it.
 
-    Where a registry has the image, the hosts pull it by themselves. Hosts on which another proxy runs are named.
+    Where a registry has the image, the hosts pull it by themselves.
     """
     if not commands.is_ours(context.config):
         return
     names = {host: commands.ours(context.config, host) for host in context.targets.proxy_hosts}
-    for host, name in names.items():
-        proxy = known[host].proxy
-        if proxy is not None and proxy.image != name:
-            context.bus.say(f"{host} has a proxy of {proxy.image}; `kamal proxy reboot` makes it {name}", Tone.WARNING)
     images = {
         host: name for host, name in names.items() if known[host].proxy is None and not commands.has_registry(name)
     }

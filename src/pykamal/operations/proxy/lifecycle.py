@@ -18,35 +18,43 @@ from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.facts import HostFacts
-from pykamal.operations.hosts.reading import capture, read_facts, show_on_hosts
+from pykamal.operations.hosts.reading import capture, read_facts, show_on_hosts, under_lock
 from pykamal.operations.local.terminal import followed
 from pykamal.operations.proxy.boot_plan import boot_tasks, reboot_phases
 from pykamal.operations.proxy.image import bring_where_missing
+from pykamal.operations.proxy.shared import described, others, refuse_losses, warn_of_drift
 from pykamal.operations.proxy.version import brought_up_to_date
 
 
 async def boot(context: Context) -> None:
     """Have the network and the proxy running; a running proxy is left alone, unless it is too old."""
     if context.settings.plan_only:
-        printing.show(context, _boot_plan(context, await read_facts(context, context.targets.hosts)))
+        printing.show(context, _boot_plan(context, await read_facts(context, context.targets.hosts, proxy=True)))
         return
     async with lock.held(context):
-        known = await read_facts(context, context.targets.hosts)
+        known = await read_facts(context, context.targets.hosts, proxy=True)
         await bring_where_missing(context, known)
         known = await brought_up_to_date(context, known)
         await execute(_boot_plan(context, known), context)
 
 
 def _boot_plan(context: Context, known: Mapping[str, HostFacts]) -> Plan:
+    warn_of_drift(context, known)
     return Plan("proxy boot", (Phase("proxy", boot_tasks(context, known, log_in=True)),))
 
 
-async def reboot(context: Context, *, rolling: bool = False) -> None:
-    """Replace the proxy container by one with the current settings; all hosts at once, or one after the other."""
+async def reboot(context: Context, *, rolling: bool = False, force: bool = False) -> None:
+    """Replace the proxy container by one with the current settings; all hosts at once, or one after the other.
+
+    Raises `KamalError` where other projects would lose settings, unless by `force`.
+    """
+    hosts = context.targets.proxy_hosts
     if context.settings.plan_only:
+        refuse_losses(context, await read_facts(context, hosts, proxy=True), hosts, force=force)
         printing.show(context, _reboot_plan(context, rolling=rolling))
         return
-    async with lock.held(context):
+    async with under_lock(context, proxy=True) as fresh:
+        refuse_losses(context, await read_facts(context, hosts, fresh, proxy=True), hosts, force=force)
         await execute(_reboot_plan(context, rolling=rolling), context)
 
 
@@ -77,25 +85,51 @@ async def restart(context: Context) -> None:
 
 
 async def remove(context: Context, *, force: bool = False) -> None:
-    """Remove proxy, image and files, unless other applications are installed on a host."""
-    hosts = context.targets.proxy_hosts
+    """Remove proxy, image and files. Raises `KamalError` where applications are installed, unless by `force`."""
     async with lock.held(context):
-        counted = await capture(context, hosts, lambda _: [("count apps", server.count_apps())])
-        if any(int(results[-1].captured or 0) > 0 for results in counted.values()):
-            if not force:
-                context.bus.say(
-                    "Not removing the proxy, as other apps are installed, "
-                    "ignore this check with kamal proxy remove --force"
-                )
-                return
+        needed = await _needed_by(context)
+        if needed and not force:
+            raise KamalError(KEPT, details=needed)
+        if needed:
             context.bus.say("Forcing, so removing the proxy, even though other apps are installed")
-        steps = (
-            *_stop_steps(context),
-            *_remove_container_steps(context),
-            *_remove_image_steps(context),
-            *_remove_directory_steps(),
-        )
-        await _on_proxies(context, "remove proxy", steps)
+        await _remove(context)
+
+
+async def remove_unless_needed(context: Context) -> None:
+    """The same as a part of `kamal remove`, for which it is no failure that the proxy has to stay."""
+    needed = await _needed_by(context)
+    if needed:
+        context.bus.say("\n".join([KEPT, *needed]))
+    else:
+        await _remove(context)
+
+
+KEPT = "Not removing the proxy, as other apps are installed, ignore this check with kamal proxy remove --force"
+
+
+async def _needed_by(context: Context) -> list[str]:
+    """Hosts with applications, as lines for people: directories of this login's, and whatever is behind the proxy."""
+    hosts = context.targets.proxy_hosts
+    counted = await capture(context, hosts, lambda _: [("count apps", server.count_apps())])
+    known = await read_facts(context, hosts, proxy=True)
+    lines = []
+    for host in hosts:
+        count = int(counted[host][-1].captured or 0)
+        services = [described(service, known[host]) for service in others(context, known[host])]
+        if count or services:
+            shown = f"behind the proxy: {', '.join(services)}" if services else f"apps in .kamal/apps: {count}"
+            lines.append(f"{host}: {shown}")
+    return lines
+
+
+async def _remove(context: Context) -> None:
+    steps = (
+        *_stop_steps(context),
+        *_remove_container_steps(context),
+        *_remove_image_steps(context),
+        *_remove_directory_steps(),
+    )
+    await _on_proxies(context, "remove proxy", steps)
 
 
 # -- single steps of `remove`, as hidden commands (spec/cli.md 12.4)

@@ -12,6 +12,7 @@ from pykamal.operations.execution.plan import Plan
 from pykamal.operations.hosts.facts import HostFacts
 from pykamal.operations.hosts.reading import read_facts
 from pykamal.operations.proxy.boot_plan import outdated, reboot_phases, too_old
+from pykamal.operations.proxy.shared import refuse_losses
 
 STILL_OLD = (
     "the version of the new proxy is chosen by proxy/run/version in deploy.yml, or where that is not set by "
@@ -35,8 +36,9 @@ async def brought_up_to_date(context: Context, known: dict[str, HostFacts]) -> d
     found = ", ".join(f"{known[host].proxy_version} on {host}" for host in old)
     if not await _agreed(context, f"kamal-proxy is too old: {found}. Reboot it, with a brief outage on each host?"):
         raise _refusal(known, old)
+    refuse_losses(context, known, old)
     await execute(Plan("proxy reboot", tuple(reboot_phases(context, old))), context)
-    now_known = {**known, **await read_facts(context, old)}
+    now_known = {**known, **await read_facts(context, old, proxy=True)}
     if still_old := _outdated(context, now_known):
         host = still_old[0]
         raise KamalError(
@@ -48,11 +50,10 @@ async def brought_up_to_date(context: Context, known: dict[str, HostFacts]) -> d
     return now_known
 
 
-async def refuse_outdated(context: Context) -> None:
+def refuse_outdated(context: Context, known: dict[str, HostFacts]) -> None:
     """Raise what `brought_up_to_date` will, where it is sure by now: nobody can be asked, and nobody agreed before."""
     if context.settings.upgrade_proxy or context.ask is not None:
         return
-    known = await read_facts(context, context.targets.proxy_hosts)
     if old := _outdated(context, known):
         raise _refusal(known, old)
 

@@ -1,0 +1,60 @@
+"""The versions whose containers are on the hosts: what can be started, or rolled back to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from pykamal.config.models import Role
+from pykamal.core.errors import KamalError
+from pykamal.operations.context import Context
+from pykamal.operations.hosts.facts import Container, HostFacts, version_of
+
+
+def deployed(facts: HostFacts, role: Role) -> list[tuple[str, Container]]:
+    """The role's containers by version, newest first, but for those that made way for one of the same version."""
+    found = [(version_of(role, container), container) for container in facts.of_role(role)]
+    return [(version, container) for version, container in found if "_replaced_" not in version]
+
+
+def available_versions(context: Context, known: Mapping[str, HostFacts]) -> list[str]:
+    """Versions of which every selected role has a container on each of its hosts, newest first."""
+    held = [[version for version, _ in deployed(facts, role)] for facts, role in _roles(context, known)]
+    return [version for version in held[0] if all(version in versions for versions in held)] if held else []
+
+
+def full_version(context: Context, known: Mapping[str, HostFacts], text: str) -> str:
+    """The version that a text abbreviates, over all hosts and roles; the text itself where it is a version or none's.
+
+    Raises `KamalError` with the candidates where it abbreviates several.
+    """
+    roles = list(_roles(context, known))
+    if any(facts.has_container(role, text) for facts, role in roles):
+        return text
+    held = dict.fromkeys(version for facts, role in roles for version, _ in deployed(facts, role))
+    meant = [version for version in held if version.startswith(text)] if text else []
+    if len(meant) > 1:
+        everywhere = available_versions(context, known)
+        raise KamalError(
+            f"The version '{text}' is ambiguous: {len(meant)} that are deployed begin with it",
+            details=[version if version in everywhere else f"{version} (not on every host)" for version in meant],
+            hint="give as much of it as no other one begins with",
+        )
+    return meant[0] if meant else text
+
+
+def without_container(context: Context, known: Mapping[str, HostFacts], version: str) -> list[tuple[HostFacts, Role]]:
+    """The hosts and roles that have no container of that version."""
+    return [(facts, role) for facts, role in _roles(context, known) if not facts.has_container(role, version)]
+
+
+def missing(facts: HostFacts, role: Role, version: str) -> str:
+    """A line for people."""
+    return f"{facts.host}: no container {role.container_name(version)}"
+
+
+def _roles(context: Context, known: Mapping[str, HostFacts]) -> Iterator[tuple[HostFacts, Role]]:
+    return ((known[host], role) for host in context.targets.app_hosts for role in context.targets.roles_on(host))
+
+
+def listed(versions: Iterable[str]) -> str:
+    return ", ".join(versions) or "none"

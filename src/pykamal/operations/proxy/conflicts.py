@@ -1,0 +1,140 @@
+"""What the proxy would refuse once the new container runs, found before it is started (spec/proxy.md 3.3, 5, 7.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pykamal.commands import proxy_protection
+from pykamal.config.models import Accessory, Proxy
+from pykamal.core.errors import KamalError
+from pykamal.operations.context import Context
+from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.hosts.proxy_facts import ProxyService, normal_host, normal_path
+from pykamal.operations.proxy.boot_plan import outdated
+from pykamal.operations.proxy.shared import described, upstream
+
+_ROUTES: Final = (
+    "give one of them another proxy/host or proxy/path_prefix; what is left over of a service goes away with "
+    "`kamal server exec docker exec kamal-proxy kamal-proxy remove NAME`"
+)
+_PATH_TLS: Final = (
+    "leave proxy/ssl out here: a service below a path is served with the TLS of the one that answers / of its host"
+)
+_WILDCARD: Final = "give certificate_pem and private_key_pem for names with *"
+_REBOOT: Final = "`kamal proxy reboot` makes the proxy pykamal's, which x-pykamal/proxy needs"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the proxy is going to be told; `setting` is where deploy.yml says so."""
+
+    service: ProxyService
+    settings: Proxy
+    setting: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    host: str
+    text: str
+    remedy: str
+
+
+def refuse_conflicts(
+    context: Context, known: Mapping[str, HostFacts], *, accessories: Iterable[Accessory] = (), roles: bool = True
+) -> None:
+    """Raise `KamalError` for what the proxies of the selected hosts would refuse of the roles and these accessories."""
+    accessories = tuple(accessories)
+    problems: list[_Problem] = []
+    for host in (host for host in context.targets.hosts if host in known):
+        own = tuple(_roles(context, host)) if roles else ()
+        if own:
+            _refuse_unprotected(context, known[host])
+        wanted = [*own, *_accessories(context, accessories, host)]
+        problems += [*_taken(known[host], wanted), *_tls(known[host], wanted)]
+    if problems:
+        first = problems[0]
+        raise KamalError(
+            first.text,
+            host=first.host,
+            details=[f"{each.host}: {each.text}" for each in problems[1:]],
+            hint="; ".join(dict.fromkeys(each.remedy for each in problems)),
+        )
+
+
+def _roles(context: Context, host: str) -> Iterator[_Wanted]:
+    for role in context.targets.roles_on(host):
+        if role.proxy is not None:
+            setting = "proxy" if role.primary else f"servers/{role.name}/proxy"
+            yield _Wanted(_service(role.container_prefix, role.proxy), role.proxy, setting)
+
+
+def _accessories(context: Context, accessories: Sequence[Accessory], host: str) -> Iterator[_Wanted]:
+    for accessory in accessories:
+        if accessory.proxy is not None and host in context.targets.hosts_of(accessory):
+            setting = f"accessories/{accessory.name}/proxy"
+            yield _Wanted(_service(accessory.service, accessory.proxy), accessory.proxy, setting)
+
+
+def _service(name: str, settings: Proxy) -> ProxyService:
+    return ProxyService(
+        name,
+        hosts=tuple(map(normal_host, settings.hosts)) or ("",),
+        paths=tuple(map(normal_path, settings.path_prefixes)) or ("/",),
+        tls=settings.ssl is not None,
+    )
+
+
+def _taken(known: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[_Problem]:
+    """Pairs of a host and a path that two services would have."""
+    told = {each.service.name for each in wanted}
+    there = [(service, described(service, known)) for service in known.proxy_facts.services if service.name not in told]
+    for each in wanted:
+        for other, who in there:
+            for host, path in sorted(_routes(each.service) & _routes(other)):
+                where = f"{host or 'every host name'} at {path}"
+                text = f"{each.service.name} cannot have {where}: {who} has it"
+                yield _Problem(known.host, text, f"{each.setting}: {_ROUTES}")
+        there.append((each.service, f"{each.service.name} of this deploy.yml"))
+
+
+def _routes(service: ProxyService) -> set[tuple[str, str]]:
+    return {(host, path) for host in service.hosts for path in service.paths}
+
+
+def _tls(known: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[_Problem]:
+    everything = [*(each.service for each in wanted), *known.proxy_facts.services]
+    for each in wanted:
+        ssl = each.settings.ssl
+        if ssl is None:
+            continue
+        if "/" not in each.service.paths:
+            paths = ", ".join(each.service.paths)
+            text = f"{each.service.name} cannot set up TLS below {paths}: {_root_of(each.service, everything)}"
+            yield _Problem(known.host, text, f"{each.setting}: {_PATH_TLS}")
+        wildcards = [name for name in each.service.hosts if "*" in name]
+        if wildcards and not ssl.custom:
+            text = f"{each.service.name} cannot get a certificate for {', '.join(wildcards)} by itself"
+            yield _Problem(known.host, text, f"{each.setting}/ssl: {_WILDCARD}")
+
+
+def _root_of(service: ProxyService, everything: Sequence[ProxyService]) -> str:
+    for name in service.hosts:
+        root = next((other for other in everything if "/" in other.paths and name in other.hosts), None)
+        if root is not None:
+            return (
+                f"{root.name} answers / of {name} and {'has' if root.tls else 'would have to have'} ssl for all of it"
+            )
+    return f"no service answers / of {service.hosts[0]}, and only that one can have ssl"
+
+
+def _refuse_unprotected(context: Context, known: HostFacts) -> None:
+    """Ruby Kamal's proxy does not know the flags of protections; one that is too old may be replaced before."""
+    running = known.proxy
+    protected = bool(proxy_protection.flags(context.config))
+    if protected and running is not None and upstream(running.image) and not outdated(known):
+        raise KamalError(
+            f"The proxy of {known.host} is {running.image}, which cannot protect an app", host=known.host, hint=_REBOOT
+        )

@@ -1,0 +1,97 @@
+"""A host's proxy is everybody's whose services are behind it: what a project may not take from the others unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pykamal.commands import proxy_image
+from pykamal.core.errors import KamalError
+from pykamal.events import Tone
+from pykamal.operations.context import Context
+from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.hosts.proxy_facts import ProxyService
+from pykamal.operations.proxy.container_options import Difference
+from pykamal.operations.proxy.drift import differences, newer
+
+REBOOT = "`kamal proxy reboot` makes it anew with those, with a brief outage"
+
+
+def others(context: Context, known: HostFacts) -> tuple[ProxyService, ...]:
+    """The services behind the proxy that are not of this deploy.yml and destination."""
+    config = context.config
+    own = {role.container_prefix for role in config.roles} | {accessory.service for accessory in config.accessories}
+    return tuple(service for service in known.proxy_facts.services if service.name not in own)
+
+
+def described(service: ProxyService, known: HostFacts) -> str:
+    """The proxy's name for it, and whose containers are behind it, as far as they are there."""
+    owner = next(filter(None, (known.container_of(target) for target in service.targets)), None)
+    if owner is None:
+        return f"{service.name} (its container is gone)"
+    labels = {"service": owner.service, "role": owner.role, "destination": owner.destination}
+    told = ", ".join(f"{name} {value}" for name, value in labels.items() if value)
+    return f"{service.name} ({told})" if told else f"{service.name} (container {owner.name})"
+
+
+def warn_of_drift(context: Context, known: Mapping[str, HostFacts]) -> None:
+    """Tell where a proxy does not run as deploy.yml wants it: until a reboot, its settings have no effect.
+
+    A deploy.yml that says nothing of the proxy itself has no opinion about one that it shares.
+    """
+    by_text: dict[str, list[str]] = {}
+    for host in context.targets.proxy_hosts:
+        found = differences(context.config, host, known[host].proxy_facts)
+        shared = others(context, known[host])
+        if not found or (shared and not _has_opinion(context, host)):
+            continue
+        names = ", ".join(service.name for service in shared)
+        text = f"{'; '.join(map(str, found))}. {REBOOT}{f', for {names} too' if names else ''}"
+        by_text.setdefault(text, []).append(host)
+    for text, hosts in by_text.items():
+        context.bus.say(f"kamal-proxy of {', '.join(hosts)} does not run as deploy.yml says: {text}", Tone.WARNING)
+
+
+def _has_opinion(context: Context, host: str) -> bool:
+    return context.config.proxy_run_on(host) is not None or proxy_image.is_ours(context.config)
+
+
+def refuse_losses(
+    context: Context, known: Mapping[str, HostFacts], hosts: Sequence[str], *, force: bool = False
+) -> None:
+    """Before a proxy is replaced: raise `KamalError` where others behind it would lose settings, unless by `force`."""
+    lines: list[str] = []
+    for host in hosts:
+        shared = others(context, known[host])
+        found = differences(context.config, host, known[host].proxy_facts)
+        losses = [each for each in found if not (each.name == "image" and newer(each.wanted, each.running))]
+        if shared and losses:
+            lines.append(f"{host}: behind it too: {', '.join(described(service, known[host]) for service in shared)}")
+            lines += (f"  {text}" for text in _losses(losses, shared))
+    if not lines:
+        return
+    if force:
+        for line in lines:
+            context.bus.say(line, Tone.WARNING)
+        return
+    raise KamalError(
+        "kamal-proxy serves other projects too, and would not be as they need it any more",
+        details=lines,
+        hint="give proxy/run and x-pykamal/proxy of deploy.yml the same settings, or let their project reboot it; "
+        "`kamal proxy reboot --force` replaces it all the same",
+    )
+
+
+def _losses(losses: Iterable[Difference], shared: Sequence[ProxyService]) -> Iterator[str]:
+    for each in losses:
+        yield str(each)
+        if each.name == "image":
+            yield from (
+                f"{service.name} is protected by {', '.join(service.protections)}, which that image does not know"
+                for service in shared
+                if service.protections and upstream(each.wanted)
+            )
+
+
+def upstream(image: str) -> bool:
+    """Whether an image is Ruby Kamal's own proxy, which knows no protections."""
+    return image.rpartition(":")[0].endswith("basecamp/kamal-proxy")
