@@ -167,8 +167,7 @@ TOP = (
     Entry("remove", "Remove the app, its proxy and accessories", "remove", options=(CONFIRMED,), changes=True),
     Entry(
         "rollback",
-        "Switch back to a version that was deployed, by its name or the beginning of it; without one, list those that "
-        "are there",
+        "Switch back to a deployed version, or to the one that begins so; without one, list those there are",
         "rollback",
         "[VERSION]",
         (PLAN,),
