@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from pykamal.config.document import MapNode, Node, ScalarNode
+from pykamal.config.limits import MAXIMUM_FILE_BYTES
 from pykamal.config.models import Config
 from pykamal.config.reading import child, text
 from pykamal.config.secret_names import accessory_secret_names, app_secret_names
+from pykamal.core.files import read_regular
 from pykamal.core.source import Position
+from pykamal.erb.errors import TemplateError
+from pykamal.erb.tags import PartKind, parts
 from pykamal.secrets.store import Secrets
 
+_VARIABLE: Final = re.compile(r"""\bENV(?:\[|\.\w+\??)[\s(]*["'](\w+)["']""")
 _PLACEHOLDERS: Final = {
     ("service",): "my-app",
     ("image",): "my-user/my-app",
@@ -26,14 +32,31 @@ _PLACEHOLDERS: Final = {
 
 def mention(name: str, path: Path, destination: str | None) -> Position | None:
     """The place of a word in the configuration's files: its first line there, comments aside."""
-    files = [path] if destination is None else [path.with_name(f"{path.stem}.{destination}.yml"), path]
     word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
-    for file in files:
+    for file in _files(path, destination):
         for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
             found = word.search(line.partition("#")[0])
             if found is not None:
                 return Position(str(file), number, found.start() + 1)
     return None
+
+
+def hidden_variables(path: Path, destination: str | None, visible: Container[str]) -> dict[str, Position]:
+    """Variables that the templates of the configuration's files name and are not to see, each with its first place."""
+    hidden: dict[str, Position] = {}
+    for file in _files(path, destination):
+        with suppress(OSError, TemplateError):
+            source = read_regular(file.expanduser(), MAXIMUM_FILE_BYTES).decode("utf-8", "replace")
+            for tag in parts(source):
+                for found in _VARIABLE.finditer(tag.text) if tag.kind is not PartKind.TEXT else ():
+                    if found[1] not in visible:
+                        line = source.count("\n", 0, tag.offset + found.start()) + 1
+                        hidden.setdefault(found[1], Position(str(file), line, 1))
+    return hidden
+
+
+def _files(path: Path, destination: str | None) -> list[Path]:
+    return [path] if destination is None else [path.with_name(f"{path.stem}.{destination}.yml"), path]
 
 
 def missing_ssh_files(config: Config) -> Iterator[str]:

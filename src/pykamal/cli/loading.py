@@ -14,8 +14,9 @@ from pykamal.config.models import Config
 from pykamal.config.redaction import literal_secrets
 from pykamal.core.printable import print_error
 from pykamal.events import Tone
-from pykamal.operations.local.system import LocalSystem
+from pykamal.operations.local.system import LocalSystem, SafeSystem
 from pykamal.secrets.store import Secrets
+from pykamal.secrets.substitution import substitute
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,11 @@ class Loaded:
     secrets: Secrets
 
 
-def load(invocation: Invocation) -> Loaded:
+def load(invocation: Invocation, system: SafeSystem | None = None) -> Loaded:
     """The configuration that the command line selects, and its secrets, not yet read.
 
-    Puts the destination into the environment, where hooks and back-ticks look for it (spec/cli.md 1.4).
+    Puts the destination into the environment, where hooks and back-ticks look for it (spec/cli.md 1.4). Where a
+    `system` is given, nothing of the files is run, commands in secrets files neither.
     """
     assert entry(invocation.command).needs_project, f"{invocation.command} is to read no project"
     path = Path(invocation.options["config_file"])
@@ -36,18 +38,21 @@ def load(invocation: Invocation) -> Loaded:
         os.environ.pop("KAMAL_DESTINATION", None)
     else:
         os.environ["KAMAL_DESTINATION"] = destination
-    config = load_config(path, destination=destination, system=LocalSystem())
-    os.environ.update(config.loaded_environment)  # what the template's Dotenv.load loads is there for what follows
+    config = load_config(path, destination=destination, system=system or LocalSystem())
+    if system is None:
+        os.environ.update(config.loaded_environment)  # what the template's Dotenv.load loads is there for what follows
     secrets = Secrets(
         config.secrets_path,
         destination,
+        environment=os.environ if system is None else system.environment,
+        run=substitute if system is None else lambda _: "",
         asked_by=lambda name: mention(name, path, destination),
         warn=lambda text: _warn(invocation, text),
     )
     assert config.document is not None, "a loaded configuration has its document"
     literal = literal_secrets(config.document)
     invocation.bus.hide(lambda: (*secrets.known(), *literal))
-    for warning in (*config.warnings, *missing_ssh_files(config)):
+    for warning in (*config.warnings, *(missing_ssh_files(config) if system is None else ())):
         _warn(invocation, warning)
     return Loaded(config, secrets)
 

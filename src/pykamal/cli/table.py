@@ -91,6 +91,10 @@ PROXY_LOGS = (SINCE, LINES, GREP, FOLLOW, SKIP_TIMESTAMPS)
 RESOLVED = flag("resolved", "The files as they are after templating and merging")
 EXPLAIN = text("explain", "KEY", "What a key such as proxy/app_port is, and where it was set")
 STRICT = flag("strict", "With `validate`: count warnings as errors")
+SAFE = flag("safe", "Run no command of the files and hide the environment from them, for files of others")
+PASS_ENV = Option(
+    "pass-env", "With --safe: show templates this variable; may be repeated", kind=Kind.REPEATED, value="NAME"
+)
 REPORT = text(
     "output", "FORM", "Readable text, JSON, or SARIF for `validate`", default="text", choices=("text", "json", "sarif")
 )
@@ -137,7 +141,7 @@ TOP = (
         "Show the combined configuration, secrets redacted; or `validate` it, or print its JSON `schema` for editors",
         "config",
         "[validate|schema]",
-        options=(RESOLVED, EXPLAIN, STRICT, REPORT),
+        options=(RESOLVED, EXPLAIN, STRICT, SAFE, PASS_ENV, REPORT),
     ),
     Entry(
         "deploy",

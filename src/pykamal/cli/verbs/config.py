@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,8 @@ from pykamal.cli.config_checks import missing_ssh_files, placeholders, undefined
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import load
 from pykamal.cli.refusal import called_with
+from pykamal.cli.safe_mode import explaining_safety, safe_system
+from pykamal.cli.safe_mode import warnings as safety_warnings
 from pykamal.cli.table import entry
 from pykamal.commands.flags import log_flags
 from pykamal.commands.words import render
@@ -28,10 +29,13 @@ from pykamal.config.show import config_document, config_fields, plain_data, reso
 from pykamal.core.errors import ConfigurationError, UsageError
 from pykamal.core.printable import json_text, print_error, print_line
 from pykamal.events import Bus
-from pykamal.operations.local.system import LocalSystem
+from pykamal.operations.local.system import LocalSystem, SafeSystem
 from pykamal.operations.local.workplace import version_here
 from pykamal.operations.targets import select
 from pykamal.secrets.store import Secrets
+
+UNKNOWN_VERSION: Final = "unknown"
+"""With `--safe` Git is not asked either."""
 
 
 def run(invocation: Invocation) -> int:
@@ -58,10 +62,10 @@ def _action(invocation: Invocation) -> Callable[[Invocation], int]:
 
 
 def _show(invocation: Invocation) -> int:
-    config = load(_silent(invocation) if invocation.json else invocation).config
+    config = _config(invocation)
     options = invocation.options
     select(config, hosts=options["hosts"], roles=options["roles"], primary=options["primary"])  # a filter must match
-    version = options["version"] or version_here(config)
+    version = options["version"] or (UNKNOWN_VERSION if safe_system(invocation) else version_here(config))
     if invocation.json:
         return _written(plain_data(config_fields(config, version, _log_flags(config))))
     return _told(config_document(config, version, _log_flags(config)))
@@ -72,9 +76,14 @@ def _log_flags(config: Config) -> list[str]:
 
 
 def _resolved(invocation: Invocation) -> int:
-    if invocation.json:
-        return _written(plain_data(resolved_root(load(_silent(invocation)).config)))
-    return _told(dumped(resolved_root(load(invocation).config)))
+    root = resolved_root(_config(invocation))
+    return _written(plain_data(root)) if invocation.json else _told(dumped(root))
+
+
+def _config(invocation: Invocation) -> Config:
+    system = safe_system(invocation)
+    with explaining_safety(invocation, system):
+        return load(_silent(invocation) if invocation.json else invocation, system).config
 
 
 def _silent(invocation: Invocation) -> Invocation:
@@ -100,10 +109,13 @@ def _validate(invocation: Invocation) -> int:
     """Exit code 1 for a configuration that cannot be used. Machines get one document instead of events."""
     options = invocation.options
     path, form = Path(options["config_file"]), options["output"]
+    system = safe_system(invocation)
     error: ConfigurationError | None = None
-    warnings: tuple[str, ...] = ()
+    warnings = safety_warnings(invocation) if system is not None else []
     try:
-        warnings = _warnings(load_config(path, destination=options["destination"], system=LocalSystem()), path)
+        with explaining_safety(invocation, system):
+            config = load_config(path, destination=options["destination"], system=system or LocalSystem())
+        warnings += _warnings(config, path, system)
     except ConfigurationError as refusal:
         if form == "text":
             raise
@@ -115,18 +127,23 @@ def _validate(invocation: Invocation) -> int:
         counted = "1 warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
         _told(f"{path} has {counted}, which --strict refuses." if refused else f"{path} is valid.")
         return int(refused)
-    _written(as_sarif(error, warnings) if form == "sarif" else as_json(error, warnings))
+    _written(as_sarif(error, tuple(warnings)) if form == "sarif" else as_json(error, tuple(warnings)))
     return error.exit_code if error is not None else int(refused)
 
 
-def _warnings(config: Config, path: Path) -> tuple[str, ...]:
+def _warnings(config: Config, path: Path, system: SafeSystem | None) -> Iterator[str]:
+    """Files of this machine outside of the project are none of a foreign configuration's business."""
     secrets = Secrets(config.secrets_path, config.destination)
-    found = (missing_ssh_files(config), undefined_secrets(config, secrets, path), placeholders(config))
-    return (*config.warnings, *chain.from_iterable(found))
+    yield from config.warnings
+    if system is None:
+        yield from missing_ssh_files(config)
+    if system is None or all(system.may_read(Path(file)) for file in secrets.files):
+        yield from undefined_secrets(config, secrets, path)
+    yield from placeholders(config)
 
 
 def _explain(invocation: Invocation) -> int:
-    document = load(_silent(invocation) if invocation.json else invocation).config.document
+    document = _config(invocation).document
     assert document is not None, "a loaded configuration has its document"
     explanation = explained(document, invocation.options["explain"])
     if not explanation.known and not explanation.written:

@@ -112,12 +112,13 @@ class SafeSystem:
         return self._environment
 
     def read_bytes(self, path: Path, limit: int) -> bytes:
-        if not self._is_visible(path):
+        if not self.may_read(path):
             roots = " or ".join(map(str, self._roots))
             raise PermissionError(errno.EACCES, f"it is not below {roots}", str(path))
         return self._files.read_bytes(path.resolve(), limit)
 
-    def _is_visible(self, path: Path) -> bool:
+    def may_read(self, path: Path) -> bool:
+        """Whether the path, symbolic links resolved, is below one of the roots."""
         resolved = path.resolve()
         return any(resolved.is_relative_to(root) for root in self._roots)
 
@@ -127,7 +128,7 @@ class SafeSystem:
 
     def file_names(self, directory: Path) -> Sequence[str]:
         """None of a directory that is not below the roots."""
-        return self._files.file_names(directory.resolve()) if self._is_visible(directory) else []
+        return self._files.file_names(directory.resolve()) if self.may_read(directory) else []
 
     def run_shell(self, line: str, environment: Mapping[str, str]) -> str:
         return self.run_with_status(line, environment)[0]
