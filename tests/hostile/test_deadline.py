@@ -103,7 +103,7 @@ def test_the_deadline_is_what_ends_it(project: Path) -> None:
 def test_git_does_not_outlive_the_answer(project: Path) -> None:
     """Its own deadline ends it, since the process that started it is gone."""
     slow_git(project)
-    ask(project, "__complete", "fish", "rollback", "")
+    ask(project, "__complete", "fish", "rollback", "", seconds="2")
     process = Path("/proc", (project / "git-process").read_text().strip())
     deadline = time.monotonic() + NEVER_SECONDS / 2
     while process.exists() and time.monotonic() < deadline:

@@ -25,7 +25,8 @@ CATALOGUE = {
     "rollback": ("[VERSION]", ""),  # without one, what there is to go back to
     "details": ("", ""),
     "audit": ("", ""),
-    "config": ("[validate|schema]", "--resolved --explain=text --strict --safe --pass-env=repeated --output=text"),  # ours, all of it
+    # Ours, all of it.
+    "config": ("[validate|schema]", "--resolved --explain=text --strict --safe --pass-env=repeated --output=text"),
     "docs": ("[SECTION]", ""),
     "init": ("", "--bundle"),
     "remove": ("", "-y/--confirmed"),
