@@ -10,12 +10,14 @@ import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
 
 from tests.conformance.name_server import NameServer, proxy_with
 from tests.conformance.proxy_process import IS_OURS, Proxy, wait_until
+from tests.conformance.raw_http import head
 from tests.conformance.scripted_target import Target
 
 pytestmark = [
@@ -110,6 +112,35 @@ def test_addresses_that_are_swapped_in_silence(site: Site) -> None:
         assert {site.ask("a"), site.ask("a", "POST")} <= {"A", "502"}
         assert site.ask("b") in ("B", "502")
         wait_until(site.serves_rightly, 15)
+
+
+@pytest.mark.parametrize("removed", [False, True], ids=["running", "removed"])
+def test_an_upload_while_addresses_are_swapped(site: Site, removed: bool) -> None:
+    """It began before and ends after: its target is looked up until it is sent, and nobody else gets it."""
+    with ExitStack() as stack:
+        connections = [stack.enter_context(site.proxy.connect()) for _ in range(8)]
+        for connection in connections:
+            connection.send(head("POST", "/echo", host="b.com", headers=[("Content-Length", "10")]) + b"12345")
+        time.sleep(0.1)
+        assert site.serves_rightly()
+        if removed:
+            site.proxy.succeed("remove", "b")
+        site.stop()
+        site.start(TWO, ONE)
+        for connection in connections:
+            connection.send(b"67890")
+        assert {connection.read("POST").status for connection in connections} == {502}
+    assert [request for request in site.a.requests if request.method == "POST"] == []
+
+
+def test_a_slow_upload_reaches_its_target(site: Site) -> None:
+    """However long nothing else is sent there."""
+    with site.proxy.connect() as connection:
+        connection.send(head("POST", "/echo", host="b.com", headers=[("Content-Length", "10")]))
+        for number in range(10):
+            time.sleep(0.15)
+            connection.send(b"%d" % number)
+        assert connection.read("POST").served_by == "B"
 
 
 def test_a_reboot_that_swaps_addresses(site: Site) -> None:

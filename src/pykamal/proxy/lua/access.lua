@@ -115,6 +115,9 @@ local function forward(record, binding, method, upgrade)
     raw = paths.stripped(raw, binding.length)
     record.prefix = binding.prefix
   end
+  if service.buffer_requests and record.target.name_server and (record.is_http2 and not REPLAYABLE[method] or has_body()) then
+    leases.keep(record)
+  end
   var.kamal_uri = raw
   var.kamal_pool = (REPLAYABLE[method] and not record.endless and not has_body()) and "pooled" or "fresh"
   if upgrade then

@@ -11,6 +11,7 @@ local UNANSWERED_LEASE_S = 1 -- a name server that is away gives no address to a
 local PATIENCE_MS = 250
 local ASKING_S = 0.3 -- longer than that only where the client left, and its question with it
 local STEP_S = 0.002
+local KEEP_PERIOD_S = 0.02
 local PORT, LONGEST_ANSWER = 53, 4096
 local SERVER_FAILURE = 2
 local DOCKERS_OWN = "127.0.0.11" -- answers for containers by itself; whatever else it says comes from elsewhere
@@ -72,6 +73,41 @@ function M.runs(target)
     timer_at(0, renew, target)
   end
   return left > 0
+end
+
+-- Targets of uploads that are still being read: nothing may be sent there once the address is another's.
+local kept, keeping = {}, false -- target -> number of uploads
+
+local function keep_on(premature)
+  keeping = not premature and next(kept) ~= nil
+  if keeping then
+    for target in pairs(kept) do
+      if not M.runs(target) and not is_asked_about(target) then
+        target.asking = now() + ASKING_S
+        timer_at(0, renew, target)
+      end
+    end
+    timer_at(KEEP_PERIOD_S, keep_on)
+  end
+end
+
+-- The lease of a request's target is renewed from now on, until `release`.
+function M.keep(record)
+  local target = record.target
+  record.kept = target
+  kept[target] = (kept[target] or 0) + 1
+  if not keeping then
+    keep_on(false)
+  end
+end
+
+-- Whether what was kept is still the target's address, be it that its lease has ended this moment.
+function M.release(record)
+  local target = record.kept
+  record.kept = nil
+  local count = kept[target] - 1
+  kept[target] = count > 0 and count or nil
+  return (target.lease or 0) + LEASE_S > now()
 end
 
 -- Whether a request may be sent to a target's address now; asks the name server when it was not asked lately.

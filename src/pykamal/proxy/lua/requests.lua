@@ -3,6 +3,7 @@
 local ffi = require("ffi")
 local base = require("resty.core.base")
 local flights = require("flights")
+local leases = require("leases")
 local new_table, clear = require("table.new"), require("table.clear")
 
 local counters = ngx.shared.counters
@@ -46,8 +47,11 @@ function M.answered()
   end
 end
 
--- Takes the request out of what its client has open (lua/guard.lua).
+-- Takes the request out of what its client has open (lua/guard.lua), and out of what keeps an address's lease.
 function M.leave_client(record)
+  if record.kept then
+    leases.release(record)
+  end
   local slot = record.slot
   if slot then
     record.slot = nil
