@@ -134,6 +134,38 @@ def test_a_worker_may_be_killed(own_proxy: Proxy, t1: Target, t2: Target) -> Non
 
 
 @only_ours
+def test_a_worker_that_hangs_is_replaced(own_proxy: Proxy, t1: Target) -> None:
+    """One that is stopped, or never comes to an end: what it is given would wait for ever (24.1)."""
+    own_proxy.plant("workers.py", "LOOK_S = 1.0\nLOOKS = 10", "LOOK_S = 0.6\nLOOKS = 2")
+    own_proxy.start().deploy("s", t1)
+    master = find_child(own_proxy, "nginx: master")
+    hanging = next(iter(child_processes(master)))
+    os.kill(hanging, signal.SIGSTOP)
+    wait_until(lambda: hanging not in child_processes(master), 15)
+    (record,) = own_proxy.log_lines("Worker hangs; another one takes its place")
+    assert record["pid"] == hanging
+    wait_until(lambda: len(child_processes(master)) == min(len(os.sched_getaffinity(0)), 16))
+    assert {own_proxy.ask().served_by for _ in range(20)} == {"T1"}
+
+
+@only_ours
+def test_a_proxy_that_was_paused_goes_on_as_it_was(own_proxy: Proxy, t1: Target) -> None:
+    """As by `docker pause`: nobody had a heartbeat, and nobody is replaced (24.1)."""
+    own_proxy.plant("workers.py", "LOOK_S = 1.0\nLOOKS = 10", "LOOK_S = 0.6\nLOOKS = 2")
+    own_proxy.start().deploy("s", t1)
+    workers = child_processes(find_child(own_proxy, "nginx: master"))
+    everyone = [find_child(own_proxy, "pykamal.proxy.control"), *workers]
+    for process in everyone:
+        os.kill(process, signal.SIGSTOP)
+    time.sleep(2)
+    for process in everyone:
+        os.kill(process, signal.SIGCONT)
+    time.sleep(1.5)
+    assert child_processes(find_child(own_proxy, "nginx: master")) == workers
+    assert own_proxy.ask().served_by == "T1"
+
+
+@only_ours
 def test_nginx_may_be_killed(own_proxy: Proxy, t1: Target, t2: Target) -> None:
     """A new one starts with the latest services; until it serves, nobody's connection is refused."""
     proxy = own_proxy.start()
@@ -201,3 +233,24 @@ def test_nothing_is_left_behind(own_proxy: Proxy) -> None:
     proxy.start()
     proxy.stop()
     assert list(proxy.temporary.iterdir()) == []
+
+
+@only_ours
+def test_a_control_plane_that_cannot_live_is_started_ever_more_seldom(own_proxy: Proxy, t1: Target, t2: Target) -> None:
+    """Each pause is twice as long; requests are served meanwhile, and one that lives answers again (24.1)."""
+    own_proxy.plant("control.py", "def main() -> None:\n", "def main() -> None:\n    pass\n")
+    own_proxy.start().deploy("s", t1)
+    own_proxy.plant("control.py", "    pass\n", "    sys.exit(1)\n")
+    os.kill(find_child(own_proxy, "pykamal.proxy.control"), signal.SIGKILL)
+    wait_until(lambda: len(ends(own_proxy)) == 4, 10)
+    own_proxy.plant("control.py", "    sys.exit(1)\n", "    pass\n")
+    pauses = [record["seconds"] for record in ends(own_proxy)]
+    assert pauses == [pauses[0] * 2**number for number in range(4)]
+    assert own_proxy.ask().served_by == "T1"
+    wait_until(lambda: own_proxy.call("deploy", "s", "--target", t2.address).returncode == 0, 20)
+    assert own_proxy.ask().served_by == "T2"
+    assert len(ends(own_proxy)) == 4
+
+
+def ends(proxy: Proxy) -> list[dict[str, object]]:
+    return proxy.log_lines("Control plane ended; starting it again")

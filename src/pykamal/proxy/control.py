@@ -22,6 +22,7 @@ from pykamal.proxy.logs import log
 from pykamal.proxy.operations import perform
 from pykamal.proxy.registry import Registry
 from pykamal.proxy.state import StateFile, service_of
+from pykamal.proxy.workers import end_hanging_workers
 
 REFRESH_S = 1.0
 REFRESH_FOR_EACH_TARGET_S = 0.01
@@ -68,6 +69,7 @@ async def control(run_directory: Path, ready_descriptor: int) -> None:
         tasks.create_task(registry.prepare_state())
         tasks.create_task(_keep_addresses(registry))
         tasks.create_task(_heed_suspects(registry))
+        tasks.create_task(end_hanging_workers(data_plane))
         await _until_alone()
         await _kill_nginx(run_directory)
         os._exit(1)

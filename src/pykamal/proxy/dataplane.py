@@ -68,6 +68,14 @@ class DataPlane:
             return set()
         return set(answer["targets"])
 
+    async def heartbeats(self) -> dict[int, int]:
+        """How often each worker's event loop has turned, by process id; nothing while nginx is away."""
+        try:
+            answer = await self._call("/heartbeats", {})
+        except (OSError, EOFError):
+            return {}
+        return {worker["pid"]: worker["beats"] for worker in answer["workers"] if len(worker) == 2}
+
     async def load(self, targets: Iterable[Target]) -> Load:
         """What these targets have and have not finished; nothing when nginx stays away."""
         return await self._load("/in-flight", {"targets": [target.id for target in targets]})

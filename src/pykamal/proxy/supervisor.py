@@ -32,6 +32,9 @@ from pykamal.proxy.settings import settings_of
 
 SHUTDOWN_S = 10.0
 RESTART_PAUSE_S = 0.2
+LONGEST_CONTROL_PAUSE_S, LONGEST_NGINX_PAUSE_S = 10.0, 2.0
+LASTING_S = 10.0
+"""A child that lasts so long after its start did not end because of it."""
 SNAPSHOT_S = 5.0
 """How long a control plane that runs may take to write what a new nginx begins with; one that hangs is replaced."""
 
@@ -75,6 +78,24 @@ def run(call: Call) -> int:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+class Restarts:
+    """The pauses before the starts of a child, twice as long each time that it ended soon after the last one."""
+
+    def __init__(self, longest_s: float) -> None:
+        self._longest_s = longest_s
+        self._pause_s = RESTART_PAUSE_S
+        self._started_at = time.monotonic()
+
+    def started(self) -> None:
+        self._started_at = time.monotonic()
+
+    def pause_s(self) -> float:
+        """Called once for each end."""
+        lasted = time.monotonic() - self._started_at > LASTING_S
+        self._pause_s = RESTART_PAUSE_S if lasted else min(2 * self._pause_s, self._longest_s)
+        return self._pause_s
+
+
 class Supervisor:
     """The two children. `stop` is a signal handler; everything else runs in `run`'s order."""
 
@@ -86,6 +107,9 @@ class Supervisor:
         self._ready, self._ready_writer = os.pipe()
         self._control: subprocess.Popen[bytes] | None = None
         self._nginx: subprocess.Popen[bytes] | None = None
+        self._control_restarts = Restarts(LONGEST_CONTROL_PAUSE_S)
+        self._nginx_restarts = Restarts(LONGEST_NGINX_PAUSE_S)
+        self._control_due: float | None = None
         self._life, self._life_writer = os.pipe()
         self._awakened = _signal_pipe()
         self._complaints = Complaints()
@@ -105,14 +129,13 @@ class Supervisor:
     def watch(self) -> None:
         """Keeps both alive until a stop is asked for."""
         while not self._stopping:
-            self._complaints.pass_on(_IDLE_S, self._awakened)
-            if self._control is None or self._control.poll() is not None:
-                log("ERROR", "Control plane ended; starting it again")
-                time.sleep(RESTART_PAUSE_S)
-                self._start_control()
+            idle_s = _IDLE_S if self._control_due is None else max(self._control_due - time.monotonic(), 0)
+            self._complaints.pass_on(idle_s, self._awakened)
+            self._look_after_control()
             if self._nginx is None or self._nginx.poll() is not None:
-                log("ERROR", "Data plane ended; starting it again")
-                time.sleep(RESTART_PAUSE_S)
+                pause_s = self._nginx_restarts.pause_s()
+                log("ERROR", "Data plane ended; starting it again", seconds=pause_s)
+                self._wait(pause_s)
                 self._restart_nginx()
             _reap({child.pid for child in (self._control, self._nginx, self._copier) if child is not None})
 
@@ -138,7 +161,25 @@ class Supervisor:
             self._copier.wait()
         log("INFO", "Server stopped")
 
+    def _look_after_control(self) -> None:
+        """Starts a control plane that ended, after a pause in which nginx is watched all the same."""
+        if self._control is not None and self._control.poll() is None:
+            return
+        if self._control_due is None:
+            pause_s = self._control_restarts.pause_s()
+            log("ERROR", "Control plane ended; starting it again", seconds=pause_s)
+            self._control_due = time.monotonic() + pause_s
+        if time.monotonic() >= self._control_due:
+            self._start_control()
+
+    def _wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._stopping and (left := deadline - time.monotonic()) > 0:
+            self._complaints.pass_on(left, self._awakened)
+
     def _start_control(self) -> None:
+        self._control_restarts.started()
+        self._control_due = None
         command = [sys.executable, "-ISX", "utf8", "-c", _CONTROL, str(_PACKAGES), str(self._directory)]
         # Its standard input stays open for as long as we live; where we are killed, it ends nginx and itself.
         self._control = subprocess.Popen(
@@ -149,6 +190,7 @@ class Supervisor:
         )
 
     def _start_nginx(self) -> None:
+        self._nginx_restarts.started()
         (self._directory / "admin.sock").unlink(missing_ok=True)
         command = [find_nginx(), "-p", str(self._directory), "-c", str(self._configuration)]
         self._nginx = subprocess.Popen(
@@ -181,10 +223,11 @@ class Supervisor:
                 log("ERROR", "Control plane does not answer; starting it again", error=str(problem))
                 if self._control is not None:
                     _end(self._control, signal.SIGKILL)
-                time.sleep(RESTART_PAUSE_S)
+                self._wait(self._control_restarts.pause_s())
                 self._start_control()
                 limit_s = math.inf
-        self._start_nginx()
+        if not self._stopping:
+            self._start_nginx()
 
     def _await(self, sign: bytes, limit_s: float = math.inf) -> None:
         deadline = time.monotonic() + limit_s

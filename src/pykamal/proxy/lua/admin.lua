@@ -2,6 +2,7 @@
 local cjson = require("cjson.safe")
 local cutter = require("cutter")
 local flights = require("flights")
+local heartbeats = require("heartbeats")
 local issued = require("issued")
 local challenges = require("challenges")
 local services = require("services")
@@ -84,6 +85,11 @@ end
 answers["/challenge"] = function()
   challenges.publish(body())
   return {}
+end
+
+-- {} -> {workers: [{pid, beats}]}
+answers["/heartbeats"] = function()
+  return { workers = heartbeats.all() }
 end
 
 -- Targets that failed since the last call.

@@ -61,6 +61,7 @@ function M.start_worker()
   require("metrics").start_worker(number)
   require("cutter").start_worker()
   require("late").start_worker()
+  require("heartbeats").start_worker(number)
   assert(ngx.timer.at(100000000, leave))
 end
 
