@@ -119,7 +119,7 @@ def ticket_lines(said: str) -> list[str]:
 def test_files_for_everybody_are_read_by_a_proxy_of_uid_1000(
     own_proxy: Proxy, t1: Target, certificates: MakeCertificate
 ) -> None:
-    """As in the container, where Kamal puts the files with mode 0644; a key for root alone is refused (3.3)."""
+    """As in the container, where Ruby Kamal puts the files with mode 0644; a key for root alone is refused (3.3)."""
     shutil.copytree(own_proxy.sources, own_proxy.home / "src", ignore=shutil.ignore_patterns("__pycache__"))
     own_proxy.sources = own_proxy.home / "src"
     become = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"]

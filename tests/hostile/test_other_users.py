@@ -1,4 +1,4 @@
-"""Another user of the operator's machine, who was there first: nothing of theirs is built, nothing is theirs to see.
+"""Another user of the operator's machine, who was there first: nothing of theirs is built, and they see nothing.
 
 The other user is a process of uid 65534. Every arrangement is tried on a careless variant too, `mkdir -p`, where the
 other user must win: an attack that cannot succeed would prove nothing.
@@ -12,12 +12,16 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import Self
 
 import pytest
 
+from pykamal.cli.dispatch import dispatch
 from pykamal.core.errors import UnsafeDirectory
 from pykamal.core.private_directories import check_private, make_private, user_cache
+from pykamal.events.log_file import LogFile
 from pykamal.operations.images import clone
 from tests.unit.operations.test_build_clone import Repository
 
@@ -210,3 +214,61 @@ def test_a_build_uses_no_clone_that_another_user_can_change(repository: Reposito
     for place in (directory, *directory.parents):
         if place != shared and shared in place.parents:
             assert not as_nobody(f"touch {place}/theirs || mv {place} {place}-away || cat {directory}/a"), place
+
+
+LOG_CLOCK = datetime(2026, 11, 22, 9, 30, 57, tzinfo=UTC)
+
+
+class _StoppedClock(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls.fromtimestamp(LOG_CLOCK.timestamp(), tz)
+
+
+@pytest.mark.parametrize("arrange", ["umask 0; > {file}", "touch {aim}; ln -s {aim} {file}", "mkfifo -m 666 {file}"])
+def test_a_log_is_not_written_to_what_another_user_made(
+    shared: Path, monkeypatch: pytest.MonkeyPatch, arrange: str
+) -> None:
+    """`output/file/path` may be a shared directory, and a log's name is the time and the command: it can be guessed."""
+    monkeypatch.setattr("pykamal.events.log_file.datetime", _StoppedClock)
+    shared.chmod(0o777)  # the kernel protects those with the sticky bit, as it is set up on most machines
+
+    def open_log() -> LogFile:
+        return LogFile(str(shared), command="deploy", destination=None, report=print)
+
+    log = open_log()
+    log.close(None, 0.0)
+    guessed, aim = log.path, shared / "aim"
+    guessed.unlink()
+    assert as_nobody(arrange.format(file=guessed, aim=aim))
+    with pytest.raises(OSError, match=r"another user|symbolic link|No such device"):
+        open_log()
+    if not guessed.is_fifo():
+        with guessed.open("a") as careless_log:
+            careless_log.write("a secret")
+        assert as_nobody(f"grep secret {guessed}"), "the careless variant must fall for it"
+
+
+def test_logs_and_their_folder_are_for_this_user_alone(shared: Path) -> None:
+    """Whatever the umask is: the output of commands may hold secrets."""
+    before = os.umask(0)
+    try:
+        log = LogFile(str(shared / "log" / "kamal"), command="deploy", destination=None, report=print)
+    finally:
+        os.umask(before)
+    log.close(None, 1.0)
+    assert [path.stat().st_mode & 0o777 for path in (log.path.parent, log.path)] == [0o700, 0o600]
+    assert not as_nobody(f"cat {log.path}")
+
+
+def test_init_writes_secrets_for_this_user_alone(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`.kamal` and `.kamal/secrets`, whatever the umask is; hooks can be run."""
+    monkeypatch.chdir(shared)
+    before = os.umask(0)
+    try:
+        assert dispatch(["init"]) == 0
+    finally:
+        os.umask(before)
+    assert [Path(name).stat().st_mode & 0o777 for name in (".kamal", ".kamal/secrets")] == [0o700, 0o600]
+    assert not as_nobody("cat .kamal/secrets")
+    assert os.access(".kamal/hooks/pre-deploy.sample", os.X_OK)

@@ -141,12 +141,19 @@ def _files(host: Host) -> State:
     files: State = {}
     with tarfile.open(fileobj=io.BytesIO(archive.encode())) as entries:
         for entry in entries:
-            found: State = {"mode": f"{entry.mode:o}", "owner": f"{entry.uname}:{entry.gname}", "link": entry.linkname}
+            found: State = {**_access(entry), "link": entry.linkname}
             content = entries.extractfile(entry) if entry.isfile() else None
             if content is not None:
                 found["lines"] = TIME.sub("TIME", _readable(entry.name, content.read())).split("\n")
             files[f"/{entry.name}"] = found
     return files
+
+
+def _access(entry: tarfile.TarInfo) -> State:
+    """Owner and mode. In `.kamal` those of the owner alone: ours closes it to others (docs/differences.md)."""
+    if ".kamal" in entry.name.split("/"):
+        return {"mode": f"{entry.mode & 0o700:o}", "owner": entry.uname}
+    return {"mode": f"{entry.mode:o}", "owner": f"{entry.uname}:{entry.gname}"}
 
 
 def _readable(path: str, content: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from typing import Final
 
 from pykamal.commands import stopping
 from pykamal.commands.command import Command, command, query
@@ -18,6 +19,11 @@ from pykamal.commands.logs import ALL_LINES, LogSelection, container_logs
 from pykamal.commands.words import Raw, Word, key_values, options
 from pykamal.config.models.accessory import Accessory, Directory, File
 from pykamal.config.models.service import Config
+
+FILE_MODE: Final = "755"
+"""Ruby Kamal's for every uploaded file without a `mode`."""
+
+PRIVATE_FILE_MODE: Final = "600"
 
 # -- the container
 
@@ -122,9 +128,15 @@ def make_file_directory(accessory: Accessory, file: File) -> Command:
     return command("mkdir", "-p", posixpath.dirname(file_path(accessory, file)))
 
 
-def file_permissions(accessory: Accessory, file: File) -> list[Command]:
+def close_directory(accessory: Accessory) -> Command:
+    """Keep other users of the host out of the accessory's directory; its container's mounts do not pass through it."""
+    return command("chmod", "0700", accessory.service)
+
+
+def file_permissions(accessory: Accessory, file: File, *, holds_secrets: bool = False) -> list[Command]:
     """What follows the upload of a file: its mode, and its owner where one is given."""
-    return list(_permissions(file_path(accessory, file), file.mode, file.owner))
+    mode = file.mode or (PRIVATE_FILE_MODE if holds_secrets else FILE_MODE)
+    return list(_permissions(file_path(accessory, file), mode, file.owner))
 
 
 def remove_directory(accessory: Accessory) -> Command:

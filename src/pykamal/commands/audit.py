@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pykamal.commands import run_directory
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.words import Expanded, Output
 from pykamal.config.models.role import Role
@@ -19,7 +20,7 @@ def record(config: Config, message: str, *, who: str, role: Role | None = None) 
     tags = (who, config.destination, role.name if role else None)
     line = " ".join([*(f"[{tag}]" for tag in tags if tag), message])
     written = command("printf", "[%s] %s\\n", Output(time), Expanded(line)).to_file(config.audit_log, append=True)
-    return command("mkdir", "-p", ".kamal").and_(written).quietly()
+    return run_directory.make().and_(written).quietly()
 
 
 def tail(config: Config, lines: int = 50) -> Command:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from pykamal.commands import accessory as accessories
-from pykamal.commands import app, health, proxy_image, proxy_protection, stopping
+from pykamal.commands import app, health, proxy_image, proxy_protection, run_directory, stopping
 from pykamal.commands.assets import error_pages_path
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.flags import name_filter
@@ -130,7 +130,7 @@ def remove_traefik() -> Command:
 
 
 def make_apps_directory() -> Command:
-    return command("mkdir", "-p", APPS_DIRECTORY)
+    return run_directory.make(APPS_DIRECTORY)
 
 
 def remove_directory() -> Command:
@@ -269,7 +269,7 @@ def list_services() -> Command:
 
 
 def certificates_directory(config: Config, role: Role) -> str:
-    """Where `cert.pem` and `key.pem` of a role are, both with mode 0644 (spec/cli.md 14.11)."""
+    """Where `cert.pem` and `key.pem` of a role are (spec/cli.md 14.11)."""
     return f"{proxied_app_directory(config)}/tls/{role.name}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from pykamal.commands import files
+from pykamal.commands import files, run_directory
 from pykamal.commands.command import Command
 from pykamal.commands.paths import PROXY_DIRECTORY
 from pykamal.commands.proxy import publish_flags
@@ -24,7 +24,7 @@ def store(settings: ProxyRun, docker_options: Sequence[str] = ()) -> list[Comman
         files.remove(_path(name)) if text == defaults[name] else files.write(_path(name), text, "0640")
         for name, text in texts.items()
     ]
-    return [files.make_directory(PROXY_DIRECTORY), *steps]
+    return [run_directory.make(PROXY_DIRECTORY), *steps]
 
 
 def reset() -> list[Command]:

@@ -7,10 +7,6 @@ from pykamal.commands.words import Raw
 from pykamal.config.models.service import Config
 
 
-def make_run_directory() -> Command:
-    return command("mkdir", "-p", ".kamal")
-
-
 def count_apps() -> Command:
     """Print how many apps are installed on the host."""
     return query("ls", ".kamal/apps") | query("wc", "-l")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -14,7 +16,8 @@ from pykamal.events.types import CommandFinished, CommandOutput, CommandStarted,
 class LogFile:
     """A `RunLog` that writes the lines that `--verbose` would show to a file of its own.
 
-    Raises `OSError` when the file cannot be made. `report` is told when it cannot be written to later.
+    Output may hold secrets that no one told us of, so the file is for this user alone. Raises `OSError` when it cannot
+    be made. `report` is told when it cannot be written to later.
     """
 
     def __init__(
@@ -27,8 +30,8 @@ class LogFile:
         coloured: bool = False,
     ) -> None:
         self.path = Path(folder) / file_name(datetime.now().astimezone(), command, destination)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a", encoding="utf-8", errors="backslashreplace")
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = os.fdopen(_opened(self.path), "a", encoding="utf-8", errors="backslashreplace")
         self._lines = Lines(self._file, verbosity="verbose", coloured=coloured)
         self._report = report
         self._broken = False
@@ -54,6 +57,19 @@ class LogFile:
             with suppress(OSError):
                 self._file.close()
             self._report(f"Log file {self.path} is incomplete: {type(error).__name__}: {error.strerror}")
+
+
+def _opened(path: Path) -> int:
+    """The descriptor of a file of this user's; its name can be guessed, so another user may have made it first."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:  # a run of the same second, as a rule
+        descriptor = os.open(path, flags)
+    if os.fstat(descriptor).st_uid != os.geteuid():
+        os.close(descriptor)
+        raise PermissionError(errno.EPERM, "another user made this file", str(path))
+    return descriptor
 
 
 def file_name(at: datetime, command: str, destination: str | None) -> str:

@@ -148,6 +148,14 @@ def test_files() -> None:
     assert list(map(str, accessory.file_permissions(FULL, File("a", "/b")))) == ["chmod 755 shop-db/b"]
 
 
+@pytest.mark.parametrize(("file", "mode"), [(File("a", "/b"), "600"), (File("a", "/b", "0640"), "0640")])
+def test_files_with_secrets(file: File, mode: str) -> None:
+    """The owner's alone, and in a directory of the owner's alone, unless `mode` says more (docs/differences.md)."""
+    (line,) = accessory.file_permissions(DB, file, holds_secrets=True)
+    assert str(line) == f"chmod {mode} shop-db/b"
+    assert str(accessory.close_directory(DB)) == "chmod 0700 shop-db"
+
+
 def test_what_only_reads() -> None:
     """design.md, rule 2: reads are known from changes."""
     reads = [

@@ -25,7 +25,8 @@ def test_record() -> None:
     """spec/cli.md 14.0: the line and its file."""
     line = audit.record(CONFIG, "Booted app version v1", who="me@example.com")
     assert str(line) == (
-        "mkdir -p .kamal && printf '[%s] %s\\n' \"$(date -u +%Y-%m-%dT%H:%M:%SZ)\" "
+        "mkdir -p .kamal && { test ! -O .kamal || chmod 0700 .kamal; } && "
+        "printf '[%s] %s\\n' \"$(date -u +%Y-%m-%dT%H:%M:%SZ)\" "
         '"[me@example.com] Booted app version v1" >> .kamal/app-audit.log'
     )
     assert (line.effect, line.may_fail, line.quiet) == (Effect.CHANGE, False, True)

@@ -45,7 +45,6 @@ IMAGE = "ghcr.io/acme/app:v1"
             False,
         ),
         (registry.remove_local(), "docker stop kamal-docker-registry && docker rm kamal-docker-registry", True),
-        (server.make_run_directory(), "mkdir -p .kamal", False),
         (server.count_apps(), "ls .kamal/apps | wc -l", False),
         (server.remove_app_directory(CONFIG), "rm -r .kamal/apps/app", True),
         (server.docker_version(), "docker -v", True),

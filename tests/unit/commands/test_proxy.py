@@ -130,7 +130,11 @@ def test_run(settings: ProxyRun, expected: str) -> None:
             ),
             False,
         ),
-        (proxy.make_apps_directory(), "mkdir -p .kamal/proxy/apps-config", False),
+        (
+            proxy.make_apps_directory(),
+            "mkdir -p .kamal/proxy/apps-config && { test ! -O .kamal || chmod 0700 .kamal; }",
+            False,
+        ),
         (proxy.remove_directory(), "rm -r .kamal/proxy", True),
         (proxy.remove_app_directory(CONFIG), "rm -r .kamal/proxy/apps-config/app", True),
         (proxy.version(), "docker inspect kamal-proxy --format '{{.Config.Image}}' | awk -F: '{print $NF}'", False),

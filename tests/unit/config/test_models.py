@@ -271,7 +271,7 @@ def test_files_and_directories() -> None:
         )
     ).accessories
     assert db.files == (
-        File("a", "/b", "755", options="ro:z"),
+        File("a", "/b", options="ro:z"),
         File("c.erb", "/d", "0644", "1:2"),
         File("e", "/f", "0600"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -99,8 +100,7 @@ def test_the_name_has_the_local_time(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_to_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk under the log is no reason to stop a deploy."""
-    (tmp_path / "full.log").symlink_to("/dev/full")
-    monkeypatch.setattr("pykamal.events.log_file.file_name", lambda *_: "full.log")
+    monkeypatch.setattr("pykamal.events.log_file._opened", lambda _: os.open("/dev/full", os.O_WRONLY))
     told: list[str] = []
     log = made(tmp_path, told.append)
     for event in EVENTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from pykamal.config.models import Accessory, Env, File
 from pykamal.core.errors import ConfigurationError, KamalError
 from pykamal.core.sensitive import Sensitive
-from pykamal.operations.accessory.files import content
+from pykamal.operations.accessory.files import Content, content
 from pykamal.operations.local.system import LocalSystem
 
 pytestmark = pytest.mark.unit
@@ -28,7 +29,7 @@ def test_plain_files_are_uploaded_as_they_are(tmp_path: Path) -> None:
     for written in (b"a = <%= 1 %>\r\n", b"\x00\xff binary"):
         (tmp_path / "my.cnf").write_bytes(written)
         accessory, file = _accessory("my.cnf")
-        assert content(accessory, file, _SECRETS, LocalSystem(tmp_path, {})) == written
+        assert content(accessory, file, _SECRETS, LocalSystem(tmp_path, {})) == Content(written)
 
 
 def test_a_template_that_is_no_text(tmp_path: Path) -> None:
@@ -45,8 +46,30 @@ def test_templates_see_the_accessorys_variables(tmp_path: Path) -> None:
         '<%= ENV["PORT"] %> <%= ENV["DEBUG"] %> <%= ENV["PASSWORD"] %> <%= ENV["HOME"] %>'
     )
     accessory, file = _accessory("my.cnf.erb")
-    text = content(accessory, file, _SECRETS, LocalSystem(tmp_path, {"HOME": "/root"}))
-    assert text == Sensitive("3306 true hunter2 /root")
+    found = content(accessory, file, _SECRETS, LocalSystem(tmp_path, {"HOME": "/root"}))
+    assert found.data == Sensitive("3306 true hunter2 /root")
+
+
+@pytest.mark.parametrize(
+    ("template", "holds_secrets"),
+    [
+        ('port = <%= ENV["PORT"] %>', False),
+        ('<%= ENV["PASSWORD"] %>', True),
+        ('<%= ENV.fetch("PASSWORD") %>', True),
+        ('<%= ENV.values_at("PORT", "PASSWORD").join(":") %>', True),
+        ('<%= Base64.strict_encode64(ENV["PASSWORD"]) %>', True),
+        ("<%= ENV.to_h.size %>", True),
+        ("<%= `echo $PASSWORD` %>", True),
+    ],
+)
+def test_a_template_that_looks_at_a_secret_makes_a_secret_file(
+    tmp_path: Path, template: str, holds_secrets: bool
+) -> None:
+    """However the value is used afterwards, and by whatever way it was asked for."""
+    (tmp_path / "x.erb").write_text(template)
+    accessory, file = _accessory("x.erb")
+    system = LocalSystem(tmp_path, {"PATH": os.defpath})
+    assert content(accessory, file, _SECRETS, system).holds_secrets is holds_secrets
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

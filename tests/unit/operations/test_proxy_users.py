@@ -84,7 +84,11 @@ def test_the_users_come_before_the_first_container() -> None:
     facts = {host: HostFacts(host, ()) for host in ("h1", "h2", "h3")}
     prepare = boot_phases(_context(ALICE="a"), facts, "2")[0]
     assert [task.host for task in prepare.tasks] == ["h1", "h2"]
-    assert [step.name for step in prepare.tasks[0].script] == ["make users directory", "write users"]
+    assert [step.name for step in prepare.tasks[0].script] == [
+        "make users directory",
+        "let proxy read users",
+        "write users",
+    ]
 
 
 def test_a_missing_password_stops_the_deploy_before_it_starts() -> None:

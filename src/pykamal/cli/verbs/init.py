@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +40,9 @@ def _init(invocation: Invocation) -> int:
         say(f"Created configuration file in {CONFIG}")
     else:
         say(f"Config file already exists in {CONFIG} (remove first to create a new one)")
-    if _written(SECRETS, (TEMPLATES / "secrets").read_text()):
+    with suppress(FileExistsError):
+        SECRETS.parent.mkdir(mode=0o700)
+    if _written(SECRETS, (TEMPLATES / "secrets").read_text(), mode=0o600):
         say(f"Created {SECRETS} file")
     if not HOOKS.exists():
         HOOKS.mkdir(parents=True)
@@ -109,12 +113,13 @@ def _bundle(invocation: Invocation) -> None:
     invocation.bus.say(f"Created binstub file in {BINSTUB}")
 
 
-def _written(target: Path, text: str) -> bool:
-    """Whether the file was not there yet."""
+def _written(target: Path, text: str, *, mode: int = 0o666) -> bool:
+    """Whether the file was not there yet. `mode` is what the umask leaves of it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with target.open("x") as file:
-            file.write(text)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
         return False
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
     return True

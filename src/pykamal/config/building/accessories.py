@@ -11,8 +11,6 @@ from pykamal.config.models.accessory import Accessory, Directory, File
 from pykamal.config.reading import blank, entries, text, texts
 from pykamal.config.servers import AccessoryHosts
 
-DEFAULT_FILE_MODE = "755"
-
 
 def accessories(root: MapNode, service: str) -> tuple[Accessory, ...]:
     """All accessories, in file order."""
@@ -52,8 +50,7 @@ def _accessory(root: MapNode, name: str, node: MapNode, service: str, hosts: tup
 def _file(node: Node) -> File:
     if isinstance(node, MapNode):
         local, remote = text(node.get("local")) or "", text(node.get("remote")) or ""
-        mode = octal(node.get("mode")) or DEFAULT_FILE_MODE
-        return File(local, remote, mode, text(node.get("owner")), text(node.get("options")))
+        return File(local, remote, octal(node.get("mode")), text(node.get("owner")), text(node.get("options")))
     local, remote, mount_options = _split(text(node) or "")
     return File(local, remote, options=mount_options)
 

@@ -18,7 +18,7 @@ class File:
 
     local: str
     remote: str
-    mode: str = "755"
+    mode: str | None = None
     owner: str | None = None
     options: str | None = None
 

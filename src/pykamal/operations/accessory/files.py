@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from pykamal.commands.words import text_of
 from pykamal.config.models import Accessory, File
@@ -16,8 +17,16 @@ class Lookup(Protocol):
     def __getitem__(self, name: str) -> Sensitive: ...
 
 
-def content(accessory: Accessory, file: File, secrets: Lookup, system: System) -> bytes | Sensitive:
-    """The bytes to upload. A template sees the accessory's own variables in ENV, secrets included, and so is a secret.
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What to upload. A rendered template is never shown; it `holds_secrets` when it looked at one."""
+
+    data: bytes | Sensitive
+    holds_secrets: bool = False
+
+
+def content(accessory: Accessory, file: File, secrets: Lookup, system: System) -> Content:
+    """The content of a file. A template sees the accessory's own variables in ENV, secrets included.
 
     Raises KamalError for a file that is not there and ConfigurationError for a template that cannot be rendered.
     """
@@ -31,11 +40,12 @@ def content(accessory: Accessory, file: File, secrets: Lookup, system: System) -
         raise KamalError(f"Missing file: {path.resolve()}", hint=f"accessories/{accessory.name}/files names it")
     read = path.read_bytes()
     if not file.template:
-        return read
+        return Content(read)
     from pykamal.config.template import Templates
 
-    environment = {**system.environment, **_variables(accessory, secrets)}
-    return Sensitive(Templates(environment, system).render(file.local, _decoded(read, file)).text)
+    environment = _Environment({**system.environment, **_clear(accessory)}, _secrets(accessory, secrets))
+    text = Templates(environment, system).render(file.local, _decoded(read, file)).text
+    return Content(Sensitive(text), holds_secrets=environment.told_secrets)
 
 
 def _decoded(read: bytes, file: File) -> str:
@@ -45,7 +55,34 @@ def _decoded(read: bytes, file: File) -> str:
         raise KamalError(f"{file.local} is not UTF-8: {error}", hint="a template has to be text in UTF-8") from error
 
 
-def _variables(accessory: Accessory, secrets: Lookup) -> Mapping[str, str]:
-    clear = {name: "" if value is None else text_of(value) for name, value in accessory.env.clear.items()}
-    references = accessory.env.secret_references
-    return {**clear, **{reference.name: secrets[reference.secret].reveal() for reference in references}}
+def _clear(accessory: Accessory) -> Mapping[str, str]:
+    return {name: "" if value is None else text_of(value) for name, value in accessory.env.clear.items()}
+
+
+def _secrets(accessory: Accessory, secrets: Lookup) -> Mapping[str, str]:
+    return {each.name: secrets[each.secret].reveal() for each in accessory.env.secret_references}
+
+
+class _Environment(dict[str, str]):
+    """ENV of a template, which remembers whether it was asked for the value of a secret, alone or with all others."""
+
+    def __init__(self, clear: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+        super().__init__({**clear, **secrets})
+        self._secrets = frozenset(secrets)
+        self.told_secrets = False
+
+    def __getitem__(self, name: str) -> str:
+        self.told_secrets |= name in self._secrets
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.told_secrets |= name in self._secrets
+        return super().get(name, default)
+
+    def pop(self, name: str, default: Any = None) -> Any:
+        self.told_secrets |= name in self._secrets
+        return super().pop(name, default)
+
+    def __iter__(self) -> Iterator[str]:  # also what makes a copy ask for each value
+        self.told_secrets |= bool(self._secrets)
+        return super().__iter__()

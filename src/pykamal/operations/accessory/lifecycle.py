@@ -8,7 +8,7 @@ from pykamal.commands import accessory as commands
 from pykamal.commands import docker, files, health, proxy
 from pykamal.commands.script import Script, Step, script
 from pykamal.commands.subject import Action, of_accessory
-from pykamal.config.models import Accessory
+from pykamal.config.models import Accessory, File
 from pykamal.core.errors import KamalError
 from pykamal.events import Tone
 from pykamal.operations.accessory.files import content
@@ -129,11 +129,22 @@ def directory_steps(accessory: Accessory) -> Iterator[Step]:
 
 def file_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
     for file in accessory.files:
-        text = content(accessory, file, context.secrets, LocalSystem())
+        found = content(accessory, file, context.secrets, LocalSystem())
         yield Step("make directory", commands.make_file_directory(accessory, file))
-        yield Step(f"upload {file.local}", files.write(commands.file_path(accessory, file), text, "0600"))
-        for command in commands.file_permissions(accessory, file):
-            yield Step(f"permissions of {file.remote}", command)
+        if found.holds_secrets:
+            yield Step("close directory", commands.close_directory(accessory))
+        yield Step(f"upload {file.local}", files.write(commands.file_path(accessory, file), found.data, "0600"))
+        log = _about_mode(accessory, file) if found.holds_secrets and file.mode is None else None
+        for command in commands.file_permissions(accessory, file, holds_secrets=found.holds_secrets):
+            yield Step(f"permissions of {file.remote}", command, log=log)
+            log = None
+
+
+def _about_mode(accessory: Accessory, file: File) -> str:
+    return (
+        f"{file.local} holds secrets, so only its owner and root may read it; for a container that reads it as another "
+        f"user set its mode or owner in accessories/{accessory.name}/files"
+    )
 
 
 def _start_steps(context: Context, accessory: Accessory, host: str) -> Iterator[Step]:

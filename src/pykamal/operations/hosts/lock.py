@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from pykamal.commands import lock as commands
-from pykamal.commands import server
+from pykamal.commands import run_directory
 from pykamal.commands.script import Script, Step, script
 from pykamal.core.errors import CommandFailed, KamalError, LockError
 from pykamal.events import Result, Tone
@@ -134,7 +134,7 @@ async def _acquire(
 
 async def _acquire_on(session: Session, context: Context, text: str, reading: Script | None) -> list[StepResult]:
     steps = script(
-        Step("make run directory", server.make_run_directory()),
+        Step("make run directory", run_directory.make()),
         Step("acquire lock", commands.acquire(context.config, text)),
         reading.steps if reading is not None else (),
     )

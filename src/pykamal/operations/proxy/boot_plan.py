@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from pykamal.commands import docker, proxy, proxy_image, proxy_switch
+from pykamal.commands import docker, proxy, proxy_files, proxy_image, proxy_switch
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_proxy
 from pykamal.config.models.proxy import MINIMUM_PROXY_VERSION
@@ -49,8 +49,10 @@ def _steps(context: Context, host: str, *, proxied: bool, log_in: bool) -> Seque
         *(registry.login_steps(context) if log_in else ()),
         Step("make proxy directory", proxy.make_apps_directory()),
         *_own_steps(context, host),
+        Step("open private files", proxy_files.open_to_any_proxy()),
         Step("start proxy", proxy.start_or_run(context.config, host), of_proxy(Action.RUN)),
         Step("wait for proxy", proxy_switch.wait(), of_proxy(Action.WAIT)),
+        Step("close private files", proxy_files.grant_all()),
     )
 
 
@@ -90,14 +92,18 @@ def _reboot_tasks(context: Context, host: str) -> tuple[Task, Task]:
     switch = script(
         Step("clear interrupted reboot", proxy_switch.clear()),
         Step("share proxy state", proxy_switch.share_state(config, host)),
+        Step("open private files", proxy_files.open_to_any_proxy()),
         Step("make new proxy", proxy_switch.make(config, host), of_proxy(Action.RUN)),
         Step("switch proxies", proxy_switch.switch(), of_proxy(Action.START)),
         Step("wait for new proxy", proxy_switch.wait(), of_proxy(Action.WAIT)),
         Step("give proxy its state", proxy_switch.own_state(config, host)),
+        Step("close private files", proxy_files.grant_all()),
         Step("remove old proxy", proxy_switch.remove_replaced()),
         Step("remove proxy containers", proxy.remove_container()),
     )
-    undo = script(Step("put old proxy back", proxy_switch.put_back()))
+    undo = script(
+        Step("put old proxy back", proxy_switch.put_back()), Step("close private files", proxy_files.grant_all())
+    )
     state = evidence.of_container(proxy.CONTAINER)
     return Task(host, "prepare proxy", prepare), Task(host, "reboot proxy", switch, undo=undo, evidence=state)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pykamal.commands import assets, files, proxy
+from pykamal.commands import assets, files, proxy, proxy_files
 from pykamal.commands.script import Step
 from pykamal.config.models import Config, Role
 from pykamal.operations.context import Context
@@ -37,13 +37,14 @@ def certificate_steps(context: Context, role: Role, host: str) -> Sequence[Step]
     ssl = role.proxy.ssl if role.proxy is not None else None
     if ssl is None or not ssl.certificate_pem or not ssl.private_key_pem:
         return ()
-    directory = proxy.certificates_directory(context.config, role)
+    directory, mode = proxy.certificates_directory(context.config, role), proxy_files.FILE_MODE
     return (
         Step(
             "make certificate directory",
-            files.make_directory(directory),
+            proxy_files.make_directory(directory),
             log=f"Writing SSL certificates for {role.name} on {host}",
         ),
-        Step("write certificate", files.write(f"{directory}/cert.pem", context.secrets[ssl.certificate_pem], "0644")),
-        Step("write private key", files.write(f"{directory}/key.pem", context.secrets[ssl.private_key_pem], "0644")),
+        Step("let proxy read certificate", proxy_files.grant(directory)),
+        Step("write certificate", files.write(f"{directory}/cert.pem", context.secrets[ssl.certificate_pem], mode)),
+        Step("write private key", files.write(f"{directory}/key.pem", context.secrets[ssl.private_key_pem], mode)),
     )

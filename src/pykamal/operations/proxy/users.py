@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from pykamal.commands import files, proxy_protection
+from pykamal.commands import files, proxy_files, proxy_protection
 from pykamal.commands.script import Step
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
@@ -27,11 +27,12 @@ def users_steps(context: Context) -> Sequence[Step]:
     if context.config.extension.proxy.protection.basic_auth is None:
         return ()
     path = proxy_protection.users_file(context.config)
+    directory = path.rpartition("/")[0]
     text = Sensitive("".join(f"{name}:{digest}\n" for name, digest in _users(context)))
     return (
-        Step("make users directory", files.make_directory(path.rpartition("/")[0])),
-        # Readable like the private keys beside it: the proxy is another user on the host.
-        Step("write users", files.write(path, text, "0644")),
+        Step("make users directory", proxy_files.make_directory(directory)),
+        Step("let proxy read users", proxy_files.grant(directory)),
+        Step("write users", files.write(path, text, proxy_files.FILE_MODE)),
     )
 
 
