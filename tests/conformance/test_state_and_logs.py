@@ -319,6 +319,44 @@ def test_log_lines_are_utf_8(proxy: Proxy, t1: Target, flags: tuple[str, ...]) -
         assert own == record["user_agent"]
 
 
+LINE_BYTES = 4096
+"""What a pipe takes in one piece (PIPE_BUF)."""
+
+
+@pytest.mark.skipif(not IS_OURS, reason="about this implementation's processes")
+def test_lines_of_several_processes_never_mix(own_proxy: Proxy, t1: Target) -> None:
+    """Into a pipe that is full, as of a log that is read slowly: each line is whole; values that are too long are cut."""
+    own_proxy.prefix = ["bash", "-c", 'exec "$@" > >(sleep 1; exec cat)', "bash"]
+    own_proxy.start()
+    services = {"headers": KAMAL_LOGS, "plain": (), "own": ("--log-request-header", "X-A"), "dead": ()}
+    for service, flags in services.items():
+        own_proxy.deploy(service, t1, "--host", f"{service}.com", *flags)
+    hosts = [f"host-{number}.example.com" for number in range(500)]
+    own_proxy.deploy("many", t1, *(f"--host={host}" for host in hosts))
+    agents = ["plain", 'quotes "' * 20, "é" * 100, "\x01" * 200, "a" * 3000]
+
+    def converse(number: int) -> int:
+        path = "/echo/die" if number % 7 == 0 else f"/echo/{number}"
+        headers = [("User-Agent", agents[number % len(agents)]), ("X-A", "z" * 3000), ("Cache-Control", "c" * 3000)]
+        with own_proxy.connect() as connection:
+            query = "q" * (number * 37 % 6000)
+            host = f"{list(services)[number % 4]}.com"
+            return connection.ask(path=f"{path}?{query}", host=host, headers=headers).status
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(converse, range(400))) == {200, 502}
+    wait_until(lambda: len(own_proxy.log_lines("Request")) == 400, 10)
+    for line in own_proxy.log_path.read_bytes().splitlines():
+        assert len(line) < LINE_BYTES
+        json.loads(line)
+    queries = [record["query"] for record in own_proxy.log_lines("Request")]
+    assert max(len(query) for query in queries) > 1000
+    assert {query.strip("q") for query in queries} == {"", "…"}
+    deployed = [record for record in own_proxy.log_lines("Deployed") if record["service"] == "many"]
+    assert deployed[0]["hosts"][:5] == hosts[:5]
+    assert deployed[0]["hosts"][-1] == "…"
+
+
 def test_case_186_errors_are_logged_as_they_were_asked(proxy: Proxy, t1: Target) -> None:
     """Path and method of the request, not of an error page; unrouted ones have no service."""
     proxy.deploy("s", t1, "--host", "example.com")

@@ -6,7 +6,7 @@ local metrics = require("metrics")
 local policy = require("policy")
 
 local var = ngx.var
-local encoded = json_log.encoded
+local encoded, shortened = json_log.encoded, json_log.shortened
 local lower, gsub = string.lower, string.gsub
 
 local function joined(value)
@@ -17,11 +17,11 @@ local function joined(value)
 end
 
 -- The log attributes of the listed headers, in order (spec/proxy.md 19).
-local function attributes(line, prefix, names, headers)
+local function attributes(line, prefix, names, headers, longest)
   for _, name in ipairs(names) do
     name = lower(name)
     local key = prefix .. gsub(name, "-", "_")
-    line[#line + 1] = encoded(key) .. ":" .. encoded(joined(headers[name]))
+    line[#line + 1] = encoded(key) .. ":" .. shortened(joined(headers[name]), longest)
   end
 end
 
@@ -40,17 +40,18 @@ local FIXED = {
 -- nginx's log format cannot name a field at run time, so a service's own choice of headers is written here, and so is
 -- what must be repaired before it is JSON.
 local function write_line(service)
-  local line = {}
-  for i, field in ipairs(FIXED) do
-    local value = field[3] or var[field[2]] or ""
-    line[i] = '"' .. field[1] .. '":' .. (field.number and value or encoded(value))
-  end
-  if service then
-    attributes(line, "req_", service.log_request_headers, ngx.req.get_headers(0))
-    attributes(line, "resp_", service.log_response_headers, ngx.resp.get_headers(0))
-  end
-  io.stdout:write("{" .. table.concat(line, ",") .. "}\n")
-  io.stdout:flush()
+  json_log.write_line(function(longest)
+    local line = {}
+    for i, field in ipairs(FIXED) do
+      local value = field[3] or var[field[2]] or ""
+      line[i] = '"' .. field[1] .. '":' .. (field.number and value or shortened(value, longest))
+    end
+    if service then
+      attributes(line, "req_", service.log_request_headers, ngx.req.get_headers(0), longest)
+      attributes(line, "resp_", service.log_response_headers, ngx.resp.get_headers(0), longest)
+    end
+    return "{" .. table.concat(line, ",") .. "}"
+  end)
 end
 
 -- `kamal_log` is `headers` from the start, which is what Kamal asks for: setting it costs. A request that nginx refused
@@ -69,7 +70,7 @@ end
 local WRITTEN_BY_NGINX = { plain = true, headers = true }
 
 local function repair(service)
-  if var.kamal_is_text == "" and WRITTEN_BY_NGINX[var.kamal_log] then
+  if var.kamal_is_loggable == "" and WRITTEN_BY_NGINX[var.kamal_log] then
     var.kamal_log = "written"
     write_line(service)
   end
