@@ -325,7 +325,7 @@ LINE_BYTES = 4096
 
 @pytest.mark.skipif(not IS_OURS, reason="about this implementation's processes")
 def test_lines_of_several_processes_never_mix(own_proxy: Proxy, t1: Target) -> None:
-    """Into a pipe that is full, as of a log that is read slowly: each line is whole, and values too long for it are cut."""
+    """Into a pipe that is full, as of a log that is read slowly: each line is whole, long values are cut."""
     own_proxy.prefix = ["bash", "-c", 'exec "$@" > >(sleep 1; exec cat)', "bash"]
     own_proxy.start()
     services = {"headers": KAMAL_LOGS, "plain": (), "own": ("--log-request-header", "X-A"), "dead": ()}
