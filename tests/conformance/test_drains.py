@@ -16,7 +16,8 @@ import pytest
 from tests.conformance.http2 import DATA, END_STREAM, Http2, frame
 from tests.conformance.proxy_process import IS_OURS, Proxy, child_processes, find_child, wait_until
 from tests.conformance.raw_http import WEBSOCKET, Connection, head
-from tests.conformance.scripted_target import Target
+from tests.conformance.raw_target import RawTarget
+from tests.conformance.scripted_target import UPGRADE_REPLY, Target
 
 pytestmark = pytest.mark.skipif(not IS_OURS, reason="about this implementation's processes")
 
@@ -245,4 +246,21 @@ def test_a_dead_worker_does_not_hold_a_command(own_proxy: Proxy, t1: Target, t2:
         assert deploying.wait(timeout=10) == 0
         assert time.monotonic() - started < 2
         deploying.communicate()
+    assert own_proxy.log_lines("Requests outlive their drain") == []
+
+
+def test_a_client_that_does_not_read_does_not_hold_a_command(own_proxy: Proxy, t2: Target) -> None:
+    """Its WebSocket's target is free at once, whatever is still on its way to the client (9.2)."""
+    target = RawTarget()
+    target.reply, target.holds = UPGRADE_REPLY + b"x" * 20_000_000, True
+    own_proxy.start().succeed("deploy", "s", "--target", target.address)
+    try:
+        with own_proxy.connect() as connection:
+            connection.send(head("GET", "/ws", headers=WEBSOCKET))
+            assert connection.read().status == 101
+            started = time.monotonic()
+            own_proxy.deploy("s", t2)
+            assert time.monotonic() - started < 1.5
+    finally:
+        target.close()
     assert own_proxy.log_lines("Requests outlive their drain") == []

@@ -108,6 +108,10 @@ local function may_have_body(record)
   return record.is_http2 or has_body()
 end
 
+local function is_upload(record, method)
+  return has_body() or record.is_http2 and not REPLAYABLE[method]
+end
+
 local function forward(record, binding, method, upgrade)
   local service = record.service
   local raw = var.request_uri
@@ -115,7 +119,7 @@ local function forward(record, binding, method, upgrade)
     raw = paths.stripped(raw, binding.length)
     record.prefix = binding.prefix
   end
-  if service.buffer_requests and record.target.name_server and (record.is_http2 and not REPLAYABLE[method] or has_body()) then
+  if service.buffer_requests and record.target.name_server and is_upload(record, method) then
     leases.keep(record)
   end
   var.kamal_uri = raw
@@ -141,7 +145,7 @@ end
 
 -- False where the body is passed on as it comes: the target timeout starts at its end, which is not known here.
 local function is_sent_at_once(record, method, upgrade)
-  return record.service.buffer_requests and not upgrade or not (has_body() or record.is_http2 and not REPLAYABLE[method])
+  return record.service.buffer_requests and not upgrade or not is_upload(record, method)
 end
 
 local function forward_chosen(record, binding, revision, method, upgrade)

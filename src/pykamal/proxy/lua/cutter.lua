@@ -80,8 +80,8 @@ end
 
 local function close_upgraded(found)
   for _, record in ipairs(found) do
-    if record.upgraded then
-      M.close(record)
+    if record.upgraded and M.close(record) then
+      requests.leave_upgraded(record)
     end
   end
 end

@@ -1,6 +1,5 @@
 -- Log lines other than the access log, in the same JSON form, on standard output.
 local cjson = require("cjson.safe")
-
 local ffi = require("ffi")
 
 ffi.cdef("long write(int descriptor, const char *text, size_t length);")

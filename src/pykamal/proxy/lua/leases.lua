@@ -2,7 +2,7 @@
 -- A container starts more slowly than a lease ends, so nothing new is sent to an address that changed hands.
 local networks = require("networks")
 
-local now, sleep, timer_at = ngx.now, ngx.sleep, ngx.timer.at
+local now, sleep, timer_at, exiting = ngx.now, ngx.sleep, ngx.timer.at, ngx.worker.exiting
 local counters = ngx.shared.counters
 local byte, char, find, gsub, sub = string.byte, string.char, string.find, string.gsub, string.sub
 
@@ -79,15 +79,15 @@ end
 local kept, keeping = {}, false -- target -> number of uploads
 
 local function keep_on(premature)
-  keeping = not premature and next(kept) ~= nil
-  if keeping then
+  keeping = false
+  if not premature and next(kept) then
     for target in pairs(kept) do
       if not M.runs(target) and not is_asked_about(target) then
         target.asking = now() + ASKING_S
         timer_at(0, renew, target)
       end
     end
-    timer_at(KEEP_PERIOD_S, keep_on)
+    keeping = timer_at(KEEP_PERIOD_S, keep_on) ~= nil
   end
 end
 
@@ -101,13 +101,14 @@ function M.keep(record)
   end
 end
 
--- Whether what was kept is still the target's address, be it that its lease has ended this moment.
+-- Whether what was kept is still the target's address, be it that its lease has ended this moment. A worker that is about
+-- to end can ask nobody any more.
 function M.release(record)
   local target = record.kept
   record.kept = nil
   local count = kept[target] - 1
   kept[target] = count > 0 and count or nil
-  return (target.lease or 0) + LEASE_S > now()
+  return (target.lease or 0) + LEASE_S > now() or exiting()
 end
 
 -- Whether a request may be sent to a target's address now; asks the name server when it was not asked lately.

@@ -27,8 +27,12 @@ function M.current()
   return records[key()]
 end
 
--- Takes the request out of its target's in-flight count; harmless when it is in none.
+-- Takes the request out of its target's in-flight count, and its address out of those that are looked up for uploads;
+-- harmless when it is in none.
 function M.leave_target(record)
+  if record.kept then
+    leases.release(record)
+  end
   local counted = record.counted
   if counted then
     record.counted = nil
@@ -47,11 +51,8 @@ function M.answered()
   end
 end
 
--- Takes the request out of what its client has open (lua/guard.lua), and out of what keeps an address's lease.
+-- Takes the request out of what its client has open (lua/guard.lua).
 function M.leave_client(record)
-  if record.kept then
-    leases.release(record)
-  end
   local slot = record.slot
   if slot then
     record.slot = nil
@@ -66,6 +67,7 @@ function M.open()
   local stale = records[k]
   if stale then
     M.leave_target(stale)
+    M.leave_upgraded(stale)
     M.leave_client(stale)
     clear(stale)
     return stale
@@ -86,9 +88,18 @@ end
 function M.upgrade(record)
   local counted = record.counted
   if counted then
-    record.counted, record.upgraded = nil, counted
+    record.counted, record.upgraded, record.upgraded_slot = nil, true, counted
     M.active = M.active - 1
     flights.upgrade(counted)
+  end
+end
+
+-- The target has its end of an upgraded connection closed, be it that its client has not read everything yet.
+function M.leave_upgraded(record)
+  local slot = record.upgraded_slot
+  if slot then
+    record.upgraded_slot = nil
+    flights.leave_upgraded(slot)
   end
 end
 
@@ -113,9 +124,8 @@ function M.close()
   records[k] = nil
   M.leave_target(record)
   M.leave_client(record)
-  if record.upgraded then
-    flights.leave_upgraded(record.upgraded)
-  else
+  M.leave_upgraded(record)
+  if not record.upgraded then
     M.active = M.active - 1
   end
   return record
