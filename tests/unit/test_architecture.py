@@ -115,3 +115,18 @@ def test_git_is_called_in_one_place() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.match(r"(\S*/)?git(\s|$)", node.value)
     ]
     assert set(naming) == {"commands/git.py"}
+
+
+def test_only_what_a_user_wrote_as_a_command_line_goes_to_a_shell_as_it_is() -> None:
+    """`Raw` stands for `cmd` of deploy.yml and for what `exec` is given, and for nothing else."""
+    raw = {
+        f"{path.relative_to(SOURCE).as_posix()}: {ast.unparse(node.args[0])}"
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Raw"
+    }
+    assert raw == {
+        *("commands/app.py: role.cmd", "commands/app.py: cmd"),
+        *("commands/accessory.py: accessory.cmd", "commands/accessory.py: cmd"),
+        "commands/command.py: text",
+    }

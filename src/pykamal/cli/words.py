@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from pykamal.cli.invocation import Invocation
@@ -17,8 +18,12 @@ def command_line(words: Sequence[str]) -> str:
 
 
 def log_selection(invocation: Invocation) -> LogSelection:
-    """What the log options of the command select; a command may lack some of them."""
+    """What the log options of the command select; a command may lack some of them. Raises `UsageError`."""
     known = [key for key in _LOG_OPTIONS if key in invocation.options]
+    try:
+        shlex.split(invocation.options.get("grep_options") or "")
+    except ValueError as error:
+        raise UsageError(f"The value of --grep-options cannot be split into words: {error}") from error
     return LogSelection(**invocation.own(*known), timestamps=not invocation.options["skip_timestamps"])
 
 

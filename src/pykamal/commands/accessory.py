@@ -16,7 +16,7 @@ from pykamal.commands.flags import (
     terminal_flags,
 )
 from pykamal.commands.logs import ALL_LINES, LogSelection, container_logs
-from pykamal.commands.words import Raw, Word, key_values, options
+from pykamal.commands.words import HostValue, Raw, Syntax, Word, joined, key_values, options
 from pykamal.config.models.accessory import Accessory, Directory, File
 from pykamal.config.models.service import Config
 
@@ -155,21 +155,23 @@ def _environment(config: Config, accessory: Accessory) -> list[Word]:
 
 
 def _volumes(accessory: Accessory) -> list[Word]:
-    files = (f"$PWD/{file_path(accessory, file)}:{_mount(file)}" for file in accessory.files)
-    directories = (f"{_host_directory(accessory, each)}:{_mount(each)}" for each in accessory.directories)
+    files = (_mounted(joined(Syntax("$PWD"), f"/{file_path(accessory, file)}"), file) for file in accessory.files)
+    directories = (_mounted(_host_directory(accessory, each), each) for each in accessory.directories)
     return key_values("--volume", [*accessory.volumes, *files, *directories])
 
 
-def _mount(entry: File | Directory) -> str:
-    return f"{entry.remote}:{entry.options}" if entry.options else entry.remote
+def _mounted(source: Word, entry: File | Directory) -> Word:
+    options = f":{entry.options}" if entry.options else ""
+    return joined(source, ":", HostValue(f"{entry.remote}{options}"))
 
 
-def _host_directory(accessory: Accessory, directory: Directory) -> str:
-    return directory.local if directory.local.startswith("/") else f"$PWD/{accessory.service}/{directory.local}"
+def _host_directory(accessory: Accessory, directory: Directory) -> Word:
+    local = HostValue(directory.local)
+    return local if directory.local.startswith("/") else joined(Syntax("$PWD"), f"/{accessory.service}/", local)
 
 
 def _made(accessory: Accessory, directory: Directory) -> Iterator[Command]:
-    path = Raw(_host_directory(accessory, directory))
+    path = _host_directory(accessory, directory)
     yield command("mkdir", "-p", path)
     yield from _permissions(path, directory.mode, directory.owner)
 

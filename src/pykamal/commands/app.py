@@ -13,7 +13,7 @@ from pykamal.commands.flags import (
     terminal_flags,
 )
 from pykamal.commands.logs import ALL_LINES, LogSelection, matching
-from pykamal.commands.words import Raw, Word, joined, key_values, options, single_quoted
+from pykamal.commands.words import HostValue, Raw, SingleQuoted, Syntax, Word, joined, key_values, options
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
 
@@ -81,9 +81,9 @@ def container_id(role: Role, version: str) -> Command:
 
 def current_version(config: Config, role: Role) -> Command:
     """The version of the newest running container, of the latest image if possible; prints nothing without one."""
-    names = _running(config, role, "--format", single_quoted("{{.Names}}"))
-    version = joined(Raw("${line#"), f"{role.container_prefix}-", Raw("};"))
-    return (names | query("while", Raw("read line; do echo"), version, Raw("done"))).failing_allowed()
+    names = _running(config, role, "--format", "{{.Names}}")
+    version = joined(Syntax("${line#"), f"{role.container_prefix}-", Syntax("};"))
+    return (names | query("while", Syntax("read line; do echo"), version, Syntax("done"))).failing_allowed()
 
 
 def details(config: Config, role: Role) -> Command:
@@ -165,8 +165,8 @@ def logs(
     follow: bool = False,
 ) -> Command:
     """Log lines of the running container, or of `container_id`; both output streams in one."""
-    given = query("sh", "-c", single_quoted(f"echo {container_id}"))
-    source = given if container_id else _running(config, role, "--quiet")
+    given = query("sh", "-c", SingleQuoted(query("echo", container_id))) if container_id else None
+    source = given or _running(config, role, "--quiet")
     words: list[Word] = ["xargs", "docker", "logs"]
     words += ["--timestamps"] if selection.timestamps else []
     words += ["--since", selection.since] if selection.since else []
@@ -195,7 +195,8 @@ def _asset_volume(config: Config, role: Role, version: str) -> list[Word]:
     if role.asset_path is None or not role.running_proxy:
         return []
     mount = ":".join(filter(None, (role.asset_path.path, role.asset_path.options)))
-    return ["--volume", Raw(f"$PWD/{config.app_directory}/assets/volumes/{role.name}-{version}:{mount}")]
+    source = f"/{config.app_directory}/assets/volumes/{role.name}-{version}:"
+    return ["--volume", joined(Syntax("$PWD"), source, HostValue(mount))]
 
 
 def _labels(role: Role) -> dict[str, object]:
@@ -212,10 +213,10 @@ def _running(config: Config, role: Role, *format_flags: Word) -> Command:
     newest = query("docker", "ps", "--latest", *format_flags, *label_filters(config, role), *states)
     latest = query(
         *("docker", "image", "ls", "--filter", f"reference={config.latest_image}"),
-        *("--format", single_quoted("{{.ID}}")),
+        *("--format", "{{.ID}}"),
     )
     of_latest = query(
         *("docker", "ps", "--latest", *format_flags, *label_filters(config, role), *states),
-        *("--filter", Raw(f"ancestor=$({latest})")),
+        *("--filter", Syntax(f"ancestor=$({latest.wire()})")),
     )
-    return query("sh", "-c", single_quoted(str(of_latest.then(newest)))) | query("head", "-1")
+    return query("sh", "-c", SingleQuoted(of_latest.then(newest))) | query("head", "-1")

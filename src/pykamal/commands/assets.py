@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.paths import proxied_app_directory
-from pykamal.commands.words import Expanded, Raw, Word
+from pykamal.commands.words import DoubleQuoted, HostValue, Syntax, Word, joined
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
 
@@ -16,7 +16,8 @@ def extract(config: Config, role: Role, version: str) -> Command:
     container = f"{role.container_prefix}-assets"
     remove = command("docker", "container", "rm", container)
     target = _extracted(config, role, version)
-    copy = command("docker", "container", "cp", "-L", f"{container}:{role.asset_path.path}/.", target)
+    source = joined(f"{container}:", HostValue(role.asset_path.path), "/.")
+    copy = command("docker", "container", "cp", "-L", source, target)
     return (
         command("mkdir", "-p", target)
         .and_(remove.redirected("2> /dev/null"))
@@ -45,13 +46,13 @@ def clean_up(config: Config, role: Role, version: str) -> Command:
     Roles whose name begins with this one's and a dash keep theirs: `web` leaves `web-eu-...` alone.
     """
     others = [other.name for other in config.roles if other.name.startswith(f"{role.name}-")]
-    spared: list[Word] = [word for name in others for word in (Raw("!"), "-name", f"{name}-*")]
+    spared: list[Word] = [word for name in others for word in (Syntax("!"), "-name", f"{name}-*")]
     extracted, volumes = (
         command(
             *("find", f"{_directory(config)}/{kind}", "-maxdepth", "1", "-name", f"{role.name}-*"),
-            *(Raw("!"), "-name", f"{role.name}-{version}"),
+            *(Syntax("!"), "-name", f"{role.name}-{version}"),
             *spared,
-            *("-exec", "rm", "-rf", Expanded("{}"), "+"),
+            *("-exec", "rm", "-rf", DoubleQuoted("{}"), "+"),
         )
         for kind in ("extracted", "volumes")
     )
@@ -66,8 +67,8 @@ def error_pages_path(config: Config) -> str:
 def clean_up_error_pages(config: Config, version: str) -> Command:
     """Remove the error pages of all other versions."""
     return command(
-        *("find", error_pages_path(config), "-mindepth", "1", "-maxdepth", "1", Raw("!"), "-name", version),
-        *("-exec", "rm", "-rf", Raw("{}"), "+"),
+        *("find", error_pages_path(config), "-mindepth", "1", "-maxdepth", "1", Syntax("!"), "-name", version),
+        *("-exec", "rm", "-rf", Syntax("{}"), "+"),
     )
 
 

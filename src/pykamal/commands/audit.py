@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pykamal.commands import run_directory
 from pykamal.commands.command import Command, command, query
-from pykamal.commands.words import Expanded, Output
+from pykamal.commands.words import DoubleQuoted, Output
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
 
@@ -19,7 +19,7 @@ def record(config: Config, message: str, *, who: str, role: Role | None = None) 
     time = query("date", "-u", "+%Y-%m-%dT%H:%M:%SZ")
     tags = (who, config.destination, role.name if role else None)
     line = " ".join([*(f"[{tag}]" for tag in tags if tag), message])
-    written = command("printf", "[%s] %s\\n", Output(time), Expanded(line)).to_file(config.audit_log, append=True)
+    written = command("printf", "[%s] %s\\n", Output(time), DoubleQuoted(line)).to_file(config.audit_log, append=True)
     return run_directory.make().and_(written).quietly()
 
 

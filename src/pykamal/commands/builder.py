@@ -8,8 +8,8 @@ from enum import Enum
 from typing import Final
 
 from pykamal.commands.command import Command, command, query
-from pykamal.commands.words import Raw, Word, key_values, single_quoted, text_of
-from pykamal.config.models.builder import BuildCache, Builder
+from pykamal.commands.words import Expanded, HostValue, SingleQuoted, Syntax, Word, joined, key_values, text_of
+from pykamal.config.models.builder import Builder
 from pykamal.config.models.service import Config
 from pykamal.core.sensitive import Sensitive
 
@@ -113,14 +113,14 @@ def push(
     words += _cache_flags(config)
     words += key_values("--label", {"service": config.service})
     words += key_values("--build-arg", _arguments(builder))
-    words += [word for secret in builder.secrets for word in ("--secret", Raw(f'id="{secret}"'))]
+    words += [word for secret in builder.secrets for word in ("--secret", joined("id=", Expanded(secret)))]
     words += _flag("--file", builder.dockerfile)
     words += _flag("--target", builder.target)
     words += _flag("--ssh", builder.ssh)
     words += _flag("--provenance", builder.provenance)
     words += _flag("--sbom", builder.sbom)
     words += ["--no-cache"] if no_cache else []
-    return command(*words, Raw(builder.context)).redirected("2>&1")
+    return command(*words, HostValue(builder.context)).redirected("2>&1")
 
 
 def push_environment(config: Config, local_arch: str | None = None) -> dict[str, str]:
@@ -152,10 +152,10 @@ def inspect(config: Config, local_arch: str | None = None) -> Command | None:
             return query("pack", "builder", "inspect", builder.pack.builder)
         case Kind.REMOTE | Kind.HYBRID if name and builder.remote:
             endpoint = query("docker", "buildx", "inspect", name) | query(
-                "grep", "-q", Raw(f"Endpoint:.*{_context(name)}")
+                "grep", "-q", joined(Syntax("Endpoint:.*"), _context(name))
             )
             host = query("docker", "context", "inspect", _context(name), "--format", "{{.Endpoints.docker.Host}}")
-            missing = query("echo", Raw("no compatible builder")).and_(query("exit", "1")).in_subshell()
+            missing = query("echo", Syntax("no compatible builder")).and_(query("exit", "1")).in_subshell()
             return endpoint.and_(host | query("grep", "-xq", builder.remote)).or_(missing)
     return query("docker", "buildx", "inspect", name) if name else None
 
@@ -170,7 +170,7 @@ def create(config: Config, local_arch: str | None = None) -> Command | None:
         case Kind.PACK:
             raise ValueError("buildpacks have no builder of their own to create")
         case Kind.CLOUD:
-            return command(*buildx, "--driver", Raw(builder.driver))
+            return command(*buildx, "--driver", *builder.driver.split())
         case Kind.REMOTE if name and builder.remote:
             remote = command(*buildx, "--name", name, *driver_options, _context(name))
             return _make_context(name, builder.remote).then(remote)
@@ -227,7 +227,7 @@ def _pack(
         *("--env", f"BP_IMAGE_LABELS=service={config.service}"),
         *key_values("--env", _arguments(builder)),
         *key_values("--env", secrets),
-        *("--path", Raw(builder.context)),
+        *("--path", HostValue(builder.context)),
     )
     if output != "registry":
         return build
@@ -252,27 +252,22 @@ def _tags(images: tuple[str, str]) -> list[Word]:
 
 def _flag(name: str, value: str | bool | None) -> list[Word]:
     """A flag whose value is taken as deploy.yml has it, `$SSH_AUTH_SOCK` included."""
-    return [] if value is None or value == "" else [name, Raw(text_of(value))]
+    return [] if value is None or value == "" else [name, HostValue(text_of(value))]
 
 
 def _cache_flags(config: Config) -> list[Word]:
+    """`--cache-to` and `--cache-from` (spec/config.md 7.3)."""
     cache = config.builder.cache
     if cache is None or not cache.type:
         return []
-    to, source = _cache(config, cache)
-    return ["--cache-to", Raw(to), "--cache-from", Raw(source)]
-
-
-def _cache(config: Config, cache: BuildCache) -> tuple[str, str]:
-    """Values of `--cache-to` and `--cache-from` (spec/config.md 7.3)."""
-    extra = f",{cache.options}" if cache.options else ""
+    extra = HostValue(f",{cache.options}" if cache.options else "")
     if cache.type == "gha":
         given = (cache.options or "").split(",")
         shared = "".join(f",{option}" for option in given if option.partition("=")[0] in _GHA_SOURCE_OPTIONS)
-        return f"type=gha{extra}", f"type=gha{shared}"
+        return ["--cache-to", joined("type=gha", extra), "--cache-from", joined("type=gha", HostValue(shared))]
     prefix = "" if config.registry.server is None else f"{config.registry.server}/"
     source = f"type=registry,ref={prefix}{cache.image or f'{config.image}-build-cache'}"
-    return f"{source}{extra}", source
+    return ["--cache-to", joined(source, extra), "--cache-from", source]
 
 
 _GHA_SOURCE_OPTIONS: Final = frozenset({"url", "url_v2", "token", "scope", "timeout"})
@@ -283,6 +278,6 @@ def _context(name: str) -> str:
 
 
 def _make_context(name: str, remote: str) -> Command:
-    description = single_quoted(f"{name} host")
-    host = single_quoted(f"host={remote}")
+    description = SingleQuoted(f"{name} host")
+    host = SingleQuoted(f"host={remote}")
     return command("docker", "context", "create", _context(name), "--description", description, "--docker", host)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeAlias
 
-from pykamal.commands.words import Raw, Word, render
+from pykamal.commands.words import Raw, Syntax, Word, render
 from pykamal.core.sensitive import REDACTED, Sensitive, reveal
 
 
@@ -97,15 +97,15 @@ class Command:
 
     def redirected(self, *redirects: str) -> Command:
         """With redirections after its last program, such as `2>&1` or `> /dev/null`."""
-        return replace(self, node=_redirected(self.node, tuple(map(Raw, redirects))))
+        return replace(self, node=_redirected(self.node, tuple(map(Syntax, redirects))))
 
     def to_file(self, path: Word, *, append: bool = False) -> Command:
         """With the output of its last program in a file."""
-        return replace(self, node=_redirected(self.node, (Raw(">>" if append else ">"), path)))
+        return replace(self, node=_redirected(self.node, (Syntax(">>" if append else ">"), path)))
 
     def from_file(self, path: Word) -> Command:
         """With the input of its last program from a file."""
-        return replace(self, node=_redirected(self.node, (Raw("<"), path)))
+        return replace(self, node=_redirected(self.node, (Syntax("<"), path)))
 
     def fed(self, text: str | Sensitive) -> Command:
         """With `text` on the standard input of its (only) program."""
@@ -170,9 +170,9 @@ def _text(node: Node, *, shown: bool) -> str:
                 return line
             return f"printf '%s' {REDACTED if shown else render(stdin, shown=False)} | {line}"
         case Group(inner, redirects, subshell=True):
-            return _words((Raw(f"({_text(inner, shown=shown)})"), *redirects), shown)
+            return _words((Syntax(f"({_text(inner, shown=shown)})"), *redirects), shown)
         case Group(inner, redirects):
-            return _words((Raw(f"{{ {_text(inner, shown=shown)}; }}"), *redirects), shown)
+            return _words((Syntax(f"{{ {_text(inner, shown=shown)}; }}"), *redirects), shown)
         case Line(left, operator, right):
             return f"{_text(left, shown=shown)} {operator.value} {_text(right, shown=shown)}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pykamal.commands.command import Command, command, query
-from pykamal.commands.words import Expanded
+from pykamal.commands.words import DoubleQuoted
 from pykamal.config.models.service import Config
 
 
@@ -29,7 +29,7 @@ def inspect_label(config: Config, image: str) -> Command:
     """Fail unless the image says that it belongs to the service (spec/cli.md 15.4)."""
     label = query("docker", "inspect", "-f", "{{ .Config.Labels.service }}", image)
     matching = label | query("grep", "-x", config.service)
-    missing = query("echo", Expanded(f"Image {image} is missing the 'service' label")).and_(query("exit", "1"))
+    missing = query("echo", DoubleQuoted(f"Image {image} is missing the 'service' label")).and_(query("exit", "1"))
     return matching.or_(missing.in_subshell())
 
 

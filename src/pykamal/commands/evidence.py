@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pykamal.commands.command import Command, query
 from pykamal.commands.flags import name_filter
-from pykamal.commands.words import Output, Raw, Word, joined
+from pykamal.commands.words import Output, Word, joined
 
 HOLDER_FIELDS = ("name", "service", "role", "destination")
 """What `port_holders` tells of a container, behind the word `container`."""
@@ -44,7 +44,7 @@ def listeners(container: str) -> Command:
     Where the engine's processes cannot be seen, nothing is printed.
     """
     process = query("docker", "container", "inspect", "--format", "{{.State.Pid}}", container)
-    tables = (joined(Raw("/proc/"), Output(process), f"/net/{table}") for table in ("tcp", "tcp6"))
+    tables = (joined("/proc/", Output(process), f"/net/{table}") for table in ("tcp", "tcp6"))
     return query("awk", '$4 == "0A" {print $2}', *tables).redirected("2> /dev/null").failing_allowed()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from pykamal.commands.command import Command, command, query
-from pykamal.commands.words import Output, Raw, Word, joined
+from pykamal.commands.words import Output, Syntax, Word, joined
 from pykamal.core.sensitive import Sensitive
 
 
@@ -50,7 +50,7 @@ def _printed(content: str | bytes | Sensitive) -> Command:
 
 
 def _replaced(path: str, content: Command, mode: str, size: int | None = None) -> Command:
-    temporary = joined(path, Raw(".new-$$"))  # the shell's own process id: two roles may write at once
+    temporary = joined(path, Syntax(".new-$$"))  # the shell's own process id: two roles may write at once
     steps = command("umask", "077").and_(content.to_file(temporary))
     if size is not None:
         counted = query("wc", "-c").from_file(temporary)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from pykamal.commands.command import Command, Effect, Simple
-from pykamal.commands.words import Raw, render
+from pykamal.commands.words import Syntax, render
 from pykamal.core.sensitive import Sensitive
 
 LISTENING_SECONDS: Final = 2
@@ -145,7 +145,7 @@ def watched(told: Command, container: str, *, port: int, new: bool = True) -> Co
     {{ kill "$watching"; wait "$watching"; }} 2> /dev/null
     [ $? -ne {NOT_READY_STATUS} ] || exit {NOT_READY_STATUS}
     exit "$ended\""""
-    return Command(Simple((Raw(Sensitive(_dedented(text))),)), summary=str(told)).in_subshell()
+    return Command(Simple((Syntax(Sensitive(_dedented(text))),)), summary=str(told)).in_subshell()
 
 
 def _look(container: str, *, new: bool) -> str:
@@ -168,8 +168,8 @@ def _listens(port: int) -> str:
 
 
 def _looking(text: str, summary: str, *, quiet: bool = False) -> Command:
-    return Command(Simple((Raw(_dedented(text)),)), Effect.READ, quiet=quiet, summary=summary)
+    return Command(Simple((Syntax(_dedented(text)),)), Effect.READ, quiet=quiet, summary=summary)
 
 
 def _dedented(text: str) -> str:
-    return "\n".join(line.removeprefix("    ") for line in text.strip("\n").splitlines())
+    return "\n".join(line.removeprefix("    ") for line in text.strip("\n").split("\n"))

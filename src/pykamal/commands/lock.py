@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pykamal.commands.command import Command, command, query
-from pykamal.commands.words import Raw
+from pykamal.commands.words import Syntax
 from pykamal.config.models.service import Config
 
 AUTOMATIC_MESSAGE: Final = "Automatic deploy lock"
@@ -62,7 +62,7 @@ def acquire(config: Config, text: str) -> Command:
         command("test", "-d", directory).and_(held.grouped()).then(make).grouped()
     )
     undone = command("rm", "-rf", directory).then(command("exit", "1")).grouped()
-    written = command("echo", Raw(f'"{_base64_lines(text)}"')).to_file(f"{directory}/details").or_(undone)
+    written = command("echo", Syntax(f'"{_base64_lines(text)}"')).to_file(f"{directory}/details").or_(undone)
     return taken.and_(written.grouped()).quietly()
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import Final
 
 from pykamal.commands.command import Command, query
-from pykamal.commands.words import Expanded, Raw, Word, single_quoted
+from pykamal.commands.words import DoubleQuoted, SingleQuoted, Word
 
 SHOWN_LINES: Final = 100
 """Lines of each container when nothing narrows them down."""
@@ -20,7 +21,7 @@ class LogSelection:
     """Part of a log, all of it by default.
 
     `since` is a time as Docker reads it (`5m`, a time stamp), `lines` how many of the last ones, `grep` what is in them
-    and `grep_options` flags for that as the user wrote them; `timestamps` are shown in front of the lines.
+    and `grep_options` further words for `grep`, split as a shell does; `timestamps` are shown in front of the lines.
     """
 
     since: str | None = None
@@ -56,6 +57,6 @@ def matching(shown: Command, selection: LogSelection, *, follow: bool) -> Comman
     """Of the lines shown, those that `grep` asks for; its pattern is in double quotes when following."""
     if not selection.grep:
         return shown
-    pattern = Expanded(selection.grep) if follow else single_quoted(selection.grep)
-    more = [Raw(selection.grep_options)] if selection.grep_options else []
-    return shown | query("grep", pattern, *more)
+    pattern = DoubleQuoted(selection.grep) if follow else SingleQuoted(selection.grep)
+    marked = ["-e"] if selection.grep.startswith("-") else []  # or it would be read as an option
+    return shown | query("grep", *marked, pattern, *shlex.split(selection.grep_options or ""))

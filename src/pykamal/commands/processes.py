@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pykamal.commands.command import Command, command
+from pykamal.commands.words import SingleQuoted
 
 
 def shell() -> Command:
@@ -12,7 +13,7 @@ def shell() -> Command:
 
 def in_shell(inner: Command) -> Command:
     """A line for a POSIX shell on a host whose login shell may be another; it must hold no secret."""
-    return command("exec", "sh", "-c", inner.wire())
+    return command("exec", "sh", "-c", SingleQuoted(inner))
 
 
 def end_group(process_group: int, *, signal: str = "TERM") -> Command:

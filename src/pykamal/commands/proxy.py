@@ -20,7 +20,7 @@ from pykamal.commands.paths import (
     proxied_app_directory,
 )
 from pykamal.commands.proxy_image import LEGACY_REFERENCE, file_or
-from pykamal.commands.words import Expanded, Output, Raw, Word, joined, options
+from pykamal.commands.words import Expanded, HostValue, Output, Syntax, Word, joined, options
 from pykamal.config.models.accessory import Accessory
 from pykamal.config.models.proxy import Proxy, ProxyRun
 from pykamal.config.models.role import Role
@@ -62,7 +62,7 @@ def _made(config: Config, host: str, verb: str, name: str, *flags: str) -> Comma
     if settings is None:
         return stored_settings(config, host) | command("xargs", *base)
     metrics = settings.metrics_port
-    words: list[Word] = [*base, *map(Raw, publish_flags(settings))]
+    words: list[Word] = [*base, *publish_flags(settings)]
     words += ["--log-opt", f"max-size={settings.log_max_size}"] if (settings.log_max_size or "").strip() else []
     words += [f"--expose={metrics}"] if metrics is not None else []
     words += [*options(settings.options), proxy_image.reference(config, host), "kamal-proxy", "run"]
@@ -84,14 +84,20 @@ def _limits(config: Config) -> list[Word]:
     return options({name: value for name, value in flags.items() if value is not None})
 
 
-def publish_flags(settings: ProxyRun) -> list[str]:
+def publish_flags(settings: ProxyRun) -> list[Word]:
     """Both ports on each address, or on all; IPv6 addresses in brackets."""
     if not settings.publish:
         return []
-    bracketed = (f"[{each}]" if ":" in each and not each.startswith("[") else each for each in settings.bind_ips)
-    prefixes = [f"{address}:" for address in bracketed] or [""]
+    prefixes: list[tuple[Word, ...]] = [(_bracketed(each), ":") for each in settings.bind_ips] or [()]
     ports = (f"{settings.http_port}:80", f"{settings.https_port}:443")
-    return [word for prefix in prefixes for port in ports for word in ("--publish", f"{prefix}{port}")]
+    return [word for prefix in prefixes for port in ports for word in ("--publish", joined(*prefix, port))]
+
+
+def _bracketed(address: str) -> Word:
+    """The brackets stand outside of quotes, as Ruby Kamal has them; there is no file that they could match."""
+    if ":" not in address:
+        return HostValue(address)
+    return joined(Syntax("["), address.removeprefix("[").removesuffix("]"), Syntax("]"))
 
 
 def legacy_settings(image: Word = LEGACY_REFERENCE, run_command: str = "", flags: Sequence[Word] = ()) -> Command:
@@ -244,9 +250,7 @@ def deploy(
         "error-pages": inside_proxy(f"{error_pages_path(config)}/{error_pages_version}") if error_pages else None,
     }
     given = {name: value for name, value in flags.items() if value is not None}
-    return _kamal_proxy(
-        "deploy", service, joined(Raw("--target="), target), *options(given, separator="="), *protection
-    )
+    return _kamal_proxy("deploy", service, joined("--target=", target), *options(given, separator="="), *protection)
 
 
 def remove(service: str) -> Command:
@@ -278,7 +282,7 @@ def certificates_directory(config: Config, role: Role) -> str:
 _CONTAINER_FLAGS: Final[tuple[Word, ...]] = (
     *("--restart", "unless-stopped"),
     *("--volume", f"{STATE_VOLUME}:{STATE_DIRECTORY}"),
-    *("--volume", Raw(f"$PWD/{APPS_DIRECTORY}:{APPS_DIRECTORY_INSIDE}")),
+    *("--volume", Syntax(f"$PWD/{APPS_DIRECTORY}:{APPS_DIRECTORY_INSIDE}")),
 )
 
 
@@ -296,14 +300,14 @@ def _deploy_to(container_id: Command, name: str, watched: _Watched, told: Comman
     """`told`, which names the container `$id`, or status ENDPOINT_MISSING_STATUS when there is none."""
     message = f"Failed to get endpoint for {name}, did the container boot?"
     missing = query("echo", message).redirected(">&2").then(query("exit", str(ENDPOINT_MISSING_STATUS))).grouped()
-    found = query(joined(Raw("id="), Output(container_id))).and_(query("test", "-n", Raw('"$id"')))
+    found = query(joined(Syntax("id="), Output(container_id))).and_(query("test", "-n", Syntax('"$id"')))
     there = found.grouped().or_(missing)
     line = there.and_(health.watched(told, watched.container, port=watched.port, new=watched.new))
     return replace(line, summary=str(there.and_(told)))
 
 
 def _target(proxy: Proxy) -> Word:
-    return Raw(f'"$id:{proxy.app_port}"')
+    return Syntax(f'"$id:{proxy.app_port}"')
 
 
 def _seconds(value: int | None) -> str | None:

@@ -9,6 +9,7 @@ from pykamal.commands import files, run_directory
 from pykamal.commands.command import Command
 from pykamal.commands.paths import PROXY_DIRECTORY
 from pykamal.commands.proxy import publish_flags
+from pykamal.commands.words import render
 from pykamal.config.models.proxy import ProxyRun
 
 NAMES: Final = ("options", "image", "image_version", "run_command")
@@ -34,7 +35,7 @@ def reset() -> list[Command]:
 
 def _texts(settings: ProxyRun, docker_options: Sequence[str]) -> Mapping[str, str]:
     metrics = settings.metrics_port
-    options = publish_flags(settings)
+    options = [render(word, shown=False) for word in publish_flags(settings)]
     options += [f"--log-opt max-size={settings.log_max_size}"] if settings.log_max_size else []
     options += [f"--expose={metrics}"] if metrics is not None else []
     options += [f"--{option}" for option in docker_options]

@@ -9,7 +9,7 @@ from typing import Final
 
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.paths import PROXY_DIRECTORY
-from pykamal.commands.words import Raw, Word, joined
+from pykamal.commands.words import Syntax, Word, joined
 from pykamal.config.models.proxy import DEFAULT_PROXY_REPOSITORY, MINIMUM_PROXY_VERSION, ProxyRun
 from pykamal.config.models.proxy_extension import ProxyEngine
 from pykamal.config.models.service import Config
@@ -53,11 +53,11 @@ def reference(config: Config, host: str) -> Word:
     return LEGACY_REFERENCE
 
 
-def file_or(name: str, default: str) -> Raw:
+def file_or(name: str, default: str) -> Syntax:
     """What `proxy boot_config` left in a file, or the default."""
     saved = query("cat", f"{PROXY_DIRECTORY}/{name}").redirected("2> /dev/null")
-    fallback = query("echo", Raw(f'"{default}"'))
-    return Raw(f"$({saved.or_(fallback)})")
+    fallback = query("echo", Syntax(f'"{default}"'))
+    return Syntax(f"$({saved.or_(fallback)})")
 
 
 LEGACY_REFERENCE: Final = joined(
@@ -107,7 +107,7 @@ def revision(image: str) -> Command:
 
 def compress(path: str) -> Command:
     """`PATH.gz` beside the file, complete or not at all: the same bytes for the same image."""
-    unfinished = joined(path, Raw(".new-$$"))
+    unfinished = joined(path, Syntax(".new-$$"))
     packed = command("gzip", "--stdout", "--no-name", path).to_file(unfinished)
     return packed.and_(command("mv", "-f", unfinished, f"{path}.gz"))
 

@@ -13,7 +13,7 @@ from typing import Final
 from pykamal.commands.command import Command, Effect, Simple, command, query
 from pykamal.commands.proxy import CONTAINER, STATE_VOLUME, create
 from pykamal.commands.proxy_image import reference
-from pykamal.commands.words import Raw, render
+from pykamal.commands.words import Syntax, render
 from pykamal.config.models.service import Config
 
 NEXT: Final = f"{CONTAINER}-next"
@@ -148,5 +148,5 @@ def _user_of(container: str) -> str:
 
 
 def _shell(text: str, summary: str) -> Command:
-    dedented = "\n".join(line.removeprefix("    ") for line in text.strip("\n").splitlines())
-    return Command(Simple((Raw(dedented),)), Effect.CHANGE, summary=summary)
+    dedented = "\n".join(line.removeprefix("    ") for line in text.strip("\n").split("\n"))
+    return Command(Simple((Syntax(dedented),)), Effect.CHANGE, summary=summary)

@@ -11,7 +11,7 @@ from typing import Final
 
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.flags import service_filter
-from pykamal.commands.words import Output, Raw, joined
+from pykamal.commands.words import Output, Syntax, joined
 from pykamal.config.models.service import Config
 
 _STOPPED: Final = tuple(word for state in ("created", "exited", "dead") for word in ("--filter", f"status={state}"))
@@ -88,15 +88,15 @@ def _variables(**values: str) -> list[str]:
 
 def _stored(name: str, source: Command) -> Command:
     """A command's output in a shell variable: its failure ends the line, which it would not at the start of a pipe."""
-    return query(joined(Raw(f"{name}="), Output(source)))
+    return query(joined(Syntax(f"{name}="), Output(source)))
 
 
 def _lines(*names: str) -> Command:
-    return query("printf", "%s\\n", *(Raw(f'"${name}"') for name in names))
+    return query("printf", "%s\\n", *(Syntax(f'"${name}"') for name in names))
 
 
 def _remove_each(kind: str) -> Command:
     """Remove what is named on standard input. What somebody else has removed by then is no failure."""
     gone = f'! docker {kind} inspect "$name" > /dev/null 2>&1'
     loop = f'while read -r name; do docker {kind} rm "$name" || {gone} || failed=1; done'
-    return command(Raw(f'{{ failed=0; {loop}; exit "$failed"; }}'))
+    return command(Syntax(f'{{ failed=0; {loop}; exit "$failed"; }}'))

@@ -12,7 +12,7 @@ from pykamal.commands.evidence import port_holders
 from pykamal.commands.flags import name_filter
 from pykamal.commands.paths import PROXY_DIRECTORY
 from pykamal.commands.proxy import CONTAINER
-from pykamal.commands.words import Output, Raw, joined
+from pykamal.commands.words import Output, Syntax, joined
 from pykamal.config.models.proxy import ProxyRun
 from pykamal.config.models.service import Config
 
@@ -49,15 +49,15 @@ def engine_and_ports(config: Config, host: str) -> Command:
     ports = _ports(settings)
     if not ports:
         return engine()
-    running = query("test", "-n", Raw('"$id"'))
+    running = query("test", "-n", Syntax('"$id"'))
     if settings is None:
         running = running.or_(query("test", "-e", f"{PROXY_DIRECTORY}/options"))
     wanted = " or ".join(f"sport = :{port}" for port in ports)
-    listening = query(Raw("!"), "ss", "-Hltnp", f"( {wanted} )").redirected("2> /dev/null")
+    listening = query(Syntax("!"), "ss", "-Hltnp", f"( {wanted} )").redirected("2> /dev/null")
     free = listening | query("grep", "-q", ".")
     taken = port_holders(ports).grouped().redirected(">&2").then(query("exit", str(PORT_TAKEN_STATUS))).grouped()
     ready = running.or_(free).or_(taken)
-    return query(joined(Raw("id="), Output(engine()))).and_(ready.grouped()).quietly()
+    return query(joined(Syntax("id="), Output(engine()))).and_(ready.grouped()).quietly()
 
 
 def _ports(settings: ProxyRun | None) -> tuple[int, ...]:

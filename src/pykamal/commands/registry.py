@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from pykamal.commands.command import Command, command, query
-from pykamal.commands.words import Expanded, Output, Raw, Word
+from pykamal.commands.words import Expanded, Output, Syntax, Word
 from pykamal.core.sensitive import Sensitive, reveal
 
 LOCAL_REGISTRY = "kamal-docker-registry"
@@ -26,7 +26,7 @@ def ensure_login(server: str | None, username: str | Sensitive, password: str | 
     Nothing but the shell sees what is compared. Entries that a credential helper keeps do not match, so those log in.
     """
     stored = base64.b64encode(f"{reveal(username)}:{reveal(password)}".encode()).decode()
-    entry = query("grep", "-F", "-A", "1", f'"{server or DOCKER_HUB}": {{', Raw(_CONFIG)).redirected("2> /dev/null")
+    entry = query("grep", "-F", "-A", "1", f'"{server or DOCKER_HUB}": {{', Syntax(_CONFIG)).redirected("2> /dev/null")
     auth = entry | query("grep", "-o", '"auth": ".*"')
     known = query("test", Output(auth), "=", Sensitive(f'"auth": "{stored}"'))
     return known.or_(login(server, username, password))

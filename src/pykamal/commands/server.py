@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pykamal.commands.command import Command, command, query
-from pykamal.commands.words import Raw
+from pykamal.commands.words import SingleQuoted, Syntax
 from pykamal.config.models.service import Config
 
 
@@ -35,7 +35,7 @@ def can_administer() -> Command:
 
 
 def is_root() -> Command:
-    return query(Raw("["), Raw('"${EUID:-$(id -u)}"'), "-eq", "0", Raw("]")).failing_allowed()
+    return query(Syntax("["), Syntax('"${EUID:-$(id -u)}"'), "-eq", "0", Syntax("]")).failing_allowed()
 
 
 def install_docker_packages() -> Command:
@@ -51,8 +51,8 @@ def install_docker_packages() -> Command:
     )
     dnf = command("dnf", "install", "-y", "moby-engine").and_(command("systemctl", "enable", "--now", "docker"))
     by_any = _where("apt-get", apt_get).or_(_where("apk", apk)).or_(_where("dnf", dnf))
-    by_sudo = command("sudo", "-n", "sh", "-c", str(by_any))
-    is_user = query(Raw("["), Raw('"${EUID:-$(id -u)}"'), "-ne", "0", Raw("]"))
+    by_sudo = command("sudo", "-n", "sh", "-c", SingleQuoted(by_any))
+    is_user = query(Syntax("["), Syntax('"${EUID:-$(id -u)}"'), "-ne", "0", Syntax("]"))
     as_root = is_root().and_(by_any.grouped()).grouped()
     return as_root.or_(is_user.and_(by_sudo).grouped()).failing_allowed()
 
@@ -60,18 +60,18 @@ def install_docker_packages() -> Command:
 def install_docker_script() -> Command:
     """Install Docker with its makers' script."""
     url = "https://get.docker.com"
-    fetch = command("curl", "-fsSL", url).or_(command("wget", "-O", "-", url)).or_(command("echo", Raw('"exit 1"')))
-    return command("sh", "-c", str(fetch)) | command("sh")
+    fetch = command("curl", "-fsSL", url).or_(command("wget", "-O", "-", url)).or_(command("echo", Syntax('"exit 1"')))
+    return command("sh", "-c", SingleQuoted(fetch)) | command("sh")
 
 
 def in_docker_group() -> Command:
-    groups = query("id", "-nG", Raw('"${USER:-$(id -un)}"'))
+    groups = query("id", "-nG", Syntax('"${USER:-$(id -un)}"'))
     return (groups | query("grep", "-qw", "docker")).failing_allowed()
 
 
 def add_to_docker_group() -> Command:
     """Let the user use Docker; in force at the next login."""
-    return command("sudo", "-n", "usermod", "-aG", "docker", Raw('"${USER:-$(id -un)}"'))
+    return command("sudo", "-n", "usermod", "-aG", "docker", Syntax('"${USER:-$(id -un)}"'))
 
 
 def _where(program: str, install: Command) -> Command:
@@ -85,4 +85,4 @@ def start_engine() -> Command:
     answers = "$as_root docker version > /dev/null 2>&1"
     start = "$as_root systemctl start docker 2> /dev/null || $as_root service docker start"
     waiting = f"for attempt in 1 2 3 4 5 6 7 8 9 10; do {answers} && exit 0; sleep 1; done; exit 1"
-    return command(Raw(f"{root}; {answers} || {{ {start}; {waiting}; }}"))
+    return command(Syntax(f"{root}; {answers} || {{ {start}; {waiting}; }}"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from pykamal.commands.command import Command, query, shell_line
+from pykamal.commands.words import with_tokens
 from pykamal.config.models.extension import Extension, HostKeyPolicy
 from pykamal.config.models.ssh import Ssh
 from pykamal.core.hosts import parse_host
@@ -59,8 +59,7 @@ def with_agent(arguments: Sequence[str], descriptors: Sequence[int]) -> list[str
 
 def proxy_arguments(text: str, *, host: str, port: int, user: str, name: str) -> list[str]:
     """The argument vector of a ProxyCommand, `%h %p %r %n %%` replaced (ssh_config(5), TOKENS)."""
-    values = {"h": host, "p": str(port), "r": user, "n": name, "%": "%"}
-    line = re.sub(r"%([hprn%])", lambda match: values[match[1]], text)
+    line = with_tokens(text, {"h": host, "p": str(port), "r": user, "n": name, "%": "%"})
     return ["sh", "-c", line if line.lstrip().startswith("exec ") else f"exec {line}"]
 
 
@@ -85,10 +84,11 @@ def _through(jumps: str, options: Sequence[str]) -> str:
     """The ProxyCommand that goes through these jump hosts, each with the options."""
     before, _, last = jumps.rpartition(",")
     address = parse_host(last.strip())
-    first = _option("ProxyCommand", _through(before, options).replace("%", "%%")) if before else []
+    first = _option("ProxyCommand", _through(before, options)) if before else []
     user = ["-l", address.user] if address.user else []
     port = ["-p", str(address.port)] if address.port else []
-    return query("ssh", *first, *options, *user, *port, "-W", "%h:%p", address.name).wire()
+    words = [word.replace("%", "%%") for word in (*first, *options, *user, *port)]
+    return query("ssh", *words, "-W", "%h:%p", address.name.replace("%", "%%")).wire()
 
 
 def _keys(ssh: Ssh, *, agent_has_keys: bool) -> list[str]:

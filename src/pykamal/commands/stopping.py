@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pykamal.commands.command import Command, Effect, Simple
-from pykamal.commands.words import Raw, render
+from pykamal.commands.words import Syntax, render
 
 SLOW_SECONDS: Final = 2
 """One that ended sooner was not killed: Docker waits for ten seconds, or as many as `stop_timeout` says."""
@@ -51,4 +51,4 @@ seconds=$(($(date +%s) - begun))
 [ "$seconds" -ge {SLOW_SECONDS} ] || exit 0
 printf '%s ' "$seconds"
 docker container inspect --format '{_END}' "$container" || :"""
-    return Command(Simple((Raw(text),)), Effect.CHANGE, summary=summary)
+    return Command(Simple((Syntax(text),)), Effect.CHANGE, summary=summary)

@@ -22,9 +22,9 @@ def run(
     return subprocess.run([shell, "-c", line], cwd=directory, input=stdin, capture_output=True, check=False)
 
 
-def arguments(words: str, *, shell: str = "dash") -> list[str]:
-    """The arguments that a program gets when a shell reads `words`."""
+def arguments(words: str, *, shell: str = "dash", before: str = "") -> list[str]:
+    """The arguments that a program gets when a shell reads `words`; `before` is read first."""
     # On standard input, because the kernel limits the length of a single argument.
-    script = f"printf '%s\\0' {words}\n".encode()
+    script = f"{before}printf '%s\\0' {words}\n".encode()
     result = subprocess.run([shell, "-s"], input=script, capture_output=True, check=True)
     return result.stdout.decode().split("\0")[:-1]
