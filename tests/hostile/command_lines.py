@@ -23,6 +23,7 @@ from pykamal.commands import (
     builder,
     docker,
     env_file,
+    evidence,
     files,
     git,
     health,
@@ -37,6 +38,7 @@ from pykamal.commands import (
     registry,
     server,
     ssh_client,
+    stopping,
     withdrawal,
 )
 from pykamal.commands.command import Command, Simple, command, shell_line
@@ -107,14 +109,12 @@ def _of_role(config: Config, role: Role, host: str, given: Arguments) -> Iterato
     yield partial(app.container_id, role, version)
     yield partial(app.current_version, config, role)
     yield partial(app.details, config, role)
-    yield partial(app.container_state, role, version)
-    yield partial(app.deaths, role, version)
     for follow in (False, True):
         selection = LogSelection(since=given.since, lines=5, grep=given.grep)
         yield partial(app.logs, config, role, selection, follow=follow)
         yield partial(app.logs, config, role, container_id=given.container_id, follow=follow)
     container = role.container_name(version)
-    yield partial(health.listeners, container)
+    yield from _evidence(container)
     yield partial(health.listening, container, port=80)
     yield partial(health.wait, container, deploy_timeout=0, readiness_delay=0)
     yield partial(health.wait_steady, container, deploy_timeout=0, new=False)
@@ -126,7 +126,6 @@ def _of_role(config: Config, role: Role, host: str, given: Arguments) -> Iterato
     yield partial(assets.clean_up, config, role, version)
     if role.proxy is not None:
         yield partial(proxy.deploy_role, config, role, version)
-        yield partial(proxy.failed_checks, role, version)
     yield partial(proxy.remove, role.container_prefix)
     yield partial(proxy.resume, role.container_prefix)
     yield partial(proxy.stop, role.container_prefix, drain_timeout=1, message=given.maintenance_message)
@@ -135,6 +134,17 @@ def _of_role(config: Config, role: Role, host: str, given: Arguments) -> Iterato
     yield partial(files.make_directory, proxy.certificates_directory(config, role))
     content = env_file.encode((each.name, Sensitive(given.secret)) for each in role.env_on(host).secret_references)
     yield partial(files.write, config.role_env_file(role), content, "0600")
+
+
+def _evidence(container: str) -> Iterator[Made]:
+    yield partial(evidence.state, container)
+    yield partial(evidence.deaths, container)
+    yield partial(evidence.listeners, container)
+    yield partial(evidence.processes, container)
+    yield partial(evidence.failed_checks, container, port=80)
+    yield partial(evidence.identifier, container)
+    yield partial(stopping.stop, container)
+    yield partial(stopping.stop_found, evidence.identifier(container))
 
 
 def _of_accessory(config: Config, each: Accessory, host: str, given: Arguments) -> Iterator[Made]:
@@ -163,7 +173,7 @@ def _of_accessory(config: Config, each: Accessory, host: str, given: Arguments) 
         yield partial(proxy.deploy_accessory, config, each, given.version)
     if each.registry is not None:
         yield partial(registry.login, each.registry.server, *_credentials(each.registry, given))
-    yield partial(app.state_of, each.service)
+    yield from _evidence(each.service)
     yield partial(docker.create_network, each.network)
     content = env_file.encode((one.name, Sensitive(given.secret)) for one in each.env.secret_references)
     yield partial(files.write, config.accessory_env_file(each), content, "0600")
@@ -188,7 +198,6 @@ def _of_service(config: Config, given: Arguments) -> Iterator[Made]:
     details = lock.details_text(locked_by=given.performer, at="now", version=given.version, message=given.lock_message)
     yield partial(app.list_containers, config)
     yield partial(app.list_images, config)
-    yield partial(app.remove_images, config)
     yield partial(app.tag_latest, config, given.version)
     yield partial(assets.clean_up_error_pages, config, given.version)
     yield partial(files.make_directory, assets.error_pages_path(config))
@@ -207,6 +216,7 @@ def _of_service(config: Config, given: Arguments) -> Iterator[Made]:
     yield partial(prune.containers, config, config.retain_containers)
     yield partial(prune.dangling_images, config)
     yield partial(prune.tagged_images, config)
+    yield partial(prune.all_images, config)
     yield partial(registry.login, server_name, username, Sensitive(password))
     yield partial(registry.ensure_login, server_name, Sensitive(username), password)
     yield partial(registry.logout, server_name)
@@ -272,8 +282,15 @@ CONSTANT: Mapping[str, str] = {
             *("git.untracked_files", "git.latest_commits", "processes.shell", "processes.end_group"),
             *("proxy.container_start", "proxy.container_stop", "proxy.details", "proxy.list_services"),
             *("proxy.make_apps_directory", "proxy.remove_container", "proxy.remove_directory", "proxy.remove_image"),
+            "evidence.port_holders",
             *("proxy.remove_traefik", "proxy.version", "proxy_boot_config.reset", "proxy_switch.clear"),
-            *("proxy_switch.put_back", "proxy_switch.remove_replaced", "proxy_switch.switch", "proxy_switch.wait"),
+            *(
+                "proxy_switch.put_back",
+                "evidence.port_holders",
+                "proxy_switch.remove_replaced",
+                "proxy_switch.switch",
+                "proxy_switch.wait",
+            ),
             *("readiness.disks", "readiness.engine", "registry.remove_local", "registry.start_local"),
             *("server.add_to_docker_group", "server.can_administer", "server.count_apps", "server.docker_version"),
             *("server.in_docker_group", "server.install_docker_packages", "server.install_docker_script"),
