@@ -9,10 +9,10 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import pykamal.commands
 from pykamal.commands import (
@@ -152,7 +152,6 @@ def _of_accessory(config: Config, each: Accessory, host: str, given: Arguments) 
     yield partial(accessory.run, config, each, host)
     yield partial(accessory.start, each)
     yield partial(accessory.stop, each)
-    yield partial(accessory.existing, each)
     yield partial(accessory.container_id, each)
     yield partial(accessory.details, each)
     yield partial(accessory.exec_new, config, each, "true", suffix=SUFFIX)
@@ -189,6 +188,7 @@ def _of_host(config: Config, host: str, given: Arguments) -> Iterator[Made]:
     yield partial(proxy_switch.own_state, config, host)
     yield partial(proxy_switch.claim_state, config, host)
     yield partial(readiness.engine_and_ports, config, host)
+    yield partial(proxy.stored_settings, config, host)
 
 
 def _of_service(config: Config, given: Arguments) -> Iterator[Made]:
@@ -273,40 +273,39 @@ def _of_this_machine(given: Arguments) -> Iterator[Made]:
     yield partial(proxy_image.revision, given.proxy_image)
 
 
-CONSTANT: Mapping[str, str] = {
-    **dict.fromkeys(("bundler.add_kamal", "bundler.make_binstub"), "the same words for everybody"),
-    **dict.fromkeys(
-        (
-            *("builder.check_docker", "builder.list_context", "builder.local_architecture", "docker.mirrors"),
-            *("facts.containers", "git.root", "git.user_name", "git.user_email", "git.modified_files"),
-            *("git.untracked_files", "git.latest_commits", "processes.shell", "processes.end_group"),
-            *("proxy.container_start", "proxy.container_stop", "proxy.details", "proxy.list_services"),
-            *("proxy.make_apps_directory", "proxy.remove_container", "proxy.remove_directory", "proxy.remove_image"),
-            "evidence.port_holders",
-            *("proxy.remove_traefik", "proxy.version", "proxy_boot_config.reset", "proxy_switch.clear"),
-            *(
-                "proxy_switch.put_back",
-                "evidence.port_holders",
-                "proxy_switch.remove_replaced",
-                "proxy_switch.switch",
-                "proxy_switch.wait",
-            ),
-            *("readiness.disks", "readiness.engine", "registry.remove_local", "registry.start_local"),
-            *("server.add_to_docker_group", "server.can_administer", "server.count_apps", "server.docker_version"),
-            *("server.in_docker_group", "server.install_docker_packages", "server.install_docker_script"),
-            *("server.is_root", "server.make_run_directory", "server.start_engine", "server.use_docker"),
-        ),
-        "takes numbers at most",
-    ),
-    **dict.fromkeys(
-        (
-            *("command.command", "command.query", "command.shell_line", "logs.container_logs", "logs.matching"),
-            *("processes.in_shell", "proxy.deploy", "proxy.legacy_settings", "proxy_switch.unless_made"),
-        ),
-        "a part of the lines of the table",
-    ),
+_CONSTANT: Final = {
+    "builder": "check_docker list_context local_architecture",
+    "bundler": "add_kamal make_binstub",
+    "docker": "mirrors",
+    "evidence": "port_holders",
+    "facts": "containers proxy_container proxy_services",
+    "git": "root user_name user_email modified_files untracked_files latest_commits",
+    "processes": "shell end_group",
+    "proxy": "container_start container_stop details list_services make_apps_directory remove_container "
+    "remove_directory remove_image remove_traefik version",
+    "proxy_boot_config": "reset",
+    "proxy_switch": "clear put_back remove_replaced switch wait",
+    "readiness": "disks engine",
+    "registry": "remove_local start_local",
+    "server": "add_to_docker_group can_administer count_apps docker_version in_docker_group install_docker_packages "
+    "install_docker_script is_root make_run_directory start_engine use_docker",
 }
-"""Functions that make a line into which nobody's text can come, or a part of one."""
+"""Functions that make the same line for everybody, with other numbers at most."""
+
+_PARTS: Final = {
+    "command": "command query shell_line",
+    "facts": "proxy_wishes",
+    "logs": "container_logs matching",
+    "processes": "in_shell",
+    "proxy": "deploy legacy_settings",
+    "proxy_switch": "unless_made",
+}
+"""Functions that make a part of other lines of the table, or a line around one."""
+
+CONSTANT: Final = frozenset(
+    f"{module}.{name}" for names in (_CONSTANT, _PARTS) for module, words in names.items() for name in words.split()
+)
+"""What need not be rendered by itself."""
 
 
 def _way_through_jump_hosts(ssh: Ssh, host: str, extension: Extension) -> list[Command]:
