@@ -31,11 +31,13 @@ from pykamal.commands import (
     lock,
     proxy,
     proxy_boot_config,
+    proxy_files,
     proxy_image,
     proxy_switch,
     prune,
     readiness,
     registry,
+    run_directory,
     server,
     ssh_client,
     stopping,
@@ -130,8 +132,10 @@ def _of_role(config: Config, role: Role, host: str, given: Arguments) -> Iterato
     yield partial(proxy.resume, role.container_prefix)
     yield partial(proxy.stop, role.container_prefix, drain_timeout=1, message=given.maintenance_message)
     yield partial(audit.record, config, given.audited, who=given.performer, role=role)
-    yield partial(files.make_directory, config.role_env_file(role), mode="0700")
-    yield partial(files.make_directory, proxy.certificates_directory(config, role))
+    certificates = proxy.certificates_directory(config, role)
+    yield partial(proxy_files.make_directory, certificates)
+    yield partial(proxy_files.grant, certificates)
+    yield partial(run_directory.make_private, config.role_env_file(role))
     content = env_file.encode((each.name, Sensitive(given.secret)) for each in role.env_on(host).secret_references)
     yield partial(files.write, config.role_env_file(role), content, "0600")
 
@@ -164,9 +168,10 @@ def _of_accessory(config: Config, each: Accessory, host: str, given: Arguments) 
     for follow in (False, True):
         yield partial(accessory.logs, each, selection, follow=follow)
     yield partial(accessory.make_directories, each)
+    yield partial(accessory.close_directory, each)
     for file in each.files:
         yield partial(accessory.make_file_directory, each, file)
-        yield partial(files.upload_target, accessory.file_path(each, file), file.mode, size=1)
+        yield partial(files.upload_target, accessory.file_path(each, file), "0600", size=1)
         yield partial(accessory.file_permissions, each, file)
     if each.proxy is not None:
         yield partial(proxy.deploy_accessory, config, each, given.version)
@@ -200,7 +205,8 @@ def _of_service(config: Config, given: Arguments) -> Iterator[Made]:
     yield partial(app.list_images, config)
     yield partial(app.tag_latest, config, given.version)
     yield partial(assets.clean_up_error_pages, config, given.version)
-    yield partial(files.make_directory, assets.error_pages_path(config))
+    yield partial(files.make_directory, assets.error_pages_path(config), mode="0700")
+    yield partial(run_directory.make, config.app_directory)
     yield partial(audit.tail, config)
     yield partial(docker.inspect_label, config, image)
     yield partial(docker.pull, image)
@@ -283,12 +289,13 @@ _CONSTANT: Final = {
     "processes": "shell end_group",
     "proxy": "container_start container_stop details list_services make_apps_directory remove_container "
     "remove_directory remove_image remove_traefik version",
+    "proxy_files": "grant_all open_to_any_proxy",
     "proxy_boot_config": "reset",
     "proxy_switch": "clear put_back remove_replaced switch wait",
     "readiness": "disks engine",
     "registry": "remove_local start_local",
     "server": "add_to_docker_group can_administer count_apps docker_version in_docker_group install_docker_packages "
-    "install_docker_script is_root make_run_directory start_engine use_docker",
+    "install_docker_script is_root start_engine use_docker",
 }
 """Functions that make the same line for everybody, with other numbers at most."""
 

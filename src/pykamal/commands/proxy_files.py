@@ -13,7 +13,7 @@ from pykamal.commands import run_directory
 from pykamal.commands.command import Command, Effect, Simple
 from pykamal.commands.paths import APPS_DIRECTORY, APPS_DIRECTORY_INSIDE, inside_proxy
 from pykamal.commands.proxy import CONTAINER
-from pykamal.commands.words import Raw, render
+from pykamal.commands.words import Syntax, render
 
 FILE_MODE: Final = "0640"
 
@@ -36,7 +36,8 @@ def make_directory(directory: str) -> Command:
 
 def grant(directory: str) -> Command:
     """Let the proxy, which must run, read what is and what will be in a directory."""
-    return _shell(_granted(f" {inside_proxy(directory)}"), f"# let the proxy alone read {directory}")
+    target = render(inside_proxy(directory), shown=False)
+    return _shell(_granted(f" {target}"), f"# let the proxy alone read {directory}")
 
 
 def grant_all() -> Command:
@@ -67,4 +68,4 @@ def _granted(targets: str = "") -> str:
 
 
 def _shell(text: str, summary: str) -> Command:
-    return Command(Simple((Raw(text),)), Effect.CHANGE, summary=summary)
+    return Command(Simple((Syntax(text),)), Effect.CHANGE, summary=summary)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pykamal.commands.command import Command, command, query
-from pykamal.commands.words import Raw
+from pykamal.commands.words import Syntax
 
 RUN_DIRECTORY: Final = ".kamal"
 
@@ -22,5 +22,5 @@ def make_private(directory: str) -> Command:
 
 def _made(directory: str, *closed: str) -> Command:
     """Logins that share a run directory by a link keep the modes that its owner gave it."""
-    shared = query("test", Raw("!"), "-O", RUN_DIRECTORY)
+    shared = query("test", Syntax("!"), "-O", RUN_DIRECTORY)
     return command("mkdir", "-p", directory).and_(shared.or_(command("chmod", "0700", *closed)).grouped())
