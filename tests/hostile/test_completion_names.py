@@ -60,7 +60,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = {
         "service": "app",
         "servers": {name: [name, "web-1"]},
-        "accessories": {name: {"image": "\x1b]52;c;aGk=\x07\u202e\x9b31m"}, **accessories},
+        "accessories": {name: {"image": f"\x1b]52;c;aGk=\x07\u202e\x9b31m%F{{red}}$({RUN})`{RUN}`"}, **accessories},
         "aliases": {name: "app exec"},
     }
     (folder / "config").mkdir()
@@ -147,8 +147,9 @@ def test_a_completion_that_does_not_quote(project: Path) -> None:
     assert fired(project)
 
 
-def test_what_is_said_about_a_name(shell: str, terminal: Terminal) -> None:
-    """Descriptions come from the project too; no control character of them reaches the terminal."""
+def test_what_is_said_about_a_name(terminal: Terminal, project: Path) -> None:
+    """Descriptions come from the project too; they run nothing, and the terminal gets no control character of them."""
     terminal.line(f"kamal accessory boot {TAB}{TAB}")
     for character in ("\x1b]52", "\x07\u202e", "\u202e", "\x9b"):
         assert character not in terminal.seen.rpartition("[[")[0], repr(terminal.seen)
+    assert not fired(project)

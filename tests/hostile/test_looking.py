@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pykamal.commands import proxy_image
 from tests.hostile import looking
 from tests.hostile.repository import GIT_MARKS, SSH_MARKS, TEMPLATE_MARKS, HostileRepository, clean_environment, git
 from tests.hostile.shells import KAMAL, SHELLS, TAB, Terminal, environment
@@ -252,6 +253,24 @@ def test_programs_and_modules_of_the_working_directory(repository: HostileReposi
     assert "module" in repository.marks
     run(repository, "sh", "-c", f"PATH=.:{os.environ['PATH']} git")
     assert "program" in repository.marks
+
+
+def test_a_python_that_we_start_there(repository: HostileRepository) -> None:
+    """It imports no module of the working directory; without its option it would."""
+    arguments = proxy_image.describe("nowhere", ["image"]).arguments()
+    assert arguments is not None
+    run(repository, *arguments)
+    assert repository.marks == set()
+    run(repository, *(word for word in arguments if word != "-P"))
+    assert repository.marks == {"module"}, "the check finds it"
+
+
+@pytest.mark.parametrize("line", ["config", "config --resolved", "config --explain service", "config validate"])
+def test_a_configuration_that_is_read_safely(line: str, repository: HostileRepository) -> None:
+    """With `--safe`, and by default where pre-commit calls, nothing of it is run."""
+    assert "is not run here" in run(repository, str(KAMAL), *line.split(), "--safe").stdout
+    assert "is not run here" in run(repository, "env", "PRE_COMMIT=1", str(KAMAL), *line.split()).stdout
+    assert repository.marks == set()
 
 
 def test_hooks_of_the_project(valid: HostileRepository) -> None:

@@ -127,4 +127,5 @@ def pull(image: str) -> Command:
 
 def _builder(images: Iterable[str]) -> list[str]:
     names = [word for image in images for word in ("--tag", image)]
-    return [sys.executable, "-m", "pykamal.proxy.image", *names]
+    # -P, or modules of the project in the working directory would be imported.
+    return [sys.executable, "-P", "-m", "pykamal.proxy.image", *names]
