@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pykamal.config.document import MapNode
 
-_SECONDS: Final = 0.15
-"""For the templates: whoever pressed TAB waits."""
 
-
-def read_root(path: Path, destination: str | None) -> MapNode | None:
+def read_root(path: Path, destination: str | None, *, seconds: float = 1.0) -> MapNode | None:
     """The merged files without validation; None without a configuration file.
 
-    Shell lines in templates are not run and give nothing. Where a template fails for that, the files count as they are
-    written, without what stands in tags. Raises `ConfigurationError` for what cannot be read so either.
+    Shell lines in templates are not run and give nothing. Where a template fails for that, or takes longer than
+    `seconds`, the files count as they are written, without what stands in tags. Raises `ConfigurationError` for what
+    cannot be read so either.
     """
     if not path.expanduser().is_file():
         return None
@@ -29,7 +27,7 @@ def read_root(path: Path, destination: str | None) -> MapNode | None:
     visible = os.environ.keys() - {"KAMAL_ERB"}
     system = SafeSystem(visible=visible, roots=[Path("/")], skip_commands=True)
     try:
-        return load_document(path, destination=destination, system=system, limits=Limits(seconds=_SECONDS)).root
+        return load_document(path, destination=destination, system=system, limits=Limits(seconds=seconds)).root
     except ConfigurationError:
         try:
             return load_document(path, destination=destination, system=system, templates=False).root

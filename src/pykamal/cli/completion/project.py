@@ -20,6 +20,8 @@ Described = tuple[str, str]
 """A value, and a few words about it."""
 
 _WILD = "*?["
+_TEMPLATE_SECONDS = 0.15
+"""Leaves time to read the files without their templates before the answer's deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,6 @@ def _read(path: Path, destination: str | None) -> MapNode | None:
     from pykamal.core.errors import ConfigurationError
 
     try:
-        return read_root(path, destination)
+        return read_root(path, destination, seconds=_TEMPLATE_SECONDS)
     except ConfigurationError:
         return None

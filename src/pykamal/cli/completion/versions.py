@@ -15,7 +15,6 @@ from pykamal.core.errors import UnsafeDirectory
 from pykamal.core.private_directories import check_private, make_private, user_cache
 
 _KEPT: Final = 20
-_GIT_SECONDS: Final = 0.1
 
 
 def remember(service: str, destination: str | None, version: str) -> None:
