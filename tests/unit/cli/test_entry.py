@@ -93,7 +93,8 @@ def test_ssh_is_imported_only_to_connect(project: Path) -> None:
 def imported(words: list[str], modules: tuple[str, ...], directory: Path) -> str:
     """Which of the modules a command line has imported by its end."""
     program = (
-        f"import sys; sys.argv = {['kamal', *words]}\n"
+        f"import signal, sys; sys.argv = {['kamal', *words]}\n"
+        "signal.setitimer = lambda *_: None  # completion's deadline is not the matter here\n"
         "from pykamal.cli.entry import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
