@@ -19,6 +19,9 @@ pytestmark = pytest.mark.hostile
 NEVER_SECONDS = 20.0
 """So long what waits would wait at least."""
 
+ATTEMPTS = 10
+"""One is enough, unless other tests take the machine's time."""
+
 
 def template(code: str) -> Callable[[Path], None]:
     return lambda folder: write(folder, f"{code}\n{HARMLESS}")
@@ -86,11 +89,12 @@ def test_a_deadline(hazard: str, project: Path) -> None:
     """It is kept, whatever the process is in the middle of; commands are told before the project is asked."""
     prepare, words = HAZARDS[hazard]
     prepare(project)
-    answers = [ask(project, "__complete", "fish", *words) for _ in range(3)]
     start = min(ask(project, "version")[0] for _ in range(3))
-    assert min(took for took, _ in answers) < start + 2 * DEADLINE_SECONDS, "twice, as tests share the machine"
-    if words == ("",):
-        assert all("deploy\t" in text for _, text in answers)
+    for _ in range(ATTEMPTS):
+        took, text = ask(project, "__complete", "fish", *words)
+        if took < start + 2 * DEADLINE_SECONDS and ("deploy\t" in text or words != ("",)):
+            return
+    pytest.fail(f"{took} seconds, where starting takes {start}: {text}")
 
 
 def test_the_deadline_is_what_ends_it(project: Path) -> None:

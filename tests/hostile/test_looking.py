@@ -257,11 +257,12 @@ def test_programs_and_modules_of_the_working_directory(repository: HostileReposi
 
 def test_a_python_that_we_start_there(repository: HostileRepository) -> None:
     """It imports no module of the working directory; without its option it would."""
-    arguments = proxy_image.describe("nowhere", ["image"]).arguments()
+    arguments = proxy_image.describe("nowhere", []).arguments()
     assert arguments is not None
-    run(repository, *arguments)
+    program = arguments[: arguments.index("--describe")]
+    assert run(repository, *program, "--help").returncode == 0
     assert repository.marks == set()
-    run(repository, *(word for word in arguments if word != "-P"))
+    run(repository, *(word for word in program if word != "-P"), "--help")
     assert repository.marks == {"module"}, "the check finds it"
 
 
