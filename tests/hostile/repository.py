@@ -76,6 +76,13 @@ class HostileRepository:
         for place in (self.folder / "config", self.bare):
             (place / "deploy.yml").write_text(HARMLESS + more)
 
+    def add_submodule(self) -> None:
+        """A repository inside of it, which `git status` looks into and whose configuration is as hostile."""
+        self._make_git(self.folder / "module")
+        commit = git(self.folder / "module", "rev-parse", "HEAD")
+        git(self.folder, "update-index", "--add", "--cacheinfo", f"160000,{commit},module")
+        self.forget()
+
     # -- what is in it
 
     def _write_project(self) -> None:
@@ -122,8 +129,8 @@ class HostileRepository:
         head = self._commit(place, "third", (self._commit(place, "second", (missing,)),), signed=True)
         git(place, "update-ref", "HEAD", head)
         if not bare:
-            self.write("filtered.txt", "a\n")
-            self.write(".gitattributes", "*.txt filter=x diff=x\n")
+            (place / "filtered.txt").write_text("a\n")
+            (place / ".gitattributes").write_text("*.txt filter=x diff=x\n")
             git(place, "-c", "core.safecrlf=false", "add", "filtered.txt", ".gitattributes")
         self.write_config(directory)
         (directory / "objects" / missing[:2] / missing[2:]).unlink()

@@ -80,6 +80,7 @@ def run(repository: HostileRepository, *words: str, folder: Path | None = None) 
         ("version -v", 0),
         ("docs", 0),
         ("docs proxy", 0),
+        ("config schema", 0),
         ("tree", 0),
         ("help", 0),
         ("help deploy", 0),
@@ -212,9 +213,10 @@ def test_a_command_that_looks_at_the_project(line: str, valid: HostileRepository
 
 @pytest.mark.parametrize("context", ["context: .", "context: ., remote: ssh://127.0.0.1:1"])
 def test_uncommitted_changes_are_looked_for_safely(context: str, tmp_path: Path) -> None:
-    """Where they count, `git status` is needed; of what it could run, the filters of the files alone are left."""
+    """Where they count, `git status` is needed; of what it could run the filters alone are left, in submodules too."""
     repository = HostileRepository.create(tmp_path)
     repository.make_valid()
+    repository.add_submodule()
     file = repository.folder / "config" / "deploy.yml"
     file.write_text(file.read_text().replace("arch: amd64", f"arch: amd64, {context}"))
     assert "_uncommitted_" in run(repository, str(KAMAL), "config").stdout
