@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from tests.e2e.application import Application, interrupt, wait_until
+from tests.e2e.application import KAMAL, Application, interrupt, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -134,6 +134,47 @@ def test_an_accessory_boots_with_its_files_directories_and_secrets(application: 
     assert "Skipping booting `jobs`" in again
     application.kamal("accessory", "remove", "jobs", "-y")
     assert "hello-jobs" not in application.containers(host, "--all")
+
+
+MIGRATION = "import urllib.request; urllib.request.urlopen('http://hello-db:9000/?' + open('VERSION').read().strip())"
+
+
+def test_a_first_setup_can_migrate_before_the_deploy(application: Application) -> None:
+    """spec/cli.md 13.1 runs pre-deploy before network, proxy and accessories: there, its own `app exec` cannot work.
+
+    On a first setup they are there, and so is the new version, named or as the latest one.
+    """
+    host = application.hosts[0]
+    application.configure(
+        servers=[host.address],
+        accessories={
+            "db": {
+                "image": f"{application.sandbox.manifest.registry_server}/sandbox/python:3.11",
+                "host": host.address,
+                "cmd": "python3 -u -m http.server 9000",
+                "options": {"init": True},
+            }
+        },
+    )
+    (application.folder / "migrate.py").write_text(f"{MIGRATION}\n")
+    application.hook(
+        "pre-deploy",
+        f"set -e; {KAMAL} app exec -p python3 migrate.py\n"
+        f"{KAMAL} app exec -p --version $KAMAL_VERSION python3 migrate.py",
+    )
+    version = application.commit("first")
+    planned = application.kamal("setup", "--plan").stdout
+    order = ["start proxy", "run db", "wait for db", "tag image", "hook pre-deploy", "start web"]
+    assert sorted(order, key=planned.index) == order
+    application.kamal("setup")
+    log = host.run(["sh", "-c", "docker logs hello-db 2>&1"])
+    assert log.count("GET /?first HTTP") == 2, "by both ways of naming the version"
+    assert application.version_served(host) == version
+
+    application.commit("second")
+    lines = application.kamal("deploy", "-v").stdout.splitlines()
+    hook, booted = (next(i for i, line in enumerate(lines) if text in line) for text in ("pre-deploy", "Ensure kamal"))
+    assert hook < booted, "afterwards the order is Ruby Kamal's"
 
 
 def test_error_pages_are_where_the_proxy_is_told_of_them(application: Application) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from pykamal.commands.script import script
 from pykamal.events import RunFinished
 from pykamal.operations.accessory import lifecycle as accessory
-from pykamal.operations.app.boot_plan import boot_phases, stale_tasks, tag_tasks
+from pykamal.operations.app.boot_plan import boot_phases, stale_tasks, tag_step, tag_tasks
 from pykamal.operations.context import Context
 from pykamal.operations.execution import hooks, printing, requirements
 from pykamal.operations.execution.executor import execute
-from pykamal.operations.execution.plan import Phase, Plan
+from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import lock, prune, server
 from pykamal.operations.hosts.facts import HostFacts
 from pykamal.operations.hosts.reading import read_facts, under_lock
@@ -80,15 +81,54 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
         context.bus.say("Pull app image..." if skip_push else "Build and push app image...")
         await build.deliver(context, skip_push=skip_push, no_cache=no_cache, boots_proxy=whole, meanwhile=check_proxies)
         async with under_lock(context, proxy=True) as fresh:
-            hooked = await hooks.fire(context, "pre-deploy")
-            known = await _read_facts(context, {} if hooked else fresh, whole=whole)
-            refuse_conflicts(context, known, accessories=behind_proxy)
-            if accessories:
-                await execute(proxy_plan_of(context, known), context)
-                await accessory.boot_all(context)
-                known = await read_facts(context, context.targets.hosts)
-            await execute(release_plan(context, known, proxy=whole and not accessories), context)
+            await _release(context, fresh, accessories=accessories, whole=whole)
     await hooks.fire(context, "post-deploy", extra={"KAMAL_RUNTIME": str(int(time.monotonic() - started))})
+
+
+async def _release(context: Context, fresh: dict[str, HostFacts], *, accessories: bool, whole: bool) -> None:
+    """The pre-deploy hook and what follows it; before it, on a first deploy, what the hook's own commands need."""
+    behind_proxy = context.config.accessories if accessories else ()
+    ahead = False
+    if whole and hooks.phase(context, "pre-deploy") is not None:
+        fresh = await read_facts(context, context.targets.hosts, fresh, proxy=True)
+        ahead = _lacks_app(context, fresh)
+        if ahead:
+            refuse_conflicts(context, fresh, accessories=behind_proxy)
+            known = await _with_current_proxies(context, fresh)
+            await _bring_services(context, known, accessories=accessories)
+            await execute(first_tag_plan(context, known), context)
+    if await hooks.fire(context, "pre-deploy"):
+        fresh = {}
+    known = await read_facts(context, context.targets.hosts, fresh, proxy=True)
+    if whole:
+        known = await _with_current_proxies(context, known)
+    warn_of_drift(context, known)
+    refuse_conflicts(context, known, accessories=behind_proxy)
+    if accessories and not ahead:
+        await _bring_services(context, known, accessories=True)
+        known = await read_facts(context, context.targets.hosts)
+    await execute(release_plan(context, known, proxy=whole and not accessories and not ahead), context)
+
+
+def _lacks_app(context: Context, known: Mapping[str, HostFacts]) -> bool:
+    """Whether some host has no container of the app yet, so that a hook could not run anything there."""
+    targets = context.targets
+    return any(not any(known[host].of_role(role) for role in targets.roles_on(host)) for host in targets.app_hosts)
+
+
+def first_tag_plan(context: Context, known: Mapping[str, HostFacts]) -> Plan:
+    """Where no host has any version, the new one is the latest before it is booted: `app exec` of a hook runs it."""
+    of_roles = (known[host].of_role(role) for host in known for role in context.targets.roles_on(host))
+    tag = script(tag_step(context, context.version))
+    tasks = () if any(of_roles) else tuple(Task(host, "tag image", tag) for host in context.targets.app_hosts)
+    return Plan(context.operation, (Phase("tag", tasks),))
+
+
+async def _bring_services(context: Context, known: dict[str, HostFacts], *, accessories: bool) -> None:
+    """Network and proxy, then the accessories, which may stand behind the proxy."""
+    await execute(proxy_plan_of(context, known), context)
+    if accessories:
+        await accessory.boot_all(context)
 
 
 async def _plan(
@@ -103,21 +143,21 @@ async def _plan(
     if not skip_push:
         plan += await build.push_plan(context, no_cache=no_cache)
     plan += pull.pull_plan(context)
-    plan += hooks.plan_of(context, "pre-deploy")
+    hook = hooks.plan_of(context, "pre-deploy")
+    ahead = whole and bool(hook.phases) and _lacks_app(context, known)
+    services = Plan(context.operation, ())
+    if accessories or ahead:
+        services = proxy_plan_of(context, known)
     if accessories:
-        plan += proxy_plan_of(context, known)
-        plan += await accessory.boot_plan(context, context.config.accessories, bare=bare)
-    plan += release_plan(context, known, proxy=whole and not accessories)
+        services += await accessory.boot_plan(context, context.config.accessories, bare=bare)
+    plan += services + first_tag_plan(context, known) + hook if ahead else hook + services
+    plan += release_plan(context, known, proxy=whole and not accessories and not ahead)
     return plan + hooks.plan_of(context, "post-deploy")
 
 
-async def _read_facts(context: Context, fresh: dict[str, HostFacts], *, whole: bool) -> dict[str, HostFacts]:
-    known = await read_facts(context, context.targets.hosts, fresh, proxy=True)
-    if whole:
-        await bring_where_missing(context, known)
-        known = await brought_up_to_date(context, known)
-    warn_of_drift(context, known)
-    return known
+async def _with_current_proxies(context: Context, known: dict[str, HostFacts]) -> dict[str, HostFacts]:
+    await bring_where_missing(context, known)
+    return await brought_up_to_date(context, known)
 
 
 def proxy_plan_of(context: Context, known: dict[str, HostFacts]) -> Plan:

@@ -34,9 +34,13 @@ def tag_tasks(context: Context, version: str) -> tuple[Task, ...]:
     image = context.config.absolute_image(version)
     steps = script(
         audit.step(context, f"Tagging {image} as the latest image"),
-        Step("tag image", app.tag_latest(context.config, version), of_app(Action.CHECK_IMAGE)),
+        tag_step(context, version),
     )
     return tuple(Task(host, "tag image", steps) for host in context.targets.app_hosts)
+
+
+def tag_step(context: Context, version: str) -> Step:
+    return Step("tag image", app.tag_latest(context.config, version), of_app(Action.CHECK_IMAGE))
 
 
 def stale_tasks(context: Context, facts: Mapping[str, HostFacts]) -> tuple[Task, ...]:
