@@ -89,6 +89,16 @@ def test_a_web_container_that_ends_again_and_again(running: Application) -> None
     assert_as_before(running, before)
 
 
+def test_a_web_container_that_answers_once(running: Application) -> None:
+    """The proxy asks until the first answer and no longer: it is looked at again before its image is the latest."""
+    configure(running, web={"cmd": "sh -c 'python3 app.py & sleep 1; exit 1'"})
+    outcome = booted(running)
+    assert "exited after it had been found ready" in advice(outcome)
+    assert "kamal rollback" in advice(outcome)
+    configure(running)
+    booted(running, expect=0)
+
+
 def test_a_boot_that_takes_longer_than_its_time(running: Application) -> None:
     """It is not the port that is wrong: what was given is named, and that it was too short."""
     before = identifiers(running)

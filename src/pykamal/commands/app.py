@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pykamal.commands import docker, evidence, stopping
 from pykamal.commands.command import Command, command, query
@@ -13,7 +14,7 @@ from pykamal.commands.flags import (
     terminal_flags,
 )
 from pykamal.commands.logs import ALL_LINES, LogSelection, matching
-from pykamal.commands.words import HostValue, Raw, SingleQuoted, Syntax, Word, joined, key_values, options
+from pykamal.commands.words import HostValue, Output, Raw, SingleQuoted, Syntax, Word, joined, key_values, options
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
 
@@ -59,7 +60,13 @@ def stop_current(config: Config, role: Role) -> Command:
 
 
 def rename(role: Role, version: str, new_version: str) -> Command:
-    return command("docker", "rename", role.container_name(version), role.container_name(new_version))
+    """Rename a container; one that waits to be restarted, which Docker cannot rename, is stopped first."""
+    name = role.container_name(version)
+    renamed = command("docker", "rename", name, role.container_name(new_version))
+    status = query("docker", "container", "inspect", "--format", "{{.State.Status}}", name)
+    waits = query("test", Output(status), "=", "restarting")
+    stopped = command("docker", "stop", name)
+    return replace(renamed.or_(waits.and_(stopped).and_(renamed).grouped()), summary=str(renamed))
 
 
 def remove_container(role: Role, version: str) -> Command:

@@ -50,12 +50,38 @@ def wait_steady(container: str, *, deploy_timeout: int, new: bool = True) -> Com
     unchecked = """health=
       [ "$status $exit_code" != "exited 0" ] || { echo 'Container has finished'; exit 0; }"""
     steady = STEADY_SECONDS
-    text = _waiting(container, steady_seconds=steady, deploy_timeout=deploy_timeout, new=new, before=unchecked)
+    text = _waiting(
+        container, steady_seconds=steady, deploy_timeout=deploy_timeout, new=new, before=unchecked, at_once="never"
+    )
     return _looking(text, f"# wait until {container} has run for {steady} seconds")
 
 
-def _waiting(container: str, *, steady_seconds: int, deploy_timeout: int, new: bool, before: str = ":") -> str:
-    """`before` is done after each look at the container, before it is judged."""
+def still_up(container: str, *, deploy_timeout: int, readiness_delay: int) -> Command:
+    """See that a container that was ready has not ended since; one that was restarted is waited for like a new one."""
+    text = _waiting(
+        container,
+        steady_seconds=readiness_delay,
+        deploy_timeout=deploy_timeout,
+        new=True,
+        before="health=",
+        at_once="running 0",
+    )
+    return _looking(text, f"# see that {container} is still up", quiet=True)
+
+
+def _waiting(
+    container: str,
+    *,
+    steady_seconds: int,
+    deploy_timeout: int,
+    new: bool,
+    before: str = ":",
+    at_once: str = "healthy 0",
+) -> str:
+    """`before` is done after each look at the container, before it is judged.
+
+    `at_once` is the state and the number of restarts that need no steady seconds.
+    """
     return f"""
     {_look(container, new=new)}
     give_up() {{ echo "container not ready after $seconds seconds ($1)" >&2; exit 1; }}
@@ -67,7 +93,7 @@ def _waiting(container: str, *, steady_seconds: int, deploy_timeout: int, new: b
         exited|dead|removing) give_up "$status" ;;
         running|healthy)
           needed={steady_seconds}
-          [ "$health $restarts" != "healthy 0" ] || needed=0
+          [ "${{health:-$status}} $restarts" != "{at_once}" ] || needed=0
           if [ "$started" != "$watched" ]; then
             watched=$started up=0
             [ "$needed" -eq 0 ] || echo "Container is running, waiting for readiness delay of $needed seconds"

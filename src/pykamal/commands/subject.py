@@ -23,6 +23,8 @@ class Action(Enum):
     STOP = auto()
     WAIT = auto()
     """Watch a container until it works."""
+    RECHECK = auto()
+    """See that a container that worked still does."""
     SWITCH = auto()
     """Tell the proxy something."""
     EXECUTE = auto()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,28 @@ NAMES = running("--format '\\''{{.Names}}'\\''")
 def test_lines(line: Command, expected: str) -> None:
     """spec/cli.md 13.5.1 and 14.2: purposes and commands."""
     assert str(line) == expected
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("state", "status", "done"),
+    [("running", 1, ["rename"]), ("restarting", 0, ["rename", "stop", "rename"])],
+)
+def test_a_container_that_waits_to_be_restarted_is_renamed(
+    shell: str, tmp_path: Path, state: str, status: int, done: list[str]
+) -> None:
+    """Docker's own rename fails in that state; one that runs is not stopped for another failure."""
+    docker = f"""docker() {{
+      case "$1" in
+        container) echo {state}; return ;;
+        rename) echo rename >> {tmp_path}/done; [ -e {tmp_path}/stopped ] ;;
+        stop) echo stop >> {tmp_path}/done; touch {tmp_path}/stopped ;;
+      esac
+    }}
+    """
+    result = run(docker + app.rename(WEB, "v1", "v1_replaced_ab").wire(), shell=shell)
+    assert result.returncode == status
+    assert (tmp_path / "done").read_text().split() == done
 
 
 def test_destination_is_part_of_names_and_filters() -> None:

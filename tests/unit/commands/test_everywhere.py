@@ -115,6 +115,7 @@ LINES = [
     evidence.port_holders([80, 443]),
     health.listening("app-web-v1", port=80),
     health.wait("app-web-v1", deploy_timeout=1, readiness_delay=1),
+    health.still_up("app-web-v1", deploy_timeout=1, readiness_delay=1),
     health.wait_steady("app-db", deploy_timeout=1, new=False),
     withdrawal.stop_unless_serving(WEB, "v1"),
     assets.extract(CONFIG, WEB, "v1"),

@@ -129,6 +129,25 @@ def test_an_accessory_is_only_to_stay_up(tmp_path: Path, looks: list[str], statu
     assert done.returncode == status
 
 
+@pytest.mark.parametrize(
+    ("looks", "status", "taken"),
+    [
+        pytest.param([RUNNING], 0, 1, id="as it was"),
+        pytest.param([look("running", health="starting")], 0, 1, id="Docker's own check is not the proxy's"),
+        pytest.param([RESTARTED], 0, 3, id="restarted, and steady since"),
+        pytest.param([RESTARTED, AGAIN, LOOPING], 1, 3, id="crash loop"),
+        pytest.param([look("exited", exit_code=0)], 1, 1, id="ended"),
+    ],
+)
+def test_a_container_that_was_ready_is_looked_at_again(
+    tmp_path: Path, looks: list[str], status: int, taken: int
+) -> None:
+    """One that answered a first check and ended then has not been deployed; a good one costs one look."""
+    line = health.still_up(WEB, deploy_timeout=9, readiness_delay=2)
+    assert run(line, tmp_path, states(tmp_path, *looks)).returncode == status
+    assert looks_taken(tmp_path) == taken
+
+
 def test_a_container_that_is_gone_is_not_waited_for(tmp_path: Path) -> None:
     """spec/cli.md 13.5.1: a command failure is not retried."""
     line = health.wait("app-jobs-1", deploy_timeout=60, readiness_delay=0)

@@ -141,10 +141,14 @@ def test_hooks_stand_around_each_group(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     shop = config(role("web", "a", "b"), boot=Boot(limit=1, wait=2), hooks_path=str(tmp_path))
     phases = [phase for phase in booted(shop, nothing_on("a", "b")) if phase.tasks]
-    assert [phase.pause for phase in phases] == [0, 0, 2, 0, 0, 2]
-    assert [phase.hosts for phase in phases] == [(LOCAL,), ("a",), (LOCAL,), (LOCAL,), ("b",), (LOCAL,)]
+    assert [phase.name for phase in phases] == [
+        *("pre-app-boot hook", "boot 1 of 2", "post-app-boot hook", "check 1 of 2"),
+        *("pre-app-boot hook", "boot 2 of 2", "post-app-boot hook"),
+    ]
+    assert [phase.pause for phase in phases] == [0, 0, 2, 0, 0, 0, 2]
+    assert [phase.hosts for phase in phases] == [(LOCAL,), ("a",), (LOCAL,), ("a",), (LOCAL,), ("b",), (LOCAL,)]
     assert phases[0].tasks[0].environment["KAMAL_HOSTS"] == "a"
-    assert phases[3].tasks[0].environment["KAMAL_HOSTS"] == "b"
+    assert phases[4].tasks[0].environment["KAMAL_HOSTS"] == "b"
 
 
 def test_skip_hooks_skips_them(tmp_path: Path) -> None:

@@ -146,6 +146,16 @@ def test_what_runs_is_shown_where_nothing_listens() -> None:
     )
 
 
+def test_a_container_that_was_ready_once() -> None:
+    """Its old version is stopped by then, so what to go back to is the next question."""
+    state = json.dumps({"restarts": 1, "state": RUNNING})
+    failure = StepResult(Step("check", query("true"), of_role(Action.RECHECK, role("web", "h"))), 1, "", "", 0.0)
+    found = read({Evidence.STATE: StepResult(SWITCH, 0, state, "", 0.0)}, failure)
+    assert found is not None
+    assert "exited after it had been found ready" in (found.hint or "")
+    assert "kamal rollback" in (found.hint or "")
+
+
 def test_an_accessory_is_called_by_its_name() -> None:
     """The container that fails is not always the app's."""
     db = Accessory("db", "app-db", "mysql", ("h",))

@@ -30,13 +30,25 @@ def boot_phases(context: Context, facts: Mapping[str, HostFacts], version: str) 
 
 
 def tag_tasks(context: Context, version: str) -> tuple[Task, ...]:
-    """Move the latest tag, on every app host."""
+    """Move the latest tag on every app host, once more is known of the new containers than that they were ready."""
     image = context.config.absolute_image(version)
-    steps = script(
-        audit.step(context, f"Tagging {image} as the latest image"),
-        tag_step(context, version),
+    steps = script(audit.step(context, f"Tagging {image} as the latest image"), tag_step(context, version))
+    return tuple(
+        task
+        for host in context.targets.app_hosts
+        for task in (*_recheck_tasks(context, host, version), Task(host, "tag image", steps))
     )
-    return tuple(Task(host, "tag image", steps) for host in context.targets.app_hosts)
+
+
+def _recheck_tasks(context: Context, host: str, version: str) -> Iterator[Task]:
+    config = context.config
+    for role in context.targets.roles_on(host):
+        container = role.container_name(version)
+        still_up = health.still_up(
+            container, deploy_timeout=config.deploy_timeout, readiness_delay=config.readiness_delay
+        )
+        step = Step(f"check {role.name}", still_up, of_role(Action.RECHECK, role))
+        yield Task(host, f"check {role.name}", script(step), evidence=evidence.of_container(container, role.proxy))
 
 
 def tag_step(context: Context, version: str) -> Step:
@@ -100,6 +112,9 @@ def _group_phases(context: Context, facts: Mapping[str, HostFacts], version: str
         number = f" {index + 1} of {len(groups)}" if len(groups) > 1 else ""
         *first, last = (each for each in (before, Phase(f"boot{number}", tuple(tasks)), after) if each is not None)
         yield from (*first, replace(last, pause=config.boot.wait or 0))
+        if index < len(groups) - 1:  # the last one is looked at before the image is tagged
+            checks = tuple(task for host in group for task in _recheck_tasks(context, host, version))
+            yield Phase(f"check{number}", checks)
 
 
 def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *, gate: Gate | None) -> Iterator[Task]:

@@ -259,7 +259,7 @@ def _questions(task: Task, failure: StepResult) -> Script:
     return script(task.evidence or () if about_container else (), evidence.of_failure(failure))
 
 
-_OF_CONTAINERS: Final = (Action.RUN, Action.START, Action.WAIT, Action.SWITCH)
+_OF_CONTAINERS: Final = (Action.RUN, Action.START, Action.WAIT, Action.RECHECK, Action.SWITCH)
 
 
 def _environment(task: Task) -> Mapping[str, str | Sensitive]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pykamal.commands.subject import Kind
+from pykamal.commands.subject import Action, Kind
 from pykamal.operations.execution.evidence import Evidence, Found
 from pykamal.transport.session import StepResult
 
@@ -45,6 +45,7 @@ class PostMortem:
     opened_after: int | None = None
     deploy_timeout: int | None = None
     title: str = "the app"
+    was_ready: bool = False
 
     @property
     def details(self) -> Iterator[str]:
@@ -79,6 +80,11 @@ class PostMortem:
             return "the image is for another processor than this host's: build it for that one too, with builder/arch"
         if self.state.get("Status") == "created":
             return None  # what Docker said of the start tells more
+        if ended and self.was_ready:
+            return (
+                f"{self.title} exited after it had been found ready: the last log lines above say why; the old version "
+                "is stopped, `kamal rollback` tells which ones there are to go back to"
+            )
         if ended:
             return f"{self.title} exited at start: the last log lines above say why"
         return self._unanswered if self.check is not None else self._unready
@@ -208,6 +214,7 @@ def read(found: Found, failure: StepResult | None = None) -> PostMortem | None:
         processes=tuple(_lines(found, Evidence.PROCESSES)),
         opened_after=int(opened[1]) if opened else None,
         deploy_timeout=subject.deploy_timeout if subject else None,
+        was_ready=subject is not None and subject.action is Action.RECHECK,
         title=subject.title if subject is not None and subject.kind is not Kind.ROLE else "the app",
     )
 
