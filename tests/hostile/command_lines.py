@@ -119,6 +119,7 @@ def _of_role(config: Config, role: Role, host: str, given: Arguments) -> Iterato
     yield from _evidence(container)
     yield partial(health.listening, container, port=80)
     yield partial(health.wait, container, deploy_timeout=0, readiness_delay=0)
+    yield partial(health.still_up, container, deploy_timeout=0, readiness_delay=0)
     yield partial(health.wait_steady, container, deploy_timeout=0, new=False)
     yield partial(health.watched, app.start(role, version), container, port=80)
     yield partial(withdrawal.stop_unless_serving, role, version)
