@@ -149,6 +149,7 @@ def watched(told: Command, container: str, *, port: int, new: bool = True) -> Co
         [ "$restarts" -lt {MOST_RESTARTS} ] || end="restarted $restarts times"
         if [ -n "$end" ]; then
           echo "container not ready after $(passed) ($end)" >&3
+          trap "" TERM
           kill -KILL "$told"
           exit {NOT_READY_STATUS}
         fi

@@ -183,7 +183,7 @@ def test_the_proxy_is_not_waited_for_once_the_container_is_lost(
     """A crash loop fails at once behind the proxy too, which would wait for deploy_timeout."""
     done = switched(tmp_path, shell, proxy=f"echo $$ > {tmp_path}/told; exec sleep 60", container=f"echo '{state}'")
     assert done.returncode == health.NOT_READY_STATUS
-    assert re.fullmatch(rf"container not ready after \d seconds \({why}\)\n", done.stderr)
+    assert re.fullmatch(rf"container not ready after \d+ seconds \({why}\)\n", done.stderr)
     assert not Path("/proc", (tmp_path / "told").read_text().strip()).exists(), "nothing is left waiting"
 
 
@@ -198,7 +198,7 @@ def test_a_port_that_opens_late_is_told(tmp_path: Path) -> None:
         done = run(health.watched(SWITCH, WEB, port=port), tmp_path, answers)
         server.terminate()
     assert done.returncode == 0
-    assert re.fullmatch(rf"port {port} was open after [1-3] seconds\n", done.stderr)
+    assert re.fullmatch(rf"port {port} was open after [1-9] seconds\n", done.stderr)
 
 
 def test_the_first_check_waits_for_the_port(tmp_path: Path) -> None:
