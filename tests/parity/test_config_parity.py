@@ -24,7 +24,8 @@ from pykamal.config.schema import bundle, resolved
 from pykamal.config.show import config_document
 from pykamal.config.yaml_reader import read_yaml
 from pykamal.core.errors import ConfigurationError
-from pykamal.erb.methods import ANY_METHODS, TABLES
+from pykamal.erb.methods import ANY_METHODS
+from pykamal.erb.reference import value_tables
 from pykamal.erb.rendered import Rendered
 from pykamal.operations.local.system import LocalSystem
 from tests.config_catalogue import ACCEPTED, REFUSED, changed
@@ -202,7 +203,7 @@ def test_failing_templates(tmp_path: Path) -> None:
 def test_methods_are_rubys_own(tmp_path: Path) -> None:
     """No value has a method here that it has not in Ruby Kamal, but for those of enumerators and of `time`."""
     others = {"with_index", "with_object", "iso8601", "xmlschema"}
-    names = {name: " ".join({*table, *ANY_METHODS} - others) for name, _, table in TABLES}
+    names = {name: " ".join({*table, *ANY_METHODS} - others) for name, table in value_tables().items()}
     is_there = "->(method) { value.respond_to?(method) }"
     missing = [f"{_SAMPLES[name]}.then {{ |value| %w[{words}].grep_v({is_there}) }}" for name, words in names.items()]
     rubys = ruby_config(Case({"config/deploy.yml": _arguments(missing)}), tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from itertools import combinations, permutations
 from math import comb, perm
 from typing import Any, Final
@@ -107,6 +106,8 @@ def _in_place(name: str, *, nil: bool) -> Method:
 
 
 def _sampled(receiver: list[Any], count: int | None = None) -> Any:
+    import random
+
     if count is not None:
         return random.sample(receiver, min(count, len(receiver)))
     return random.choice(receiver) if receiver else None  # noqa: S311 - as random as Ruby's
@@ -151,7 +152,7 @@ LIST_METHODS: Final[dict[str, Method]] = {
     "compact_blank": lambda value: [item for item in value if not blank(item)],
     "flatten": flattened,
     "reverse": lambda value: value[::-1],
-    "shuffle": lambda value: random.sample(value, len(value)),
+    "shuffle": lambda value: _sampled(value, len(value)),
     "sample": _sampled,
     "push": _pushed,
     "append": _pushed,

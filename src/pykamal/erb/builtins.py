@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pykamal.erb import environment as environment_functions
+from pykamal.erb import libraries
 from pykamal.erb.budget import Budget
 from pykamal.erb.errors import RubyError, RubyUnknown, Unsupported
 from pykamal.erb.exceptions import CLASSES, is_exception
@@ -16,9 +17,7 @@ from pykamal.erb.files import Files
 from pykamal.erb.hashes import MAP_METHODS
 from pykamal.erb.inner import InnerTemplate
 from pykamal.erb.kernel import KERNEL, exception
-from pykamal.erb.libraries import FUNCTIONS
 from pykamal.erb.matcher import Matching, Regexp
-from pykamal.erb.regexps import Invalid, Refused, compile_regexp
 from pykamal.erb.scope import Main, Scope
 from pykamal.erb.streams import Stream
 from pykamal.erb.system import System
@@ -78,22 +77,15 @@ class Builtins:
     def _table(self) -> dict[tuple[str, str], Callable[..., Any]]:
         of_environment = environment_functions.functions(self.environment)
         return {
-            **FUNCTIONS,
             **{("ENV", name): function for name, function in of_environment.items()},
             **self._files.functions(),
             ("Dotenv", "load"): self.load_dotenv,
             ("Dotenv", "load!"): self._load_existing_dotenv,
             ("Dotenv", "overload"): lambda *files: self.load_dotenv(*files, overwrite=True),
             ("Dotenv", "parse"): lambda *files: self._parsed_dotenv(files or (".env",)),
-            ("YAML", "load_file"): lambda path, **options: self._parse_yaml(self._files.read(path), **options),
-            ("YAML", "safe_load_file"): lambda path, **options: self._parse_yaml(self._files.read(path), **options),
-            ("YAML", "unsafe_load_file"): lambda path, **options: self._parse_yaml(self._files.read(path), **options),
-            ("YAML", "load"): self._parse_yaml,
-            ("YAML", "safe_load"): self._parse_yaml,
-            ("YAML", "unsafe_load"): self._parse_yaml,
-            ("JSON", "load_file"): lambda path, **options: FUNCTIONS["JSON", "parse"](
-                self._files.read(path), **options
-            ),
+            **{("YAML", f"{kind}load"): self._parse_yaml for kind in ("", "safe_", "unsafe_")},
+            **{("YAML", f"{kind}load_file"): self._yaml_file for kind in ("", "safe_", "unsafe_")},
+            ("JSON", "load_file"): self._json_file,
             ("ERB", "new"): self._new_template,
             ("Regexp", "new"): self.regexp,
             ("Regexp", "union"): self._union,
@@ -119,7 +111,7 @@ class Builtins:
             return Stream(self.print)
         if is_exception(name) or name in CLASSES:
             return ClassValue(name)
-        if any(name == known for known, _ in self._functions):
+        if libraries.is_known(name) or any(name == known for known, _ in self._functions):
             return ClassValue(name)
         if name in ("RUBY_VERSION", "RUBY_ENGINE_VERSION"):
             return self._ruby_version(name)
@@ -146,7 +138,7 @@ class Builtins:
         ours = {constant.partition("::")[0] for constant, _ in self._extensions.functions}
         if has_constant(name) or root in ours:
             return Unsupported(f"the constant {name}", advice(name))
-        known = [*self.main.constants, *self._extensions.values, *(constant for constant, _ in self._functions)]
+        known = [*self.main.constants, *self._extensions.values, *(constant for constant, _ in self.function_names())]
         hint = advice(name) or self._meant(name, known)
         return RubyError(f"uninitialized constant {name}", "NameError", hint=hint)
 
@@ -194,7 +186,7 @@ class Builtins:
 
     def function_names(self) -> list[tuple[str, str]]:
         """Constants with the functions that templates may call on them."""
-        return list(self._functions)
+        return [*self._functions, *libraries.all_functions()]
 
     def constant_names(self) -> list[str]:
         """Constants that have a value of their own."""
@@ -202,7 +194,7 @@ class Builtins:
 
     def function(self, constant: str, name: str) -> Callable[..., Any] | None:
         """The function, None when templates may not call it."""
-        function = self._functions.get((constant, name))
+        function = self._functions.get((constant, name)) or libraries.function(constant, name)
         if function is None and name in ("new", "exception") and is_exception(constant):
             return lambda *message: exception(ClassValue(constant), *message)
         return function
@@ -216,6 +208,8 @@ class Builtins:
             return source
         if not (isinstance(source, str) and isinstance(flags, str)):
             raise Unsupported("a regular expression of anything but a text")
+        from pykamal.erb.regexps import Invalid, Refused, compile_regexp
+
         self.budget.step(1 + len(source))
         try:
             return Regexp(source, flags, compile_regexp(source, flags), self.matching)
@@ -226,10 +220,11 @@ class Builtins:
 
     def _union(self, *patterns: Any) -> Regexp:
         given = patterns[0] if len(patterns) == 1 and isinstance(patterns[0], list) else list(patterns)
-        escape = FUNCTIONS["Regexp", "escape"]
+        from pykamal.erb.libraries.classes import escaped_regexp
+
         if len(given) == 1 and isinstance(given[0], Regexp):
             return given[0]
-        return self.regexp("|".join(str(each) if isinstance(each, Regexp) else escape(each) for each in given))
+        return self.regexp("|".join(str(each) if isinstance(each, Regexp) else escaped_regexp(each) for each in given))
 
     def _new_template(self, source: Any, trim_mode: Any = None, **_options: Any) -> InnerTemplate:
         if trim_mode not in (None, "-", ">", ""):
@@ -295,6 +290,14 @@ class Builtins:
             "a shell line", lambda: self.system.parse_dotenv(content, self.environment, file)
         )
         return found
+
+    def _yaml_file(self, path: Any, **options: Any) -> Any:
+        return self._parse_yaml(self._files.read(path), **options)
+
+    def _json_file(self, path: Any, **options: Any) -> Any:
+        from pykamal.erb.libraries.data import parse_json
+
+        return parse_json(self._files.read(path), **options)
 
     def _parse_yaml(self, content: Any, symbolize_names: Any = False, **_options: Any) -> Any:
         parse = self._extensions.parse_yaml

@@ -74,11 +74,6 @@ def _cases(character: str) -> set[str]:
     return {each for each in (character, character.lower(), character.upper()) if len(each) == 1}
 
 
-def is_word(character: str) -> bool:
-    """What `\\b` counts as part of a word."""
-    return character.isalnum() or character == "_"
-
-
 def escaped(source: str, start: int, ignore_case: bool) -> tuple[CharacterTest, int]:
     """The escape that starts at the back-slash, and the place behind it."""
     following = source[start + 1]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from pykamal.core.ruby import Symbol
-from pykamal.erb import uris
+from pykamal.erb import libraries
 from pykamal.erb.conversions import floating, integer
 from pykamal.erb.errors import RubyError, Unsupported
 from pykamal.erb.exceptions import is_exception
@@ -134,11 +133,19 @@ def _lambda(_interpreter: Interpreter, block: Block | None = None) -> Any:
 
 
 def _random(_interpreter: Interpreter, most: Any = None) -> Any:
+    import random
+
     if isinstance(most, Range):
         return random.choice(most.items())  # noqa: S311 - as random as Ruby's
     if most is None or most == 0:
         return random.random()  # noqa: S311
     return random.randrange(abs(int(most)))  # noqa: S311
+
+
+def _uri(value: Any) -> Any:
+    parse = libraries.function("URI", "parse")
+    assert parse is not None, "the library has it"
+    return parse(value)
 
 
 def _method(interpreter: Interpreter, name: Any) -> NamedMethod:
@@ -174,7 +181,7 @@ KERNEL: Final[dict[str, Callable[..., Any]]] = {
     "String": lambda _, value: text(value),
     "Array": _array,
     "Hash": _hash,
-    "URI": lambda _, value: uris.parse(value),
+    "URI": lambda _, value: _uri(value),
     "format": lambda _, form, *values, **named: formatted(form, *(values or (_named(named),))),
     "sprintf": lambda _, form, *values, **named: formatted(form, *(values or (_named(named),))),
     "loop": _loop,

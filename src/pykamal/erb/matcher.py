@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pykamal.erb.budget import Budget
-from pykamal.erb.characters import is_word
-from pykamal.erb.regexps import Instruction, Program
+
+if TYPE_CHECKING:
+    from pykamal.erb.regexps import Instruction, Program
 
 _STEPS_AT_ONCE: Final = 256
 _COST: Final = 8
@@ -178,8 +179,8 @@ class _Run:
                 return position == 0 or (text[position - 1] == "\n" and position < length)
             case "line end":
                 return position == length or text[position] == "\n"
-        before = position > 0 and is_word(text[position - 1])
-        after = position < length and is_word(text[position])
+        before = position > 0 and _is_word(text[position - 1])
+        after = position < length and _is_word(text[position])
         return (before is not after) is (kind == "boundary")
 
     def _looks(self, instruction: Instruction, position: int, slots: Slots) -> tuple[bool, Slots]:
@@ -197,3 +198,7 @@ class _Run:
         run._count(1)
         taken = found[1] if found is not None and positive else slots
         return (found is not None) is positive, taken
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"

@@ -21,8 +21,6 @@ from pykamal.erb.numbers import NUMBER_METHODS, each_number
 from pykamal.erb.procs import NamedMethod, Proc
 from pykamal.erb.streams import STREAM_METHODS, Stream
 from pykamal.erb.strings import TEXT_METHODS
-from pykamal.erb.times import DATE_METHODS, TIME_METHODS, RubyDate, RubyTime
-from pykamal.erb.uris import URI_METHODS, Uri
 from pykamal.erb.values import (
     Block,
     ClassValue,
@@ -39,7 +37,6 @@ from pykamal.erb.values import (
     text,
     true,
 )
-from pykamal.erb.versions import VERSION_METHODS, Version
 from pykamal.erb.words import words
 
 
@@ -231,10 +228,6 @@ TABLES: Final[tuple[tuple[str, type | tuple[type, ...], dict[str, Method]], ...]
     ("Range", Range, RANGE_METHODS),
     ("Regexp", Regexp, REGEXP_METHODS),
     ("MatchData", Match, MATCH_METHODS),
-    ("Time", RubyTime, TIME_METHODS),
-    ("Date", RubyDate, DATE_METHODS),
-    ("Gem::Version", Version, VERSION_METHODS),
-    ("URI", Uri, URI_METHODS),
     ("Proc", (Proc, NamedMethod), PROC_METHODS),
     ("ERB", InnerTemplate, INNER_METHODS),
     ("exceptions", ExceptionValue, EXCEPTION_METHODS),
@@ -243,18 +236,22 @@ TABLES: Final[tuple[tuple[str, type | tuple[type, ...], dict[str, Method]], ...]
     ("`$stdout`, `$stderr`", Stream, STREAM_METHODS),
     ("nil", type(None), _NIL),
 )
-"""The classes with their methods, in the order in which a value is looked for; what all have comes on top."""
+"""The classes with their methods, in the order in which a value is looked for. Those of libraries have their own."""
 
 
 def names(receiver: Any) -> list[str]:
     """The methods of a value."""
-    tables = (table for _, kind, table in TABLES if isinstance(receiver, kind))
-    return [*next(tables, {}), *ANY_METHODS]
+    return [*_table(receiver), *ANY_METHODS]
+
+
+def _table(receiver: Any) -> dict[str, Method]:
+    for _, kind, table in TABLES:
+        if isinstance(receiver, kind):
+            return table
+    own: dict[str, Method] = getattr(type(receiver), "METHODS", {})
+    return own
 
 
 def find(receiver: Any, name: str) -> Method | None:
     """The function for a method of a value, None when templates may not call it."""
-    for _, kind, table in TABLES:
-        if isinstance(receiver, kind):
-            return table.get(name) or ANY_METHODS.get(name)
-    return ANY_METHODS.get(name)
+    return _table(receiver).get(name) or ANY_METHODS.get(name)

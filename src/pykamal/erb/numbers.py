@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import Any, Final
 
 from pykamal.core.ruby import ruby_float
@@ -94,6 +93,8 @@ def _rounded(value: Any, digits: int = 0, half: Any = None) -> Any:
         raise RubyError(ruby_float(value), "FloatDomainError")
     if digits > 0:
         return round(value, digits) if digits < 18 else value
+    from fractions import Fraction
+
     exact = Fraction(value)
     whole = int(abs(exact) + Fraction(1, 2))
     return _rounded(-whole if value < 0 else whole, digits)

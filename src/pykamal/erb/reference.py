@@ -8,9 +8,13 @@ from pykamal.erb.builtins import Builtins, Extensions
 from pykamal.erb.exceptions import CLASSES
 from pykamal.erb.kernel import KERNEL
 from pykamal.erb.libraries import LIBRARIES
+from pykamal.erb.libraries.times import RubyDate, RubyTime
+from pykamal.erb.libraries.uris import Uri
+from pykamal.erb.libraries.versions import Version
 from pykamal.erb.methods import ANY_METHODS, TABLES
 from pykamal.erb.ruby_names import ADVICE
 from pykamal.erb.system import System
+from pykamal.erb.values import Method
 
 
 def markdown(system: System, extensions: Extensions) -> str:
@@ -21,12 +25,23 @@ def markdown(system: System, extensions: Extensions) -> str:
         *((f"`{constant}`", _code(names)) for constant, names in _by_constant(builtins.function_names()).items()),
         ("constants", _code(sorted({*builtins.constant_names(), *CLASSES}))),
         ("every value", _code(sorted(ANY_METHODS))),
-        *((_class(name), _code(sorted(table))) for name, _, table in TABLES if table),
+        *((_class(name), _code(sorted(table))) for name, table in value_tables().items() if table),
         ("`require`", _code(sorted(LIBRARIES))),
     ]
     supported = ["| of | what templates may use |", "| --- | --- |", *(f"| {of} | {names} |" for of, names in rows)]
     instead = ["| not supported | instead |", "| --- | --- |", *_instead()]
     return "\n".join([*supported, "", *instead])
+
+
+def value_tables() -> dict[str, dict[str, Method]]:
+    """The methods of every class of values."""
+    return {
+        **{name: table for name, _, table in TABLES},
+        "Time": RubyTime.METHODS,
+        "Date": RubyDate.METHODS,
+        "Gem::Version": Version.METHODS,
+        "URI": Uri.METHODS,
+    }
 
 
 def _by_constant(functions: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

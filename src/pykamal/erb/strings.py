@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import Any, Final
 
 from pykamal.core.ruby import Symbol
@@ -140,6 +139,8 @@ def _bytes(receiver: str) -> list[int]:
 
 
 def _shell_words(receiver: str) -> list[str]:
+    import shlex
+
     try:
         return shlex.split(receiver)
     except ValueError:

@@ -6,7 +6,6 @@ its variable a new one here.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -196,6 +195,8 @@ def inspected(value: Any, depth: int = 0) -> str:
 
 
 def as_json(value: Any) -> str:
+    import json
+
     return json.dumps(_jsonable(value), separators=(",", ":"), ensure_ascii=False)
 
 

@@ -45,6 +45,7 @@ class RubyTime:
     """A time with its zone, or in UTC."""
 
     CLASS: ClassVar[str] = "Time"
+    METHODS: ClassVar[dict[str, Method]] = {}
     OPERATORS: ClassVar[dict[str, Callable[[Any, Any], Any]]] = {}
 
     moment: datetime
@@ -72,6 +73,7 @@ class RubyDate:
     """A day."""
 
     CLASS: ClassVar[str] = "Date"
+    METHODS: ClassVar[dict[str, Method]] = {}
     OPERATORS: ClassVar[dict[str, Callable[[Any, Any], Any]]] = {}
 
     moment: date
@@ -334,7 +336,7 @@ _CALENDAR: Final[dict[str, Method]] = {
     "between?": lambda value, low, high: low <= value <= high,
     **{f"{name.lower()}?": _is_weekday(number) for number, name in enumerate(_DAYS)},
 }
-TIME_METHODS: Final[dict[str, Method]] = {
+_TIME: Final[dict[str, Method]] = {
     **_CALENDAR,
     "hour": lambda value: value.moment.hour,
     "min": lambda value: value.moment.minute,
@@ -372,4 +374,19 @@ _DATE_ONLY: Final[dict[str, Method]] = {
     "to_time": lambda value: local_time(value.moment.year, value.moment.month, value.moment.day),
     "leap?": lambda value: monthrange(value.moment.year, 2)[1] == 29,
 }
-DATE_METHODS: Final[dict[str, Method]] = {**_CALENDAR, **_DATE_ONLY}
+RubyTime.METHODS.update(_TIME)
+RubyDate.METHODS.update({**_CALENDAR, **_DATE_ONLY})
+
+FUNCTIONS: Final[dict[tuple[str, str], Callable[..., Any]]] = {
+    ("Time", "now"): now,
+    ("Time", "at"): at_seconds,
+    ("Time", "new"): local_time,
+    ("Time", "local"): local_time,
+    ("Time", "mktime"): local_time,
+    ("Time", "utc"): utc_time,
+    ("Time", "gm"): utc_time,
+    ("Date", "today"): today,
+    ("Date", "new"): on_day,
+    ("Date", "parse"): parse_date,
+    ("Date", "iso8601"): parse_date,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -13,6 +14,7 @@ from pykamal.erb.values import Method, in_message, inspected, text
 @dataclass(frozen=True, slots=True, order=False)
 class Version:
     CLASS: ClassVar[str] = "Gem::Version"
+    METHODS: ClassVar[dict[str, Method]] = {}
 
     written: str
     version: GemVersion
@@ -74,11 +76,17 @@ def _released(value: Version) -> Version:
     return make(".".join(map(str, parts[:first]))) if first < len(parts) else value
 
 
-VERSION_METHODS: Final[dict[str, Method]] = {
+_METHODS: Final[dict[str, Method]] = {
     "version": str,
     "segments": lambda value: list(value.version.parts),
     "bump": _bumped,
     "release": _released,
     "prerelease?": lambda value: any(isinstance(part, str) for part in value.version.parts),
     "between?": lambda value, low, high: low <= value <= high,
+}
+Version.METHODS.update(_METHODS)
+
+FUNCTIONS: Final[dict[tuple[str, str], Callable[..., Any]]] = {
+    ("Gem::Version", "new"): make,
+    ("Gem::Version", "create"): make,
 }

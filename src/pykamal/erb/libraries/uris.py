@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 from urllib.parse import SplitResult, urlsplit
 
 from pykamal.erb.errors import RubyError
+from pykamal.erb.libraries.encodings import form_decoded, form_encoded
 from pykamal.erb.values import Method, inspected, text
 
 _PORTS: Final = {"http": 80, "https": 443, "ftp": 21, "ldap": 389, "ldaps": 636, "ws": 80, "wss": 443}
@@ -15,6 +17,7 @@ _PORTS: Final = {"http": 80, "https": 443, "ftp": 21, "ldap": 389, "ldaps": 636,
 @dataclass(frozen=True, slots=True)
 class Uri:
     CLASS: ClassVar[str] = "URI::Generic"
+    METHODS: ClassVar[dict[str, Method]] = {}
 
     written: str
     parts: SplitResult
@@ -48,7 +51,7 @@ def _user_info(value: Uri) -> str | None:
     return value.parts.netloc.rpartition("@")[0] or None
 
 
-URI_METHODS: Final[dict[str, Method]] = {
+_METHODS: Final[dict[str, Method]] = {
     "scheme": lambda value: value.parts.scheme or None,
     "host": _host,
     "hostname": lambda value: None if (host := _host(value)) is None else host.strip("[]"),
@@ -60,4 +63,12 @@ URI_METHODS: Final[dict[str, Method]] = {
     "user": lambda value: None if (info := _user_info(value)) is None else info.partition(":")[0],
     "password": lambda value: None if (info := _user_info(value)) is None else info.partition(":")[2] or None,
     "to_str": str,
+}
+Uri.METHODS.update(_METHODS)
+
+FUNCTIONS: Final[dict[tuple[str, str], Callable[..., Any]]] = {
+    ("URI", "parse"): parse,
+    ("URI", "encode_www_form_component"): form_encoded,
+    ("URI", "decode_www_form_component"): form_decoded,
+    ("URI", "encode_uri_component"): lambda value: form_encoded(value).replace("+", "%20"),
 }
