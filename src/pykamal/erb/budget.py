@@ -28,6 +28,8 @@ MAXIMUM_DEPTH: Final = 60
 """Expressions, calls of methods, and lists inside each other."""
 
 _STEPS_BETWEEN_LOOKS: Final = 64
+_MUCH: Final = 256
+"""Units after which the clock is looked at: a function that goes through that much may take long."""
 
 
 class BudgetExceeded(Exception):
@@ -72,6 +74,8 @@ class Budget:
         self._units += units
         if self._units > self._limits.units:
             raise BudgetExceeded(f"the template works on too much data (more than {self._limits.units:,} items)")
+        if units > _MUCH:
+            self.look_at_the_clock()
 
     @property
     def units_left(self) -> int:

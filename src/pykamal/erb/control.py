@@ -85,6 +85,7 @@ def _each(items: Any) -> list[Any]:
 
 
 def _begin(interpreter: Interpreter, node: Begin) -> Any:
+    depth, scope = interpreter.depth, interpreter.scope
     try:
         while True:
             try:
@@ -92,6 +93,7 @@ def _begin(interpreter: Interpreter, node: Begin) -> Any:
             except Jumped as jump:
                 if jump.kind != "retry":
                     raise
+                interpreter.depth, interpreter.scope = depth, scope
                 interpreter.budget.step()
     finally:
         if node.ensure:

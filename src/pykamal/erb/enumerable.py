@@ -126,8 +126,15 @@ def dig(receiver: Any, *keys: Any) -> Any:
 
 
 def sort(receiver: Any, block: Block | None = None) -> list[Any]:
-    key = _ORDER if block is None else cmp_to_key(lambda one, other: _order_of(block(one, other)))
-    return sorted(items(receiver), key=key)
+    if block is not None:
+        return sorted(items(receiver), key=cmp_to_key(lambda one, other: _order_of(block(one, other))))
+    return sorted(items(receiver), key=_key_for(items(receiver)))
+
+
+def _key_for(values: list[Any]) -> Any:
+    """What Python sorts the values by; texts alone and whole numbers alone it sorts itself, which is much faster."""
+    kinds = {type(value) for value in values}
+    return None if kinds in ({str}, {int}) else _ORDER
 
 
 def _order_of(value: Any) -> int:
@@ -137,7 +144,13 @@ def _order_of(value: Any) -> int:
 
 
 def sort_by(receiver: Any, block: Block) -> list[Any]:
-    return sorted(items(receiver), key=lambda item: _ORDER(block(item)))
+    values = items(receiver)
+    keys = [block(item) for item in values]
+    key = _key_for(keys)
+    order = sorted(
+        range(len(values)), key=(lambda place: keys[place]) if key is None else lambda place: key(keys[place])
+    )
+    return [values[place] for place in order]
 
 
 def _extreme(sign: int, by: bool) -> Method:

@@ -107,7 +107,7 @@ class Interpreter:
         self.offset = node.offset
         self.depth += 1
         if self.depth > MAXIMUM_DEPTH:
-            raise BudgetExceeded("code is nested too deeply")
+            raise BudgetExceeded(f"code is nested too deeply (more than {MAXIMUM_DEPTH} levels)")
         value = self._evaluations[type(node)](self, node)
         self.depth -= 1
         return value

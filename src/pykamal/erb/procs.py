@@ -55,6 +55,7 @@ class Proc:
             scope.variables[self._only] = values[0]
         else:
             bind(self._interpreter, scope, self.block.parameters, list(values), keywords, strict=self.strict)
+        self._interpreter.budget.step()
         depth = self._interpreter.depth
         try:
             return self._interpreter.in_scope(scope, self.block.body)
@@ -80,6 +81,7 @@ class NamedMethod:
         self._own = own
 
     def __call__(self, *values: Any) -> Any:
+        self._interpreter.budget.step()
         if self._own:
             return self._interpreter.call_function(self._name, list(values))
         if not values:

@@ -65,11 +65,15 @@ Node = tuple[Callable[["_Writer"], None], int, int | None]
 
 
 class _Writer:
-    def __init__(self) -> None:
+    """Writes a program. What is written inside of it, for a look ahead or behind, counts too."""
+
+    def __init__(self, around: _Writer | None = None) -> None:
         self.code: list[Instruction] = []
+        self._written: list[int] = [0] if around is None else around._written
 
     def write(self, *instruction: Any) -> int:
-        if len(self.code) >= MAXIMUM_PROGRAM:
+        self._written[0] += 1
+        if self._written[0] > MAXIMUM_PROGRAM:
             raise Refused("so many repeats")
         self.code.append(instruction)
         return len(self.code) - 1
@@ -265,11 +269,9 @@ class _Parser:
             widths = (shortest, longest)
 
         def looking(writer: _Writer) -> None:
-            inner = _Writer()
+            inner = _Writer(writer)
             write(inner)
             inner.write("match")
-            if len(writer.code) + len(inner.code) > MAXIMUM_PROGRAM:
-                raise Refused("so many repeats")
             writer.write("look", tuple(inner.code), positive, widths)
 
         return looking, 0, 0
