@@ -1,8 +1,8 @@
 """Templates that want to take the machine, each rendered in a process of its own.
 
 Some are also rendered by an interpreter whose limit is taken away, which shows that the attack is one.
-`python -m tests.hostile.template_attacks` prints a JSON object a line: `name`, `limited`, `outcome` (the error's message,
-`rendered` or `killed`), `seconds` of the processor and `mebibytes` of memory beyond what was in use before.
+`python -m tests.hostile.template_attacks` prints a JSON object a line: `name`, `limited`, `outcome` (the error's
+message, `rendered` or `killed`), `seconds` of the processor and `mebibytes` of memory beyond what was in use before.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def _made(attack: Attack, limited: bool) -> dict[str, Any]:
 def _render(source: str, limits: Limits | None) -> str:
     system = LocalSystem()
     try:
-        Templates(dict(os.environ), system, limits).render("deploy.yml", source)
+        Templates(dict(os.environ), system, limits).render("deploy.yml", source, yaml=True)
     except ConfigurationError as error:
         return f"{error.problems[0].position}: {error.message}"
     except BaseException as error:

@@ -33,6 +33,7 @@ from tests.erb_forms_table import FAILURES, FORMS
 from tests.erb_table import ENVIRONMENT, EXPRESSIONS, FILES, TRIMMED
 from tests.init_projects import PROJECTS
 from tests.parity.config_generator import every_key_with_every_value, several_changes, shown, whole_files
+from tests.parity.oracle import ruby_output
 from tests.parity.oracle_batch import VERSION, Case, psych_documents, ruby_config, ruby_configs
 from tests.parity.yaml_generator import documents as yaml_documents
 
@@ -174,6 +175,15 @@ def test_what_init_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         cases.append(Case({"config/deploy.yml": (folder / "config" / "deploy.yml").read_text()}))
     assert [text for text in ruby_configs(cases) if text.startswith("ERROR")] == []
     _compare(cases, tmp_path / "ours")
+
+
+def test_what_ruby_kamals_init_writes(tmp_path: Path) -> None:
+    """spec/cli.md 18.3: its first deploy.yml, whose comments hold templates, is loaded without a word."""
+    ruby_output(["init"], tmp_path, {})
+    text = (tmp_path / "config" / "deploy.yml").read_text()
+    assert "<%= ENV" in text
+    assert load(system=LocalSystem(tmp_path)).warnings == ()
+    _compare([Case({"config/deploy.yml": text})], tmp_path / "both")
 
 
 @pytest.mark.parametrize(

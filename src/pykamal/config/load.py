@@ -146,7 +146,7 @@ def _renderer(environment: dict[str, str], system: System, limits: Limits | None
             templates.append(Templates(environment, system, limits))
         if environment.get("KAMAL_ERB") == "ruby":
             return templates[0].render_by_ruby(name, source, path)
-        return templates[0].render(name, source)
+        return templates[0].render(name, source, yaml=True)
 
     return render_file
 

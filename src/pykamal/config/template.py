@@ -35,9 +35,12 @@ class Templates:
     def __init__(self, environment: dict[str, str], system: System, limits: Limits | None = None) -> None:
         self._session = Session(environment, system, extensions(system), Budget(limits))
 
-    def render(self, file: str, source: str) -> Rendered:
-        """Raises ConfigurationError with the place of the expression that failed or is not supported."""
-        return _reported(file, source, lambda: render(file, source, self._session))
+    def render(self, file: str, source: str, *, yaml: bool) -> Rendered:
+        """The rendered file; what fails in comments of YAML is left for `warnings`.
+
+        Raises ConfigurationError with the place of the expression that failed or is not supported.
+        """
+        return _reported(file, source, lambda: render(file, source, self._session, forgives_comments=yaml))
 
     def render_by_ruby(self, file: str, source: str, path: Path) -> Rendered:
         """The file rendered by the machine's own Ruby. Raises ConfigurationError when that fails."""

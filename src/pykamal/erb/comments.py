@@ -30,15 +30,16 @@ class Dropped:
 class Comments:
     """The tags of a template that may be in comments."""
 
-    def __init__(self, source: str, parts: list[Part]) -> None:
+    def __init__(self, source: str, parts: list[Part], *, forgiving: bool) -> None:
+        self._forgiving = forgiving
         self.dropped: list[Dropped] = []
         self._source = source
         self._tags = [part for part in parts if part.kind is not PartKind.TEXT]
         self._offsets = [part.tag_offset for part in self._tags]
 
     def cover(self, offset: int) -> bool:
-        """Whether the tag around this place stands behind a `#` of its line."""
-        tag = self.tag(offset)
+        """Whether the tag around this place stands behind a `#` of its line, and may fail there."""
+        tag = self.tag(offset) if self._forgiving else None
         if tag is None or len(self.dropped) >= _MOST_DROPPED:
             return False
         line = self._source.rfind("\n", 0, tag.tag_offset) + 1

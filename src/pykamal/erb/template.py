@@ -35,10 +35,13 @@ class Session:
     main: Main = field(default_factory=Main)
 
 
-def render(file: str, source: str, session: Session) -> Rendered:
-    """The rendered file. Raises TemplateError with the place of the expression that failed or is not supported."""
+def render(file: str, source: str, session: Session, *, forgives_comments: bool = False) -> Rendered:
+    """The rendered file. Raises TemplateError with the place of the expression that failed or is not supported.
+
+    With `forgives_comments`, for YAML, tags that fail behind a `#` of their line are left out and told in the result.
+    """
     builtins = Builtins(session.environment, session.system, session.extensions, session.main, session.budget)
-    return _render(file, source, session, builtins)
+    return _render(file, source, session, builtins, forgives_comments=forgives_comments)
 
 
 def _render(
@@ -47,12 +50,13 @@ def _render(
     session: Session,
     builtins: Builtins,
     *,
+    forgives_comments: bool = False,
     trim_mode: str = "-",
     scope: Scope | None = None,
     depth: int = 0,
 ) -> Rendered:
     found = parts(source, trim_mode)
-    comments = Comments(source, found)
+    comments = Comments(source, found, forgiving=forgives_comments)
     body = _parsed(found, comments, session.budget)
     interpreter = Interpreter(builtins, session.budget, comments, scope)
     builtins.nested = lambda source, trim_mode, scope: _inner(

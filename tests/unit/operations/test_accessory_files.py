@@ -94,3 +94,11 @@ def test_failing_templates_name_their_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         content(accessory, file, _SECRETS, LocalSystem(tmp_path, {}))
     assert str(caught.value.problems[0].position) == "x.erb:2:5"
+
+
+def test_comments_of_other_files_are_no_comments_of_yaml(tmp_path: Path) -> None:
+    """A tag that fails behind a `#` ends the upload: in a file that is no YAML nobody knows what the `#` means."""
+    (tmp_path / "my.cnf.erb").write_text("# <%= nope %>\n")
+    accessory, file = _accessory("my.cnf.erb")
+    with pytest.raises(ConfigurationError, match="undefined local variable or method `nope' for main"):
+        content(accessory, file, _SECRETS, LocalSystem(tmp_path, {}))

@@ -44,7 +44,7 @@ def content(accessory: Accessory, file: File, secrets: Lookup, system: System) -
     from pykamal.config.template import Templates
 
     environment = _Environment({**system.environment, **_clear(accessory)}, _secrets(accessory, secrets))
-    text = Templates(environment, system).render(file.local, _decoded(read, file)).text
+    text = Templates(environment, system).render(file.local, _decoded(read, file), yaml=False).text
     return Content(Sensitive(text), holds_secrets=environment.told_secrets)
 
 
