@@ -29,6 +29,7 @@ from pykamal.erb.reference import value_tables
 from pykamal.erb.rendered import Rendered
 from pykamal.operations.local.system import LocalSystem
 from tests.config_catalogue import ACCEPTED, REFUSED, changed
+from tests.erb_files import TEMPLATED_FILES
 from tests.erb_forms_table import FAILURES, FORMS
 from tests.erb_table import ENVIRONMENT, EXPRESSIONS, FILES, TRIMMED
 from tests.init_projects import PROJECTS
@@ -202,6 +203,15 @@ def test_files(name: str, destination: str | None, tmp_path: Path) -> None:
 def test_templates(tmp_path: Path) -> None:
     """Section 1.3: every expression and template of the tables renders as Ruby renders it."""
     _compare_expressions([expression for expression, _ in (*EXPRESSIONS, *FORMS)], tmp_path)
+
+
+@pytest.mark.parametrize("name", TEMPLATED_FILES)
+def test_templated_files(name: str, tmp_path: Path) -> None:
+    """Whole files with code around their keys are the same configuration in both."""
+    case = Case({**FILES, "config/deploy.yml": TEMPLATED_FILES[name]}, environment=ENVIRONMENT)
+    rubys = ruby_config(case, tmp_path / "rubys")
+    assert not rubys.startswith("ERROR")
+    assert _ours(case, tmp_path / "ours") == rubys
 
 
 def test_failing_templates(tmp_path: Path) -> None:
