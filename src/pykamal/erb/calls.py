@@ -15,7 +15,6 @@ from pykamal.erb.operators import OPERATORS, operate
 from pykamal.erb.procs import Jumped, NamedMethod, Proc, bind
 from pykamal.erb.scope import Frame, Scope
 from pykamal.erb.strings import CHANGING, changing
-from pykamal.erb.system import CommandRefused
 from pykamal.erb.values import ClassValue, Range, class_name, described, text
 from pykamal.erb.words import words
 
@@ -196,15 +195,10 @@ def guarded(name: str, call: Callable[[], Any]) -> Any:
     """What Python objects to is not known to fail in Ruby too, and so is no error that `rescue` catches."""
     try:
         return call()
-    except CommandRefused as refused:
-        raise Unsupported(str(refused), _RUNS_NOTHING) from None
     except KamalError as error:
         raise RubyError(error.message, "RuntimeError", hint=error.hint) from None
     except _PYTHON_FAULTS:
         raise Unsupported(f"{name} with these arguments") from None
-
-
-_RUNS_NOTHING: Final = "This file is read without running anything: read the value from ENV[...] instead."
 
 
 # -- functions of constants

@@ -9,13 +9,17 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from pykamal.erb.errors import RubyError, RubyUnknown, TemplateError, Unsupported, unsupported
+from pykamal.erb.system import CommandRefused
 from pykamal.erb.tags import Part, PartKind
 
 _COMMENT: Final = re.compile(r"(?:^|[ \t])#")
 _MOST_DROPPED: Final = 100
+_RUNS_NOTHING: Final = "This file is read without running anything of it: read the value from ENV[...] instead."
+
+Failure: TypeAlias = RubyError | Unsupported | CommandRefused | TemplateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +54,20 @@ class Comments:
         index = bisect_right(self._offsets, offset) - 1
         return self._tags[index] if index >= 0 else None
 
-    def drop(self, error: RubyError | Unsupported | TemplateError, offset: int) -> str:
+    def drop(self, error: Failure, offset: int) -> str:
         """The marker to write instead of what the tag would insert."""
         marker = f"\ue000{len(self.dropped)}\ue001"
         self.dropped.append(Dropped(marker, located(error, offset), isinstance(error, RubyUnknown)))
         return marker
 
 
-def located(error: RubyError | Unsupported | TemplateError, offset: int) -> TemplateError:
+def located(error: Failure, offset: int) -> TemplateError:
     """The error with its place."""
     match error:
         case TemplateError():
             return error
+        case CommandRefused():
+            return TemplateError(str(error), offset, label="CommandRefused", hint=_RUNS_NOTHING)
         case RubyError():
             return TemplateError(error.message, offset, label=error.label, hint=error.hint)
     return unsupported(error.what, offset, error.instead)

@@ -40,6 +40,7 @@ from pykamal.erb.operators import operate, ordered
 from pykamal.erb.procs import Proc
 from pykamal.erb.rendered import Piece
 from pykamal.erb.scope import Scope
+from pykamal.erb.system import CommandRefused
 from pykamal.erb.values import Range, inspected, text, true, weight
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Interpreter:
             depth = self.depth
             try:
                 value = self._statement(statement)
-            except (RubyError, Unsupported) as error:
+            except (RubyError, Unsupported, CommandRefused) as error:
                 if self.guarded or not self._comments.cover(statement.offset):
                     raise
                 self.depth = depth

@@ -15,7 +15,7 @@ from pykamal.erb.parser import parse
 from pykamal.erb.procs import Jumped
 from pykamal.erb.rendered import Rendered
 from pykamal.erb.scope import Main, Scope
-from pykamal.erb.system import System
+from pykamal.erb.system import CommandRefused, System
 from pykamal.erb.tags import Part, PartKind, parts
 
 _DEEPEST_TEMPLATE: Final = 3
@@ -64,7 +64,9 @@ def _render(
     )
     try:
         interpreter.run(body)
-    except (RubyError, Unsupported) as error:
+    except (RubyError, Unsupported, CommandRefused) as error:
+        if depth and not isinstance(error, RubyError):  # no `rescue` of the template around may catch these
+            raise
         raise located(error, interpreter.offset) from None
     except BudgetExceeded as error:
         raise TemplateError(error.message, interpreter.offset, label="BudgetExceeded", hint=_BUDGET) from None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from pykamal.erb.system import CommandRefused
 from tests.config_catalogue import changed
 from tests.config_world import World, loaded, refused
 
@@ -165,3 +166,41 @@ def test_ruby_version_is_that_of_the_project() -> None:
     assert loaded(text, world=World(files={".ruby-version": "ruby-3.3.1\n"})).image == "3.3.1"
     assert loaded(text, world=World(files={".tool-versions": "node 20\nruby 3.2.0\n"})).image == "3.2.0"
     assert "no Ruby runs here" in refused(text).message
+
+
+class _Safe(World):
+    """A machine that runs nothing."""
+
+    def run_shell(self, line: str, environment: Mapping[str, str]) -> str:
+        raise CommandRefused(line)
+
+    def parse_dotenv(self, text: str, environment: Mapping[str, str], file: str) -> Mapping[str, str]:
+        raise CommandRefused("from a dotenv file")
+
+
+@pytest.mark.parametrize(
+    ("expression", "line", "place"),
+    [
+        ("`touch canary`", "touch canary", "`touch"),
+        ("%x(touch #{1 + 1})", "touch 2", "%x"),
+        ('system("touch canary")', "touch canary", "system"),
+        ('system("touch", "a b")', "touch a\\ b", "system"),
+        ("(`touch canary` rescue 'hidden')", "touch canary", "`touch"),
+        ("begin; `touch canary`; rescue Exception; ensure; 1; end", "touch canary", "`touch"),
+        ("[1].map { `touch canary` }", "touch canary", "`touch"),
+        ("ERB.new('<' + '%= `touch canary` %' + '>').result", "touch canary", "result"),
+        ("Dotenv.load('.env')", "from a dotenv file", "load"),
+        ("Kamal::Utils.docker_arch", "docker info --format '{{.Architecture}}'", "docker_arch"),
+    ],
+)
+def test_a_system_that_runs_nothing_names_the_expression(expression: str, line: str, place: str) -> None:
+    """Each way to run something is refused with its place and the line that was not run, and no `rescue` hides it."""
+    error = refused(f"# a\nx: <%= {expression} %>\n", world=_Safe(files={".env": "A=$(touch canary)"}))
+    assert error.message == f"`{line}` is not run here"
+    assert str(error.problems[0].position) == f"config/deploy.yml:2:{8 + expression.index(place)}"
+
+
+def test_a_comment_runs_nothing_either() -> None:
+    """What a comment's tag would run is not run, and told as a warning."""
+    (warning,) = loaded(f"# <%= `touch canary` %>\n{_BODY}", world=_Safe()).warnings
+    assert warning.startswith("config/deploy.yml:1:7: `touch canary` is not run here")

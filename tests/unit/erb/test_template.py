@@ -158,7 +158,17 @@ def test_refusals(source: str, label: str, message: str) -> None:
     assert (error.label, error.message) == (label, message)
 
 
-@pytest.mark.parametrize("code", ["eval('1')", "'a'.instance_eval { 1 }", "IPAddr.new('::1')", "'a' =~ /a++/", "$0"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ERB.new('<' + '%= eval(1) %' + '>').result",
+        "eval('1')",
+        "'a'.instance_eval { 1 }",
+        "IPAddr.new('::1')",
+        "'a' =~ /a++/",
+        "$0",
+    ],
+)
 def test_what_is_not_supported_is_not_rescued(code: str) -> None:
     """Ruby would not fail there, so a `rescue` must not hide that this interpreter does."""
     assert "is not supported" in failure(f"<%= ({code} rescue 'hidden') %>").message
