@@ -48,6 +48,42 @@ def test_pruning_leaves_other_destinations_alone(destinations: Application) -> N
     assert tags(destinations, host) == {old, "latest-production"}, "what another destination starts next stays"
 
 
+def test_removing_one_destination(destinations: Application) -> None:
+    """The question names what goes, from where; an accessory that another destination uses stays, and kept data too."""
+    host = destinations.hosts[0]
+    image = f"{destinations.sandbox.manifest.registry_server}/sandbox/python:3.11"
+    accessory = {"image": image, "host": host.address, "cmd": "sleep 9999", "directories": ["data:/data"]}
+    destinations.configure(accessories={"db": accessory})
+    destinations.commit("with an accessory")
+    for name in ("production", "staging"):
+        destinations.kamal("setup", "-d", name)
+
+    told = destinations.kamal("remove", "-d", "staging", expect=1).stdout
+    for part in ("hello, destination staging, on", host.address, "db with their data directories (hello-db)"):
+        assert part in told
+    told = destinations.kamal("accessory", "remove", "db", "-d", "staging", expect=1).stdout
+    assert f"all containers, images and data directories for db (hello-db on {host.address})" in told
+
+    told = destinations.kamal("remove", "-d", "staging", "-y").stdout
+    assert f"Not removing accessory db on {host.address}, another destination uses it" in told
+    assert "Not removing the proxy" in told
+    left = destinations.containers(host, "--all")
+    assert sorted(name.removesuffix(destinations.git("rev-parse", "HEAD")) for name in left) == [
+        *("hello-db", "hello-web-production-", "kamal-proxy")
+    ]
+    assert tags(destinations, host) == {destinations.git("rev-parse", "HEAD"), "latest-production"}
+    assert host.exists("/root/hello-db/data")
+
+    told = destinations.kamal("remove", "-d", "production", "--keep-data", expect=1).stdout
+    assert "whose data directories stay (hello-db)" in told
+    destinations.kamal("remove", "-d", "production", "--keep-data", "-y")
+    assert destinations.containers(host, "--all") == []
+    assert host.exists("/root/hello-db/data")
+    destinations.kamal("accessory", "boot", "db")
+    destinations.kamal("accessory", "remove", "db", "-y")
+    assert not host.exists("/root/hello-db")
+
+
 # -- several projects behind one proxy
 
 

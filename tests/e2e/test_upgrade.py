@@ -175,7 +175,12 @@ def test_upgrade_from_kamal_1(application: Application) -> None:
     """spec/cli.md 13.7: proxy, app and accessories anew, host by host, between the hooks; the app as latest."""
     (host, *_) = application.hosts
     _hooks(application)
+    labels = ("--label", "service=blog", "--label", "role=web", "--label", "destination")
+    for name, flags in (("traefik", ()), ("blog-web-1", labels)):
+        host.docker("run", "--detach", "--name", name, *flags, "sandbox/python:3.11", "sleep", "9999")
     output = application.kamal("upgrade", "-y", "--rolling").stdout
+    host.docker("rm", "--force", "traefik", "blog-web-1")
+    assert f"Traefik goes away on {host.address}, and with it what it serves of blog" in output
     said = [line for line in output.splitlines() if line.startswith(("Upgrading", "Upgraded"))]
     assert said == [
         f"Upgrading {host.address}...",
@@ -189,7 +194,7 @@ def test_upgrade_from_kamal_1(application: Application) -> None:
     assert application.version_served(host) == "latest"
     assert {"hello-web-latest", "hello-jobs", "kamal-proxy"} <= set(application.containers(host))
     assert not application.locked(host)
-    assert "Aborted" in application.kamal("upgrade").stdout
+    assert "Aborted" in application.kamal("upgrade", expect=1).stdout
 
 
 def test_boot_config(application: Application) -> None:

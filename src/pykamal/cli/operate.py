@@ -17,6 +17,7 @@ from pykamal.events import Level, RunStarted, Tone
 from pykamal.operations.context import Context, Settings
 from pykamal.operations.local.workplace import short_version
 from pykamal.operations.run import key_texts, opened
+from pykamal.operations.targets import Targets, select
 from pykamal.transport.signals import run_until_done
 
 Flow = Callable[[Context], Awaitable[None]]
@@ -26,12 +27,13 @@ TerminalCommand = tuple[str, Command]
 _DEPLOYING = frozenset({"deploy", "redeploy", "rollback", "setup"})
 
 
-def operate(invocation: Invocation, flow: Flow, *, connects: bool = True) -> int:
+def operate(invocation: Invocation, flow: Flow, *, connects: bool = True, loaded: Loaded | None = None) -> int:
     """Run an operation for a command line; 0. Raises whatever the configuration or the operation raises.
 
-    With `connects` the selected hosts are being connected to while the flow begins.
+    With `connects` the selected hosts are being connected to while the flow begins. `loaded` is the configuration
+    where it was needed before, for a question.
     """
-    loaded = load(invocation)
+    loaded = loaded or load(invocation)
     with recorded(invocation, loaded.config):
         run_until_done(
             _run(invocation, loaded, flow, connects=connects), on_stop=lambda _: _tell_of_stopping(invocation)
@@ -109,6 +111,12 @@ def _started(invocation: Invocation, context: Context) -> RunStarted:
         service_version=f"{service}@{short_version(version)}" if version else None,
         performer=workplace.performer,
     )
+
+
+def selected(invocation: Invocation, config: Config) -> Targets:
+    """The hosts and roles that a command line is about, for a question before the run. Raises `SelectionError`."""
+    settings = settings_of(invocation)
+    return select(config, hosts=settings.hosts, roles=settings.roles, primary=settings.primary)
 
 
 def settings_of(invocation: Invocation) -> Settings:

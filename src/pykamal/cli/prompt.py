@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from pykamal.cli.invocation import Invocation
 from pykamal.core.errors import UsageError
 from pykamal.core.printable import print_line, printable
 from pykamal.events import Tone
+
+NOT_CONFIRMED: Final = 1
+"""Exit code of a command that was not done because nobody agreed to it."""
 
 
 def confirmed(invocation: Invocation, question: str) -> bool:
@@ -17,17 +21,25 @@ def confirmed(invocation: Invocation, question: str) -> bool:
 
     Raises `UsageError` where machines read the output, who cannot be asked.
     """
+    refuse_unasked(invocation)
     if invocation.options["confirmed"]:
         return True
-    if invocation.json:
-        raise UsageError(f"kamal {invocation.command} --output json cannot ask", hint="add --confirmed")
     while True:
         _put(question)
-        answer = _understood(sys.stdin.readline())
+        line = sys.stdin.readline()
+        answer = _understood(line)
         if answer is False:
             invocation.bus.say("Aborted", Tone.PROBLEM)
+            if not line:
+                invocation.bus.say("Nobody answered: --confirmed (-y) does it without asking")
         if answer is not None:
             return answer
+
+
+def refuse_unasked(invocation: Invocation) -> None:
+    """Raise `UsageError` where `confirmed` will: before anything is read for a question that cannot be put."""
+    if invocation.json and not invocation.options["confirmed"]:
+        raise UsageError(f"kamal {invocation.command} --output json cannot ask", hint="add --confirmed")
 
 
 def asker(invocation: Invocation) -> Callable[[str], Awaitable[bool]] | None:

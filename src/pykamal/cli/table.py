@@ -72,6 +72,7 @@ _GROUPS_NOT_LOGGED = frozenset({"build", "lock", "registry", "sandbox"})
 _NOT_LOGGED = frozenset({"accessory exec", "app exec", "init", "proxy boot_config", "server exec"})
 
 CONFIRMED = flag("confirmed", "Do it without asking", "y")
+KEEP_DATA = flag("keep-data", "Leave the data directories of accessories on the servers")
 ROLLING = flag("rolling", "One host after another instead of all at once")
 NO_CACHE = flag("no-cache", "Build without the cache of earlier builds")
 BUILDING = (flag("skip-push", "Use the image that is in the registry, build none", "P"), NO_CACHE)
@@ -168,7 +169,13 @@ TOP = (
         options=(*BUILDING, PLAN),
         changes=True,
     ),
-    Entry("remove", "Remove the app, its proxy and accessories", "remove", options=(CONFIRMED,), changes=True),
+    Entry(
+        "remove",
+        "Remove the app, its proxy and accessories with their data",
+        "remove",
+        options=(CONFIRMED, KEEP_DATA),
+        changes=True,
+    ),
     Entry(
         "rollback",
         "Switch back to a deployed version, or to the one that begins so; without one, list those there are",
@@ -210,7 +217,7 @@ ACCESSORY = (
         "Remove an accessory with its data (all: every one)",
         "accessory",
         "NAME",
-        (CONFIRMED,),
+        (CONFIRMED, KEEP_DATA),
         changes=True,
     ),
     Entry("accessory remove_container", "Remove its stopped container", "accessory", "NAME", changes=True, hidden=True),

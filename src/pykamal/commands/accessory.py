@@ -139,6 +139,12 @@ def file_permissions(accessory: Accessory, file: File, *, holds_secrets: bool = 
     return list(_permissions(file_path(accessory, file), mode, file.owner))
 
 
+def environment_files(config: Config) -> Command:
+    """Print the paths of the files that hold secrets of accessories, at every destination of the service."""
+    pattern = joined(f".kamal/apps/{config.service}", Syntax("*/env/accessories/*.env"))
+    return query("ls", pattern).redirected("2> /dev/null").failing_allowed().quietly()
+
+
 def remove_directory(accessory: Accessory) -> Command:
     return command("rm", "-rf", accessory.service)
 

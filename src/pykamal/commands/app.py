@@ -13,7 +13,7 @@ from pykamal.commands.flags import (
     log_flags,
     terminal_flags,
 )
-from pykamal.commands.logs import ALL_LINES, LogSelection, matching
+from pykamal.commands.logs import ALL_LINES, LogSelection, checks, matching, no_lines
 from pykamal.commands.words import HostValue, Output, Raw, SingleQuoted, Syntax, Word, joined, key_values, options
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
@@ -172,8 +172,7 @@ def logs(
     follow: bool = False,
 ) -> Command:
     """Log lines of the running container, or of `container_id`; both output streams in one."""
-    given = query("sh", "-c", SingleQuoted(query("echo", container_id))) if container_id else None
-    source = given or _running(config, role, "--quiet")
+    source = _log_source(config, role, container_id)
     words: list[Word] = ["xargs", "docker", "logs"]
     words += ["--timestamps"] if selection.timestamps else []
     words += ["--since", selection.since] if selection.since else []
@@ -182,7 +181,20 @@ def logs(
     return matching(source | query(*words).redirected("2>&1"), selection, follow=follow)
 
 
+def log_checks(
+    config: Config, role: Role, selection: LogSelection, container_id: str | None
+) -> list[tuple[str, Command]]:
+    """What has to succeed before `logs`, by name."""
+    source = _log_source(config, role, container_id)
+    return checks(source | query("xargs", "-r", "docker", "logs", *no_lines(selection)), selection)
+
+
 # -- parts
+
+
+def _log_source(config: Config, role: Role, container_id: str | None) -> Command:
+    given = query("sh", "-c", SingleQuoted(query("echo", container_id))) if container_id else None
+    return given or _running(config, role, "--quiet")
 
 
 def _exec_name(role: Role, version: str, suffix: str) -> str:

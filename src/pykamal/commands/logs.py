@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pykamal.commands.command import Command, query
-from pykamal.commands.words import DoubleQuoted, SingleQuoted, Word
+from pykamal.commands.words import DoubleQuoted, SingleQuoted, Syntax, Word
 
 SHOWN_LINES: Final = 100
 """Lines of each container when nothing narrows them down."""
@@ -39,6 +39,11 @@ class LogSelection:
 ALL_LINES: Final = LogSelection()
 
 
+def container_checks(name: str, selection: LogSelection) -> list[tuple[str, Command]]:
+    """What has to succeed before `container_logs`, by name."""
+    return checks(query("docker", "logs", *no_lines(selection), name), selection)
+
+
 def container_logs(name: str, selection: LogSelection, *, follow: bool) -> Command:
     """The log of a container of that name, both streams in one; following starts with the last lines by default."""
     unlimited = selection.lines is None and selection.since is None
@@ -53,10 +58,29 @@ def container_logs(name: str, selection: LogSelection, *, follow: bool) -> Comma
     return matching(query("docker", "logs", name, *words).redirected("2>&1"), selection, follow=follow)
 
 
+def checks(readable: Command, selection: LogSelection) -> list[tuple[str, Command]]:
+    """Named commands that fail where a pipe would hide it: `readable` reads no line at all of the log that is meant."""
+    if not (selection.since or selection.grep):
+        return []
+    found = [("read log", readable.redirected("> /dev/null"))]
+    if selection.grep:
+        nothing = _grep(selection, follow=False).from_file("/dev/null").redirected("> /dev/null")
+        found.append(("check --grep", nothing.then(query("test", Syntax("$?"), "-le", "1"))))
+    return found
+
+
+def no_lines(selection: LogSelection) -> list[Word]:
+    """Options of `docker logs` for the log of before `selection`, which it still has to understand."""
+    return ["--tail", "0", *(["--since", selection.since] if selection.since else [])]
+
+
 def matching(shown: Command, selection: LogSelection, *, follow: bool) -> Command:
     """Of the lines shown, those that `grep` asks for; its pattern is in double quotes when following."""
-    if not selection.grep:
-        return shown
-    pattern = DoubleQuoted(selection.grep) if follow else SingleQuoted(selection.grep)
-    marked = ["-e"] if selection.grep.startswith("-") else []  # or it would be read as an option
-    return shown | query("grep", *marked, pattern, *shlex.split(selection.grep_options or ""))
+    return shown | _grep(selection, follow=follow) if selection.grep else shown
+
+
+def _grep(selection: LogSelection, *, follow: bool) -> Command:
+    text = selection.grep or ""
+    marked = ["-e"] if text.startswith("-") else []  # or it would be read as an option
+    pattern = DoubleQuoted(text) if follow else SingleQuoted(text)
+    return query("grep", *marked, pattern, *shlex.split(selection.grep_options or ""))

@@ -34,8 +34,10 @@ NF == 2 {
   if ($2 != own && ($2 == latest || index($2, latest "-") == 1)) needed[$1]
 }
 END {
-  for (name in id)
-    if (!(name in used || id[name] in used || id[name] in needed || name == kept || name ~ /:<none>$/)) print name
+  for (name in id) {
+    stays = name in used || id[name] in used || name == kept || name ~ /:<none>$/
+    if (!stays && (!(id[name] in needed) || name == own)) print name
+  }
 }
 """
 """From lines of one word, the images of containers, and of two, ids and names of the service's images: the names that

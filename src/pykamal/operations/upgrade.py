@@ -8,6 +8,7 @@ from pykamal.commands import proxy as commands
 from pykamal.commands import proxy_image
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_proxy
+from pykamal.events import Tone
 from pykamal.operations.accessory import lifecycle as accessory
 from pykamal.operations.app import lifecycle as app
 from pykamal.operations.context import Context
@@ -24,6 +25,7 @@ from pykamal.operations.proxy.shared import refuse_losses
 async def upgrade(context: Context, *, rolling: bool = False) -> None:
     """`kamal upgrade`: proxy and accessories of all hosts, or of one host after the other."""
     async with lock.held(context):
+        await _look_at_others(context)
         if not rolling:
             context.bus.say("Upgrading all hosts...")
             await _upgrade_host(context)
@@ -37,7 +39,7 @@ async def upgrade(context: Context, *, rolling: bool = False) -> None:
 
 async def _upgrade_host(context: Context) -> None:
     if context.targets.app_hosts:
-        await upgrade_proxy(context)
+        await _upgrade_proxies(context, context.targets.hosts)
     if context.targets.accessory_hosts:
         await accessory.upgrade(context, name="all")
 
@@ -46,16 +48,30 @@ async def upgrade_proxy(context: Context, *, rolling: bool = False) -> None:
     """`kamal proxy upgrade`: kamal-proxy in Traefik's place, and the app behind it; hosts together or in turn."""
     hosts = context.targets.hosts
     async with lock.held(context):
+        await _look_at_others(context)
         for group in [(host,) for host in hosts] if rolling else [hosts]:
             await _upgrade_proxies(context.on(group), group)
+
+
+async def _look_at_others(context: Context) -> None:
+    """Before any proxy is replaced: name the other apps that Traefik serves.
+
+    Raises `KamalError` where projects that share a kamal-proxy would lose settings.
+    """
+    hosts = context.targets.proxy_hosts
+    known = await read_facts(context, hosts, proxy=True)
+    refuse_losses(context, known, hosts)
+    for host in hosts:
+        running = [each for each in known[host].containers if each.running]
+        apps = {each.service for each in running if each.role and each.service != context.config.service}
+        if apps and any(each.name == "traefik" for each in running):
+            text = f"Traefik goes away on {host}, and with it what it serves of {', '.join(sorted(apps))}"
+            context.bus.say(f"{text}: upgrade these as well", Tone.WARNING)
 
 
 async def _upgrade_proxies(context: Context, hosts: Sequence[str]) -> None:
     names = ",".join(hosts)
     context.bus.say(f"Upgrading proxy on {names}...")
-    refuse_losses(
-        context, await read_facts(context, context.targets.proxy_hosts, proxy=True), context.targets.proxy_hosts
-    )
     before, after = hook_phases(context, hosts)
     replaced = script(
         audit.step(context, "Rebooted proxy"),

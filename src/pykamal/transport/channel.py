@@ -12,8 +12,6 @@ import asyncssh
 from pykamal.events import Stream
 
 WRITE_BYTES: Final = 65536
-EARLY_BYTES: Final = 65536
-"""How much is kept of what a host says before it was asked: the noise of start-up files."""
 STDERR_DATATYPE: Final = 1  # SSH_EXTENDED_DATA_STDERR, RFC 4254 section 5.2
 
 # The names of RFC 4254 section 6.10 without SIG, as far as they have the same number everywhere (POSIX.1).
@@ -151,8 +149,7 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
 
     def _receive(self, stream: Stream, data: bytes) -> None:
         if self._receiver is None:
-            if sum(len(early) for _, early in self._early) < EARLY_BYTES:
-                self._early.append((stream, data))
+            self._early.append((stream, data))
             return
         if self.ended.done():
             return

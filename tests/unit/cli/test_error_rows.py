@@ -215,11 +215,11 @@ def test_docker_that_is_missing_here(project: Path, capsys: pytest.CaptureFixtur
 def test_a_question_that_nobody_answers(
     line: str, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The end of input is a no, `Aborted`, exit code 0 (cli.md 5, 12.6)."""
+    """The end of input is a no: nothing is done, so the exit code is 1; how to do without the question is said."""
     with Path("/dev/null").open() as nothing:
         monkeypatch.setattr("sys.stdin", nothing)
-        assert dispatch(line.split()) == 0
+        assert dispatch(line.split()) == 1
     out, err = capsys.readouterr()
     assert "[y, N] (N) " in out
-    assert out.endswith("Aborted\n")
+    assert out.endswith("Aborted\nNobody answered: --confirmed (-y) does it without asking\n")
     assert err == ""

@@ -71,7 +71,7 @@ def test_every_command_of_a_verb_has_a_flow(path: str) -> None:
         "app stale_containers",
         "proxy logs",
     }
-    special |= {"accessory upgrade", "app remove_container"}
+    special |= {"accessory remove", "accessory upgrade", "app remove_container"}
     special |= {"proxy boot_config", "proxy reboot", "proxy remove", "proxy upgrade"}
     assert (entry(path).name in flows) != (path in special)
 

@@ -108,7 +108,7 @@ def test_only_y_is_a_yes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 @pytest.mark.parametrize("answers", ["N\n", "\n", ""])
 def test_a_no(answers: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """`N`, Enter and the end of input; `Aborted` in red (cli.md 12.6; 22, 9)."""
-    agreed, (event,) = ask(answers, monkeypatch)
+    agreed, (event, *_) = ask(answers, monkeypatch)
     assert not agreed
     assert isinstance(event, Message)
     assert (event.text, event.tone) == ("Aborted", Tone.PROBLEM)

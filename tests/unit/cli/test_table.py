@@ -29,7 +29,7 @@ CATALOGUE = {
     "config": ("[validate|schema]", "--resolved --explain=text --strict --safe --pass-env=repeated --output=text"),
     "docs": ("[SECTION]", ""),
     "init": ("", "--bundle"),
-    "remove": ("", "-y/--confirmed"),
+    "remove": ("", "-y/--confirmed --keep-data"),  # --keep-data is ours
     "upgrade": ("", "-y/--confirmed --rolling"),
     "version": ("", ""),
     "help": ("[COMMAND...]", ""),
@@ -67,7 +67,7 @@ CATALOGUE = {
         "NAME",
         f"{LOGS} --grep-options=text",
     ),
-    "accessory remove": ("NAME", "-y/--confirmed"),
+    "accessory remove": ("NAME", "-y/--confirmed --keep-data"),
     "accessory upgrade": ("NAME", "--rolling -y/--confirmed"),
     "accessory upload": ("NAME", ""),
     "accessory directories": ("NAME", ""),

@@ -126,6 +126,16 @@ def test_removing_the_app_leaves_what_other_destinations_start_next(tmp_path: Pa
     assert removed(prune.all_images(at("staging")), tmp_path, images=IMAGES, used=USED) == ["dangling", *names]
 
 
+def test_removing_the_app_of_one_of_two_destinations_at_the_same_version(tmp_path: Path) -> None:
+    """The image stays by the other's names; the own latest tag goes."""
+    images = [f"i1 {REPOSITORY}:{tag}" for tag in ("1", "latest-staging", "latest-production")]
+    line = prune.all_images(at("staging"))
+    assert removed(line, tmp_path, images=images, used=[f"{REPOSITORY}:1"]) == [
+        "dangling",
+        f"{REPOSITORY}:latest-staging",
+    ]
+
+
 def test_a_name_that_docker_hub_is_left_out_of(tmp_path: Path) -> None:
     """`docker ps` shows an image as it was named, `docker image ls` without Docker Hub's host."""
     hub = replace(PLAIN, registry=Registry("docker.io"), image="acme/app")

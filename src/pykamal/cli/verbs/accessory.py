@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.operate import follow, in_terminal, operate
-from pykamal.cli.prompt import confirmed
+from pykamal.cli.loading import load
+from pykamal.cli.operate import follow, in_terminal, operate, selected
+from pykamal.cli.prompt import NOT_CONFIRMED, confirmed, refuse_unasked
 from pykamal.cli.words import command_line, log_selection, refuse_together
 from pykamal.operations.accessory import lifecycle, logs, parts
 from pykamal.operations.accessory.exec import exec_, interactive
@@ -15,7 +16,6 @@ _FLOWS = {
     "directories": parts.directories,
     "pull_image": parts.pull_image,
     "reboot": lifecycle.reboot,
-    "remove": lifecycle.remove,
     "remove_container": parts.remove_container,
     "remove_image": parts.remove_image,
     "remove_service_directory": parts.remove_service_directory,
@@ -34,16 +34,27 @@ def run(invocation: Invocation) -> int:
         case "logs":
             return _logs(invocation, name)
         case "remove":
-            what = f"all containers, images and data directories for {name}"
-            if not confirmed(invocation, f"This will remove {what}. Are you sure?"):
-                return 0
+            return _remove(invocation, name)
         case "upgrade":
             if not confirmed(invocation, "This will restart all accessories"):
-                return 0
+                return NOT_CONFIRMED
             options = invocation.own("rolling")
             return operate(invocation, lambda context: lifecycle.upgrade(context, name=name, **options))
     flow = _FLOWS[invocation.name]
     return operate(invocation, lambda context: flow(context, name=name))
+
+
+def _remove(invocation: Invocation, name: str) -> int:
+    """An unknown name is for the operation to refuse; there is nothing to ask about."""
+    refuse_unasked(invocation)
+    loaded, options = load(invocation), invocation.own("keep_data")
+    targets = selected(invocation, loaded.config)
+    chosen = [each for each in loaded.config.accessories if name in ("all", each.name) and targets.hosts_of(each)]
+    what = "containers and images" if options["keep_data"] else "containers, images and data directories"
+    where = "; ".join(f"{each.service} on {', '.join(targets.hosts_of(each))}" for each in chosen)
+    if chosen and not confirmed(invocation, f"This will remove all {what} for {name} ({where}). Are you sure?"):
+        return NOT_CONFIRMED
+    return operate(invocation, lambda context: lifecycle.remove(context, name=name, **options), loaded=loaded)
 
 
 def _exec(invocation: Invocation, name: str, command: str) -> int:

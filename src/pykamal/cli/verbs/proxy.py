@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import follow, operate
-from pykamal.cli.prompt import confirmed
+from pykamal.cli.prompt import NOT_CONFIRMED, confirmed
 from pykamal.cli.table import BOOT_CONFIG
 from pykamal.cli.words import log_selection
 from pykamal.core.errors import UsageError
@@ -33,7 +33,7 @@ def run(invocation: Invocation) -> int:
         case "reboot" | "upgrade":
             planned = invocation.options.get("plan", False)
             if not planned and not confirmed(invocation, "This will cause a brief outage on each host. Are you sure?"):
-                return 0
+                return NOT_CONFIRMED
             if invocation.name == "upgrade":
                 return operate(invocation, lambda context: upgrade.upgrade_proxy(context, **invocation.own("rolling")))
             return operate(invocation, lambda context: lifecycle.reboot(context, **invocation.own("rolling", "force")))

@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.operate import operate
-from pykamal.cli.prompt import confirmed
+from pykamal.cli.loading import load
+from pykamal.cli.operate import operate, selected
+from pykamal.cli.prompt import NOT_CONFIRMED, confirmed, refuse_unasked
+from pykamal.config.models import Accessory, Config
 from pykamal.operations import removal
+from pykamal.operations.targets import Targets
 
 
 def run(invocation: Invocation) -> int:
-    if not confirmed(invocation, "This will remove all containers and images. Are you sure?"):
-        return 0
-    return operate(invocation, removal.remove)
+    """The question needs the configuration: it names what would go, and from where."""
+    refuse_unasked(invocation)
+    loaded = load(invocation)
+    options = invocation.own("keep_data")
+    if not confirmed(invocation, _question(loaded.config, selected(invocation, loaded.config), **options)):
+        return NOT_CONFIRMED
+    return operate(invocation, lambda context: removal.remove(context, **options), loaded=loaded)
+
+
+def _question(config: Config, targets: Targets, *, keep_data: bool) -> str:
+    destination = f", destination {config.destination}" if config.destination else ""
+    whose = f"{config.service}{destination}, on {', '.join(targets.hosts)}"
+    accessories = [accessory for accessory in config.accessories if targets.hosts_of(accessory)]
+    return f"This will remove all containers and images of {whose}{_data(accessories, keep_data)}. Are you sure?"
+
+
+def _data(accessories: list[Accessory], keep_data: bool) -> str:
+    if not accessories:
+        return ""
+    names = f"the accessories {', '.join(accessory.name for accessory in accessories)}"
+    directories = ", ".join(accessory.service for accessory in accessories)
+    if keep_data:
+        return f", and {names}, whose data directories stay ({directories})"
+    return f", and {names} with their data directories ({directories})"

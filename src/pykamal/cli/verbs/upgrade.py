@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.operate import operate
-from pykamal.cli.prompt import confirmed
+from pykamal.cli.prompt import NOT_CONFIRMED, confirmed
 from pykamal.operations import upgrade
 
 
 def run(invocation: Invocation) -> int:
     if not confirmed(invocation, "This will replace Traefik with kamal-proxy and restart all accessories"):
-        return 0
+        return NOT_CONFIRMED
     return operate(invocation, lambda context: upgrade.upgrade(context, **invocation.own("rolling")))

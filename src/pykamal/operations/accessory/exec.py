@@ -9,7 +9,6 @@ from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_accessory
 from pykamal.config.models import Accessory
-from pykamal.core.errors import KamalError
 from pykamal.operations.accessory.lifecycle import single
 from pykamal.operations.context import Context
 from pykamal.operations.hosts import audit
@@ -59,18 +58,8 @@ async def interactive(context: Context, *, name: str, command: str, reuse: bool 
 
 
 def chosen_host(context: Context, accessory: Accessory) -> str:
-    """The host of an accessory that a terminal is for: the first of its own that is selected.
-
-    Raises `KamalError` where none is.
-    """
-    hosts = context.targets.hosts_of(accessory)
-    if not hosts:
-        known = ", ".join(accessory.hosts)
-        raise KamalError(
-            f"No host of accessory {accessory.name} is selected",
-            hint=f"it is on {known}: check --hosts and --roles" if known else "give it a host in deploy.yml",
-        )
-    return hosts[0]
+    """The host of an accessory that a terminal is for: the first of its own that is selected."""
+    return context.targets.hosts_of(accessory)[0]
 
 
 def _preparation(context: Context, accessory: Accessory) -> tuple[Step, ...]:

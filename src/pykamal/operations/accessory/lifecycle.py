@@ -31,12 +31,21 @@ def named(context: Context, name: str) -> tuple[Accessory, ...]:
 
 
 def single(context: Context, name: str) -> Accessory:
-    """The accessory of that name, for commands that `all` is no name for. Raises `KamalError` for an unknown one."""
+    """The accessory of that name, for commands that `all` is no name for.
+
+    Raises `KamalError` for an unknown one, and for one that is on no selected host.
+    """
     found = context.config.accessory(name)
     if found is None:
         names = _names(context)
         options = f" (options: {names})" if names else ""
         raise KamalError(f"No accessory by the name of '{name}'{options}")
+    if not context.targets.hosts_of(found):
+        known = ", ".join(found.hosts)
+        raise KamalError(
+            f"No host of accessory {name} is selected",
+            hint=f"it is on {known}: check --hosts and --roles" if known else "give it a host in deploy.yml",
+        )
     return found
 
 
@@ -247,8 +256,8 @@ async def restart(context: Context, *, name: str) -> None:
         await start(context, name=name)
 
 
-async def remove(context: Context, *, name: str) -> None:
-    """Stop it and remove container, image and its directory on the hosts."""
+async def remove(context: Context, *, name: str, keep_data: bool = False) -> None:
+    """Stop it and remove container, image and, unless told to keep it, its directory on the hosts."""
     accessories = named(context, name)
     async with lock.held(context):
         for accessory in accessories:
@@ -256,7 +265,7 @@ async def remove(context: Context, *, name: str) -> None:
                 *_stop_steps(context, accessory),
                 *remove_container_steps(context, accessory),
                 *remove_image_steps(context, accessory),
-                *remove_directory_steps(accessory),
+                *(() if keep_data else remove_directory_steps(accessory)),
             )
             await on_hosts(context, accessory, f"remove {accessory.name}", steps)
 
@@ -302,9 +311,9 @@ async def on_hosts(context: Context, accessory: Accessory, title: str, steps: Se
 
 async def details(context: Context, *, name: str) -> None:
     for accessory in named(context, name):
-        await _show_details(context, accessory)
+        await details_of(context, accessory)
 
 
-async def _show_details(context: Context, accessory: Accessory) -> None:
+async def details_of(context: Context, accessory: Accessory) -> None:
     hosts, command = context.targets.hosts_of(accessory), commands.details(accessory)
     await show_on_hosts(context, hosts, lambda _: command, kind=f"Accessory {accessory.name}")

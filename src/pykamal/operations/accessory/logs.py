@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pykamal.commands import accessory as commands
 from pykamal.commands.command import Command
-from pykamal.commands.logs import ALL_LINES, LogSelection
+from pykamal.commands.logs import ALL_LINES, LogSelection, container_checks
 from pykamal.commands.subject import Action, of_accessory
 from pykamal.operations.accessory.exec import chosen_host
 from pykamal.operations.accessory.lifecycle import single
@@ -16,9 +16,9 @@ from pykamal.operations.local.terminal import followed
 async def logs(context: Context, selection: LogSelection = ALL_LINES, *, name: str) -> None:
     """Log lines of every host that the accessory is on."""
     accessory = single(context, name)
-    command = commands.logs(accessory, selection.limited())
+    command, checks = commands.logs(accessory, selection.limited()), container_checks(accessory.service, selection)
     hosts, looked_at = context.targets.hosts_of(accessory), of_accessory(Action.LOOK, accessory)
-    await show_on_hosts(context, hosts, lambda _: command, kind=None, subject=looked_at, verbatim=True)
+    await show_on_hosts(context, hosts, lambda _: command, kind=None, checks=checks, subject=looked_at, verbatim=True)
 
 
 def following(context: Context, selection: LogSelection = ALL_LINES, *, name: str) -> tuple[str, Command]:

@@ -103,31 +103,44 @@ def _require_containers(context: Context, known: Mapping[str, HostFacts], versio
         )
 
 
-async def stop(context: Context) -> None:
-    """Take the containers out of the proxy, then stop them."""
-    await change(context, "app stop", lambda role, known: _stop_steps(context, role, known))
+async def stop(context: Context, *, stale: bool = False) -> None:
+    """Take the containers out of the proxy, then stop the current ones; with `stale` those of all versions."""
+    await change(context, "app stop", lambda role, known: _stop_steps(context, role, known, stale=stale))
 
 
-def _stop_steps(context: Context, role: Role, known: HostFacts) -> Iterable[Step]:
+def _stop_steps(context: Context, role: Role, known: HostFacts, *, stale: bool) -> Iterable[Step]:
     yield audit.step(context, "Stopped app", role)
     if role.running_proxy and known.current_version(role) is not None:
         yield Step(f"remove {role.name} from proxy", proxy.remove(role.container_prefix).failing_allowed())
     yield Step(f"stop {role.name}", commands.stop_current(context.config, role), of_role(Action.STOP, role))
+    for version in stale_versions(known, role) if stale else ():
+        yield stop_step(f"stop stale {version}", role, version)
 
 
 async def live(context: Context) -> None:
     """End maintenance."""
+    _require_proxied(context)
     await change(context, "app live", lambda role, _: _proxied(role, proxy.resume(role.container_prefix)))
 
 
 async def maintenance(context: Context, *, drain_timeout: int | None = None, message: str | None = None) -> None:
     """Answer every request with the maintenance page; `drain_timeout` in seconds."""
+    _require_proxied(context)
     seconds = context.config.drain_timeout if drain_timeout is None else drain_timeout
     await change(
         context,
         "app maintenance",
         lambda role, _: _proxied(role, proxy.stop(role.container_prefix, drain_timeout=seconds, message=message)),
     )
+
+
+def _require_proxied(context: Context) -> None:
+    """Raise `KamalError` where no role is behind the proxy, so that nothing would be done."""
+    if not any(role.running_proxy for role in context.targets.roles):
+        raise KamalError(
+            "No selected role runs behind the proxy, so there is no maintenance to begin or to end",
+            hint="see proxy in deploy.yml, --hosts and --roles",
+        )
 
 
 def _proxied(role: Role, command: Command) -> Iterable[Step]:

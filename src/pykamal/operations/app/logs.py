@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from pykamal.commands import app as commands
 from pykamal.commands.command import Command
 from pykamal.commands.logs import ALL_LINES, FOLLOWED_LINES, LogSelection
+from pykamal.commands.script import Step
 from pykamal.core.errors import KamalError
 from pykamal.operations.context import Context
-from pykamal.operations.hosts.reading import show_on_hosts
+from pykamal.operations.hosts.reading import ENGINE, read_facts, show_steps
 from pykamal.operations.local.terminal import followed
 
 
 async def logs(context: Context, selection: LogSelection = ALL_LINES, *, container_id: str | None = None) -> None:
-    """Log lines of every role and host; `Nothing found` where there are none."""
-    shown = selection.limited()
+    """Log lines of every role and host; `Nothing found` where there are none.
 
-    def commands_for(host: str) -> Sequence[Command]:
-        roles = context.targets.roles_on(host)
-        return [commands.logs(context.config, role, shown, container_id=container_id) for role in roles]
+    Raises `KamalError` for a container that no host has.
+    """
+    config, shown = context.config, selection.limited()
+    hosts = context.targets.app_hosts if container_id is None else await _hosts_with(context, container_id)
 
-    await show_on_hosts(context, context.targets.app_hosts, commands_for, verbatim=True, otherwise="Nothing found")
+    def steps_for(host: str) -> Iterator[Step]:
+        yield ENGINE
+        for role in context.targets.roles_on(host):
+            for name, check in commands.log_checks(config, role, shown, container_id):
+                yield Step(name, check)
+            yield Step("", commands.logs(config, role, shown, container_id=container_id).failing_allowed())
+
+    await show_steps(context, hosts, lambda host: [*steps_for(host)], verbatim=True, otherwise="Nothing found")
+
+
+async def _hosts_with(context: Context, container_id: str) -> list[str]:
+    """The hosts of a container, known by its name or the beginning of its id."""
+    known = await read_facts(context, context.targets.app_hosts)
+    found = [
+        host
+        for host in context.targets.app_hosts
+        for each in known[host].containers
+        if container_id == each.name or each.identifier.startswith(container_id[: len(each.identifier)])
+    ]
+    if not found:
+        hosts = ", ".join(context.targets.app_hosts)
+        raise KamalError(f"There is no container {container_id} on {hosts}", hint="see kamal app containers")
+    return found
 
 
 def following(

@@ -20,7 +20,7 @@ from pykamal.operations.hosts.facts import HostFacts
 async def remove(context: Context) -> None:
     """Stop and remove the containers; images and directories where all roles of a host are selected."""
     async with lock.held(context):
-        await lifecycle.stop(context)
+        await lifecycle.stop(context, stale=True)
         await remove_containers(context)
         await _on_emptied_hosts(context, "remove images and files", (*_image_steps(context), *_file_steps(context)))
 
@@ -75,6 +75,9 @@ def _file_steps(context: Context) -> tuple[Step, ...]:
 async def _on_emptied_hosts(context: Context, title: str, steps: tuple[Step, ...]) -> None:
     """Under the lock, where all roles of a host are selected, so that nothing there needs the app's files any more."""
     hosts = [host for host in context.targets.app_hosts if _all_roles_selected(context, host)]
+    others = [host for host in context.targets.app_hosts if host not in hosts]
+    if others:
+        context.bus.say(f"Not to {title} on {', '.join(others)}: roles that are not selected are there too")
     async with lock.held(context):
         tasks = tuple(Task(host, title, script(steps)) for host in hosts)
         await execute(Plan("app remove", (Phase(title, tasks),)), context)

@@ -252,6 +252,12 @@ _PROXY_RULES: Final = (
         _PROXY_TOLD,
     ),
     Rule(
+        r"host settings conflict with another service",
+        "another service has got that host and path meanwhile: `kamal server exec docker exec kamal-proxy kamal-proxy "
+        "list` shows all; choose another proxy/host or proxy/path_prefix",
+        _PROXY_TOLD,
+    ),
+    Rule(
         r"unknown flag: --",
         "the proxy that runs there does not know a setting of deploy.yml: `kamal proxy build` and `kamal proxy "
         "reboot` make it pykamal's newest",

@@ -177,16 +177,12 @@ async def _release(context: Context, host: str) -> None:
 
 async def acquire(context: Context, *, message: str) -> None:
     host = _lock_host(context)
-    if host is None:
-        return
     await _acquire(context, host, message, None)
     context.bus.say("Acquired the deploy lock")
 
 
 async def release(context: Context) -> None:
     host = _lock_host(context)
-    if host is None:
-        return
     try:
         await _release(context, host)
     except CommandFailed as error:
@@ -199,8 +195,6 @@ async def release(context: Context) -> None:
 
 async def status(context: Context) -> None:
     host = _lock_host(context)
-    if host is None:
-        return
     session = await context.fleet.session(host)
     try:
         result = await session.run(commands.status(context.config), name="lock status")
@@ -212,8 +206,12 @@ async def status(context: Context) -> None:
         context.bus.emit(Result(text=result.captured))
 
 
-def _lock_host(context: Context) -> str | None:
-    return context.targets.primary_host
+def _lock_host(context: Context) -> str:
+    """The primary host. Raises `LockError` where deploy.yml names no host at all, which then nobody can lock."""
+    host = context.targets.primary_host
+    if host is None:
+        raise LockError("No host keeps the deploy lock", hint="deploy.yml names no host: see servers and accessories")
+    return host
 
 
 def _missing(error: CommandFailed) -> bool:

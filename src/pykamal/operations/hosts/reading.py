@@ -92,19 +92,18 @@ async def show_on_hosts(
     *,
     kind: str | None = "App",
     verbatim: bool = False,
-    otherwise: str | None = None,
+    checks: Sequence[tuple[str, Command]] = (),
     subject: Subject | None = None,
 ) -> None:
-    """Print what the commands say, host by host in order. `otherwise` replaces the output of a failing command."""
+    """Print what the commands say, host by host in order; nothing where one of the named `checks` fails."""
 
     def steps_for(host: str) -> list[Step]:
         chosen = command_for(host)
         commands = [chosen] if isinstance(chosen, Command) else chosen
-        if otherwise is None:
-            return [Step("", command, subject) for command in commands]
-        return [ENGINE, *(Step("", command.failing_allowed()) for command in commands)]
+        named = [*checks, *(("", command) for command in commands)]
+        return [Step(name, command, subject) for name, command in named]
 
-    await show_steps(context, hosts, steps_for, kind=kind, verbatim=verbatim, otherwise=otherwise)
+    await show_steps(context, hosts, steps_for, kind=kind, verbatim=verbatim)
 
 
 async def show_steps(

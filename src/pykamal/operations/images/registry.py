@@ -67,6 +67,8 @@ async def setup(context: Context, *, skip_local: bool = False, skip_remote: bool
 async def remove(context: Context, *, skip_local: bool = False, skip_remote: bool = False) -> None:
     """`kamal registry remove`: log out here and on the selected hosts; or remove the local registry."""
     registry = context.config.registry
+    if registry.local and not skip_local:
+        await require_docker(context)
     logouts = () if registry.local else (Step("registry logout", commands.logout(registry.server)),)
     here = logouts or (Step("remove registry", commands.remove_local()),)
     await _everywhere(context, "registry remove", () if skip_local else here, () if skip_remote else logouts)

@@ -28,7 +28,7 @@ class Difference:
 def differing(inspected: Mapping[str, Any], flags: Flags) -> Iterator[Difference]:
     """Options in which a container is not what a `docker run` with these flags makes; unknown ones are left out."""
     for name, option in _OPTIONS.items():
-        given = [value for value in flags.get(name, ()) if not value.endswith(_EVERY_PROXY_HAS)]
+        given = [value for value in flags.get(name, ()) if not _of_every_proxy(value)]
         if any("$" in value for value in given):
             continue  # what the host's shell made of it is not known here
         wanted = [option.form(value) for value in (given if option.repeated else given[-1:])]
@@ -61,8 +61,9 @@ def texts(value: object) -> list[str]:
     return [str(value)]
 
 
-_EVERY_PROXY_HAS: Final = (f":{proxy.STATE_DIRECTORY}", f":{paths.APPS_DIRECTORY_INSIDE}")
-"""How the two volumes end that every proxy has, wherever they are on the host."""
+def _of_every_proxy(volume: str) -> bool:
+    """Whether it is one of the two that every proxy has, wherever they are on the host."""
+    return any(f":{inside}:" in f"{volume}:" for inside in (proxy.STATE_DIRECTORY, paths.APPS_DIRECTORY_INSIDE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def _restart(policy: Mapping[str, Any]) -> list[str]:
 
 
 def _volumes(binds: Sequence[str]) -> list[str]:
-    return [bind for bind in binds if not bind.endswith(_EVERY_PROXY_HAS)]
+    return [bind for bind in binds if not _of_every_proxy(bind)]
 
 
 def _of_the_same_key(running: Sequence[str], wanted: Sequence[str]) -> list[str]:

@@ -33,7 +33,7 @@ def differences(config: Config, host: str, known: ProxyFacts) -> tuple[Differenc
         *_unless(_as_good(running_image, image), "image", running_image, image),
         *differing(known.container, flags),
         *_unless(running_arguments == arguments, "arguments", running_arguments, arguments),
-        *_unless(mounted == wanted_mount, "directory of certificates and error pages", mounted, wanted_mount),
+        *_unless(mounted in ("", wanted_mount), "directory of certificates and error pages", mounted, wanted_mount),
     )
 
 
@@ -59,7 +59,10 @@ def _arguments(command: Sequence[str]) -> str:
 
 
 def _mounted_directory(known: ProxyFacts) -> str:
-    """Where the proxy looks for certificates, error pages and passwords: below the login that made it."""
+    """Where the proxy looks for certificates, error pages and passwords: below the login that made it.
+
+    Empty where that cannot be told.
+    """
     suffix = f":{paths.APPS_DIRECTORY_INSIDE}"
     binds = texts(setting(known.container or {}, "HostConfig", "Binds"))
     return next((bind.removesuffix(suffix) for bind in binds if bind.endswith(suffix)), "")

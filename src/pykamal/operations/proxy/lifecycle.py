@@ -8,11 +8,10 @@ from typing import Final
 from pykamal.commands import proxy as commands
 from pykamal.commands import proxy_switch, server
 from pykamal.commands.command import Command
-from pykamal.commands.logs import ALL_LINES, LogSelection
+from pykamal.commands.logs import ALL_LINES, LogSelection, container_checks
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_proxy
-from pykamal.core.answers import number
-from pykamal.core.errors import KamalError, UnexpectedAnswer
+from pykamal.core.errors import KamalError
 from pykamal.operations.context import Context
 from pykamal.operations.execution import evidence, printing
 from pykamal.operations.execution.executor import execute
@@ -23,9 +22,8 @@ from pykamal.operations.hosts.reading import capture, read_facts, show_on_hosts,
 from pykamal.operations.local.terminal import followed
 from pykamal.operations.proxy.boot_plan import boot_tasks, reboot_phases
 from pykamal.operations.proxy.image import bring_where_missing
-from pykamal.operations.proxy.shared import described, others, refuse_losses, warn_of_drift
+from pykamal.operations.proxy.shared import described, others, refuse_losses, tell_of_others, warn_of_drift
 from pykamal.operations.proxy.version import brought_up_to_date
-from pykamal.transport.session import StepResult
 
 
 async def boot(context: Context) -> None:
@@ -50,13 +48,15 @@ async def reboot(context: Context, *, rolling: bool = False, force: bool = False
 
     Raises `KamalError` where other projects would lose settings, unless by `force`.
     """
-    hosts = context.targets.proxy_hosts
+    hosts = _proxy_hosts(context)
     if context.settings.plan_only:
         refuse_losses(context, await read_facts(context, hosts, proxy=True), hosts, force=force)
         printing.show(context, _reboot_plan(context, rolling=rolling))
         return
     async with under_lock(context, proxy=True) as fresh:
-        refuse_losses(context, await read_facts(context, hosts, fresh, proxy=True), hosts, force=force)
+        known = await read_facts(context, hosts, fresh, proxy=True)
+        refuse_losses(context, known, hosts, force=force)
+        tell_of_others(context, known)
         await execute(_reboot_plan(context, rolling=rolling), context)
 
 
@@ -66,17 +66,28 @@ def _reboot_plan(context: Context, *, rolling: bool) -> Plan:
     return Plan("proxy reboot", tuple(phase for group in groups for phase in reboot_phases(context, group)))
 
 
+def _proxy_hosts(context: Context) -> tuple[str, ...]:
+    """The selected hosts that run the proxy. Raises `KamalError` where there is none, so nothing would be done."""
+    if not context.targets.proxy_hosts:
+        raise KamalError("No selected host runs the proxy", hint="see proxy in deploy.yml, --hosts and --roles")
+    return context.targets.proxy_hosts
+
+
 async def start(context: Context) -> None:
     steps = (
         audit.step(context, "Started proxy"),
         Step("start proxy", commands.container_start(), of_proxy(Action.START)),
         Step("wait for proxy", proxy_switch.wait(), of_proxy(Action.WAIT)),
     )
+    _proxy_hosts(context)
     await _on_proxies(context, "start proxy", steps)
 
 
 async def stop(context: Context) -> None:
-    await _on_proxies(context, "stop proxy", _stop_steps(context))
+    hosts = _proxy_hosts(context)
+    async with lock.held(context):
+        tell_of_others(context, await read_facts(context, hosts, proxy=True))
+        await _on_proxies(context, "stop proxy", _stop_steps(context))
 
 
 async def restart(context: Context) -> None:
@@ -88,6 +99,7 @@ async def restart(context: Context) -> None:
 
 async def remove(context: Context, *, force: bool = False) -> None:
     """Remove proxy, image and files. Raises `KamalError` where applications are installed, unless by `force`."""
+    _proxy_hosts(context)
     async with lock.held(context):
         needed = await _needed_by(context)
         if needed and not force:
@@ -116,7 +128,7 @@ async def _needed_by(context: Context) -> list[str]:
     known = await read_facts(context, hosts, proxy=True)
     lines = []
     for host in hosts:
-        count = _count(host, counted[host][-1])
+        count = int(counted[host][-1].captured or 0)
         services = [described(service, known[host]) for service in others(context, known[host])]
         if count or services:
             shown = f"behind the proxy: {', '.join(services)}" if services else f"apps in .kamal/apps: {count}"
@@ -132,18 +144,6 @@ async def _remove(context: Context) -> None:
         *_remove_directory_steps(),
     )
     await _on_proxies(context, "remove proxy", steps)
-
-
-def _count(host: str, result: StepResult) -> int:
-    count = number(result.captured or "0")
-    if count is not None:
-        return count
-    raise UnexpectedAnswer(
-        f"{host} was asked how many apps are installed, and answered with no number",
-        host=host,
-        details=[f"it said: {result.captured[:80]}"],
-        hint="see what `ls .kamal/apps | wc -l` prints there",
-    )
 
 
 # -- single steps of `remove`, as hidden commands (spec/cli.md 12.4)
@@ -196,9 +196,16 @@ async def details(context: Context) -> None:
 
 async def logs(context: Context, selection: LogSelection = ALL_LINES) -> None:
     """Log lines of every proxy."""
-    command = commands.logs(selection.limited())
-    hosts = context.targets.proxy_hosts
-    await show_on_hosts(context, hosts, lambda _: command, kind="Proxy", subject=LOOKED_AT, verbatim=True)
+    command, checks = commands.logs(selection.limited()), container_checks(commands.CONTAINER, selection)
+    await show_on_hosts(
+        context,
+        _proxy_hosts(context),
+        lambda _: command,
+        kind="Proxy",
+        checks=checks,
+        subject=LOOKED_AT,
+        verbatim=True,
+    )
 
 
 def following(context: Context, selection: LogSelection = ALL_LINES) -> tuple[str, Command]:

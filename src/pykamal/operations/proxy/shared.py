@@ -55,6 +55,14 @@ def _has_opinion(context: Context, host: str) -> bool:
     return context.config.proxy_run_on(host) is not None or proxy_image.is_ours(context.config)
 
 
+def tell_of_others(context: Context, known: Mapping[str, HostFacts]) -> None:
+    """Name those who share a proxy that is about to be unavailable."""
+    for host, facts in known.items():
+        shared = [described(service, facts) for service in others(context, facts)]
+        if shared:
+            context.bus.say(f"kamal-proxy of {host} also serves {', '.join(shared)}", Tone.WARNING)
+
+
 def refuse_losses(
     context: Context, known: Mapping[str, HostFacts], hosts: Sequence[str], *, force: bool = False
 ) -> None:

@@ -1,0 +1,51 @@
+"""Accessories that several destinations of a service use: their names on a host have no destination in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pykamal.commands import accessory as commands
+from pykamal.commands import facts as fact_commands
+from pykamal.config.models import Accessory
+from pykamal.operations.context import Context
+from pykamal.operations.hosts import facts
+from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.hosts.reading import capture
+
+Users = dict[tuple[str, str], list[str]]
+"""By name of the accessory and host: directories below .kamal/apps, or containers, of other destinations."""
+
+
+async def users_elsewhere(context: Context) -> Users:
+    """Where other destinations use an accessory: they have booted it, or run beside a container of that name."""
+    config, hosts = context.config, context.targets.accessory_hosts
+    read = await capture(
+        context,
+        hosts,
+        lambda _: [
+            ("read containers", fact_commands.containers()),
+            ("read destinations", commands.environment_files(config)),
+        ],
+    )
+    users: Users = {}
+    for host, (containers, files) in read.items():
+        known = facts.parse(host, [containers])
+        for accessory in config.accessories:
+            found = [*_booted_by(context, accessory, files.stdout.split()), *_beside(context, accessory, known)]
+            if found:
+                users[accessory.name, host] = list(dict.fromkeys(found))
+    return users
+
+
+def _booted_by(context: Context, accessory: Accessory, files: Iterable[str]) -> Iterator[str]:
+    own = context.config.accessory_env_file(accessory)
+    yield from (file for file in files if file.endswith(f"/{accessory.name}.env") and file != own)
+
+
+def _beside(context: Context, accessory: Accessory, known: HostFacts) -> Iterator[str]:
+    config = context.config
+    if accessory.service != f"{config.service}-{accessory.name}":
+        return  # a name that deploy.yml gives it may well be this destination's own
+    for each in known.containers:
+        if each.service == config.service and each.role and each.destination != (config.destination or ""):
+            yield each.name
