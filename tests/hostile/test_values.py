@@ -24,6 +24,8 @@ from pykamal.config.building import build_config
 from pykamal.config.load import load_document
 from pykamal.config.models import Config
 from pykamal.config.schema import bundle
+from pykamal.config.validation import validate
+from pykamal.core.errors import ConfigurationError
 from pykamal.core.sensitive import Sensitive, reveal
 from tests.config_world import World
 from tests.hostile.command_lines import CONSTANT, Arguments, Made, builders, commands_of, lines, name_of
@@ -349,6 +351,41 @@ def test_nothing_of_a_value_is_run(shell: str, tmp_path: Path) -> None:
     runs = runs_of(sources())
     found = faults(runs, run_lines(shell, [run.line for run in runs], tmp_path / "shell"))
     assert not found, f"{len(found)} faults, the first ones:\n" + "\n".join(found[:10])
+
+
+RUN_WITHOUT_QUOTES: Final = (
+    *("command substitution", "back-ticks", "semicolon", "pipe", "background", "redirection", "newline"),
+    *("default value", "prompt expansion", "process substitution", "here document"),
+)
+
+
+def test_keys_and_addresses_are_refused_beforehand() -> None:
+    """What is never anything but a name is not even taken: validation names the place, before any line is made."""
+    keys = [place for place in places() if place.endswith("/{key}") and not _declared(place)]
+    keys.remove("x-pykamal/proxy/security_headers/{key}")  # names of headers have rules of their own
+    of_hosts = re.compile(r"ssh/(user|proxy)|builder/remote|accessories/\*/host|servers/(\*/)?(hosts/)?\[\](/{key})?")
+    addresses = [place for place in places() if of_hosts.fullmatch(place)]
+    assert len(keys) > 20
+    assert len(addresses) > 8
+    accepted = [
+        f"{place}: {kind}"
+        for place in (*keys, *addresses)
+        for kind in (*RUN_WITHOUT_QUOTES, "leading dash")
+        if not _is_refused(place, payload(kind, "C"))
+    ]
+    assert accepted == []
+
+
+def _is_refused(place: str, text: str) -> bool:
+    """Whether some problem of the file is at the place."""
+    system = World(files={"config/deploy.yml": document_with(place, text)})
+    document = load_document(system=system)
+    try:
+        validate(document, None, system)
+    except ConfigurationError as error:
+        path = place.replace("{key}", text).split("/")
+        return any(len((problem.path or "").split("/")) >= len(path) for problem in error.problems)
+    return False
 
 
 HARMLESS_KINDS: Final = frozenset(

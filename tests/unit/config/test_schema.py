@@ -12,7 +12,15 @@ from pykamal.config.schema import SECTION_FILES, bundle, resolved, section
 
 pytestmark = pytest.mark.unit
 
-_ANNOTATIONS = {"x-expected", "x-message", "x-pattern-message", "x-count-message", "x-at-parent", "x-blank-passes"}
+_ANNOTATIONS = {
+    "x-expected",
+    "x-message",
+    "x-pattern-message",
+    "x-count-message",
+    "x-at-parent",
+    "x-blank-passes",
+    "x-own",
+}
 
 
 def _keys(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:

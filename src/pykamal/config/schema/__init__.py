@@ -2,8 +2,8 @@
 
 Besides the standard keywords the files use annotations of ours: `x-expected` (the type's name in messages),
 `x-message` and `x-pattern-message` (the message itself; `{value}` is replaced), `x-count-message` (too many or too few
-keys), `x-at-parent` (how many levels up the key path the message is reported) and `x-blank-passes` (emptiness is for a
-rule to judge).
+keys), `x-at-parent` (how many levels up the key path the message is reported), `x-blank-passes` (emptiness is for a
+rule to judge) and `x-own` (Ruby Kamal has no such pattern).
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from pykamal.config.validation.cross_rules import MISSING_STAGES, cross_findings
 from pykamal.config.validation.finding import Finding
 from pykamal.config.validation.order import in_file_order, ruby_first
 from pykamal.config.validation.section_rules import section_findings
+from pykamal.config.validation.shell_rules import shell_findings
 from pykamal.config.validation.structure import FORMER_KEYS, structural_findings
 
 KAMAL_1: Final = (
@@ -28,6 +29,7 @@ def validate(document: Document, destination: str | None, system: System, incomp
     findings = structural_findings(document.root)
     findings += section_findings(document.root, findings)
     findings += cross_findings(document.root, findings, destination, system)
+    findings += shell_findings(document.root)
     if not findings:
         return
     first = ruby_first(findings, document.root)

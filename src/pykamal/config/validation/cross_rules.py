@@ -20,7 +20,7 @@ from pykamal.config.servers import (
 )
 from pykamal.config.system import System
 from pykamal.config.validation.finding import Finding, described
-from pykamal.config.validation.order import CROSS_STAGE
+from pykamal.config.validation.order import CROSS_STAGE, OWN_STAGE
 from pykamal.config.validation.section_rules import is_local_registry, is_uri
 from pykamal.erb.gem_version import GemVersion
 from pykamal.erb.system import CommandRefused
@@ -35,7 +35,7 @@ _SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 def cross_findings(root: MapNode, so_far: list[Finding], destination: str | None, system: System) -> list[Finding]:
     """What only the sections together show. Parts that the schema found fault with are left alone."""
-    broken = {finding.path[0] for finding in so_far if finding.path}
+    broken = {finding.path[0] for finding in so_far if finding.path and finding.stage != OWN_STAGE}
     checks = _Checks(root, broken, destination, system)
     return list(checks.all())
 

@@ -31,6 +31,9 @@ MERGED_STAGE: Final = CROSS_STAGE + 12
 RUNTIME_STAGE: Final = 100
 """Settings that are checked when they are applied, after everything else."""
 
+OWN_STAGE: Final = RUNTIME_STAGE + 1
+"""What Ruby Kamal does not check: its own refusals come first."""
+
 _ENV_ORDER: Final = {"clear": 0, "secret": 1, "tags": 2}
 """The keys of a structured env are checked in this order, whatever the file's."""
 

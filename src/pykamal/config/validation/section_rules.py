@@ -10,7 +10,7 @@ from pykamal.config.document import ListNode, MapNode, Node, OtherKey, ScalarNod
 from pykamal.config.reading import blank, child, entries, integer, string, text, texts, truthy
 from pykamal.config.servers import by_name, primary_role_name, role_nodes, role_proxy
 from pykamal.config.validation.finding import Finding, KeyPath, Phase
-from pykamal.config.validation.order import MERGED_STAGE, RUNTIME_STAGE
+from pykamal.config.validation.order import MERGED_STAGE, OWN_STAGE, RUNTIME_STAGE
 from pykamal.config.validation.proxy_extension import proxy_extension_findings
 from pykamal.config.validation.structure import node_at
 from pykamal.core.source import Position
@@ -32,7 +32,7 @@ _LOG_LEVELS: Final = frozenset(("debug", "info", "warn", "error", "fatal", "unkn
 
 def section_findings(root: MapNode, so_far: list[Finding]) -> list[Finding]:
     """What the rules find in those parts that the schema found no fault with."""
-    broken = {finding.path for finding in so_far if finding.path}
+    broken = {finding.path for finding in so_far if finding.path and finding.stage != OWN_STAGE}
     found = [
         *_registry(root, ("registry",), root.get("registry"), root.position),
         *_names(root),

@@ -15,6 +15,7 @@ from pykamal.config.limits import MAXIMUM_PROBLEMS
 from pykamal.config.reading import blank, text, truthy
 from pykamal.config.schema import bundle, resolved, schema_node
 from pykamal.config.validation.finding import Finding, KeyPath, Phase, described
+from pykamal.config.validation.order import OWN_STAGE
 from pykamal.core.ruby import Symbol
 from pykamal.core.source import Position
 
@@ -55,7 +56,9 @@ def structural_findings(root: MapNode) -> list[Finding]:
         keyword = _keyword(schema_path)
         if keyword in ("additionalProperties", "falseSchema"):
             findings += _unknown_keys(root, path, error.kind.as_dict().get("unexpected", ()), schema_path)
-        elif keyword in _KEYWORD_ORDER and "propertyNames" not in schema_path:
+        elif isinstance(error.kind, jsonschema_rs.ValidationErrorKind.PropertyNames):
+            findings += _key_findings(root, path, error.kind.as_dict()["error"].instance, schema_path)
+        elif keyword in _KEYWORD_ORDER:
             rank = _KEYWORD_ORDER.index(keyword)
             finding = _value_finding(root, path, keyword, schema_path)
             if finding is not None and (path not in by_value or rank < by_value[path][0]):
@@ -80,7 +83,8 @@ def _keyword(schema_path: list[Any]) -> str:
 def _value_finding(root: MapNode, path: KeyPath, keyword: str, schema_path: list[Any]) -> Finding | None:
     schema = schema_node(schema_path[:-1])
     node, key_position = node_at(root, path)
-    if (schema.get("x-blank-passes") and blank(node)) or (keyword == "enum" and not truthy(node)):
+    own = keyword == "pattern" and "x-own" in schema
+    if (blank(node) and (own or "x-blank-passes" in schema)) or (keyword == "enum" and not truthy(node)):
         return None
     expected, message = _wording(schema, keyword, node)
     levels = schema.get("x-at-parent", 0)
@@ -89,9 +93,22 @@ def _value_finding(root: MapNode, path: KeyPath, keyword: str, schema_path: list
         message,
         key_position if isinstance(node, ScalarNode) and node.value is None else node.position,
         Phase.RULE if levels else _PHASES.get(keyword, Phase.RULE),
+        stage=OWN_STAGE if own else 0,
         expected=expected,
         found=described(node),
     )
+
+
+def _key_findings(root: MapNode, path: KeyPath, name: str, schema_path: list[Any]) -> list[Finding]:
+    """What is wrong with the name of a key of the user's choice, where the schema has words for it."""
+    schema = schema_node(schema_path[:-1])
+    node, _ = node_at(root, path)
+    key = "" if name == _EMPTY_KEY else name
+    if "x-pattern-message" not in schema or not isinstance(node, MapNode) or key not in node.named():
+        return []
+    position = node.named()[key][1].key_position
+    message: str = schema["x-pattern-message"]
+    return [Finding((*path, key), message, position, stage=OWN_STAGE)]
 
 
 def _wording(schema: dict[str, Any], keyword: str, node: Node) -> tuple[str | None, str]:

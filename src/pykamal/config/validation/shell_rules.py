@@ -1,0 +1,103 @@
+"""What no shell could read: quotes that stay open in command lines, NUL characters in any text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, path_name
+from pykamal.config.reading import child, entries, text
+from pykamal.config.servers import role_nodes
+from pykamal.config.validation.finding import Finding, KeyPath
+from pykamal.config.validation.order import OWN_STAGE
+
+_NAMES = {"'": "a single quote", '"': "a double quote", "`": "a back-tick", "$(": "a $("}
+
+
+def shell_findings(root: MapNode) -> Iterator[Finding]:
+    """Findings for quotes of `cmd`, `ssh/proxy_command` and aliases, and for NUL anywhere."""
+    for path, node in _command_lines(root):
+        if opened := unclosed(text(node) or ""):
+            yield _finding(path, f"has {_NAMES[opened]} that is not closed", node)
+    for name, node in entries(root.get("aliases")):
+        try:
+            shlex.split(text(node) or "")
+        except ValueError as error:
+            if "quotation" in str(error):
+                yield _finding(("aliases", name), "has a quote that is not closed", node)
+    yield from _nul(root, ())
+
+
+def _finding(path: KeyPath, message: str, node: Node) -> Finding:
+    return Finding(path, message, node.position, stage=OWN_STAGE)
+
+
+def _command_lines(root: MapNode) -> Iterator[tuple[KeyPath, Node]]:
+    sections: list[tuple[KeyPath, Node | None]] = [
+        *((("servers", role.name, "cmd"), child(role.settings, "cmd")) for role in role_nodes(root)),
+        *((("accessories", name, "cmd"), child(node, "cmd")) for name, node in entries(root.get("accessories"))),
+        (("ssh", "proxy_command"), child(root, "ssh", "proxy_command")),
+    ]
+    return ((path, node) for path, node in sections if node is not None)
+
+
+def _nul(node: Node, path: KeyPath) -> Iterator[Finding]:
+    match node:
+        case MapNode(entries=entries_):
+            for key, entry in entries_.items():
+                below: KeyPath = (*path, path_name(key))
+                if "\0" in str(key):
+                    yield Finding(below, _NUL, entry.key_position, stage=OWN_STAGE)
+                yield from _nul(entry.node, below)
+        case ListNode(items=items):
+            for index, item in enumerate(items):
+                yield from _nul(item, (*path, index))
+        case ScalarNode(value=str() as value) if "\0" in value:
+            yield _finding(path, _NUL, node)
+
+
+_NUL = "has a NUL character, which no command line can hold"
+
+
+def unclosed(line: str) -> str | None:
+    """The first quote, back-tick or `$(` of a command line that is open at its end; None where none is for certain."""
+    opened: list[str] = []
+    position = 0
+    while position < len(line):
+        character, two, inside = line[position], line[position : position + 2], opened[-1] if opened else ""
+        if inside == "'":
+            if character == "'":
+                opened.pop()
+        elif character == "\\":
+            position += 1
+        elif character == _ENDS.get(inside):
+            opened.pop()
+        elif character == "`" and "`" in opened:
+            del opened[opened.index("`") :]
+        elif two in ("$(", "${", "$$"):
+            opened += [] if two == "$$" else [two]
+            position += 1
+        elif character in _BEGINNINGS and not _literal(character, opened):
+            opened.append(character)
+        elif character == "#" and inside not in ('"', "${") and not line[position - 1 : position].strip():
+            newline = line.find("\n", position)
+            position = len(line) if newline < 0 else newline
+        position += 1
+    first = next((each for each in opened if each != "("), None)
+    return first if first in _NAMES else None
+
+
+_ENDS = {'"': '"', "`": "`", "$(": ")", "(": ")", "${": "}"}
+
+
+_BEGINNINGS = "\"'`("
+
+
+def _literal(character: str, opened: list[str]) -> bool:
+    """A single quote is no quote inside double ones, nor in a `${` that they hold; a `(` counts in commands alone."""
+    match character:
+        case "'":
+            return opened[-1:] == ['"'] or opened[-2:] == ['"', "${"]
+        case "(":
+            return opened[-1:] in (['"'], ["${"])
+    return False
