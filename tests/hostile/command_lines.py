@@ -241,7 +241,6 @@ def _credentials(settings: Registry, given: Arguments) -> tuple[str, str]:
 
 
 def _of_builder(config: Config, given: Arguments) -> Iterator[Made]:
-    secrets = {name: Sensitive(given.secret) for name in config.builder.secrets}
     for local_arch in ("amd64", "arm64"):
         yield partial(builder.inspect, config, local_arch)
         yield partial(builder.remove, config, local_arch)
@@ -249,7 +248,7 @@ def _of_builder(config: Config, given: Arguments) -> Iterator[Made]:
         if config.builder.pack is None:
             yield partial(builder.create, config, local_arch)
         for output in ("registry", "docker"):
-            yield partial(builder.push, config, given.version, local_arch=local_arch, output=output, secrets=secrets)
+            yield partial(builder.push, config, given.version, local_arch=local_arch, output=output)
 
 
 def _of_ssh(config: Config) -> Iterator[Made]:

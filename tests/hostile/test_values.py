@@ -255,6 +255,7 @@ TAKEN_APART: Final[Mapping[str, str]] = {
     r"(accessories|servers)/(\*/)?(hosts?/)?(\[\](/{key})?)?|accessories/\*/host": "@",  # USER@HOST
     r"ssh/proxy": r"[,\s]",  # several hosts
     r"service|accessories/\*/files/.*|argument file_path": _LONG,  # longer than a file's name may be
+    r"builder/args/{key}": r"\W",  # a name that a shell can assign to has its value in the environment
     r"argument secret": "",  # escaped once more for an env file
     r"argument container_id": "",  # split by xargs, as
     r"x-pykamal/proxy/run/proxy_protocol_from/\[\]": "",  # are addresses, which validation knows

@@ -13,7 +13,7 @@ from typing import Final
 from pykamal.core.files import read_regular
 
 _LARGEST: Final = 1024 * 1024
-_EXPOSE: Final = re.compile(r"^\s*EXPOSE\s+(\d+)(?:/tcp)?(?:\s|$)", re.IGNORECASE | re.MULTILINE)
+_EXPOSE: Final = re.compile(r"^\s*EXPOSE\s+([0-9]{1,5})(?:/tcp)?(?:\s|$)", re.IGNORECASE | re.MULTILINE)
 _STAGE: Final = re.compile(r"^\s*FROM\s", re.IGNORECASE | re.MULTILINE)
 
 
@@ -205,7 +205,7 @@ def _project_needs(folder: Path) -> list[str]:
     """Requirements in pyproject.toml, of the standard and of Poetry."""
     try:
         settings = tomllib.loads(_text(folder / "pyproject.toml"))
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return []
     needs = _mapping(settings, "project").get("dependencies")
     poetry = _mapping(_mapping(_mapping(settings, "tool"), "poetry"), "dependencies")

@@ -8,8 +8,9 @@ from enum import Enum
 from typing import Final
 
 from pykamal.commands.command import Command, command, query
+from pykamal.commands.environment_flags import environment_flags
 from pykamal.commands.words import Expanded, HostValue, SingleQuoted, Syntax, Word, joined, key_values, text_of
-from pykamal.config.models.builder import Builder
+from pykamal.config.models.builder import BuildCache, Builder
 from pykamal.config.models.service import Config
 from pykamal.core.sensitive import Sensitive
 
@@ -93,17 +94,15 @@ def push(
     output: str = "registry",
     no_cache: bool = False,
     dirty: bool = False,
-    secrets: Mapping[str, Sensitive] | None = None,
 ) -> Command:
     """Build the image, and push it with `output` `registry`. Runs in the build directory.
 
-    `dirty` marks both tags as built from uncommitted work. `secrets` are the values of `builder.secrets`: buildpacks
-    take them as arguments, Docker finds them in the environment.
+    `dirty` marks both tags as built from uncommitted work. `push_environment` has the values of `builder.secrets`.
     """
     suffix = "-dirty" if dirty else ""
     images = (f"{config.absolute_image(version)}{suffix}", f"{config.latest_image}{suffix}")
     if kind(config, local_arch) is Kind.PACK:
-        return _pack(config, images, output, no_cache, secrets or {})
+        return _pack(config, images, output, no_cache)
     builder = config.builder
     name = builder_name(config, local_arch)
     words: list[Word] = ["docker", "buildx", "build", f"--output=type={output}"]
@@ -112,21 +111,28 @@ def push(
     words += _tags(images)
     words += _cache_flags(config)
     words += key_values("--label", {"service": config.service})
-    words += key_values("--build-arg", _arguments(builder))
-    words += [word for secret in builder.secrets for word in ("--secret", joined("id=", Expanded(secret)))]
+    arguments, variables = environment_flags("--build-arg", builder.args)
+    words += arguments
+    variables |= _cache_variables(builder)
+    words += [word for secret in builder.secrets for word in ("--secret", _secret(builder, secret))]
     words += _flag("--file", builder.dockerfile)
     words += _flag("--target", builder.target)
     words += _flag("--ssh", builder.ssh)
     words += _flag("--provenance", builder.provenance)
     words += _flag("--sbom", builder.sbom)
     words += ["--no-cache"] if no_cache else []
-    return command(*words, HostValue(builder.context)).redirected("2>&1")
+    return command(*words, HostValue(builder.context)).with_environment(variables).redirected("2>&1")
 
 
-def push_environment(config: Config, local_arch: str | None = None) -> dict[str, str]:
-    """Variables that `push` needs beside the builder's secrets."""
-    remote = kind(config, local_arch) in (Kind.REMOTE, Kind.HYBRID)
-    return {"BUILDKIT_NO_CLIENT_TOKEN": "1"} if remote else {}
+def push_environment(
+    config: Config, secrets: Mapping[str, Sensitive], local_arch: str | None = None
+) -> dict[str, str | Sensitive]:
+    """Variables that `push` needs; `secrets` are the values of `builder.secrets`."""
+    chosen, builder = kind(config, local_arch), config.builder
+    token = {"BUILDKIT_NO_CLIENT_TOKEN": "1"} if chosen in (Kind.REMOTE, Kind.HYBRID) else {}
+    if chosen is Kind.PACK:
+        return {**secrets, **token}
+    return {**{_secret_variable(builder, name): value for name, value in secrets.items()}, **token}
 
 
 def list_context() -> Command:
@@ -212,12 +218,13 @@ def _pack(
     images: tuple[str, str],
     output: str,
     no_cache: bool,
-    secrets: Mapping[str, Sensitive],
 ) -> Command:
     builder = config.builder
     if builder.pack is None:
         raise ValueError("builder.pack is not set")
     buildpacks = (*builder.pack.buildpacks, "paketo-buildpacks/image-labels")
+    args = {name: value for name, value in builder.args.items() if name not in builder.secrets}
+    arguments, variables = environment_flags("--env", args)
     build = command(
         *("pack", "build", config.repository, "--platform", _platforms(builder.arches)),
         *("--creation-time", "now", "--builder", builder.pack.builder),
@@ -225,21 +232,25 @@ def _pack(
         *_tags(images),
         *(["--clear-cache"] if no_cache else []),
         *("--env", f"BP_IMAGE_LABELS=service={config.service}"),
-        *key_values("--env", _arguments(builder)),
-        *key_values("--env", secrets),
+        *arguments,
+        *(word for secret in builder.secrets for word in ("--env", secret)),
         *("--path", HostValue(builder.context)),
-    )
+    ).with_environment(variables)
     if output != "registry":
         return build
     return build.and_(command("docker", "push", images[0])).and_(command("docker", "push", images[1]))
 
 
-def _arguments(builder: Builder) -> dict[str, object]:
-    # Build arguments often carry tokens, so they are shown by name only.
-    return {
-        key: value if value is None or value is False else Sensitive(text_of(value))
-        for key, value in builder.args.items()
-    }
+def _secret(builder: Builder, name: str) -> Word:
+    variable = _secret_variable(builder, name)
+    identifier = joined("id=", Expanded(name))
+    return identifier if variable == name else joined(identifier, ",env=", Expanded(variable))
+
+
+def _secret_variable(builder: Builder, name: str) -> str:
+    """Where Docker finds a secret: under its own name, unless a build argument has that."""
+    _, variables = environment_flags("--build-arg", builder.args)
+    return f"KAMAL_SECRET_{name}" if name in variables else name
 
 
 def _platforms(arches: tuple[str, ...]) -> str:
@@ -260,9 +271,9 @@ def _cache_flags(config: Config) -> list[Word]:
     cache = config.builder.cache
     if cache is None or not cache.type:
         return []
-    extra = HostValue(f",{cache.options}" if cache.options else "")
+    given = [option for option in _cache_options(cache) if not _is_token(cache, option)]
+    extra = HostValue("".join(f",{option}" for option in given))
     if cache.type == "gha":
-        given = (cache.options or "").split(",")
         shared = "".join(f",{option}" for option in given if option.partition("=")[0] in _GHA_SOURCE_OPTIONS)
         return ["--cache-to", joined("type=gha", extra), "--cache-from", joined("type=gha", HostValue(shared))]
     prefix = "" if config.registry.server is None else f"{config.registry.server}/"
@@ -270,7 +281,22 @@ def _cache_flags(config: Config) -> list[Word]:
     return ["--cache-to", joined(source, extra), "--cache-from", source]
 
 
-_GHA_SOURCE_OPTIONS: Final = frozenset({"url", "url_v2", "token", "scope", "timeout"})
+def _cache_variables(builder: Builder) -> dict[str, Word]:
+    """The token of GitHub's cache, where Docker looks for one that is no option."""
+    cache = builder.cache
+    tokens = [] if cache is None else [option for option in _cache_options(cache) if _is_token(cache, option)]
+    return {"ACTIONS_RUNTIME_TOKEN": HostValue(tokens[-1].removeprefix("token="))} if tokens else {}
+
+
+def _cache_options(cache: BuildCache) -> list[str]:
+    return cache.options.split(",") if cache.options else []
+
+
+def _is_token(cache: BuildCache, option: str) -> bool:
+    return cache.type == "gha" and option.startswith("token=")
+
+
+_GHA_SOURCE_OPTIONS: Final = frozenset({"url", "url_v2", "scope", "timeout"})
 
 
 def _context(name: str) -> str:

@@ -6,6 +6,7 @@ and the only place where a secret is revealed. Quoting is the business of `pykam
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeAlias
@@ -30,11 +31,12 @@ class Operator(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Simple:
-    """One program and its arguments. `stdin` is fed from the value, so it never shows in a process list."""
+    """One program and its arguments. What `stdin` and `environment` hold never shows in a process list."""
 
     words: tuple[Word, ...]
     stdin: str | Sensitive | None = None
     redirects: tuple[Word, ...] = ()
+    environment: tuple[tuple[str, Word], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,12 @@ class Command:
             raise TypeError("only a simple command can be fed")
         return replace(self, node=replace(self.node, stdin=text))
 
+    def with_environment(self, variables: Mapping[str, Word]) -> Command:
+        """With variables for its (only) program, which are not shown. Names are those that a shell can assign to."""
+        if not isinstance(self.node, Simple):
+            raise TypeError("only a simple command can be given variables")
+        return replace(self, node=replace(self.node, environment=tuple(variables.items())))
+
     def failing_allowed(self) -> Command:
         return replace(self, may_fail=True)
 
@@ -131,7 +139,7 @@ class Command:
     def arguments(self) -> list[str] | None:
         """The argument vector of a line that needs no shell, secrets revealed; None for every other line."""
         node = self.node
-        if not isinstance(node, Simple) or node.redirects or not node.words:
+        if not isinstance(node, Simple) or node.redirects or node.environment or not node.words:
             return None
         literal = [word for word in node.words if isinstance(word, str | Sensitive)]
         return [reveal(word) for word in literal] if len(literal) == len(node.words) else None
@@ -164,8 +172,10 @@ def shell_line(text: str) -> Command:
 
 def _text(node: Node, *, shown: bool) -> str:
     match node:
-        case Simple(words, stdin, redirects):
+        case Simple(words, stdin, redirects, environment):
             line = _words(words + redirects, shown)
+            if environment and not shown:
+                line = f"{' '.join(f'{name}={render(word, shown=False)}' for name, word in environment)} {line}"
             if stdin is None:
                 return line
             return f"printf '%s' {REDACTED if shown else render(stdin, shown=False)} | {line}"

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from pykamal.commands.command import Command, command, query
+from pykamal.core.sensitive import encoded
 
 _OPTIONS: Final = (
     "--no-pager",
@@ -72,7 +73,7 @@ def user_email() -> Command:
 
 def clone_directory(clones: str, service: str, working_directory: str) -> str:
     """Where the clone of a working directory is kept between builds, below the directory of all clones."""
-    digest = hashlib.sha256(working_directory.encode()).hexdigest()[:13]
+    digest = hashlib.sha256(encoded(working_directory)).hexdigest()[:13]
     return f"{clones}/{service}-{digest}"
 
 

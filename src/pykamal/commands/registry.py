@@ -6,7 +6,7 @@ import base64
 
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.words import Expanded, Output, Syntax, Word
-from pykamal.core.sensitive import Sensitive, reveal
+from pykamal.core.sensitive import Sensitive, encoded, reveal
 
 LOCAL_REGISTRY = "kamal-docker-registry"
 DOCKER_HUB = "https://index.docker.io/v1/"
@@ -25,7 +25,7 @@ def ensure_login(server: str | None, username: str | Sensitive, password: str | 
 
     Nothing but the shell sees what is compared. Entries that a credential helper keeps do not match, so those log in.
     """
-    stored = base64.b64encode(f"{reveal(username)}:{reveal(password)}".encode()).decode()
+    stored = base64.b64encode(encoded(f"{reveal(username)}:{reveal(password)}")).decode()
     entry = query("grep", "-F", "-A", "1", f'"{server or DOCKER_HUB}": {{', Syntax(_CONFIG)).redirected("2> /dev/null")
     auth = entry | query("grep", "-o", '"auth": ".*"')
     known = query("test", Output(auth), "=", Sensitive(f'"auth": "{stored}"'))

@@ -38,6 +38,7 @@ def read_yaml(rendered: Rendered) -> tuple[Node | None, list[str]]:
 
     Raises ConfigurationError for text that is no YAML, that goes beyond a limit, or that asks for objects by tag.
     """
+    _check_encoding(rendered)
     composer = _Composer(rendered)
     try:
         try:
@@ -167,6 +168,8 @@ class _Composer:
     def _scalar(self, event: Any, position: Position) -> ScalarNode:
         plain = not event.style
         tag = event.tag
+        if "\0" in event.value:
+            raise self._refused("a NUL byte, which no command and no environment variable can carry", position)
         if tag is not None and tag.startswith(_OBJECT_TAGS) and tag not in _SYMBOL_TAGS:
             raise self._object_tag(tag, position)
         try:
@@ -266,6 +269,21 @@ def _parser(text: str) -> Any:
 
         return PureParser(text)
     return libyaml.CParser(text)
+
+
+def _check_encoding(rendered: Rendered) -> None:
+    try:
+        rendered.text.encode()
+    except UnicodeEncodeError as error:
+        line = rendered.text.count("\n", 0, error.start)
+        column = error.start - (rendered.text.rfind("\n", 0, error.start) + 1)
+        raise refusal(
+            f"(<unknown>): invalid leading UTF-8 octet at line {line + 1} column {column + 1}",
+            position=rendered.position(line, column),
+            source=rendered.source,
+            label="Psych::SyntaxError",
+            hint="a variable of the environment that the template uses there is no UTF-8",
+        ) from None
 
 
 def _syntax_error(error: YAMLError, rendered: Rendered) -> ConfigurationError:

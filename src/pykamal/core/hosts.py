@@ -15,7 +15,7 @@ class HostAddress:
     port: int | None = None
 
 
-_HOST = re.compile(r"(?:(?P<user>[^@]+)@)?(?:\[(?P<bracketed>[^\]]+)\]|(?P<plain>[^:\[\]]+))(?::(?P<port>\d+))?")
+_HOST = re.compile(r"(?:(?P<user>[^@]+)@)?(?:\[(?P<bracketed>[^\]]+)\]|(?P<plain>[^:\[\]]+))(?::(?P<port>[0-9]{1,9}))?")
 
 
 def parse_host(text: str) -> HostAddress:

@@ -45,6 +45,11 @@ class Sensitive:
         raise TypeError("a Sensitive value cannot be pickled")
 
 
+def encoded(text: str) -> bytes:
+    """The bytes of a text that leaves for a process or a host; what was no UTF-8 when it was read is as it was."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def reveal(value: str | Sensitive) -> str:
     """The real text of a value that may or may not be secret."""
     return value.reveal() if isinstance(value, Sensitive) else value

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pykamal.events.log_lines import log_lines
 from pykamal.events.otel_shipping import Shipper
-from pykamal.events.types import Event, Level, Message, RunFailed, RunStarted, Tone
+from pykamal.events.types import CommandOutput, Event, Level, Message, RunFailed, RunStarted, Tone
 
 Record = dict[str, Any]
 
@@ -41,6 +41,9 @@ class OtelLog:
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted):
             self._begin(event)
+        if isinstance(event, CommandOutput) and self._shipper.behind:
+            self._shipper.leave_out(event.text.count("\n") + 1)
+            return
         for record in _records(event):
             self._shipper.put(record)
 

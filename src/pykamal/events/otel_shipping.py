@@ -17,6 +17,9 @@ READ_SECONDS: Final = 5.0
 LAST_SECONDS: Final = 6.0
 """How long the end of a run waits for what is still to be sent."""
 
+MOST_WAITING: Final = 2000
+"""Records; a command can print faster than any collector takes them, and they wait in memory."""
+
 
 class Shipper:
     """Posts records to `ENDPOINT/v1/logs`, in batches as `body` writes them. `report` is told of the first failure."""
@@ -33,6 +36,7 @@ class Shipper:
         self._body = body
         self._report = report
         self._failed = False
+        self._left_out = 0
         self._queue: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="otel", daemon=True)
         self._thread.start()
@@ -40,8 +44,19 @@ class Shipper:
     def put(self, record: dict[str, Any]) -> None:
         self._queue.put(record)
 
+    @property
+    def behind(self) -> bool:
+        """Whether so much waits that what is of little importance should be left out."""
+        return self._queue.qsize() > MOST_WAITING
+
+    def leave_out(self, records: int) -> None:
+        """Count records that are not put, to tell of them at the end."""
+        self._left_out += records
+
     def close(self) -> bool:
         """Send the rest; whether everything arrived."""
+        if self._left_out:
+            self._fail(f"{self._left_out:,} lines of output were left out: the collector takes them too slowly")
         self._queue.put(None)
         self._thread.join(LAST_SECONDS)
         if self._thread.is_alive():
@@ -79,7 +94,7 @@ class Shipper:
             answer = connection.getresponse()
             if not http.HTTPStatus.OK <= answer.status < http.HTTPStatus.MULTIPLE_CHOICES:
                 self._fail(f"HTTP {answer.status} {answer.reason}")
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             self._fail(f"{type(error).__name__}: {error}")
         finally:
             connection.close()

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 from urllib.parse import quote
 
+from pykamal.commands import env_file
 from pykamal.core.printable import printable
-from pykamal.core.sensitive import REDACTED, Sensitive
+from pykamal.core.sensitive import REDACTED, Sensitive, encoded
 
 SHORTEST: Final = 6
 """Characters; shorter values (`true`, `3306`) are words that mean other things too."""
@@ -49,7 +50,8 @@ class SecretForms:
 
     def __init__(self, secrets: Iterable[Sensitive]) -> None:
         texts = {secret.reveal().strip() for secret in secrets}
-        lines = {printable(line).strip() for text in texts for line in text.splitlines()}
+        shown = texts | {encoded(text).decode("utf-8", "replace") for text in texts}  # as output is decoded
+        lines = {printable(line).strip() for text in shown for line in text.splitlines()}
         lines = {line for line in lines if not _PEM_BOUNDARY.fullmatch(line)}
         self._base64 = _long_enough(form for text in texts for form in _base64_forms(text))
         self._written = _long_enough(form for line in lines for form in _written_forms(line))
@@ -150,15 +152,15 @@ def _written_forms(line: str) -> Iterator[str]:
     yield line.replace("'", "''")
     yield _SHELL_SPECIAL.sub(r"\\\1", line)
     yield _DOUBLE_QUOTES_SPECIAL.sub(r"\\\1", line)
+    yield env_file.encode([("", line)]).reveal()[1:-1]  # a container has it from there
 
 
 def _base64_forms(text: str) -> Iterator[str]:
     """The characters that depend on this text alone, wherever it begins in what is encoded."""
-    content = text.encode("utf-8", "surrogateescape")
+    content = encoded(text)
     for before in range(3):
-        encoded = base64.b64encode(bytes(before) + content).decode()
-        form = encoded[-(-8 * before // 6) : 8 * (before + len(content)) // 6]
-        yield form
+        first, last = -(-8 * before // 6), 8 * (before + len(content)) // 6
+        yield base64.b64encode(bytes(before) + content).decode()[first:last]
 
 
 def _long_enough(forms: Iterable[str]) -> tuple[str, ...]:

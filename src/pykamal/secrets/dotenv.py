@@ -53,7 +53,8 @@ def parse(
     """Keys and values in the order of first appearance; a later entry replaces an earlier one.
 
     `$NAME` is looked up in the entries above it, then in `environment`. `warn` is told of commands that ended badly.
-    Raises `ConfigurationError` for an `export` of a key that has no value, and what `substitute` raises, with the line.
+    Raises `ConfigurationError` for an `export` of a key that has no value and for a value with a NUL byte, and what
+    `substitute` raises, with the line.
     """
     values: dict[str, str] = {}
     legacy = environment.get("DOTENV_LINEBREAK_MODE")
@@ -68,7 +69,13 @@ def parse(
             continue
         mode = values.get("DOTENV_LINEBREAK_MODE", legacy)
         run = _located(substitute, f"{where}: the command of {entry.key}", warn)
-        values[entry.key] = _value(entry.value or "", values, environment, run, line_breaks=mode == "legacy")
+        value = _value(entry.value or "", values, environment, run, line_breaks=mode == "legacy")
+        if "\0" in value:
+            raise ConfigurationError(
+                f"{where}: {entry.key} holds a NUL byte, which no environment variable and no command can carry",
+                hint="encode it, in base64 for instance, and let what uses it decode it",
+            )
+        values[entry.key] = value
     return values
 
 

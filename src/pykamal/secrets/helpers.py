@@ -32,7 +32,7 @@ def extract(name: str, document: str) -> str:
     """
     try:
         values = json.loads(document)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise KamalError(
             f"Cannot extract {name}: what was handed over is not JSON", hint="hand over what `secrets fetch` printed"
         ) from error

@@ -12,6 +12,8 @@ import asyncssh
 from pykamal.events import Stream
 
 WRITE_BYTES: Final = 65536
+EARLY_BYTES: Final = 65536
+"""How much is kept of what a host says before it was asked: the noise of start-up files."""
 STDERR_DATATYPE: Final = 1  # SSH_EXTENDED_DATA_STDERR, RFC 4254 section 5.2
 
 # The names of RFC 4254 section 6.10 without SIG, as far as they have the same number everywhere (POSIX.1).
@@ -149,7 +151,8 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
 
     def _receive(self, stream: Stream, data: bytes) -> None:
         if self._receiver is None:
-            self._early.append((stream, data))
+            if sum(len(early) for _, early in self._early) < EARLY_BYTES:
+                self._early.append((stream, data))
             return
         if self.ended.done():
             return

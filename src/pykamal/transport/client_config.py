@@ -84,7 +84,7 @@ def settings_for(host: HostAddress, files: Sequence[str]) -> HostSettings:
             host.name,
             host.port or (),
         )
-    except (ConfigParseError, OSError) as error:
+    except (ConfigParseError, OSError, ValueError) as error:
         raise ConfigurationError(
             f"ssh configuration: {error}",
             hint="correct the file, or name other files (or none: false) with ssh/config in deploy.yml",

@@ -10,7 +10,7 @@ from typing import Final
 
 import asyncssh
 
-from pykamal.core.sensitive import Sensitive, reveal
+from pykamal.core.sensitive import Sensitive, encoded, reveal
 from pykamal.transport.known_hosts import fingerprint
 from pykamal.transport.prompts import Prompts
 
@@ -113,7 +113,7 @@ class Keyring:
         name = f"key_data {number}"
         if name not in self._files:
             try:
-                self._files[name] = list(asyncssh.load_keypairs([reveal(text).encode()]))
+                self._files[name] = list(asyncssh.load_keypairs([encoded(reveal(text))]))
             except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, ValueError) as error:
                 self._files[name] = str(error)
         loaded = self._files[name]

@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from pykamal.commands.command import Command, Simple
 from pykamal.commands.script import MARK, Script, Step
-from pykamal.core.sensitive import Sensitive, reveal
+from pykamal.core.sensitive import Sensitive, encoded, reveal
 from pykamal.events import Bus, Stream
 from pykamal.transport.process import run_process
 from pykamal.transport.reporting import StepReporter
@@ -153,7 +153,7 @@ class _Call:
         """The only step, as one process; `ScriptOutput` hears the markers that a shell would write around it."""
         node = self._script.steps[0].command.node
         fed = node.stdin if isinstance(node, Simple) and not pass_descriptors else None
-        stdin = None if fed is None else reveal(fed).encode()
+        stdin = None if fed is None else encoded(reveal(fed))
         self._mark("begin 0")
         try:
             status = await self._status(
@@ -168,7 +168,7 @@ class _Call:
     async def line(self) -> StepResult:
         """The only step, through a shell that has its text from a pipe, so that the terminal stays on its input."""
         reading, writing = os.pipe()
-        text = self._script.steps[0].command.wire().encode()
+        text = encoded(self._script.steps[0].command.wire())
         filling = asyncio.get_running_loop().run_in_executor(None, _fill, writing, text)
         try:
             return await self.program([_SHELL, f"/dev/fd/{reading}"], inherit_stdin=True, pass_descriptors=(reading,))
@@ -178,7 +178,7 @@ class _Call:
 
     async def shell(self) -> list[StepResult]:
         """All steps, through a shell that has their text from its input."""
-        text = self._script.wire(self._nonce).encode()
+        text = encoded(self._script.wire(self._nonce))
         try:
             status = await run_process(
                 [_SHELL, "-s"],
@@ -217,7 +217,7 @@ class _Call:
                 )
             if error.errno not in _NOT_STARTED:
                 raise
-            self._output.feed(Stream.STDERR, f"{error.filename}: {error.strerror}\n".encode())
+            self._output.feed(Stream.STDERR, encoded(f"{error.filename}: {error.strerror}\n"))
             return _NOT_STARTED[error.errno]
 
     def _mark(self, words: str) -> None:

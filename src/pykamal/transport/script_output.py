@@ -134,7 +134,7 @@ class ScriptOutput:
                 if len(self.results) == len(self._script):
                     raise self._misunderstood(f"command {int(number)}, which is none of the script's")
                 self._begin(int(number))
-            case [b"begin", number] if step is not None:
+            case [b"begin", number] if step and number in (b"%d" % step.index, b"%d" % (step.index + 1)):
                 return number == b"%d" % step.index  # the other stream said it first, or is still in the step before
             case [b"end", number, status] if step and number == b"%d" % step.index and status.isdigit():
                 self._end_of_stream(step, stream, int(status))

@@ -18,6 +18,7 @@ from pykamal.commands.command import Command
 from pykamal.commands.processes import end_group, in_shell, shell
 from pykamal.commands.script import Script, Step, script
 from pykamal.core.errors import ConnectionFailed
+from pykamal.core.sensitive import encoded
 from pykamal.events import Bus, Stream
 from pykamal.transport.capture import Capture
 from pykamal.transport.channel import ChannelEnd, CommandChannel, Sent
@@ -269,7 +270,7 @@ class _Conversation:
         return self.output.process_group is not None
 
     async def hold(self) -> None:
-        self.channel.send(self.script.wire(self._nonce).encode(), self._received)
+        self.channel.send(encoded(self.script.wire(self._nonce)), self._received)
         self.end = await asyncio.shield(self.channel.ended)
 
     def _received(self, stream: Stream, data: bytes) -> None:

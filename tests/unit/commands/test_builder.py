@@ -183,7 +183,7 @@ def test_push() -> None:
 
 
 def test_push_with_everything() -> None:
-    """spec/config.md 7.3: flags in this order; arguments are redacted and sent, secrets are only named."""
+    """spec/config.md 7.3: flags in this order; arguments and secrets are named, their values are in the environment."""
     full = Builder(
         BOTH,
         context="./app",
@@ -202,12 +202,12 @@ def test_push_with_everything() -> None:
         f"--builder kamal-local-docker-container {TAGS} "
         "--cache-to type=registry,ref=ghcr.io/acme/app-build-cache,mode=max "
         '--cache-from type=registry,ref=ghcr.io/acme/app-build-cache --label service="app" '
-        '--build-arg TOKEN=[REDACTED] --build-arg EMPTY --build-arg OFF=false --secret id="A" --secret id="B" '
+        '--build-arg TOKEN --build-arg EMPTY --build-arg OFF=false --secret id="A" --secret id="B" '
         "--file docker/Dockerfile.prod --target prod --ssh default=$SSH_AUTH_SOCK --provenance mode=max --sbom false "
         "--no-cache ./app 2>&1"
     )
     assert str(line) == expected
-    assert line.wire() == expected.replace("[REDACTED]", '"s3cr3t"')
+    assert line.wire() == f'TOKEN="s3cr3t" {expected}'
 
 
 @pytest.mark.parametrize(
@@ -215,8 +215,8 @@ def test_push_with_everything() -> None:
     [
         (BuildCache("gha"), "--cache-to type=gha --cache-from type=gha"),
         (
-            BuildCache("gha", "mode=max,scope=x,token=t"),
-            "--cache-to type=gha,mode=max,scope=x,token=t --cache-from type=gha,scope=x,token=t",
+            BuildCache("gha", "mode=max,scope=x,token=hush"),
+            "--cache-to type=gha,mode=max,scope=x --cache-from type=gha,scope=x",
         ),
         (
             BuildCache("registry", image="me/cache"),
@@ -229,27 +229,47 @@ def test_cache(cache: BuildCache, flags: str) -> None:
     assert f"{TAGS} {flags} --label" in str(builder.push(of(Builder(("amd64",), cache=cache)), "v1"))
 
 
+def test_the_token_of_a_cache_is_in_the_environment() -> None:
+    """Where Docker finds the token of GitHub's cache that is no option; `$NAME` is the machine's."""
+    line = builder.push(of(Builder(("amd64",), cache=BuildCache("gha", "token=$A-b,mode=max"))), "v1")
+    assert line.wire() == f'ACTIONS_RUNTIME_TOKEN="$A"-b {line}'
+    assert "token" not in str(line)
+
+
 def test_environment_of_remote_builds() -> None:
     """spec/cli.md 15.3: remote and hybrid builds run with BUILDKIT_NO_CLIENT_TOKEN."""
     token = {"BUILDKIT_NO_CLIENT_TOKEN": "1"}
-    assert builder.push_environment(HYBRID, "amd64") == builder.push_environment(ONLY_REMOTE, "amd64") == token
-    assert builder.push_environment(LOCAL) == builder.push_environment(PACK) == {}
+    assert builder.push_environment(HYBRID, {}, "amd64") == builder.push_environment(ONLY_REMOTE, {}, "amd64") == token
+    assert builder.push_environment(LOCAL, {}) == builder.push_environment(PACK, {}) == {}
+
+
+def test_a_secret_with_the_name_of_a_build_argument() -> None:
+    """Each has its value: Docker finds the secret under another name, buildpacks get it alone, as in Ruby Kamal."""
+    both = Builder(("amd64",), args={"TOKEN": "argument"}, secrets=("TOKEN", "OTHER"))
+    secrets = {name: Sensitive("secret") for name in both.secrets}
+    line = builder.push(of(both), "v1").wire()
+    assert line.startswith('TOKEN="argument" docker ')
+    assert '--build-arg TOKEN --secret id="TOKEN",env="KAMAL_SECRET_TOKEN" --secret id="OTHER" ' in line
+    assert list(builder.push_environment(of(both), secrets)) == ["KAMAL_SECRET_TOKEN", "OTHER"]
+
+    packed = replace(both, pack=Buildpacks("heroku/builder:24"))
+    assert "argument" not in builder.push(of(packed), "v1").wire()
+    assert builder.push_environment(of(packed), secrets) == secrets
 
 
 def test_buildpacks() -> None:
     """spec/cli.md 15.3: pack; pushed only with output `registry`."""
     given = Builder(("amd64",), pack=Buildpacks("heroku/builder:24", ("a", "b")), args={"ARG": "v"}, secrets=("S",))
-    secrets = {"S": Sensitive("s3cr3t")}
     build = (
         "pack build ghcr.io/acme/app --platform linux/amd64 --creation-time now --builder heroku/builder:24 "
         f"--buildpack a --buildpack b --buildpack paketo-buildpacks/image-labels {TAGS} "
-        "--env BP_IMAGE_LABELS=service=app --env ARG=[REDACTED] --env S=[REDACTED] --path ."
+        "--env BP_IMAGE_LABELS=service=app --env ARG --env S --path ."
     )
     pushes = "docker push ghcr.io/acme/app:v1 && docker push ghcr.io/acme/app:latest"
-    line = builder.push(of(given), "v1", secrets=secrets)
+    line = builder.push(of(given), "v1")
     assert str(line) == f"{build} && {pushes}"
-    assert '--env ARG="v" --env S="s3cr3t"' in line.wire()
-    local = builder.push(of(given), "v1", secrets=secrets, output="docker", no_cache=True)
+    assert line.wire() == f'ARG="v" {line}'
+    local = builder.push(of(given), "v1", output="docker", no_cache=True)
     assert str(local) == build.replace("latest --env", "latest --clear-cache --env")
 
 

@@ -78,7 +78,7 @@ WITH_SECRET = [
     files.write("f", env_file.encode([("K", SENSITIVE)]), "0600"),
     files.write("f", SENSITIVE, "0600"),
     builder.push(CONFIG, "v1", local_arch="amd64"),
-    builder.push(PACK, "v1", secrets={"S": SENSITIVE}),
+    builder.push(PACK, "v1"),
 ]
 LINES = [
     *WITH_SECRET,

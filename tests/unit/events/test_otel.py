@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -198,3 +199,17 @@ def test_an_endpoint_that_is_no_address(endpoint: str, reports: list[str]) -> No
     """Found before the first record; who asked for the log tells of it (cli.md 11)."""
     with pytest.raises(ValueError, match=r"http://|port"):
         opened(endpoint, reports)
+
+
+def test_output_faster_than_the_collector(reports: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be sent in time does not fill the memory: lines of output are left out, counted and told of."""
+    monkeypatch.setattr(shipping, "LAST_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        log = opened(f"http://127.0.0.1:{silent.getsockname()[1]}", reports)
+        for _ in range(100):
+            log(CommandOutput(id="a", host="h", stream=Stream.STDOUT, text="x\n" * 1000))
+        log(Message(text="what people are told is never left out"))
+        assert log._shipper._queue.qsize() < 2 * shipping.MOST_WAITING
+        assert log.close(None, 1) is None
+    assert len(reports) == 1
+    assert re.search(r"failed: 9\d,\d{3} lines of output were left out", reports[0])

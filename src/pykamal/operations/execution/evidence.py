@@ -58,9 +58,9 @@ def taken_port(failure: StepResult) -> int | None:
 
 
 _TAKEN_PORT: Final = re.compile(
-    r":(\d+) failed: port is already allocated"
-    r"|:(\d+): bind: address already in use"
-    r"|failed to bind host port (?:for )?(?:\[.*?\]|[\d.]*):(\d+).*: address already in use"
+    r":([0-9]{1,5}) failed: port is already allocated"
+    r"|:([0-9]{1,5}): bind: address already in use"
+    r"|failed to bind host port (?:for )?(?:\[.*?\]|[\d.]*):([0-9]{1,5})\b.*: address already in use"
 )
 
 

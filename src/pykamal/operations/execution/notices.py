@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pykamal.commands.subject import Action
+from pykamal.core.answers import json_object, mapping, number, sequence
 from pykamal.transport.session import StepResult
 
 _KILLED: Final = 137  # 128 + SIGKILL
@@ -28,17 +28,17 @@ def notices(results: Sequence[StepResult], host: str) -> Iterator[str]:
 
 def _ended(text: str) -> tuple[int, Mapping[str, Any]] | None:
     """Seconds and container from the output of `pykamal.commands.stopping`, if it was killed after a timeout."""
-    seconds, _, rest = text.partition(" ")
-    try:
-        container = json.loads(rest)
-        killed = container["state"]["ExitCode"] == _KILLED and not container["state"]["OOMKilled"]
-        return (int(seconds), container) if killed else None
-    except (ValueError, KeyError, TypeError):
+    waited, _, rest = text.partition(" ")
+    seconds, container = number(waited), json_object(rest)
+    state = mapping(container.get("state"))
+    if seconds is None or state.get("ExitCode") != _KILLED or state.get("OOMKilled"):
         return None
+    return seconds, container
 
 
 def _told(what: str, seconds: int, container: Mapping[str, Any]) -> str:
-    program, arguments = str(container.get("program")), [str(each) for each in container.get("arguments") or ()]
+    program = str(container.get("program"))
+    arguments = list(map(str, sequence(container.get("arguments"))))
     line = " ".join((program, *arguments))
     text = f"The old container of {what} was killed after {seconds} seconds, with all that it was doing: "
     text += f"its first process ({line}) does not end on SIGTERM. "

@@ -41,7 +41,7 @@ def holders(text: str) -> list[Holder]:
     return containers or list(dict.fromkeys(programs))
 
 
-_PROGRAM: Final = re.compile(r'users:\(\("(?P<program>[^"]+)",pid=(?P<pid>\d+)')
+_PROGRAM: Final = re.compile(r'users:\(\("(?P<program>[^"]+)",pid=(?P<pid>[0-9]{1,9})')
 
 
 def hint(port: int, subject: Subject, found: list[Holder]) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pykamal.commands.subject import Action, Kind
+from pykamal.core.answers import json_object, mapping, number, sequence
 from pykamal.operations.execution.evidence import Evidence, Found
 from pykamal.transport.session import StepResult
 
@@ -22,6 +22,7 @@ KILLED: Final = 137  # 128 + SIGKILL, which nobody but the kernel sends a contai
 _REASONS: Final = {"error": "", "status": "status"}
 _DOCKER_DNS: Final = "0B00007F"  # 127.0.0.11, where the engine answers a container's name look-ups
 _LOOPBACK: Final = re.compile(r".{6}7F|0{24}01000000|0{16}FFFF0000.{6}7F")
+_LISTENER: Final = re.compile(r"(?P<address>[0-9A-F]+):(?P<port>[0-9A-F]{1,4})")
 _OPENED: Final = re.compile(r"^port \d+ was open after (\d+) seconds$", re.MULTILINE)
 
 
@@ -59,7 +60,7 @@ class PostMortem:
             yield from (f"runs, with processor time: {line}" for line in self.processes[:PROCESSES])
         if self.check is not None:
             yield f"last check of the proxy: {self.check.get('url')}: {self._said}"
-        for entry in (self._health.get("Log") or [])[-CHECKS:]:
+        for entry in map(mapping, sequence(self._health.get("Log"))[-CHECKS:]):
             yield f"health check: exit code {entry.get('ExitCode')}: {str(entry.get('Output', '')).strip()}"
         if self.log:
             yield "last log lines:"
@@ -165,12 +166,12 @@ class PostMortem:
 
     @property
     def _health(self) -> Mapping[str, Any]:
-        return self.state.get("Health") or {}
+        return mapping(self.state.get("Health"))
 
     @property
     def _target(self) -> tuple[int, str]:
         """Port and path of the proxy's check."""
-        found = re.match(r"https?://[^/]*?(?::(\d+))?(/.*)?$", str((self.check or {}).get("url", "")))
+        found = re.match(r"https?://[^/]*?(?::([0-9]{1,5}))?(/.*)?$", str((self.check or {}).get("url", "")))
         return (int(found[1] or 80), found[2] or "/") if found else (80, "/")
 
     @property
@@ -193,26 +194,26 @@ class PostMortem:
 def read(found: Found, failure: StepResult | None = None) -> PostMortem | None:
     """From what was read of a container, and what the failed step told; None where there is no container."""
     state_lines = _lines(found, Evidence.STATE)
-    try:
-        container = json.loads(state_lines[0])
-        restarts, state = container["restarts"], container["state"]
-    except (IndexError, ValueError, KeyError, TypeError):
+    container = json_object(state_lines[0]) if state_lines else {}
+    restarts, state = container.get("restarts"), container.get("state")
+    if not isinstance(restarts, int) or not isinstance(state, dict):
         return None
     deaths = [line.split() for line in _lines(found, Evidence.DEATHS)]
     seen = _exit_codes(deaths)
-    last = state.get("ExitCode")
+    last = state["ExitCode"] if isinstance(state.get("ExitCode"), int) else 0
+    status = state["Status"] if isinstance(state.get("Status"), str) else "unknown"
     opened = _OPENED.search(failure.stderr) if failure is not None else None
     subject = failure.step.subject if failure is not None else None
     return PostMortem(
         restarts=restarts,
-        state=state,
+        state={**state, "Status": status},
         log=tuple(state_lines[1:]),
-        exit_codes=tuple(seen) or ((last,) if last or state.get("Status") == "exited" else ()),
+        exit_codes=tuple(seen) or ((last,) if last or status == "exited" else ()),
         out_of_memory=bool(state.get("OOMKilled")) or any(words[:1] == ["oom"] for words in deaths),
         listeners=tuple(_listeners(_lines(found, Evidence.LISTENERS))),
         check=_last_record(_lines(found, Evidence.CHECKS)),
         processes=tuple(_lines(found, Evidence.PROCESSES)),
-        opened_after=int(opened[1]) if opened else None,
+        opened_after=number(opened[1]) if opened else None,
         deploy_timeout=subject.deploy_timeout if subject else None,
         was_ready=subject is not None and subject.action is Action.RECHECK,
         title=subject.title if subject is not None and subject.kind is not Kind.ROLE else "the app",
@@ -222,11 +223,12 @@ def read(found: Found, failure: StepResult | None = None) -> PostMortem | None:
 def _exit_codes(deaths: Sequence[Sequence[str]]) -> list[int]:
     """How it ended by itself; an end that somebody asked for tells nothing."""
     befores = [[""], *deaths]
-    return [
-        int(words[1])
+    codes = (
+        number(words[1])
         for before, words in zip(befores, deaths, strict=False)
-        if words[:1] == ["die"] and words[1:] and words[1].isdigit() and before[:1] != ["kill"]
-    ]
+        if words[:1] == ["die"] and words[1:] and before[:1] != ["kill"]
+    )
+    return [code for code in codes if code is not None]
 
 
 def _lines(found: Found, kind: Evidence) -> Sequence[str]:
@@ -235,14 +237,10 @@ def _lines(found: Found, kind: Evidence) -> Sequence[str]:
 
 def _listeners(lines: Sequence[str]) -> Iterator[tuple[str, int]]:
     for line in dict.fromkeys(lines):
-        address, _, port = line.partition(":")
-        if port and address != _DOCKER_DNS:
-            yield address, int(port, 16)
+        found = _LISTENER.fullmatch(line)
+        if found and found["address"] != _DOCKER_DNS:
+            yield found["address"], int(found["port"], 16)
 
 
 def _last_record(lines: Sequence[str]) -> Mapping[str, Any] | None:
-    try:
-        record = json.loads(lines[-1]) if lines else None
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) else None
+    return (json_object(lines[-1]) or None) if lines else None

@@ -10,7 +10,6 @@ from pykamal.commands import builder
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_app
 from pykamal.core.errors import BuildError
-from pykamal.core.sensitive import Sensitive
 from pykamal.operations.context import Context
 from pykamal.operations.execution import hooks, printing, requirements
 from pykamal.operations.execution.executor import execute
@@ -108,15 +107,13 @@ def build_task(context: Context, arch: str | None, *, output: str, no_cache: boo
         output=output,
         no_cache=no_cache,
         dirty=dirty,
-        secrets=secrets,
     )
-    environment: dict[str, str | Sensitive] = {**secrets, **builder.push_environment(context.config, arch)}
     title = "build and push image" if output == "registry" else "build image"
     return Task(
         LOCAL,
         title,
         script(Step(title, build, of_app(Action.BUILD))),
-        environment=environment,
+        environment=builder.push_environment(context.config, secrets, arch),
         directory="." if dirty else clone.build_directory(context),
         shown=True,
     )

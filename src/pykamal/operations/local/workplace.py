@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from pykamal.commands import git
 from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Config
-from pykamal.core.errors import KamalError
+from pykamal.core.errors import KamalError, UnexpectedAnswer
 from pykamal.operations.local.system import LocalSystem
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ async def read_workplace(local: LocalSession, config: Config) -> Workplace:
     root, revision, name, email, *changes = (result.captured if result.ok else "" for result in results)
     return Workplace(
         directory=str(Path.cwd()),
-        git_root=root or None,
-        revision=(revision or NO_COMMIT) if root else None,
+        git_root=_root(root),
+        revision=_revision(revision) if root else None,
         changes=changes[0] if changes else "",
         user_name="Unknown" if results[0].exit_status == NOT_INSTALLED else name,  # spec/cli.md 8.1
         performer=email or getpass.getuser(),
@@ -98,14 +99,40 @@ def version_here(config: Config) -> str:
     clones = bool(root) and not config.builder.context_given
     return Workplace(
         directory=str(Path.cwd()),
-        git_root=root or None,
-        revision=(told(git.revision()) or NO_COMMIT) if root else None,
+        git_root=_root(root),
+        revision=_revision(told(git.revision())) if root else None,
         changes=told(git.uncommitted()) if root and not clones else "",
         user_name="",
         performer="",
         environment_version=version,
         clones=clones,
     ).version
+
+
+def _root(text: str) -> str | None:
+    """The top of the work tree from what Git printed."""
+    try:
+        found = not text or Path(text).is_dir()
+    except (OSError, ValueError):
+        found = False
+    if not found:
+        raise _unexpected("rev-parse --show-toplevel", text)
+    return text or None
+
+
+def _revision(text: str) -> str:
+    """The commit from what Git printed."""
+    if text and not re.fullmatch(r"[0-9a-f]{40,64}", text):
+        raise _unexpected("rev-parse HEAD", text)
+    return text or NO_COMMIT
+
+
+def _unexpected(question: str, answer: str) -> UnexpectedAnswer:
+    return UnexpectedAnswer(
+        f"Git does not answer `git {question}` as it should",
+        details=[f"it said: {answer[:200]}"],
+        hint="run that command by hand: something else prints there, or another program is called git",
+    )
 
 
 def short_version(version: str) -> str:

@@ -134,7 +134,7 @@ def outdated(facts: HostFacts) -> bool:
 
 def parsed_version(version: str) -> tuple[tuple[int, ...], bool] | None:
     """Numbers of a version and whether it is a release: a pre-release sorts before it."""
-    match = re.fullmatch(r"v?(\d+(?:\.\d+)*)((?:[.-][0-9A-Za-z]+)*)", version)
+    match = re.fullmatch(r"v?([0-9]{1,9}(?:\.[0-9]{1,9})*)((?:[.-][0-9A-Za-z]+)*)", version)
     if match is None:
         return None
     return tuple(int(part) for part in match[1].split(".")), not match[2]

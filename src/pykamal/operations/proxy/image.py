@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 from pykamal.commands import proxy_image as commands
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_proxy
-from pykamal.core.errors import BuildError, KamalError
+from pykamal.core.answers import json_object
+from pykamal.core.errors import BuildError, KamalError, UnexpectedAnswer
 from pykamal.core.private_directories import make_private, user_cache
 from pykamal.operations.context import Context
 from pykamal.operations.execution import printing
@@ -151,7 +151,15 @@ async def _describe(context: Context, images: Mapping[str, str]) -> Build:
             details=result.stderr.splitlines(),
             hint="run `kamal proxy build` on a Debian 12 machine (or in such a container), as any user",
         )
-    return Build(**json.loads(result.stdout))
+    described = json_object(result.stdout)
+    path, revision, architecture = (described.get(name) for name in ("path", "revision", "architecture"))
+    if not (isinstance(path, str) and isinstance(revision, str) and isinstance(architecture, str)):
+        raise UnexpectedAnswer(
+            "The builder of the proxy's image did not describe it",
+            details=[f"command: {line}", f"it said: {result.captured[:80]}"],
+            hint="run that command by hand, to see what else prints there",
+        )
+    return Build(path, revision, architecture)
 
 
 async def _look(context: Context, images: Mapping[str, str]) -> dict[str, _Found]:

@@ -11,7 +11,8 @@ from pykamal.commands.command import Command
 from pykamal.commands.logs import ALL_LINES, LogSelection, container_checks
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_proxy
-from pykamal.core.errors import KamalError
+from pykamal.core.answers import number
+from pykamal.core.errors import KamalError, UnexpectedAnswer
 from pykamal.operations.context import Context
 from pykamal.operations.execution import evidence, printing
 from pykamal.operations.execution.executor import execute
@@ -24,6 +25,7 @@ from pykamal.operations.proxy.boot_plan import boot_tasks, reboot_phases
 from pykamal.operations.proxy.image import bring_where_missing
 from pykamal.operations.proxy.shared import described, others, refuse_losses, tell_of_others, warn_of_drift
 from pykamal.operations.proxy.version import brought_up_to_date
+from pykamal.transport.session import StepResult
 
 
 async def boot(context: Context) -> None:
@@ -128,7 +130,7 @@ async def _needed_by(context: Context) -> list[str]:
     known = await read_facts(context, hosts, proxy=True)
     lines = []
     for host in hosts:
-        count = int(counted[host][-1].captured or 0)
+        count = _count(host, counted[host][-1])
         services = [described(service, known[host]) for service in others(context, known[host])]
         if count or services:
             shown = f"behind the proxy: {', '.join(services)}" if services else f"apps in .kamal/apps: {count}"
@@ -144,6 +146,18 @@ async def _remove(context: Context) -> None:
         *_remove_directory_steps(),
     )
     await _on_proxies(context, "remove proxy", steps)
+
+
+def _count(host: str, result: StepResult) -> int:
+    count = number(result.captured or "0")
+    if count is not None:
+        return count
+    raise UnexpectedAnswer(
+        f"{host} was asked how many apps are installed, and answered with no number",
+        host=host,
+        details=[f"it said: {result.captured[:80]}"],
+        hint="see what `ls .kamal/apps | wc -l` prints there",
+    )
 
 
 # -- single steps of `remove`, as hidden commands (spec/cli.md 12.4)

@@ -9,7 +9,7 @@ from typing import Final
 from pykamal.commands import files, proxy_files, proxy_protection
 from pykamal.commands.script import Step
 from pykamal.core.errors import KamalError
-from pykamal.core.sensitive import Sensitive
+from pykamal.core.sensitive import Sensitive, encoded
 from pykamal.operations.context import Context
 
 _HASH: Final = re.compile(r"\$(?:2[abxy]\$\d\d\$[./A-Za-z0-9]{53}|(?:5|6|7|y|gy)\$[ -~]+)")
@@ -51,7 +51,7 @@ def _digest(value: str, secret: str) -> str:
             f"The secret {secret} is a hash that basic_auth cannot use: its kind is too weak, or it is incomplete",
             hint="give the password itself, or a hash as `htpasswd -B` writes it; single quotes keep its dollar signs",
         )
-    password = value.encode()
+    password = encoded(value)
     if not password or len(password) > _LONGEST_PASSWORD or b"\0" in password or "\n" in value:
         raise KamalError(
             f"The secret {secret} is no password for basic_auth",
