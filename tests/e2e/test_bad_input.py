@@ -248,7 +248,7 @@ def test_a_registry_that_is_down(application: Application, arguments: tuple[str,
     """Here, where the image is pushed from, and on the hosts; the image of the running version stays there."""
     application.sandbox.stop_registry()
     try:
-        refused(application, *arguments, words=("docker login", "[REDACTED]"), advice="the registry does not answer")
+        refused(application, *arguments, words=("docker login", "[REDACTED]"), advice="registry does not answer")
     finally:
         application.sandbox.start_registry()
 
