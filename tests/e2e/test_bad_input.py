@@ -218,6 +218,8 @@ def test_a_user_who_may_not_use_docker(application: Application) -> None:
             words=("permission denied", "docker.sock"),
             advice="usermod -aG docker",
         )
+        bootstrapped = application.kamal("server", "bootstrap", expect=1)
+        assert_told(application, bootstrapped, "permission denied", advice="usermod -aG docker")
     finally:
         for host in application.hosts:
             host.run(["userdel", "--remove", "guest"], check=False)

@@ -88,7 +88,7 @@ def test_docker_that_cannot_be_installed(application: Application, bare: Sandbox
     for hook in ("docker-setup", "pre-deploy", "post-deploy"):
         application.hook(hook, "exit 9")
     plan = application.kamal("setup", "--plan").stdout
-    named = ("Plan of setup", "install Docker", "docker-setup", "check host", "pre-deploy", "boot jobs", "boot web")
+    named = ("Plan of setup", "install Docker", "docker-setup", "check host", "boot jobs", "pre-deploy", "boot web")
     places = [plan.index(words) for words in (*named, "post-deploy")]
     assert places == sorted(places)
     for hook in ("docker-setup", "pre-deploy", "post-deploy"):

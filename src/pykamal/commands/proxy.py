@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from pykamal.commands import accessory as accessories
 from pykamal.commands import app, health, proxy_image, proxy_protection, run_directory, stopping
 from pykamal.commands.assets import error_pages_path
-from pykamal.commands.command import Command, command, query
+from pykamal.commands.command import Command, Simple, command, query
 from pykamal.commands.flags import name_filter
 from pykamal.commands.logs import ALL_LINES, LogSelection, container_logs
 from pykamal.commands.paths import (
@@ -254,8 +254,16 @@ def deploy(
 
 
 def remove(service: str) -> Command:
-    """Stop routing to a service; no failure when the proxy does not know it."""
-    return _kamal_proxy("remove", service).failing_allowed()
+    """Stop routing to a service; no failure where the proxy does not know it, or does not run.
+
+    May fail: a proxy that does not answer keeps nobody from stopping what is behind it.
+    """
+    told = _kamal_proxy("remove", service)
+    text = f"""said=$({told.wire()} 2>&1) || case $said in
+  *"service not found"* | *[Nn]"o such container"* | *"is not running"*) echo "$said" ;;
+  *) echo "$said" >&2; exit 1 ;;
+esac"""
+    return Command(Simple((Syntax(text),)), may_fail=True, summary=str(told))
 
 
 def stop(service: str, *, drain_timeout: int, message: str | None = None) -> Command:

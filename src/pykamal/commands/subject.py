@@ -25,6 +25,8 @@ class Action(Enum):
     """Watch a container until it works."""
     RECHECK = auto()
     """See that a container that worked still does."""
+    REMOVE = auto()
+    """Remove files, or a service from the proxy; what cannot be removed ends no run."""
     SWITCH = auto()
     """Tell the proxy something."""
     EXECUTE = auto()
@@ -95,6 +97,11 @@ def of_proxy(action: Action) -> Subject:
 def of_registry(setting: str = "registry") -> Subject:
     """A login; `setting` is where the registry is described, an accessory's own one below the accessory."""
     return Subject(Action.LOG_IN, Kind.REGISTRY, setting)
+
+
+def of_local_registry() -> Subject:
+    """The container of a registry on the operator's machine."""
+    return Subject(Action.RUN, Kind.REGISTRY, "registry/server")
 
 
 def of_host(action: Action) -> Subject:

@@ -323,3 +323,22 @@ def test_boot_config(tmp_path: Path) -> None:
     for step in proxy_boot_config.reset():
         run(step, directory=tmp_path)
     assert stored(tmp_path) == {}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("Error: service not found", 0),
+        ("Error response from daemon: No such container: kamal-proxy", 0),
+        ("Error response from daemon: container 4f5e is not running", 0),
+        ("Error: dial unix /tmp/kamal-proxy.sock: connect: connection refused", 1),
+    ],
+)
+def test_removing_a_service_fails_where_the_proxy_may_still_route_to_it(shell: str, said: str, status: int) -> None:
+    """spec/cli.md 14.3 ignores how it ends; one that the proxy does not know is as good as removed."""
+    line = proxy.remove("app-web")
+    assert str(line) == "docker exec kamal-proxy kamal-proxy remove app-web"
+    assert line.may_fail
+    done = run(f"docker() {{ echo '{said}' >&2; return 1; }}\n{line.wire()}", shell=shell)
+    assert (done.returncode, done.stdout.decode() + done.stderr.decode()) == (status, f"{said}\n")

@@ -6,7 +6,17 @@ import pytest
 
 from pykamal.commands.command import command
 from pykamal.commands.script import Step
-from pykamal.commands.subject import Action, Subject, of_accessory, of_app, of_host, of_proxy, of_registry, of_role
+from pykamal.commands.subject import (
+    Action,
+    Subject,
+    of_accessory,
+    of_app,
+    of_host,
+    of_local_registry,
+    of_proxy,
+    of_registry,
+    of_role,
+)
 from pykamal.config.models import Accessory
 from pykamal.operations.execution.hint_rules import RULES
 from pykamal.operations.execution.hints import hint_of
@@ -26,6 +36,7 @@ EXECUTE, EXECUTE_DB, EXECUTE_HOST = (
     of_accessory(Action.EXECUTE, DB),
     of_host(Action.EXECUTE),
 )
+REGISTRY = of_local_registry()
 LOOK_DB, LOOK_PROXY = of_accessory(Action.LOOK, DB), of_proxy(Action.LOOK)
 BUILD, BUILDER, IMAGE = of_app(Action.BUILD), of_app(Action.CREATE_BUILDER), of_app(Action.CHECK_IMAGE)
 
@@ -90,6 +101,8 @@ def hint(subject: Subject | None, said: str, *, status: int = 1, host: str | Non
             "proxy reboot",
         ),
         (RUN_DB, 'Conflict. The container name "/app-db" is already in use', "kamal accessory reboot"),
+        (REGISTRY, "Bind for 127.0.0.1:5555 failed: port is already allocated", "another port in registry/server"),
+        (REGISTRY, SILENT, "registry:3"),
         (START_DB, NO_CONTAINER, "kamal accessory boot"),
         (START_PROXY, NO_PROXY, "kamal proxy boot"),
         (START, "Error: No such container: app-web-1", "kamal app containers"),

@@ -8,7 +8,7 @@ import pytest
 
 from pykamal.commands.command import command
 from pykamal.commands.script import Step
-from pykamal.commands.subject import Action, of_role
+from pykamal.commands.subject import Action, of_app, of_role
 from pykamal.operations.execution.notices import notices
 from pykamal.transport.session import StepResult
 from tests.unit.samples import role
@@ -46,6 +46,21 @@ def test_a_shell_in_between() -> None:
 def test_what_is_not_told(given: dict[str, object]) -> None:
     """One that took its time and ended by itself, one that ran out of memory, other steps."""
     assert told("python3", **given) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("status", "complaint", "told"),
+    [
+        (1, "rm: cannot remove '.kamal/apps/app/x': Permission denied", True),
+        (1, "rm: cannot remove '.kamal/apps/app': No such file or directory", False),
+        (0, "a warning", False),
+    ],
+)
+def test_what_could_not_be_removed(status: int, complaint: str, told: bool) -> None:
+    """spec/cli.md 14.6 ignores how `rm` ends: what is not there is removed, what is left is not."""
+    step = Step("remove app directory", command("rm"), of_app(Action.REMOVE))
+    lines = list(notices([StepResult(step, status, "", f"{complaint}\n", 0.1)], "10.0.0.1"))
+    assert lines == ([f"remove app directory did not work on 10.0.0.1: {complaint}"] if told else [])
 
 
 @pytest.mark.parametrize("text", ["", "30", "30 nonsense", "x {}", "30 {}"])

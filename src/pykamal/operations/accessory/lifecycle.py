@@ -247,7 +247,8 @@ def _stop_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
     yield audit.step(context, f"Stopped {accessory.name} accessory")
     yield Step(f"stop {accessory.name}", commands.stop(accessory), of_accessory(Action.STOP, accessory))
     if accessory.running_proxy:
-        yield Step(f"remove {accessory.name} from proxy", proxy.remove(accessory.service))
+        removed = proxy.remove(accessory.service)
+        yield Step(f"remove {accessory.name} from proxy", removed, of_accessory(Action.REMOVE, accessory))
 
 
 async def restart(context: Context, *, name: str) -> None:

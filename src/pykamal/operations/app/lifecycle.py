@@ -111,7 +111,7 @@ async def stop(context: Context, *, stale: bool = False) -> None:
 def _stop_steps(context: Context, role: Role, known: HostFacts, *, stale: bool) -> Iterable[Step]:
     yield audit.step(context, "Stopped app", role)
     if role.running_proxy and known.current_version(role) is not None:
-        yield Step(f"remove {role.name} from proxy", proxy.remove(role.container_prefix).failing_allowed())
+        yield Step(f"remove {role.name} from proxy", proxy.remove(role.container_prefix), of_role(Action.REMOVE, role))
     yield Step(f"stop {role.name}", commands.stop_current(context.config, role), of_role(Action.STOP, role))
     for version in stale_versions(known, role) if stale else ():
         yield stop_step(f"stop stale {version}", role, version)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pykamal.commands import app as commands
 from pykamal.commands import proxy, prune, server
 from pykamal.commands.script import Step, script
+from pykamal.commands.subject import Action, of_app
 from pykamal.config.models import Role
 from pykamal.core.errors import KamalError
 from pykamal.operations.app import lifecycle
@@ -67,8 +68,8 @@ def _file_steps(context: Context) -> tuple[Step, ...]:
     config = context.config
     return (
         audit.step(context, f"Removed {config.app_directory}"),
-        Step("remove app directory", server.remove_app_directory(config)),
-        Step("remove proxy files", proxy.remove_app_directory(config).redirected("2> /dev/null")),
+        Step("remove app directory", server.remove_app_directory(config), of_app(Action.REMOVE)),
+        Step("remove proxy files", proxy.remove_app_directory(config), of_app(Action.REMOVE)),
     )
 
 

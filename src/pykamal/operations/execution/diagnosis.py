@@ -71,8 +71,9 @@ def _known(failure: StepResult, host: str) -> tuple[str, str] | None:
         case readiness.PORT_TAKEN_STATUS if taken := _LISTENER.search(failure.stderr):
             found = port_holders.holders(failure.stderr)
             holder = found[0].title if found else "another program"
+            kind = "container" if found and found[0].process is None else "program"
             message = f"Port {taken['port']} of {host} is taken by {holder}, so kamal-proxy cannot start there"
-            return message, "stop it, or choose other ports with proxy/run/http_port and https_port"
+            return message, f"stop that {kind}, or choose other ports with proxy/run/http_port and https_port"
         case readiness.DISK_FULL_STATUS if full := _FULL_DISK.search(failure.stderr):
             message = f"The disk at {full['mount']} of {host} is full ({full['left']} KiB left)"
             return message, "see `df -h` there; `kamal prune all` removes old containers and images"

@@ -125,6 +125,8 @@ _REGISTRY_RULES: Final = (
             Kind.ROLE: _REGISTRY_SILENT.format("registry/server in deploy.yml"),
             Kind.ACCESSORY: _REGISTRY_SILENT.format("the registry that {setting} names"),
             Kind.PROXY: _REGISTRY_SILENT.format("{setting}/registry in deploy.yml"),
+            Kind.REGISTRY: "Docker Hub, which has the image of the local registry, does not answer: load or pull "
+            "registry:3 {place} by another way",
         },
         _PULLING,
     ),
@@ -178,7 +180,7 @@ _BUILD_RULES: Final = (
     ),
     Rule(
         _SILENT,
-        "a registry does not answer, that of the image or of a base image: the output above names it",
+        "the registry does not answer, that of the image (registry/server) or of a base image: see the output above",
         _on(Action.BUILD),
     ),
     Rule(r"x509:", _BAD_CERTIFICATE, _on(Action.BUILD)),
@@ -193,6 +195,14 @@ _CONTAINER_RULES: Final = (
             "reboot` makes it anew",
             Kind.ROLE: "a container of that name is there already, which is none of this role: see `docker ps --all` "
             "there, and rename or remove it",
+        },
+        _CONTAINER,
+    ),
+    Rule(
+        r"port is already allocated|address already in use",
+        {
+            Kind.REGISTRY: "something {place} has the port of the local registry: see who listens there (ss -ltnp, "
+            "docker ps), or choose another port in {setting}"
         },
         _CONTAINER,
     ),

@@ -1,4 +1,4 @@
-"""What people should know of steps that succeeded: a container that did not end when it was asked to."""
+"""What people should know though the run goes on: a container that was killed, something that could not be removed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from pykamal.commands.subject import Action
+from pykamal.commands.subject import Action, Subject
 from pykamal.core.answers import json_object, mapping, number, sequence
 from pykamal.transport.session import StepResult
 
@@ -15,15 +15,18 @@ _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash"})
 
 
 def notices(results: Sequence[StepResult], host: str) -> Iterator[str]:
-    """A line for each container that had to be killed: how long that took, why, and how to mend it."""
+    """A line for each: what was left or lost where, why, and how to mend it."""
     for result in results:
-        subject = result.step.subject
-        if subject is None or subject.action is not Action.STOP or not result.ok:
-            continue
-        ended = _ended(result.captured)
-        if ended is not None:
-            seconds, container = ended
-            yield _told(f"{subject.title} on {host}", seconds, container)
+        match result.step.subject:
+            case Subject(Action.STOP) as subject if result.ok and (ended := _ended(result.captured)):
+                yield _killed(f"{subject.title} on {host}", *ended)
+            case Subject(Action.REMOVE) if not result.ok and (why := _left(result.stderr)):
+                yield f"{result.step.name} did not work on {host}: {why}"
+
+
+def _left(text: str) -> str | None:
+    """The first complaint, but for what was not there."""
+    return next((line for line in text.splitlines() if line.strip() and "No such file" not in line), None)
 
 
 def _ended(text: str) -> tuple[int, Mapping[str, Any]] | None:
@@ -36,7 +39,7 @@ def _ended(text: str) -> tuple[int, Mapping[str, Any]] | None:
     return seconds, container
 
 
-def _told(what: str, seconds: int, container: Mapping[str, Any]) -> str:
+def _killed(what: str, seconds: int, container: Mapping[str, Any]) -> str:
     program = str(container.get("program"))
     arguments = list(map(str, sequence(container.get("arguments"))))
     line = " ".join((program, *arguments))

@@ -11,6 +11,7 @@ from pykamal.commands.subject import Action, of_host
 from pykamal.core.errors import DependencyError, KamalError
 from pykamal.operations.context import Context
 from pykamal.operations.execution import hooks
+from pykamal.operations.execution.diagnosis import error_of
 from pykamal.operations.execution.fanout import on_each
 from pykamal.operations.execution.plan import Phase, Task
 from pykamal.operations.hosts import audit, lock
@@ -77,9 +78,15 @@ async def _install_on(context: Context, host: str) -> Sequence[str] | None:
         ),
         check=False,
     )
+    if version.ok and use.ok:
+        return None
+    if version.ok and not rights.ok:
+        raise error_of(use, host)
+    if version.ok and "permission denied" in use.stderr:
+        await _join_docker_group(context, host)
+        return None
     if version.ok:
-        if rights.ok and "permission denied" in use.stderr:
-            await _join_docker_group(context, host)
+        await run_on(context, host, script(Step("start engine", commands.start_engine())))
         return None
     if not rights.ok:
         return (f"{session.user or 'the SSH user'} is neither root nor allowed to use sudo without a password",)

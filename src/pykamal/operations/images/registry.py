@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pykamal.commands import registry as commands
 from pykamal.commands.script import Step, script
-from pykamal.commands.subject import of_registry
+from pykamal.commands.subject import of_local_registry, of_registry
 from pykamal.config.models import Accessory, Credential, Registry
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
@@ -43,7 +43,7 @@ def accessory_login_steps(context: Context, accessory: Accessory) -> tuple[Step,
 def start_steps(context: Context) -> tuple[Step, ...]:
     """Start the local registry; nothing for one that runs elsewhere."""
     port = context.config.registry.local_port
-    return () if port is None else (Step("start registry", commands.start_local(port)),)
+    return () if port is None else (Step("start registry", commands.start_local(port), of_local_registry()),)
 
 
 def _resolved(context: Context, credential: Credential) -> Sensitive:

@@ -189,7 +189,7 @@ def _remove_image_steps(context: Context) -> tuple[Step, ...]:
 
 
 def _remove_directory_steps() -> tuple[Step, ...]:
-    return (Step("remove proxy files", commands.remove_directory()),)
+    return (Step("remove proxy files", commands.remove_directory(), of_proxy(Action.REMOVE)),)
 
 
 async def _on_proxies(context: Context, title: str, steps: Sequence[Step]) -> None:
