@@ -40,7 +40,7 @@ def proxy_services() -> Command:
     return _optional(copied | query("tar", "-xO"))
 
 
-def proxy_wishes(config: Config, host: str) -> Command:
+def proxy_settings(config: Config, host: str) -> Command:
     """Two lines: the login directory, and how a proxy is made where deploy.yml does not say (spec/cli.md 14.7)."""
     return query("pwd").then(proxy.stored_settings(config, host)).quietly()
 

@@ -1,4 +1,4 @@
-"""What pruning removes of a host that several destinations share, by a real shell and awk (spec/cli.md 14.10)."""
+"""Pruning on a host that several destinations share, by a real shell and awk (spec/cli.md 14.10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the proxy would refuse after the boot is refused before it (spec/proxy.md 3.3, 5, 7.2)."""
+"""Routes, TLS and protections that a proxy would refuse are refused before the boot (spec/proxy.md 3.3, 5, 7.2)."""
 
 from __future__ import annotations
 

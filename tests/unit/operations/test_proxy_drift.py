@@ -1,9 +1,9 @@
-"""Where a running proxy is not as deploy.yml says, and what other projects would lose by a reboot."""
+"""Drift of a running proxy from deploy.yml, and what other projects would lose by a reboot."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from pykamal.operations.hosts.facts import Container, HostFacts
 from pykamal.operations.hosts.proxy_facts import ProxyFacts, ProxyService
 from pykamal.operations.proxy.drift import differences
 from pykamal.operations.proxy.shared import refuse_losses, warn_of_drift
+from pykamal.proxy.protection import STATE_KEY, Protection
 from tests.unit.samples import config, context, role
 
 pytestmark = pytest.mark.unit
@@ -282,6 +283,15 @@ def test_a_state_file_is_understood() -> None:
     )  # fmt: skip
     assert (read.directory, read.stored_settings) == ("/root", STORED)
     assert read.container is not None
+
+
+def test_every_protection_is_known_by_its_setting() -> None:
+    """The keys are those that our proxy writes; those of a password and of a rate belong to one setting each."""
+    parts = {"rate_limit_burst", "basic_auth_realm", "basic_auth_except"}
+    keys = {each.name for each in fields(Protection)} - parts
+    record = {"name": "all", STATE_KEY: dict.fromkeys(keys, "given")}
+    (service,) = proxy_facts.parse("", json.dumps([record]), "").services
+    assert len(service.protections) == len(keys)
 
 
 @pytest.mark.parametrize(

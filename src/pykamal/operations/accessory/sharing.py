@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from pykamal.commands import accessory as commands
 from pykamal.commands import facts as fact_commands
@@ -27,17 +27,23 @@ async def users_elsewhere(context: Context) -> Users:
             ("read destinations", commands.environment_files(config)),
         ],
     )
-    users: Users = {}
-    for host, (containers, files) in read.items():
-        known = facts.parse(host, [containers])
-        for accessory in config.accessories:
-            found = [*_booted_by(context, accessory, files.stdout.split()), *_beside(context, accessory, known)]
-            if found:
-                users[accessory.name, host] = list(dict.fromkeys(found))
-    return users
+    return {
+        (name, host): found
+        for host, (containers, files) in read.items()
+        for name, found in users_on(context, facts.parse(host, [containers]), files.stdout.split()).items()
+    }
 
 
-def _booted_by(context: Context, accessory: Accessory, files: Iterable[str]) -> Iterator[str]:
+def users_on(context: Context, known: HostFacts, files: Sequence[str]) -> dict[str, list[str]]:
+    """The same for one host, by name; `files` are those with secrets of accessories, of every destination."""
+    users = {
+        accessory.name: [*_booted_by(context, accessory, files), *_beside(context, accessory, known)]
+        for accessory in context.config.accessories
+    }
+    return {name: found for name, found in users.items() if found}
+
+
+def _booted_by(context: Context, accessory: Accessory, files: Sequence[str]) -> Iterator[str]:
     own = context.config.accessory_env_file(accessory)
     yield from (file for file in files if file.endswith(f"/{accessory.name}.env") and file != own)
 

@@ -1,4 +1,4 @@
-"""The versions whose containers are on the hosts: what can be started, or rolled back to."""
+"""Versions whose containers are on the hosts, to be started or rolled back to."""
 
 from __future__ import annotations
 

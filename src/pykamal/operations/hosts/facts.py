@@ -102,7 +102,7 @@ def reading(config: Config, host: str, *, proxy: bool = False) -> Script:
         containers,
         Step("read proxy", commands.proxy_container()),
         Step("read services of proxy", commands.proxy_services()),
-        Step("read proxy settings", commands.proxy_wishes(config, host)),
+        Step("read proxy settings", commands.proxy_settings(config, host)),
     )
 
 

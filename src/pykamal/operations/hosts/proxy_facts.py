@@ -1,4 +1,4 @@
-"""What was read of a host's proxy: the services behind it, how its container was made, how it would be made now."""
+"""Facts of a host's proxy: the services behind it, how its container was made, how it would be made now."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ class ProxyFacts:
     stored_settings: str = ""
 
 
-def parse(container: str, state: str, wishes: str) -> ProxyFacts:
-    """From what `proxy_container`, `proxy_services` and `proxy_wishes` of `pykamal.commands.facts` print."""
+def parse(container: str, state: str, settings: str) -> ProxyFacts:
+    """From what `proxy_container`, `proxy_services` and `proxy_settings` of `pykamal.commands.facts` print."""
     inspected = _decoded(container)
     records = _decoded(state)
-    directory, _, stored_settings = wishes.partition("\n")
+    directory, _, stored_settings = settings.partition("\n")
     return ProxyFacts(
         services=tuple(_services(records if isinstance(records, list) else [])),
         container=inspected if isinstance(inspected, Mapping) else None,

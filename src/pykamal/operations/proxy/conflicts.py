@@ -1,4 +1,4 @@
-"""What the proxy would refuse once the new container runs, found before it is started (spec/proxy.md 3.3, 5, 7.2)."""
+"""Checks routes, TLS and protections against a host's proxy before a boot (spec/proxy.md 3.3, 5, 7.2)."""
 
 from __future__ import annotations
 

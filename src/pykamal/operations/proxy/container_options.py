@@ -1,4 +1,4 @@
-"""Options of `docker run`, and what `docker inspect` says that a container has of them."""
+"""Compares options of `docker run` with what `docker inspect` says of a container."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a proxy's container is not what deploy.yml would make of it now.
+"""Compares a proxy's container with the one that deploy.yml would make now.
 
 A running container is compared with the `docker run` that `kamal proxy reboot` would send, as far as `docker inspect`
 tells: so it does not matter which tool made it, or whose deploy.yml it was made from.

@@ -1,4 +1,4 @@
-"""A host's proxy is everybody's whose services are behind it: what a project may not take from the others unasked."""
+"""Projects that share a host's proxy: who they are, and what a reboot would take from them."""
 
 from __future__ import annotations
 
