@@ -23,11 +23,11 @@ pytestmark = pytest.mark.unit
 CONFIG = f"""\
 {unreachable.CONFIG}\
 aliases:
-  quoted: "app exec 'ls"
   there: back
   back: there
   shell: app exec -i bash
 """
+OPEN_QUOTE = CONFIG.replace("aliases:\n", "aliases:\n  quoted: app exec 'ls\n")
 REMOTE_REGISTRY = CONFIG.replace('server: "localhost:5555"', "username: me, password: [REGISTRY_PASSWORD]")
 
 
@@ -62,7 +62,7 @@ USAGE = [
     Row("1.3", "app remove_container", 2, 'ERROR: "kamal app remove_container" was called with no arguments\nUsage: "'),
     Row("1.3", "config nope", 2, 'ERROR: "kamal config" was called with arguments ["nope"]'),
     Row("1.3", "tree nope", 2, 'ERROR: "kamal tree" was called with arguments ["nope"]'),
-    Row("10", "quoted", 2, "Alias quoted cannot be split into words"),
+    Row("10", "quoted", 2, "Alias quoted cannot be split into words", {"config/deploy.yml": OPEN_QUOTE}),
     Row("10", "there", 2, "Alias there leads back to itself: there -> back -> there"),
     Row("15.3", "build push --output json", 2, "kamal build push has no JSON: its --output is Docker's"),
     Row("12.6", "remove --output json", 2, "kamal remove --output json cannot ask\nadd --confirmed"),
