@@ -5,33 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from pykamal.erb.ast import (
-    Assignment,
-    Binary,
-    Call,
-    Constant,
-    Expression,
-    ListLiteral,
-    MultipleAssignment,
-    Shell,
-    Splat,
-    Text,
-    Unary,
-    Variable,
-)
+from pykamal.erb.ast import Assignment, Call, Constant, Expression, ListLiteral, MultipleAssignment, Splat, Variable
 from pykamal.erb.budget import check_items
 from pykamal.erb.errors import RubyError, Unsupported
+from pykamal.erb.hashes import store
 from pykamal.erb.operators import operate
-from pykamal.erb.values import Range, class_name, true
-from pykamal.erb.words import words
+from pykamal.erb.strings import with_part
+from pykamal.erb.values import Range, RubyString, change, class_name, true
 
 if TYPE_CHECKING:
     from pykamal.erb.interpreter import Interpreter
-
-_FRESH: Final = frozenset(
-    words("dup clone + join read strip lstrip rstrip chomp chop downcase upcase capitalize gsub sub tr new to_json")
-)
-"""Methods whose text is a new one, which nothing else holds."""
 
 
 def _assignment(interpreter: Interpreter, node: Assignment) -> Any:
@@ -50,10 +33,7 @@ def _assignment(interpreter: Interpreter, node: Assignment) -> Any:
         interpreter.charge(before)
         value = interpreter.charge(operate(operator[:-1], before, right))
     interpreter.offset = node.offset
-    shared = isinstance(value, str) and isinstance(node.value, Variable)
-    if shared and isinstance(node.value, Variable) and (holder := interpreter.scope.holder(node.value.name)):
-        holder.shared |= {node.value.name}
-    assign(interpreter, target, value, shared=shared)
+    assign(interpreter, target, value)
     return value
 
 
@@ -62,20 +42,19 @@ def _before(interpreter: Interpreter, target: Expression) -> Any:
     if isinstance(target, Constant):
         return interpreter.builtins.main.constants.get(target.name)
     if isinstance(target, Variable) and target.name[0] not in "@$":
-        return interpreter.scope.get(target.name)
+        return interpreter.scope.get(target.name) if interpreter.scope.holder(target.name) else None
     return interpreter.value(target)
 
 
-def assign(interpreter: Interpreter, target: Expression, value: Any, *, shared: bool = False) -> None:
+def assign(interpreter: Interpreter, target: Expression, value: Any) -> None:
     builtins = interpreter.builtins
     match target:
         case ListLiteral(items=targets):
             assign_all(interpreter, targets, value)
         case Variable(name=name) if name[0] == "@":
             builtins.main.variables[name] = value
-            (builtins.main.shared.add if shared else builtins.main.shared.discard)(name)
         case Variable(name=name):
-            interpreter.scope.set(name, value, shared=shared)
+            interpreter.scope.set(name, value)
         case Constant(name=name):
             builtins.main.constants[name] = value
         case Call(receiver=Constant(name="ENV"), name="[]", arguments=(key,)):
@@ -88,10 +67,7 @@ def assign(interpreter: Interpreter, target: Expression, value: Any, *, shared: 
 
 def _assign_place(container: Any, key: Any, value: Any) -> None:
     if isinstance(container, dict):
-        if isinstance(key, list | dict):
-            raise Unsupported("a list or a map as key")
-        check_items(len(container) + 1)
-        container[key] = value
+        store(container, key, value)
     elif isinstance(container, list) and isinstance(key, int) and not isinstance(key, bool):
         index = key if key >= 0 else key + len(container)
         if index < 0:
@@ -100,6 +76,8 @@ def _assign_place(container: Any, key: Any, value: Any) -> None:
         check_items(index + 1)
         container += [None] * (index + 1 - len(container))
         container[index] = value
+    elif isinstance(container, RubyString):
+        change(container, with_part(container, key, value))
     elif container is None:
         raise RubyError("undefined method `[]=' for nil", "NoMethodError")
     else:
@@ -115,7 +93,7 @@ def _multiple(interpreter: Interpreter, node: MultipleAssignment) -> Any:
 def assign_all(interpreter: Interpreter, targets: tuple[Expression, ...], value: Any) -> None:
     """A list is spread over several targets; `*rest` takes what the others leave."""
     if len(targets) == 1 and not isinstance(targets[0], Splat):
-        assign(interpreter, targets[0], value[0] if isinstance(value, list) and value else value, shared=True)
+        assign(interpreter, targets[0], value[0] if isinstance(value, list) and value else value)
         return
     values = value.items() if isinstance(value, Range) else list(value) if isinstance(value, list) else [value]
     position = 0
@@ -125,35 +103,8 @@ def assign_all(interpreter: Interpreter, targets: tuple[Expression, ...], value:
             assign(interpreter, target.value, values[position : position + count])
             position += count
         else:
-            assign(interpreter, target, values[position] if position < len(values) else None, shared=True)
+            assign(interpreter, target, values[position] if position < len(values) else None)
             position += 1
-
-
-def change_text(interpreter: Interpreter, place: Expression, changed: str) -> None:
-    """Gives the place that a text came from the changed one. Ruby changes the text itself, wherever else it is held.
-
-    Raises Unsupported where something else may hold it, for that would keep the old one.
-    """
-    builtins = interpreter.builtins
-    match place:
-        case Variable(name=name):
-            holder = interpreter.scope.holder(name)
-            if name in (builtins.main.shared if holder is None else holder.shared):
-                raise Unsupported(f"changing a text in place that is held elsewhere too ({name})", "Write x += y.")
-            if name[0] == "@":
-                builtins.main.variables[name] = changed
-            elif holder is not None:
-                holder.variables[name] = changed
-        case Call(receiver=Constant(name="ENV")):
-            raise RubyError("can't modify frozen String", "FrozenError")
-        case Call(name="[]"):
-            assign(interpreter, place, changed)
-        case Text() | Binary() | Shell() | Unary():
-            pass
-        case Call(name=name) if name in _FRESH:
-            pass
-        case _:
-            raise Unsupported("changing a text in place that is held elsewhere too", "Write x += y.")
 
 
 ASSIGNMENTS: Final[dict[type[Any], Callable[[Interpreter, Any], Any]]] = {

@@ -303,7 +303,7 @@ class Builtins:
         parse = self._extensions.parse_yaml
         if parse is None:
             raise Unsupported("YAML")
-        value = parse(text(content))
+        value = parse(str(text(content)))  # the parser wants exactly this class
         return MAP_METHODS["deep_symbolize_keys"](value) if true(symbolize_names) else value
 
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from pykamal.core.errors import KamalError
 from pykamal.core.ruby import Symbol
 from pykamal.erb import methods
-from pykamal.erb.assignments import change_text
 from pykamal.erb.ast import Call, Constant
 from pykamal.erb.errors import RubyError, Unsupported
 from pykamal.erb.operators import OPERATORS, operate
 from pykamal.erb.procs import Jumped, NamedMethod, Proc, bind
 from pykamal.erb.scope import Frame, Scope
 from pykamal.erb.strings import CHANGING, changing
-from pykamal.erb.values import ClassValue, Range, class_name, described, text
+from pykamal.erb.values import ClassValue, Range, RubyString, change, class_name, described, latest, text
 from pykamal.erb.words import words
 
 if TYPE_CHECKING:
@@ -26,9 +25,6 @@ _CHEAP: Final = frozenset(
     words("[] first last length size empty? nil? key? has_key? fetch push append pop shift store dig to_sym freeze")
 )
 """Methods that do not go through what they are called on."""
-
-_KEEPING: Final = frozenset(["push", "append", "unshift", "prepend", "insert", "store"])
-"""Methods after which a list or a map holds their arguments."""
 
 _BY_NAME: Final = frozenset(["send", "public_send", "__send__", "try", "try!"])
 
@@ -91,23 +87,16 @@ def _method_call(interpreter: Interpreter, node: Call) -> Any:
     arguments, keywords, block = _given(interpreter, node)
     if isinstance(receiver, str) and node.name in CHANGING:
         return _changing_call(interpreter, node, receiver, arguments, block)
-    if node.name in _KEEPING:
-        from pykamal.erb.interpreter import share
-
-        share(interpreter, node.arguments)
     return _leaving(
         interpreter, block, lambda: send(interpreter, receiver, node.name, arguments, keywords, block=block)
     )
 
 
 def _changing_call(interpreter: Interpreter, node: Call, receiver: str, arguments: list[Any], block: Any) -> Any:
-    assert node.receiver is not None, "the caller has seen to it"
     charge_all(interpreter, [receiver, *arguments])
-    changed, result = guarded(node.name, lambda: changing(node.name, receiver, arguments, block))
+    changed, unchanged = guarded(node.name, lambda: changing(node.name, receiver, arguments, block))
     interpreter.charge(changed)
-    if changed != receiver:
-        change_text(interpreter, node.receiver, changed)
-    return result
+    return unchanged if changed == receiver else change(receiver, changed)
 
 
 def send(
@@ -137,6 +126,8 @@ def send(
     charge_all(interpreter, arguments if name in _CHEAP else [receiver, *arguments])
     given = {} if block is None else {"block": block}
     result = guarded(name, lambda: function(receiver, *arguments, **given))
+    if isinstance(result, str):
+        return latest(result) if isinstance(result, RubyString) else interpreter.charge(result)
     return result if result is receiver or name in _CHEAP else interpreter.charge(result)
 
 
@@ -226,9 +217,9 @@ def _constant_call(interpreter: Interpreter, constant: str, node: Call) -> Any:
 
 
 def _function_call(interpreter: Interpreter, node: Call) -> Any:
-    holder = interpreter.scope.holder(node.name)
+    known = interpreter.scope.get(node.name) if interpreter.scope.holder(node.name) else None
     arguments, keywords, block = _given(interpreter, node)
-    if holder is not None and isinstance(holder.variables[node.name], Proc) and not node.arguments:
+    if isinstance(known, Proc) and not node.arguments:
         raise RubyError(f"undefined method `{node.name}' for main", "NoMethodError", hint="A lambda needs .call().")
     return _leaving(interpreter, block, lambda: call_function(interpreter, node.name, arguments, keywords, block))
 
@@ -246,7 +237,7 @@ def call_function(
     defined = interpreter.builtins.main.methods.get(name)
     if defined is not None:
         frame = Frame(block, name)
-        scope = Scope({}, None, frame, frozenset(each.name for each in defined.parameters))
+        scope = Scope({}, None, frame)
         depth = interpreter.depth
         bind(interpreter, scope, defined.parameters, arguments, keywords, strict=True)
         try:
@@ -260,7 +251,7 @@ def call_function(
     if function is not None:
         charge_all(interpreter, arguments)
         given = {**keywords, **({} if block is None else {"block": block})}
-        return guarded(name, lambda: function(interpreter, *arguments, **given))
+        return interpreter.charge(guarded(name, lambda: function(interpreter, *arguments, **given)))
     raise interpreter.builtins.unknown_name(name, interpreter.scope.names(), call=not plain)
 
 

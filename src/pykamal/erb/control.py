@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pykamal.core.ruby import Symbol
 from pykamal.erb.assignments import assign, assign_all
-from pykamal.erb.ast import Begin, Case, Condition, Definition, For, Jump, Loop, Rescue, Splat, Yield
+from pykamal.erb.ast import Begin, Body, Case, Condition, Definition, For, Jump, Loop, Rescue, Splat, Yield
 from pykamal.erb.budget import check_items
 from pykamal.erb.errors import RubyError, Unsupported
 from pykamal.erb.exceptions import catches
@@ -36,40 +36,40 @@ def _case(interpreter: Interpreter, node: Case) -> Any:
 
 
 def _loop(interpreter: Interpreter, node: Loop) -> Any:
-    depth = interpreter.depth
     checks = not node.first
     while True:
-        try:
-            if checks and true(interpreter.value(node.test)) is not node.wanted:
-                return None
-            checks = True
-            interpreter.budget.step()
-            interpreter.run(node.body)
-        except Jumped as jump:
-            interpreter.depth = depth
-            if jump.owner is not None or jump.kind == "return":
-                raise
-            if jump.kind == "break":
-                return jump.value
+        if checks and true(interpreter.value(node.test)) is not node.wanted:
+            return None
+        checks = True
+        ended = _turn(interpreter, node.body)
+        if ended is not None:
+            return ended.value
+
+
+def _turn(interpreter: Interpreter, body: Body) -> Jumped | None:
+    """One turn of a loop, and the `break` that ended the loop, if there was one."""
+    depth = interpreter.depth
+    try:
+        interpreter.budget.step()
+        interpreter.run(body)
+    except Jumped as jump:
+        interpreter.depth = depth
+        if jump.owner is not None or jump.kind not in ("next", "break"):
+            raise
+        return jump if jump.kind == "break" else None
+    return None
 
 
 def _for(interpreter: Interpreter, node: For) -> Any:
     items = interpreter.value(node.items)
-    depth = interpreter.depth
     for item in _each(items):
-        try:
-            interpreter.budget.step()
-            if len(node.targets) == 1:
-                assign(interpreter, node.targets[0], item, shared=True)
-            else:
-                assign_all(interpreter, node.targets, item)
-            interpreter.run(node.body)
-        except Jumped as jump:
-            interpreter.depth = depth
-            if jump.owner is not None or jump.kind == "return":
-                raise
-            if jump.kind == "break":
-                return jump.value
+        if len(node.targets) == 1:
+            assign(interpreter, node.targets[0], item)
+        else:
+            assign_all(interpreter, node.targets, item)
+        ended = _turn(interpreter, node.body)
+        if ended is not None:
+            return ended.value
     return items
 
 

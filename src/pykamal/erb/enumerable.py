@@ -11,7 +11,7 @@ from pykamal.erb.budget import check_items, check_text
 from pykamal.erb.errors import RubyError, Unsupported
 from pykamal.erb.indexing import at, first, flattened, unique
 from pykamal.erb.operators import compare, covers, operate
-from pykamal.erb.values import Block, Method, Range, equal, inspected, true
+from pykamal.erb.values import Block, Method, Range, RubyString, equal, inspected, true
 
 _NOTHING: Final = object()
 _ORDER: Final = cmp_to_key(lambda one, other: -compare(other, one))
@@ -93,9 +93,23 @@ def _grep(receiver: Any, pattern: Any, block: Block | None = None, *, keep: bool
     return found if block is None else [block(item) for item in found]
 
 
+def map_key(key: Any) -> Any:
+    """The key. Raises Unsupported for one that Python would not keep apart from others as Ruby does."""
+    if isinstance(key, list | dict | float):
+        raise Unsupported(f"{'a fraction' if isinstance(key, float) else 'a list or a map'} as key")
+    return str(key) if isinstance(key, str) else key  # a key stays what it is when the text is changed
+
+
+def holds(receiver: dict[Any, Any], key: Any) -> bool:
+    """Whether a map has the key. To Python true is 1 and false is 0."""
+    if isinstance(key, list | dict | float) or key not in receiver:
+        return False
+    return key not in (0, 1) or any(type(each) is type(key) and each == key for each in receiver)
+
+
 def fetch(receiver: Any, key: Any, *default: Any, block: Block | None = None) -> Any:
     if isinstance(receiver, dict):
-        if key in receiver:
+        if holds(receiver, key):
             return receiver[key]
     elif isinstance(key, int) and -len(receiver) <= key < len(receiver):
         return receiver[key]
@@ -134,7 +148,7 @@ def sort(receiver: Any, block: Block | None = None) -> list[Any]:
 def _key_for(values: list[Any]) -> Any:
     """What Python sorts the values by; texts alone and whole numbers alone it sorts itself, which is much faster."""
     kinds = {type(value) for value in values}
-    return None if kinds in ({str}, {int}) else _ORDER
+    return None if kinds in ({str}, {RubyString}, {int}) else _ORDER
 
 
 def _order_of(value: Any) -> int:
@@ -206,14 +220,8 @@ def reduced(receiver: Any, *given: Any, block: Block | None = None) -> Any:
 def _grouped(receiver: Any, block: Block) -> dict[Any, list[Any]]:
     groups: dict[Any, list[Any]] = {}
     for item in items(receiver):
-        groups.setdefault(_key(block(item)), []).append(item)
+        groups.setdefault(map_key(block(item)), []).append(item)
     return groups
-
-
-def _key(key: Any) -> Any:
-    if isinstance(key, list | dict):
-        raise Unsupported("a list or a map as key")
-    return key
 
 
 def _parted(receiver: Any, block: Block) -> list[list[Any]]:
@@ -278,7 +286,7 @@ def to_map(receiver: Any, block: Block | None = None) -> dict[Any, Any]:
     for pair in pairs:
         if not isinstance(pair, list) or len(pair) != 2:
             raise RubyError("wrong element type (expected array of 2 elements)", "TypeError")
-    return {_key(key): value for key, value in pairs}
+    return {map_key(key): value for key, value in pairs}
 
 
 def _counted(receiver: list[Any], value: Any = _NOTHING, block: Block | None = None) -> int:
@@ -331,8 +339,8 @@ ITEMS: Final[dict[str, Method]] = {
     "sum": _sum,
     "group_by": _grouped,
     "partition": _parted,
-    "index_by": lambda value, block: {_key(block(item)): item for item in items(value)},
-    "index_with": lambda value, block: {_key(item): block(item) for item in items(value)},
+    "index_by": lambda value, block: {map_key(block(item)): item for item in items(value)},
+    "index_with": lambda value, block: {map_key(item): block(item) for item in items(value)},
     "sort": sort,
     "sort_by": sort_by,
     "min": _extreme(1, by=False),

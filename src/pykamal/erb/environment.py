@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pykamal.erb.errors import RubyError
 from pykamal.erb.hashes import MAP_METHODS
-from pykamal.erb.values import Block, in_message, inspected
+from pykamal.erb.values import Block, RubyString, in_message, inspected
 from pykamal.erb.words import words
 
 READING: Final = frozenset(MAP_METHODS) - {
@@ -29,12 +29,19 @@ def functions(environment: dict[str, str]) -> dict[str, Callable[..., Any]]:
 
     def fetched(name: Any, *default: Any, block: Block | None = None) -> Any:
         if name_of(name) in environment:
-            return environment[name]
+            return frozen(environment[name])
         if block is not None:
             return block(name)
         if default:
             return default[0]
         raise RubyError(f"key not found: {inspected(name)}", "KeyError")
+
+    def frozen(value: str | None) -> RubyString | None:
+        if value is None:
+            return None
+        owned = RubyString(value)
+        owned.frozen = True
+        return owned
 
     def updated(*others: Any) -> dict[str, str]:
         for other in others:
@@ -49,7 +56,7 @@ def functions(environment: dict[str, str]) -> dict[str, Callable[..., Any]]:
     reading = {name: _reading(name, environment) for name in READING}
     return {
         **reading,
-        "[]": lambda name: environment.get(name_of(name)),
+        "[]": lambda name: frozen(environment.get(name_of(name))),
         "fetch": fetched,
         "store": stored,
         "[]=": stored,
@@ -72,4 +79,4 @@ def set_variable(environment: dict[str, str], name: Any, value: Any) -> None:
     if value is None:
         environment.pop(name, None)
     else:
-        environment[name] = value
+        environment[str(name)] = str(value)

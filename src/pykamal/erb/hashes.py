@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pykamal.core.ruby import Symbol
 from pykamal.erb.budget import check_items
-from pykamal.erb.enumerable import ITEMS, dig, fetch, items, rejected, selected, sort, to_map
+from pykamal.erb.enumerable import ITEMS, dig, fetch, holds, items, map_key, rejected, selected, sort, to_map
 from pykamal.erb.errors import RubyError, Unsupported
 from pykamal.erb.values import Block, Method, blank, equal, inspected, text
 from pykamal.erb.words import words
@@ -23,18 +23,20 @@ class DefaultMap(dict[Any, Any]):
 
 
 def _get(receiver: dict[Any, Any], key: Any) -> Any:
-    if isinstance(key, list | dict):
+    if holds(receiver, key):
+        return receiver[key]
+    if not isinstance(receiver, DefaultMap):
         return None
-    if key in receiver or not isinstance(receiver, DefaultMap):
-        return receiver.get(key)
     return receiver.default if receiver.block is None else receiver.block(receiver, key)
 
 
-def _stored(receiver: dict[Any, Any], key: Any, value: Any) -> Any:
-    if isinstance(key, list | dict):
-        raise Unsupported("a list or a map as key")
+def store(receiver: dict[Any, Any], key: Any, value: Any) -> Any:
+    """Raises Unsupported for a key that Python would take for another one."""
+    kept = map_key(key)
+    if kept in receiver and not holds(receiver, kept):
+        raise Unsupported("true or false as a key beside 1 or 0")
     check_items(len(receiver) + 1)
-    receiver[key] = value
+    receiver[kept] = value
     return value
 
 
@@ -59,12 +61,12 @@ def _deep_merged(receiver: dict[Any, Any], other: dict[Any, Any], block: Block |
 
 
 def _with_keys(receiver: dict[Any, Any], convert: Callable[[Any], Any]) -> dict[Any, Any]:
-    return {convert(key): item for key, item in receiver.items()}
+    return {map_key(convert(key)): item for key, item in receiver.items()}
 
 
 def _deep_keys(value: Any, convert: Callable[[Any], Any]) -> Any:
     if isinstance(value, dict):
-        return {convert(key): _deep_keys(item, convert) for key, item in value.items()}
+        return {map_key(convert(key)): _deep_keys(item, convert) for key, item in value.items()}
     return [_deep_keys(item, convert) for item in value] if isinstance(value, list) else value
 
 
@@ -123,9 +125,7 @@ def _deleted(receiver: dict[Any, Any], key: Any, block: Block | None = None) -> 
 
 
 def _inverted(receiver: dict[Any, Any]) -> dict[Any, Any]:
-    if any(isinstance(item, list | dict) for item in receiver.values()):
-        raise Unsupported("a list or a map as key")
-    return {item: key for key, item in receiver.items()}
+    return {map_key(item): key for key, item in receiver.items()}
 
 
 def _query(receiver: dict[Any, Any]) -> str:
@@ -155,15 +155,15 @@ MAP_METHODS: Final[dict[str, Method]] = {
     "each_key": _each_part(dict.keys),
     "each_value": _each_part(dict.values),
     "[]": _get,
-    "store": _stored,
+    "store": store,
     "fetch": fetch,
     "fetch_values": _fetched,
     "dig": dig,
-    "key?": lambda value, key: key in value,
-    "has_key?": lambda value, key: key in value,
-    "include?": lambda value, key: key in value,
-    "member?": lambda value, key: key in value,
-    "exclude?": lambda value, key: key not in value,
+    "key?": holds,
+    "has_key?": holds,
+    "include?": holds,
+    "member?": holds,
+    "exclude?": lambda value, key: not holds(value, key),
     "value?": lambda value, wanted: any(equal(item, wanted) for item in value.values()),
     "has_value?": lambda value, wanted: any(equal(item, wanted) for item in value.values()),
     "keys": lambda value: list(value.keys()),

@@ -35,13 +35,14 @@ from pykamal.erb.budget import MAXIMUM_DEPTH, MAXIMUM_FILE_BYTES, Budget, Budget
 from pykamal.erb.calls import CALLS, call_function, send
 from pykamal.erb.control import CONTROL
 from pykamal.erb.errors import RubyError, Unsupported
+from pykamal.erb.hashes import store
 from pykamal.erb.matcher import Regexp
 from pykamal.erb.operators import operate, ordered
 from pykamal.erb.procs import Proc
 from pykamal.erb.rendered import Piece
 from pykamal.erb.scope import Scope
 from pykamal.erb.system import CommandRefused
-from pykamal.erb.values import Range, inspected, text, true, weight
+from pykamal.erb.values import Range, RubyString, change, count, inspected, latest, text, true
 
 if TYPE_CHECKING:
     from pykamal.erb.builtins import Builtins
@@ -121,9 +122,16 @@ class Interpreter:
             self.scope = before
 
     def charge(self, value: Any) -> Any:
-        """The value, once what there is of it has been counted."""
+        """The value with its texts as Ruby's, once what there is of it has been counted."""
         if isinstance(value, str | list | dict):
-            self.budget.use(weight(value, self.budget.units_left))
+            self.budget.use(count(value, self.budget.units_left))
+        return self.owned(value)
+
+    @staticmethod
+    def owned(value: Any) -> Any:
+        """The value as a name may hold it: a text is one of Ruby's, and what it was changed to."""
+        if isinstance(value, str):
+            return latest(value) if isinstance(value, RubyString) else RubyString(value)
         return value
 
     def shown(self, value: Any) -> str:
@@ -165,17 +173,17 @@ def listed(value: Any) -> list[Any]:
 # -- values; the calls, assignments and constructs have modules of their own
 
 
-def _text(interpreter: Interpreter, node: Text) -> str:
+def _text(interpreter: Interpreter, node: Text) -> RubyString:
     parts = node.parts
     if len(parts) == 1 and isinstance(parts[0], str):
-        return parts[0]
+        return RubyString(parts[0])
     written: list[str] = []
     length = 0
     for part in parts:
         written.append(part if isinstance(part, str) else interpreter.shown(interpreter.run(part)))
         length += len(written[-1])
         check_text(length)
-    return "".join(written)
+    return RubyString("".join(written))
 
 
 def _regexp(interpreter: Interpreter, node: RegexpLiteral) -> Regexp:
@@ -185,21 +193,13 @@ def _regexp(interpreter: Interpreter, node: RegexpLiteral) -> Regexp:
 def _shell(interpreter: Interpreter, node: Shell) -> str:
     line = _text(interpreter, node.line)
     interpreter.offset = node.offset
-    return interpreter.builtins.run(line)
+    return RubyString(interpreter.builtins.run(str(line)))
 
 
 def _list(interpreter: Interpreter, node: ListLiteral) -> list[Any]:
     values = interpreter.items(node.items)
-    share(interpreter, node.items)
     interpreter.charge(values)
     return values
-
-
-def share(interpreter: Interpreter, nodes: tuple[Expression, ...]) -> None:
-    """The texts of these variables are held by a list or a map from here on."""
-    for node in nodes:
-        if isinstance(node, Variable) and (holder := interpreter.scope.holder(node.name)) is not None:
-            holder.shared |= {node.name}
 
 
 def _map(interpreter: Interpreter, node: MapLiteral) -> dict[Any, Any]:
@@ -211,15 +211,8 @@ def _map(interpreter: Interpreter, node: MapLiteral) -> dict[Any, Any]:
                 raise RubyError(f"no implicit conversion of {inspected(inner)} into Hash", "TypeError")
             result |= inner
         else:
-            result[map_key(interpreter.value(key))] = interpreter.value(value)
-    share(interpreter, tuple(value for _, value in node.pairs))
+            store(result, interpreter.value(key), interpreter.value(value))
     return result
-
-
-def map_key(key: Any) -> Any:
-    if isinstance(key, list | dict):
-        raise Unsupported("a list or a map as key")
-    return key
 
 
 def _range(interpreter: Interpreter, node: RangeLiteral) -> Range:
@@ -234,17 +227,16 @@ def _range(interpreter: Interpreter, node: RangeLiteral) -> Range:
 def _variable(interpreter: Interpreter, node: Variable) -> Any:
     name = node.name
     if name[0] == "@":
-        return interpreter.builtins.main.variables.get(name)
+        return latest(interpreter.builtins.main.variables.get(name))
     if name[0] == "$":
         return interpreter.builtins.global_variable(name, interpreter)
-    holder = interpreter.scope.holder(name)
-    if holder is not None:
-        return holder.variables[name]
+    if interpreter.scope.holder(name) is not None:
+        return interpreter.scope.get(name)
     return None if node.assigned else call_function(interpreter, name, [], {}, None, plain=True)
 
 
 def _constant(interpreter: Interpreter, node: Constant) -> Any:
-    return interpreter.builtins.constant(node.name)
+    return latest(interpreter.builtins.constant(node.name))
 
 
 def _unary(interpreter: Interpreter, node: Unary) -> Any:
@@ -276,23 +268,13 @@ def _binary(interpreter: Interpreter, node: Binary) -> Any:
         right = interpreter.value(link.right)
         interpreter.offset = link.offset
         if link.operator == "<<":
-            value = _appended(interpreter, leftmost, link, value, right)
+            appended = operate("<<", value, right)
+            value = change(value, interpreter.charge(appended)) if isinstance(value, str) else appended
         else:
             interpreter.charge(value)
             interpreter.charge(right)
             value = interpreter.charge(operate(link.operator, value, right))
     return value
-
-
-def _appended(interpreter: Interpreter, leftmost: Expression, link: Binary, value: Any, right: Any) -> Any:
-    from pykamal.erb.assignments import change_text
-
-    if not isinstance(value, str):
-        share(interpreter, (link.right,))
-        return operate("<<", value, right)
-    appended = operate("<<", value, right)
-    change_text(interpreter, leftmost, interpreter.charge(appended))
-    return appended
 
 
 def _defined(interpreter: Interpreter, node: Defined) -> Any:
@@ -305,7 +287,7 @@ _EVALUATIONS: dict[type[Any], Callable[[Interpreter, Any], Any]] = {
     Literal: lambda _, node: node.value,
     Text: _text,
     RegexpLiteral: _regexp,
-    SymbolLiteral: lambda interpreter, node: Symbol(_text(interpreter, node.name)),
+    SymbolLiteral: lambda interpreter, node: Symbol(str(_text(interpreter, node.name))),
     Shell: _shell,
     ListLiteral: _list,
     MapLiteral: _map,

@@ -27,6 +27,7 @@ from pykamal.erb.values import (
     ExceptionValue,
     Method,
     Range,
+    RubyString,
     Status,
     as_json,
     blank,
@@ -41,7 +42,25 @@ from pykamal.erb.words import words
 
 
 def _copy(value: Any) -> Any:
+    if isinstance(value, str):
+        return RubyString(value)
     return value.copy() if isinstance(value, list | dict) else value
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, RubyString):
+        value.frozen = True
+    return value
+
+
+def _is_frozen(value: Any) -> bool:
+    if isinstance(value, list | dict):
+        raise Unsupported("frozen? of a list or a map")
+    return value.frozen if isinstance(value, RubyString) else True
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    return value is other or (not isinstance(value, str | list | dict) and equal(value, other))
 
 
 def _is_a(value: Any, wanted: Any) -> bool:
@@ -80,7 +99,9 @@ ANY_METHODS: Final[dict[str, Method]] = {
     "respond_to?": _responds,
     "clone": _copy,
     "dup": _copy,
-    "freeze": lambda value: value,
+    "freeze": _frozen,
+    "frozen?": _is_frozen,
+    "equal?": _is_same,
     "itself": lambda value: value,
     "then": lambda value, block: block(value),
     "yield_self": lambda value, block: block(value),

@@ -122,7 +122,8 @@ def ordered(left: Any, right: Any) -> int | None:
         return 0
     if isinstance(left, Symbol) and isinstance(right, Symbol):
         left, right = left.name, right.name
-    comparable = (is_number(left) and is_number(right)) or type(left) is type(right)
+    texts = isinstance(left, str) and isinstance(right, str)
+    comparable = texts or (is_number(left) and is_number(right)) or type(left) is type(right)
     if not comparable or left is None or isinstance(left, bool | list | dict):
         return None
     try:

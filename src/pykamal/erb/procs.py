@@ -38,7 +38,6 @@ class Proc:
         self.block = block
         self._around = around
         self.strict = strict
-        self._names = frozenset(each.name for each in block.parameters)
         only = block.parameters[0] if len(block.parameters) == 1 else None
         self._only = only.name if only is not None and only.kind == "required" and not only.nested else None
 
@@ -50,11 +49,12 @@ class Proc:
 
     def __call__(self, *values: Any, **keywords: Any) -> Any:
         frame = Frame(self._around.frame.block) if self.strict else self._around.frame
-        scope = Scope({}, self._around, frame, self._names)
+        scope = Scope({}, self._around, frame)
         if self._only is not None and len(values) == 1 and not keywords:
-            scope.variables[self._only] = values[0]
+            scope.variables[self._only] = self._interpreter.owned(values[0])
         else:
-            bind(self._interpreter, scope, self.block.parameters, list(values), keywords, strict=self.strict)
+            given = [self._interpreter.owned(value) for value in values]
+            bind(self._interpreter, scope, self.block.parameters, given, keywords, strict=self.strict)
         self._interpreter.budget.step()
         depth = self._interpreter.depth
         try:

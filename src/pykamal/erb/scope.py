@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pykamal.erb.values import latest
+
 if TYPE_CHECKING:
     from pykamal.erb.ast import Block
 
@@ -14,7 +16,6 @@ class Main:
 
     def __init__(self) -> None:
         self.variables: dict[str, Any] = {}
-        self.shared: set[str] = set()
         self.methods: dict[str, Block] = {}
         self.constants: dict[str, Any] = {}
 
@@ -34,8 +35,6 @@ class Scope:
     variables: dict[str, Any] = field(default_factory=dict)
     outer: Scope | None = None
     frame: Frame = field(default_factory=Frame)
-    shared: frozenset[str] = frozenset()
-    """Names whose text something else holds too: changing it in place would have to change that as well."""
 
     def holder(self, name: str) -> Scope | None:
         scope: Scope | None = self
@@ -44,14 +43,17 @@ class Scope:
         return scope
 
     def get(self, name: str) -> Any:
+        """Raises KeyError where no scope has the name."""
         holder = self.holder(name)
-        return None if holder is None else holder.variables[name]
+        if holder is None:
+            raise KeyError(name)
+        value = holder.variables[name]
+        if getattr(value, "successor", None) is not None:
+            value = holder.variables[name] = latest(value)
+        return value
 
-    def set(self, name: str, value: Any, *, shared: bool = False) -> None:
-        holder = self.holder(name) or self
-        holder.variables[name] = value
-        if shared or name in holder.shared:
-            holder.shared = holder.shared | {name} if shared else holder.shared - {name}
+    def set(self, name: str, value: Any) -> None:
+        (self.holder(name) or self).variables[name] = value
 
     def names(self) -> list[str]:
         inner = list(self.variables)

@@ -9,7 +9,7 @@ from pykamal.core.ruby import Symbol
 from pykamal.erb.budget import check_items, check_text
 from pykamal.erb.conversions import a_text, to_float, to_integer
 from pykamal.erb.errors import RubyError, Unsupported
-from pykamal.erb.indexing import at, repeated
+from pykamal.erb.indexing import at, repeated, span
 from pykamal.erb.inflections import INFLECTIONS
 from pykamal.erb.matcher import Regexp
 from pykamal.erb.substitution import each_part, found, position, replaced_all, replaced_first, scanned
@@ -213,7 +213,7 @@ TEXT_METHODS: Final[dict[str, Method]] = {
     "casecmp?": lambda value, other: None if (order := _compared(value, other, fold=True)) is None else order == 0,
     "to_i": to_integer,
     "to_f": to_float,
-    "to_sym": Symbol,
+    "to_sym": lambda value: Symbol(str(value)),
     "to_str": text,
     "[]": at,
     "slice": at,
@@ -239,9 +239,26 @@ CHANGING: Final = frozenset([*(f"{name}!" for name in _WITH_BANG), *_IN_PLACE])
 """Methods that change the text that they are called on."""
 
 
+def with_part(receiver: str, part: Any, value: Any) -> str:
+    """`text[part] = value`. Raises RubyError for a part that the text has not."""
+    new = a_text(value)
+    if isinstance(part, int) and not isinstance(part, bool) and -len(receiver) <= part < len(receiver):
+        place = part % len(receiver)
+        return receiver[:place] + new + receiver[place + 1 :]
+    if isinstance(part, str) and part in receiver:
+        return receiver.replace(part, new, 1)
+    if isinstance(part, Regexp) and (match := part.search(receiver)) is not None:
+        return receiver[: match.start] + new + receiver[match.end :]
+    if isinstance(part, Range) and (bounds := span(part, len(receiver))) is not None:
+        return receiver[: bounds[0]] + new + receiver[bounds[1] :]
+    if isinstance(part, int | str):
+        raise RubyError(f"index {part} out of string" if isinstance(part, int) else "string not matched", "IndexError")
+    raise Unsupported("assigning to this part of a text")
+
+
 def changing(name: str, receiver: str, arguments: list[Any], block: Block | None) -> tuple[str, Any]:
-    """The changed text and the method's value: nil from a method with `!` that had nothing to change."""
+    """The changed text, and the method's value where that is the same: nil from most methods with `!`."""
     given = {} if block is None else {"block": block}
     changed = TEXT_METHODS[name.removesuffix("!")](receiver, *arguments, **given)
     never_nil = not name.endswith("!") or name in ("reverse!", "succ!", "next!")
-    return changed, changed if never_nil or changed != receiver else None
+    return changed, receiver if never_nil else None

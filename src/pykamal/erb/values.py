@@ -1,7 +1,6 @@
 """Values of templates: Ruby's idea of truth, of text, of classes and of blank, over plain Python values.
 
-nil, true, false, numbers, texts, lists and maps are Python's own. A text never changes; what changes one in Ruby gives
-its variable a new one here.
+nil, true, false, numbers, lists and maps are Python's own; a text is a RubyString.
 """
 
 from __future__ import annotations
@@ -36,6 +35,33 @@ _HASH: Final = r"\\#"
 
 Block = Callable[..., Any]
 Method = Callable[..., Any]
+
+
+class RubyString(str):
+    """A text of a template, which can be changed in place although Python's cannot: it then has a `successor`.
+
+    Whoever holds it, be it a name or a list, is given the last successor when the text is read the next time.
+    """
+
+    successor: RubyString | None = None
+    frozen = False
+
+
+def latest(value: Any) -> Any:
+    """The value; of a text that was changed in place what it is now."""
+    while isinstance(value, RubyString) and value.successor is not None:
+        value = value.successor
+    return value
+
+
+def change(value: Any, changed: str) -> RubyString:
+    """Changes a text in place. Raises RubyError for one that is frozen."""
+    if getattr(value, "frozen", False):
+        raise RubyError(f"can't modify frozen String: {inspected(value)}", "FrozenError")
+    successor = RubyString(changed)
+    if isinstance(value, RubyString):
+        value.successor = successor
+    return successor
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +253,17 @@ def equal(left: Any, right: Any) -> bool:
     """Python counts True as 1; Ruby does not."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(equal, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(equal(value, right[key]) for key, value in left.items())
     return bool(left == right)
 
 
-def weight(value: Any, most: int, depth: int = 0) -> int:
+def count(value: Any, most: int, depth: int = 0) -> int:
     """How much there is to go through in a value, shared parts counted each time; stops counting beyond `most`.
 
+    On its way it makes Python's texts inside of lists and maps Ruby's, and replaces those that were changed.
     Raises RubyError for a value that is nested too deeply, or holds itself.
     """
     if isinstance(value, str):
@@ -242,8 +273,13 @@ def weight(value: Any, most: int, depth: int = 0) -> int:
     if depth > MAXIMUM_DEPTH:
         raise RubyError("a list holds itself, or is nested too deeply", "ArgumentError")
     total = 1
-    for item in value.values() if isinstance(value, dict) else value:
-        total += weight(item, most - total, depth + 1)
+    for place, item in enumerate(value) if isinstance(value, list) else list(value.items()):
+        if isinstance(item, str):
+            if type(item) is not RubyString or item.successor is not None:
+                value[place] = latest(item) if isinstance(item, RubyString) else RubyString(item)
+            total += 1 + len(item) // 16
+        else:
+            total += count(item, most - total, depth + 1)
         if total > most:
             break
     return total

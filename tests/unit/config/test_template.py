@@ -153,6 +153,13 @@ def test_what_a_template_prints_is_told_beside_the_output() -> None:
     )
 
 
+def test_texts_that_a_template_made_are_parsed() -> None:
+    """YAML.load takes texts that were put together and changed in place; libyaml wants exactly Python's own class."""
+    text = '<% made = "image: "; made << "acme" + "/app" %>\nservice: <%= YAML.load(made)["image"].sub("/", "-") %>\n'
+    text += "image: i\nregistry: {username: u, password: p}\nbuilder: {arch: amd64}\nservers: [h]\n"
+    assert loaded(text).service == "acme-app"
+
+
 def test_kamals_own_constants() -> None:
     """The version is that of the Ruby Kamal that this tool is compatible with."""
     world = World(shell={"docker info --format '{{.Architecture}}'": "aarch64\n"})

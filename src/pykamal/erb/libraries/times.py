@@ -31,17 +31,32 @@ _COMPOSED: Final = {
 }
 
 
-def _order(name: str, compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def compared(self: Any, other: Any) -> bool:
-        if type(self) is not type(other):
-            raise TypeError(name)
-        return compare(self.moment, other.moment)
+class _Ordered:
+    """Values of one class are ordered by their moment."""
 
-    return compared
+    __slots__ = ()
+    moment: Any
+
+    def _other(self, other: Any) -> Any:
+        if type(self) is not type(other):
+            raise TypeError
+        return other.moment
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self.moment < self._other(other))
+
+    def __le__(self, other: Any) -> bool:
+        return bool(self.moment <= self._other(other))
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(self.moment > self._other(other))
+
+    def __ge__(self, other: Any) -> bool:
+        return bool(self.moment >= self._other(other))
 
 
 @dataclass(frozen=True, slots=True)
-class RubyTime:
+class RubyTime(_Ordered):
     """A time with its zone, or in UTC."""
 
     CLASS: ClassVar[str] = "Time"
@@ -50,11 +65,6 @@ class RubyTime:
 
     moment: datetime
     utc: bool = field(default=False, compare=False)
-
-    __lt__ = _order("<", lambda one, other: one < other)
-    __le__ = _order("<=", lambda one, other: one <= other)
-    __gt__ = _order(">", lambda one, other: one > other)
-    __ge__ = _order(">=", lambda one, other: one >= other)
 
     def __str__(self) -> str:
         return strftime(self, "%Y-%m-%d %H:%M:%S UTC" if self.utc else "%Y-%m-%d %H:%M:%S %z")
@@ -69,7 +79,7 @@ class RubyTime:
 
 
 @dataclass(frozen=True, slots=True)
-class RubyDate:
+class RubyDate(_Ordered):
     """A day."""
 
     CLASS: ClassVar[str] = "Date"
@@ -77,11 +87,6 @@ class RubyDate:
     OPERATORS: ClassVar[dict[str, Callable[[Any, Any], Any]]] = {}
 
     moment: date
-
-    __lt__ = _order("<", lambda one, other: one < other)
-    __le__ = _order("<=", lambda one, other: one <= other)
-    __gt__ = _order(">", lambda one, other: one > other)
-    __ge__ = _order(">=", lambda one, other: one >= other)
 
     def __str__(self) -> str:
         return self.moment.isoformat()
