@@ -115,6 +115,13 @@ ATTACKS: Final[dict[str, Attack]] = {
     "output without end": Attack(
         "<% 200.times do %><%= 'x' * 1_000_000 %><% end %>", "1,048,576", _without_output_limit
     ),
+    "parts of a text that is held twice": Attack(
+        "<% a = 'x' * 1_000_000; b = a; loop { a[0] = 'y' } %>", "too much data", _without_budget
+    ),
+    "changes of a text that is held twice": Attack(
+        "<% a = 'x' * 1_000_000; b = a; loop { a.swapcase! } %>", "too much data"
+    ),
+    "changes of a text in a list": Attack("<% a = ''; l = [a] * 9000; loop { a << 'y'; l.first } %>", "seconds"),
     "what is printed": Attack("<% loop { puts 'x' * 1_000_000 } %>", "too much data", _without_budget),
     "characters of a range": Attack("<%= ('a' * 900_000).tr(('\\u0001-\\u{10ffff}' * 60_000), 'b').size %>", ""),
     "much to sort": Attack("<% 5000.times { (1..9999).to_a.sort.reverse.uniq } %>", "too much data", _without_budget),

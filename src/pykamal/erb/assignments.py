@@ -60,12 +60,12 @@ def assign(interpreter: Interpreter, target: Expression, value: Any) -> None:
         case Call(receiver=Constant(name="ENV"), name="[]", arguments=(key,)):
             builtins.set_variable(interpreter.value(key), value)
         case Call(receiver=receiver, name="[]", arguments=(key,)) if receiver is not None:
-            _assign_place(interpreter.value(receiver), interpreter.value(key), value)
+            _assign_place(interpreter, interpreter.value(receiver), interpreter.value(key), value)
         case _:
             raise Unsupported("this assignment")
 
 
-def _assign_place(container: Any, key: Any, value: Any) -> None:
+def _assign_place(interpreter: Interpreter, container: Any, key: Any, value: Any) -> None:
     if isinstance(container, dict):
         store(container, key, value)
     elif isinstance(container, list) and isinstance(key, int) and not isinstance(key, bool):
@@ -77,7 +77,7 @@ def _assign_place(container: Any, key: Any, value: Any) -> None:
         container += [None] * (index + 1 - len(container))
         container[index] = value
     elif isinstance(container, RubyString):
-        change(container, with_part(container, key, value))
+        change(container, interpreter.charge(with_part(container, key, value)))
     elif container is None:
         raise RubyError("undefined method `[]=' for nil", "NoMethodError")
     else:
