@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pykamal.commands import docker, evidence, stopping
 from pykamal.commands.command import Command, command, query
+from pykamal.commands.environment_flags import environment_flags
 from pykamal.commands.flags import (
     Interactive,
     label_filters,
@@ -128,17 +129,18 @@ def exec_new(
     detach: bool = False,
 ) -> Command:
     """Run `cmd`, a command line as the user wrote it, in a container of its own. `suffix` is 6 hex digits."""
+    flags, variables = environment_flags("--env", env or {})
     return command(
         *("docker", "run", *terminal_flags(interactive), "--detach" if detach else "--rm"),
         *("--name", _exec_name(role, version, suffix), "--network", "kamal"),
         *_environment(config, role, host),
-        *key_values("--env", env or {}),
+        *flags,
         *log_flags(role.logging),
         *key_values("--volume", config.volumes),
         *options(role.options),
         config.absolute_image(version),
         Raw(cmd),
-    )
+    ).with_environment(variables)
 
 
 def remove_exec(role: Role, version: str, suffix: str) -> Command:
@@ -155,12 +157,13 @@ def exec_existing(
     interactive: Interactive | None = None,
 ) -> Command:
     """Run `cmd`, a command line as the user wrote it, in the container of a version."""
+    flags, variables = environment_flags("--env", env or {})
     return command(
         *("docker", "exec", *terminal_flags(interactive)),
-        *key_values("--env", env or {}),
+        *flags,
         role.container_name(version),
         Raw(cmd),
-    )
+    ).with_environment(variables)
 
 
 def logs(
