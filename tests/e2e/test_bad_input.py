@@ -335,12 +335,12 @@ def test_a_full_disk(application: Application, path: str) -> None:
 
 
 def test_no_container_to_route_to(application: Application) -> None:
-    """spec/cli.md 13.5.1, step 8 and 14.3: Kamal's own words where nothing runs that could be routed to."""
+    """A version without a container is named before anything is started, with how to boot it."""
     application.kamal("app", "stop")
     outcome = application.kamal("app", "start", "--version", "never-booted", expect=1)
     host = application.hosts[0].address
-    words = ("ERROR (Kamal::Cli::BootError)", f"Failed to get endpoint for web on {host}, did the container boot?")
-    assert_told(application, outcome, *words, advice="kamal app containers")
+    words = (f"Exception while executing on host {host}: There is no container of version never-booted to start",)
+    assert_told(application, outcome, *words, advice="kamal app boot --version never-booted")
     assert not any(application.locked(each) for each in application.hosts)
     application.kamal("app", "start")
 
@@ -360,7 +360,7 @@ ERROR_ROWS = [
     ("app exec --reuse false", 1, "exit status: 1"),
     ("app logs --grep nobody-writes-this", 0, "Nothing found"),
     ("server exec no-such-program", 1, "exit status: 127"),
-    ("proxy remove", 0, "Not removing the proxy, as other apps are installed"),
+    ("proxy remove", 1, "Not removing the proxy, as other apps are installed"),
     ("accessory boot db", 1, "/hello/missing.cnf"),
 ]
 """Sections 2, 5, 8, 14 of spec/cli.md: one after another, since some need the lock that others take."""
