@@ -30,8 +30,10 @@ from pykamal.core.sensitive import encoded
 from pykamal.operations.execution import port_holders, post_mortem
 from pykamal.operations.execution.diagnosis import error_of
 from pykamal.operations.execution.evidence import Evidence
+from pykamal.operations.hosts import proxy_facts
 from pykamal.operations.local.system import LocalSystem
 from pykamal.operations.proxy import lifecycle
+from pykamal.operations.proxy.container_options import differing
 from pykamal.secrets import dotenv, helpers
 from pykamal.transport import known_hosts
 from pykamal.transport.client_config import settings_for
@@ -77,6 +79,9 @@ ANSWERS: Final = (
     '{"restarts": 0, "state": {"Status": "exited", "Health": [], "ExitCode": "x"}}\n\n\n',
     '{"restarts": 1' + "0" * 5000 + "}",
     '{"url": ["x"], "error": {}, "status": []}',
+    '[{"name": "x", "options": [], "hosts": {}, "active_targets": 5}, {"name": []}, 1]',
+    '{"Config": {"Env": {"a": []}, "Image": []}, "HostConfig": {"PortBindings": [1], "NanoCpus": "x", "Ulimits": [1],'
+    '"Binds": 5, "LogConfig": [], "RestartPolicy": [], "Memory": "' + "9" * 5000 + '", "CapAdd": [{}]}}',
     '{"url": "http://x:99999999999999999999/", "error": "status 502"}',
     "die \u00b2\ndie\noom\n\ndie 137 x",
     "0100007F:zzzz\n:\n0100007F:1F90",
@@ -266,6 +271,7 @@ PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "details of a lock": lambda text: lock.parse_details(text).automatic,
     "evidence of a container": evidence,
     "programs on a port": port_holders.holders,
+    "the proxy's container": lambda text: list(differing(proxy_facts.parse(text, text, text).container or {}, {})),
     "remembered versions": remembered_versions,
 }
 PIECES: Final = st.sampled_from(
@@ -316,13 +322,15 @@ CHECKED: Final = {
     "cli/help.py": "the width of the terminal, errors caught",
     "cli/parser.py": "an option, checked by a pattern",
     "cli/project.py": "files of a project, fuzzed above",
-    "cli/completion/answer.py": "a variable of the environment, checked by a pattern",
+    "cli/completion/deadline.py": "a variable of the environment, checked by a pattern",
     "core/answers.py": "the place for it",
     "core/hosts.py": "a port, checked by a pattern",
     "operations/execution/evidence.py": "a port, checked by a pattern, fuzzed above",
     "operations/execution/port_holders.py": "a process, checked by a pattern, fuzzed above",
     "operations/execution/post_mortem.py": "ports, checked by a pattern, fuzzed above",
+    "operations/hosts/proxy_facts.py": "the proxy's state, errors caught, fuzzed above",
     "operations/proxy/boot_plan.py": "a version, checked by a pattern",
+    "operations/proxy/container_options.py": "sizes, checked by a pattern",
     "secrets/helpers.py": "an adapter's JSON, errors caught, fuzzed above",
     "transport/script_output.py": "markers, checked",
 }

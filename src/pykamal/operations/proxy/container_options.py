@@ -82,13 +82,17 @@ class _Option:
     read: Callable[[Any], Sequence[str]] = texts
 
     def values(self, inspected: Mapping[str, Any]) -> Sequence[str]:
+        """What the host says; nothing where that has another shape than Docker gives it."""
         value = setting(inspected, self.section, self.key)
-        return self.read(value) if value else ()
+        try:
+            return self.read(value) if value else ()
+        except (AttributeError, TypeError, ValueError):
+            return ()
 
 
 def _size(text: str) -> str:
     """`268435456` and `256M` as `256m`."""
-    match = re.fullmatch(r"(\d+)([kmg]?)b?", text.strip().lower())
+    match = re.fullmatch(r"([0-9]{1,18})([kmg]?)b?", text.strip().lower())
     if match is None:
         return text
     count = int(match[1]) << dict(_UNITS)[match[2]]
