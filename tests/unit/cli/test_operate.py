@@ -35,7 +35,6 @@ registry:
 builder: {arch: amd64}
 aliases:
   console: app exec -i --reuse "bin/rails console"
-  broken: app exec "
 """
 
 
@@ -124,8 +123,9 @@ def test_aliases_are_split_like_a_shell_does(project: Path) -> None:
     assert expand("console", []) == ["app", "exec", "-i", "--reuse", "bin/rails console"]
     assert expand("nothing", []) is None
     assert expand("console", ["-c", "elsewhere.yml"]) is None
+    (project / "broken.yml").write_text('aliases: {broken: app exec "}\n')
     with pytest.raises(UsageError, match="Alias broken cannot be split into words"):
-        expand("broken", [])
+        expand("broken", ["-c", "broken.yml"])
 
 
 def test_the_terminal_is_handed_to_ssh(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +184,7 @@ def test_a_client_configuration_that_is_not_there(project: Path, capsys: pytest.
     (project / "config" / "deploy.yml").write_text(CONFIG + "ssh: {config: nowhere}\n")
     load(parse(entry("config"), []))
     assert capsys.readouterr().err == (
-        "warning: config/deploy.yml:12:15: ssh/config: there is no file nowhere; connections are made without it\n"
+        "warning: config/deploy.yml:11:15: ssh/config: there is no file nowhere; connections are made without it\n"
     )
 
 

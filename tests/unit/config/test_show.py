@@ -117,7 +117,7 @@ def test_accessories_without_servers() -> None:
     assert text.startswith("---\n:roles: []\n:hosts:\n- h\n:version: 1.4.2\n")
 
 
-TEXTS = st.text(st.characters(exclude_characters="\0"), max_size=30)  # NUL bytes are refused
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)  # NUL bytes are refused
 
 
 @given(

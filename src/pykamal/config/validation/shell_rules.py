@@ -1,11 +1,11 @@
-"""What no shell could read: quotes that stay open in command lines, NUL characters in any text."""
+"""Rules for command lines: no quote stays open."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
 
-from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, path_name
+from pykamal.config.document import MapNode, Node
 from pykamal.config.reading import child, entries, text
 from pykamal.config.servers import role_nodes
 from pykamal.config.validation.finding import Finding, KeyPath
@@ -15,7 +15,7 @@ _NAMES = {"'": "a single quote", '"': "a double quote", "`": "a back-tick", "$("
 
 
 def shell_findings(root: MapNode) -> Iterator[Finding]:
-    """Findings for quotes of `cmd`, `ssh/proxy_command` and aliases, and for NUL anywhere."""
+    """Findings for quotes of `cmd`, `ssh/proxy_command` and aliases that are not closed."""
     for path, node in _command_lines(root):
         if opened := unclosed(text(node) or ""):
             yield _finding(path, f"has {_NAMES[opened]} that is not closed", node)
@@ -25,7 +25,6 @@ def shell_findings(root: MapNode) -> Iterator[Finding]:
         except ValueError as error:
             if "quotation" in str(error):
                 yield _finding(("aliases", name), "has a quote that is not closed", node)
-    yield from _nul(root, ())
 
 
 def _finding(path: KeyPath, message: str, node: Node) -> Finding:
@@ -39,24 +38,6 @@ def _command_lines(root: MapNode) -> Iterator[tuple[KeyPath, Node]]:
         (("ssh", "proxy_command"), child(root, "ssh", "proxy_command")),
     ]
     return ((path, node) for path, node in sections if node is not None)
-
-
-def _nul(node: Node, path: KeyPath) -> Iterator[Finding]:
-    match node:
-        case MapNode(entries=entries_):
-            for key, entry in entries_.items():
-                below: KeyPath = (*path, path_name(key))
-                if "\0" in str(key):
-                    yield Finding(below, _NUL, entry.key_position, stage=OWN_STAGE)
-                yield from _nul(entry.node, below)
-        case ListNode(items=items):
-            for index, item in enumerate(items):
-                yield from _nul(item, (*path, index))
-        case ScalarNode(value=str() as value) if "\0" in value:
-            yield _finding(path, _NUL, node)
-
-
-_NUL = "has a NUL character, which no command line can hold"
 
 
 def unclosed(line: str) -> str | None:
