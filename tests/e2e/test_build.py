@@ -143,7 +143,8 @@ def test_no_docker_here(application: Application, tmp_path: Path, programs: tupl
     for command in (("build", "push"), ("build", "dev"), ("registry", "setup", "-R")):
         outcome = application.kamal(*command, expect=1, environment=environment)
         assert f"ERROR (Kamal::Cli::DependencyError): {message}\n" in outcome.stdout
-    application.kamal("registry", "setup", "-L", "-R", environment=environment)
+    outcome = application.kamal("registry", "setup", "-L", "-R", expect=2, environment=environment)
+    assert "--skip-local and --skip-remote together leave nothing to do" in outcome.text
 
 
 def _program(path: Path, line: str) -> None:

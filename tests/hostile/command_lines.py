@@ -118,6 +118,8 @@ def _of_role(config: Config, role: Role, host: str, given: Arguments) -> Iterato
         selection = LogSelection(since=given.since, lines=5, grep=given.grep)
         yield partial(app.logs, config, role, selection, follow=follow)
         yield partial(app.logs, config, role, container_id=given.container_id, follow=follow)
+    for container_id in (None, given.container_id):
+        yield partial(app.log_checks, config, role, LogSelection(since=given.since, grep=given.grep), container_id)
     container = role.container_name(version)
     yield from _evidence(container)
     yield partial(health.listening, container, port=80)
@@ -205,6 +207,7 @@ def _of_service(config: Config, given: Arguments) -> Iterator[Made]:
     image, server_name = config.absolute_image(given.version), config.registry.server
     username, password = _credentials(config.registry, given)
     details = lock.details_text(locked_by=given.performer, at="now", version=given.version, message=given.lock_message)
+    yield partial(accessory.environment_files, config)
     yield partial(app.list_containers, config)
     yield partial(app.list_images, config)
     yield partial(app.tag_latest, config, given.version)
@@ -304,8 +307,8 @@ _CONSTANT: Final = {
 
 _PARTS: Final = {
     "command": "command query shell_line",
-    "facts": "proxy_wishes",
-    "logs": "container_logs matching",
+    "facts": "proxy_settings",
+    "logs": "checks container_checks container_logs matching",
     "processes": "in_shell",
     "proxy": "deploy legacy_settings",
     "proxy_switch": "unless_made",
@@ -343,6 +346,8 @@ def commands_of(call: Made) -> list[Command]:
             return [made]
         case dict():
             return list(made.values())
+    if all(isinstance(each, tuple) for each in made):
+        return [each for _, each in made]
     return made if all(isinstance(each, Command) for each in made) else [command(*made)]
 
 
