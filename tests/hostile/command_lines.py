@@ -23,7 +23,6 @@ from pykamal.commands import (
     builder,
     docker,
     env_file,
-    environment_flags,
     evidence,
     files,
     git,
@@ -101,8 +100,6 @@ def _of_role(config: Config, role: Role, host: str, given: Arguments) -> Iterato
     yield partial(app.run, config, role, host, version, hostname_suffix=SUFFIX)
     yield partial(app.exec_new, config, role, host, version, "true", suffix=SUFFIX, env=env)
     yield partial(app.exec_existing, role, version, "true", env=env)
-    in_terminal = app.exec_existing(role, version, "true", env=env, interactive="tty")
-    yield partial(environment_flags.with_variables_from, config.role_env_file(role), in_terminal)
     yield partial(app.remove_exec, role, version, SUFFIX)
     yield partial(app.start, role, version)
     yield partial(app.stop, role, version)

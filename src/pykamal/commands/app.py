@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from pykamal.commands import docker, evidence, stopping
 from pykamal.commands.command import Command, command, query
-from pykamal.commands.environment_flags import environment_flags
 from pykamal.commands.flags import (
     Interactive,
     label_filters,
@@ -129,18 +128,17 @@ def exec_new(
     detach: bool = False,
 ) -> Command:
     """Run `cmd`, a command line as the user wrote it, in a container of its own. `suffix` is 6 hex digits."""
-    flags, variables = environment_flags("--env", env or {})
     return command(
         *("docker", "run", *terminal_flags(interactive), "--detach" if detach else "--rm"),
         *("--name", _exec_name(role, version, suffix), "--network", "kamal"),
         *_environment(config, role, host),
-        *flags,
+        *key_values("--env", env or {}),
         *log_flags(role.logging),
         *key_values("--volume", config.volumes),
         *options(role.options),
         config.absolute_image(version),
         Raw(cmd),
-    ).with_environment(variables)
+    )
 
 
 def remove_exec(role: Role, version: str, suffix: str) -> Command:
@@ -157,13 +155,12 @@ def exec_existing(
     interactive: Interactive | None = None,
 ) -> Command:
     """Run `cmd`, a command line as the user wrote it, in the container of a version."""
-    flags, variables = environment_flags("--env", env or {})
     return command(
         *("docker", "exec", *terminal_flags(interactive)),
-        *flags,
+        *key_values("--env", env or {}),
         role.container_name(version),
         Raw(cmd),
-    ).with_environment(variables)
+    )
 
 
 def logs(

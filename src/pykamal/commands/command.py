@@ -121,13 +121,6 @@ class Command:
             raise TypeError("only a simple command can be given variables")
         return replace(self, node=replace(self.node, environment=tuple(variables.items())))
 
-    @property
-    def variables(self) -> Mapping[str, Word]:
-        return dict(self.node.environment) if isinstance(self.node, Simple) else {}
-
-    def without_variables(self) -> Command:
-        return self.with_environment({}) if self.variables else self
-
     def failing_allowed(self) -> Command:
         return replace(self, may_fail=True)
 

@@ -9,8 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from pykamal.commands.command import Command, command, query
-from pykamal.commands.words import Expanded, SingleQuoted, Syntax, Word, key_values, render, text_of
+from pykamal.commands.words import Expanded, Word, key_values, text_of
 from pykamal.core.sensitive import Sensitive
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -52,19 +51,3 @@ def _goes_by_environment(name: str, text: str) -> bool:
     if _PROXY.fullmatch(name):
         return "@" in text
     return _NAME.fullmatch(name) is not None and _OBEYED.fullmatch(name) is None
-
-
-# -- lines whose own text others see: a terminal's ssh has it as an argument
-
-
-def variables_text(line: Command) -> Sensitive:
-    """The text of a file that sets the variables of a line, for `with_variables_from`."""
-    exports = (f"export {name}={render(word, shown=False)}\n" for name, word in line.variables.items())
-    return Sensitive("".join(exports))
-
-
-def with_variables_from(path: str, line: Command) -> Command:
-    """A line of the login's shell whose variables are in a file, which is gone when the program starts."""
-    read = query(".", path).and_(command("rm", "-f", path))
-    run = read.and_(command("exec", Syntax('"${SHELL:-sh}"'), "-c", Syntax('"$0"')))
-    return command("sh", "-c", SingleQuoted(run), SingleQuoted(line.without_variables()))

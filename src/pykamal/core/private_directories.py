@@ -44,7 +44,7 @@ def make_private(path: Path) -> Path:
     directory = _walk(path, make=True)
     found = directory.lstat()
     if found.st_uid != os.geteuid():
-        raise UnsafeDirectory(f"{directory} belongs to {_user(found.st_uid)}", hint=_hint(", or remove it"))
+        raise UnsafeDirectory(f"{directory} belongs to {_user(found.st_uid)}", hint=_hint("remove it, or "))
     if stat.S_IMODE(found.st_mode) & 0o077:
         directory.chmod(0o700)
     return path
@@ -94,20 +94,20 @@ def _require_owner(entry: Path, found: os.stat_result) -> None:
         kind = "symbolic link of" if stat.S_ISLNK(found.st_mode) else "directory of"
         raise UnsafeDirectory(
             f"{entry} is a {kind} {_user(found.st_uid)}, who could exchange what is kept below it",
-            hint=_hint(", or remove it"),
+            hint=_hint("remove it, or "),
         )
 
 
 def _require_closed(entry: Path, found: os.stat_result) -> None:
     mode = stat.S_IMODE(found.st_mode)
     if not stat.S_ISDIR(found.st_mode):
-        raise UnsafeDirectory(f"{entry} is not a directory", hint=_hint(", or remove it"))
+        raise UnsafeDirectory(f"{entry} is not a directory", hint=_hint("remove it, or "))
     open_to_all = mode & stat.S_IWOTH
     open_to_group = mode & stat.S_IWGRP and not _is_alone_in(found.st_gid)
     if (open_to_all or open_to_group) and not mode & stat.S_ISVTX:
         raise UnsafeDirectory(
             f"{entry} can be written to by other users (mode {mode:04o}), who could exchange what is kept below it",
-            hint=_hint(f", or take their right away: chmod go-w {entry}"),
+            hint=_hint(f"chmod go-w {entry}, or "),
         )
 
 
@@ -132,5 +132,5 @@ def _user(identifier: int) -> str:
         return f"user {identifier}"
 
 
-def _hint(otherwise: str = "") -> str:
-    return f"set XDG_CACHE_HOME to a directory that is yours alone{otherwise}"
+def _hint(before: str = "") -> str:
+    return f"{before}set XDG_CACHE_HOME to a directory that is yours alone"

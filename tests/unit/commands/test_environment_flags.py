@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from pykamal.commands.command import command
-from pykamal.commands.environment_flags import environment_flags, variables_text, with_variables_from
-from pykamal.commands.words import Raw
+from pykamal.commands.environment_flags import environment_flags
 from tests.unit.commands.shell import SHELLS, run
 
 pytestmark = pytest.mark.unit
@@ -62,18 +59,3 @@ def test_the_address_of_a_proxy_is_no_secret_unless_it_has_a_password(name: str)
     """Docker's client obeys these names itself."""
     assert environment_flags("--build-arg", {name: "http://proxy:3128"})[1] == {}
     assert list(environment_flags("--build-arg", {name: "http://me:pass@proxy:3128"})[1]) == [name]
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_a_line_that_others_see_has_its_variables_from_a_file(tmp_path: Path, shell: str) -> None:
-    """Read and removed before the program starts, which the login's shell runs, as it would run the line itself."""
-    text = "a  b 'q' \"q\" $HOME"
-    _, variables = environment_flags("--env", {"TOKEN": text, "OTHER": "x"})
-    line = command("printenv", "TOKEN", "OTHER", Raw("; ls; echo $0")).with_environment(variables)
-    file = tmp_path / "file"
-    file.write_text(variables_text(line).reveal())
-    told = with_variables_from("./file", line)
-    assert "a  b" not in told.wire()
-    ended = run(f"SHELL={shell}; export SHELL; {told.wire()}", directory=tmp_path, shell=shell)
-    assert ended.stdout.decode() == f"{text}\nx\n{shell}\n", "and ls saw no file"
-    assert line.without_variables().variables == {}

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pykamal.commands import app as commands
 from pykamal.commands.command import Command
-from pykamal.commands.environment_flags import variables_text, with_variables_from
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_role
 from pykamal.config.models import Role
@@ -15,7 +14,7 @@ from pykamal.operations.context import Context
 from pykamal.operations.hosts import audit
 from pykamal.operations.hosts.one_off import name_suffix, removed_when_interrupted
 from pykamal.operations.hosts.reading import read_facts, run_on, show_steps
-from pykamal.operations.hosts.secret_env import env_file_steps, role_env_steps
+from pykamal.operations.hosts.secret_env import role_env_steps
 from pykamal.operations.images import registry
 from pykamal.operations.local.terminal import interactive_flags, require_command
 
@@ -87,22 +86,15 @@ async def interactive(
     await context.fleet.before_connecting()
     host, role = _primary(context)
     terminal = interactive_flags()
-    steps: Sequence[Step] = ()
     if reuse:
         wanted = await _current_version(context)
         line = commands.exec_existing(role, wanted, command, env=env or {}, interactive=terminal)
     else:
         wanted = _image_version(context)
-        steps = (*registry.login_steps(context), *role_env_steps(context, role, host))
+        await run_on(context, host, script(registry.login_steps(context), role_env_steps(context, role, host)))
         line = commands.exec_new(
             context.config, role, host, wanted, command, suffix=name_suffix(), env=env or {}, interactive=terminal
         )
-    if line.variables:
-        path = f"{context.config.app_directory}/env/exec-{name_suffix()}"
-        steps = (*steps, *env_file_steps(path, variables_text(line)))
-        line = with_variables_from(path, line)
-    if steps:
-        await run_on(context, host, script(steps))
     place = "existing" if reuse else "new"
     context.bus.say(f"Launching interactive command with version {wanted} via SSH from {place} container on {host}...")
     return host, line

@@ -11,12 +11,12 @@ from pykamal.operations.context import Context
 
 def role_env_steps(context: Context, role: Role, host: str) -> tuple[Step, ...]:
     """Write the env file of a role's containers on a host. Raises `SecretNotFound`."""
-    return env_file_steps(context.config.role_env_file(role), secret_env(context, role.env_on(host)))
+    return _steps(context.config.role_env_file(role), secret_env(context, role.env_on(host)))
 
 
 def accessory_env_steps(context: Context, accessory: Accessory) -> tuple[Step, ...]:
     """Write the env file of an accessory's containers. Raises `SecretNotFound`."""
-    return env_file_steps(context.config.accessory_env_file(accessory), secret_env(context, accessory.env))
+    return _steps(context.config.accessory_env_file(accessory), secret_env(context, accessory.env))
 
 
 def secret_env(context: Context, env: Env) -> Sensitive:
@@ -24,8 +24,7 @@ def secret_env(context: Context, env: Env) -> Sensitive:
     return env_file.encode((each.name, context.secrets[each.secret]) for each in env.secret_references)
 
 
-def env_file_steps(path: str, text: Sensitive) -> tuple[Step, ...]:
-    """Write a file of variables that only the login may read."""
+def _steps(path: str, text: Sensitive) -> tuple[Step, ...]:
     return (
         Step("make environment directory", run_directory.make_private(path.rpartition("/")[0])),
         Step("write environment", files.write(path, text, "0600")),
