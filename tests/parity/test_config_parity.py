@@ -156,10 +156,13 @@ def test_yaml(count: int) -> None:
     wrong = [
         f"{text!r}\n  ours:   {ours!r}\n  Ruby's: {rubys!r}"
         for text, ours, rubys in pairs
-        if ours != rubys and not rubys.startswith(_CRASH_ON_DOT)
+        if ours != rubys and not rubys.startswith(_CRASH_ON_DOT) and not ours.startswith(_REFUSED_NUL)
     ]
     assert not wrong, f"{len(wrong)} of {count} differ, the first ones:\n" + "\n".join(wrong[:5])
 
+
+_REFUSED_NUL = "ERROR (Kamal::ConfigurationError): a NUL byte"
+"""A text with one is refused here, since it reaches no command (docs/differences.md)."""
 
 _CRASH_ON_DOT = 'ERROR (ArgumentError): invalid value for Float(): "E'
 """What `.E-1` ends in, which looks like a number to Ruby and is none; here it is a text."""
