@@ -235,7 +235,7 @@ def _mapping(value: object, key: str) -> dict[str, object]:
 
 
 def _text(path: Path) -> str:
-    """What a regular file holds, at most a megabyte of it; nothing for one that is not there or cannot be read."""
+    """Read at most a megabyte of a regular file; a file that is not there or cannot be read gives no text."""
     try:
         return read_regular(path, _LARGEST).decode("utf-8", "replace").replace("\r\n", "\n")
     except OSError:

@@ -15,7 +15,7 @@ from pykamal.operations.local.system import SafeSystem
 
 
 def safe_system(invocation: Invocation) -> SafeSystem | None:
-    """What reads the files with `--safe`, and where pre-commit calls; None for files that are trusted.
+    """Return the system that reads the files with `--safe` or under pre-commit; None for files that are trusted.
 
     It reads files below the working directory and beside the configuration file alone.
     """

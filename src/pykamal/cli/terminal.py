@@ -117,7 +117,7 @@ def _pipe(text: Sensitive) -> int:
 
 @contextmanager
 def _passing_on_signals(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """What is to stop this process stops that one, whose end is then awaited."""
+    """Pass signals that would stop this process on to the other one, and wait for its end."""
 
     def pass_on(number: int, _frame: object) -> None:
         process.send_signal(number)

@@ -18,7 +18,7 @@ def command_line(words: Sequence[str]) -> str:
 
 
 def log_selection(invocation: Invocation) -> LogSelection:
-    """What the log options of the command select; a command may lack some of them. Raises `UsageError`."""
+    """Read the selection of log lines from the options; a command may lack some of them. Raises `UsageError`."""
     known = [key for key in _LOG_OPTIONS if key in invocation.options]
     try:
         shlex.split(invocation.options.get("grep_options") or "")

@@ -184,7 +184,7 @@ def logs(
 def log_checks(
     config: Config, role: Role, selection: LogSelection, container_id: str | None
 ) -> list[tuple[str, Command]]:
-    """What has to succeed before `logs`, by name."""
+    """Named commands that have to succeed before `logs`."""
     source = _log_source(config, role, container_id)
     return checks(source | query("xargs", "-r", "docker", "logs", *no_lines(selection)), selection)
 

@@ -13,7 +13,7 @@ from pykamal.commands.words import Expanded, Word, key_values, text_of
 from pykamal.core.sensitive import Sensitive
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-"""What a shell can assign to."""
+"""Matches the names that a shell can assign to."""
 
 _OBEYED: Final = re.compile(
     r"PATH|HOME|PWD|OLDPWD|IFS|ENV|PS4|UID|EUID|PPID|GROUPS|TMPDIR|SSH_AUTH_SOCK|SHELLOPTS|POSIXLY_CORRECT"

@@ -40,7 +40,7 @@ ALL_LINES: Final = LogSelection()
 
 
 def container_checks(name: str, selection: LogSelection) -> list[tuple[str, Command]]:
-    """What has to succeed before `container_logs`, by name."""
+    """Named commands that have to succeed before `container_logs`."""
     return checks(query("docker", "logs", *no_lines(selection), name), selection)
 
 

@@ -30,7 +30,7 @@ class BashLine:
     quote: str
 
     def insertion(self, candidate: str) -> str:
-        """What bash is to put in for a candidate, so that the word then reads as the candidate and nothing else."""
+        """Quote a candidate for the place of the cursor, so that bash reads the word as the candidate itself."""
         text = candidate.removeprefix(self.kept)
         if not self.quote:
             home = "~/" if text.startswith("~/") else ""

@@ -114,7 +114,7 @@ def _bundle(invocation: Invocation) -> None:
 
 
 def _written(target: Path, text: str, *, mode: int = 0o666) -> bool:
-    """Whether the file was not there yet. `mode` is what the umask leaves of it."""
+    """Write a new file and return True, or False where it exists. The umask applies to `mode`."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
