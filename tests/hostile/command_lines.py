@@ -306,7 +306,7 @@ _PARTS: Final = {
     "command": "command query shell_line",
     "facts": "proxy_settings",
     "logs": "checks container_checks container_logs matching",
-    "processes": "in_shell",
+    "processes": "in_shell by_login_shell",
     "proxy": "deploy legacy_settings",
     "proxy_switch": "unless_made",
 }

@@ -39,6 +39,8 @@ def dispatch(words: Sequence[str]) -> int:
                 from pykamal.cli.parser import parse
 
                 invocation = connected(parse(entry, rest))
+                if invocation.misread:
+                    print_error(f"warning: {invocation.advice}")
                 return _run(entry.module, invocation)
     except UsageError as error:
         print_error("\n".join(filter(None, [error.message, error.hint])))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pykamal.cli.options import OURS, Kind, Option
 from pykamal.core.errors import UsageError
@@ -15,48 +17,90 @@ HANDED_ON = "\0"
 """Stands before a word that looks like an option of ours and is not."""
 
 
-def plain_form(words: Sequence[str], options: Iterable[Option], *, command_at: int | None = None) -> list[str]:
+@dataclass(slots=True)
+class Line:
+    """The command line that a command is given to run, among its words.
+
+    `at` is the argument with which it begins, None for a command without one. The rest is found out: `literal` counts
+    the words behind `--`; `taken` are options of ours behind its first word, `inside` those of them with more of it
+    behind; `first` is the place of that word.
+    """
+
+    at: int | None = None
+    first: int | None = None
+    literal: int = 0
+    taken: list[str] = field(default_factory=list)
+    inside: list[str] = field(default_factory=list)
+
+
+def plain_form(words: Sequence[str], options: Iterable[Option], line: Line | None = None) -> list[str]:
     """The words with `-o=value` as `-o value`, `--flag=false` as `--no-flag`, and `-e A:1 B:2` as `-e A:1 -e B:2`.
 
     Words behind `--` are left alone. Raises `UsageError` for a missing value, for a flag's value that is neither true
     nor false, and for a key that is repeated in one go; in a later option it counts, as an alias may have set it.
 
-    `command_at` is the argument with which a command line to run begins, if there is one. Options that Ruby Kamal would
-    hand on to it are marked as `HANDED_ON` there.
+    What Ruby Kamal would hand on to the command line to run is marked as `HANDED_ON`.
     """
-    return list(_plain(list(words), {form: option for option in options for form in _forms(option)}, command_at))
+    by_form = {form: option for option in options for form in _forms(option)}
+    return list(_plain(list(words), by_form, line or Line()))
 
 
-def _plain(words: list[str], by_form: Mapping[str, Option], command_at: int | None) -> Iterator[str]:
-    arguments = 0
+def _plain(words: list[str], by_form: Mapping[str, Option], line: Line) -> Iterator[str]:
+    arguments, count = 0, len(words)
     while words:
         word = words.pop(0)
+        inside = line.at is not None and arguments > line.at
         if word == "--":
+            line.literal = len(words)
             yield from (word, *words)
             return
         name, equals, value = word.partition("=")
         option = by_form.get(name.replace("_", "-")) if word.startswith("-") else None
-        if option is not None and option.name in OURS and command_at is not None and arguments > command_at:
-            yield HANDED_ON + word
-        elif option is None:
-            turned_off = _turned_off(name, by_form)
-            if turned_off is not None and equals:
+        turned_off = _turned_off(name, by_form) if option is None else None
+        if turned_off is not None:
+            if equals:
                 raise UsageError(f"Expected no value for option '{name}'; got \"{value}\"")
-            arguments += turned_off is None
-            yield word if turned_off is None else f"--no-{turned_off.name}"
-        elif option.kind is Kind.FLAG:
-            yield _flag(option, name, value) if equals else name
+            yield f"--no-{turned_off.name}"
+        elif option is None:
+            if _is_cluster(word, by_form):
+                line.taken += [word] if inside else []
+            else:
+                line.first = count - len(words) - 1 if arguments == line.at else line.first
+                line.inside[:] = line.taken
+                arguments += 1
+            yield word
+        elif option.name in OURS and inside:
+            yield HANDED_ON + word
         else:
-            if not equals and (not words or _known(words[0], by_form)):
-                hint = "-h is --hosts; --help tells about a command" if name == "-h" else None
-                raise UsageError(f"No value provided for option '--{option.name}'", hint=hint)
-            values = [value if equals else words.pop(0)]
-            while words and _continues(option, words[0]):
-                values.append(words.pop(0))
-            if option.kind is Kind.PAIRS:
-                _refuse_repeated(option, values)
-            for each in values:
-                yield from (name, each)
+            line.taken += [name] if inside else []
+            if option.kind is Kind.FLAG:
+                yield _flag(option, name, value) if equals else name
+            else:
+                yield from _valued(option, name, [value] if equals else [], words, by_form)
+
+
+def _valued(
+    option: Option, name: str, values: list[str], words: list[str], by_form: Mapping[str, Option]
+) -> Iterator[str]:
+    """An option with its value or values, which are taken from the words that follow unless one stood behind `=`."""
+    if not values and (not words or _known(words[0], by_form)):
+        hint = "-h is --hosts; --help tells about a command" if name == "-h" else None
+        raise UsageError(f"No value provided for option '--{option.name}'", hint=hint)
+    values = values or [words.pop(0)]
+    while words and _continues(option, words[0]):
+        values.append(words.pop(0))
+    if option.kind is Kind.PAIRS:
+        _refuse_repeated(option, values)
+    for each in values:
+        yield from (name, each)
+
+
+def _is_cluster(word: str, by_form: Mapping[str, Option]) -> bool:
+    """Whether a word is several short flags in one: `-pq`."""
+    letters = word[1:] if re.fullmatch(r"-\w\w+", word) else ""
+    return bool(letters) and all(
+        (option := by_form.get(f"-{letter}")) is not None and option.kind is Kind.FLAG for letter in letters
+    )
 
 
 def _continues(option: Option, word: str) -> bool:

@@ -52,6 +52,8 @@ def _command(command: Entry) -> str:
     own = list(_options(command.options))
     inherited = [option for option in command.all_options if option not in command.options]
     lines = ["Usage:", f"  kamal {command.usage}", "", command.summary + "."]
+    if command.passes_options:
+        lines += ["Options of the command's own stand behind --, as in: -- ls -d /tmp"]
     if own:
         lines += ["", "Options:", *own]
     return "\n".join([*lines, "", "Options of every command:", *_options(inherited)])

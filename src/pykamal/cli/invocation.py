@@ -15,6 +15,8 @@ class Invocation:
     """What the user asked for, and the bus that shows what becomes of it.
 
     `options` holds every option of the command by key (`skip_push`), defaults filled in. `logged` as in its `Entry`.
+    The last `literal` arguments stood behind `--`. Options of ours behind the first word of a command line to run have
+    `advice`, for they may have been meant for that; `misread` tells that words of it follow, which makes it likely.
     """
 
     command: str
@@ -22,6 +24,9 @@ class Invocation:
     options: Mapping[str, Any] = field(default_factory=dict)
     logged: bool = False
     bus: Bus = field(default_factory=Bus)
+    literal: int = 0
+    advice: str | None = None
+    misread: bool = False
 
     @property
     def name(self) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import click
 
-from pykamal.cli.grammar import HANDED_ON, plain_form
+from pykamal.cli.grammar import HANDED_ON, Line, plain_form
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.names import suggestion
 from pykamal.cli.options import Kind, Option
@@ -22,8 +24,21 @@ _ARGUMENTS = "arguments"
 
 def parse(entry: Entry, words: Sequence[str]) -> Invocation:
     """Raises `UsageError` for options that are unknown or lack a value, and for the wrong number of arguments."""
+    line = Line(entry.command_at)
     try:
-        values = _parsed(entry, plain_form(words, entry.all_options, command_at=entry.command_at))
+        invocation = _understood(entry, words, line)
+    except UsageError as error:
+        if line.taken:
+            error.hint = "\n".join(filter(None, [error.hint, _advice(entry, words, line)]))
+        raise
+    if not line.taken:
+        return invocation
+    return replace(invocation, advice=_advice(entry, words, line), misread=bool(line.inside))
+
+
+def _understood(entry: Entry, words: Sequence[str], line: Line) -> Invocation:
+    try:
+        values = _parsed(entry, plain_form(words, entry.all_options, line))
     except click.BadOptionUsage as error:
         raise UsageError(f"No value provided for option '{_long_name(entry, error.option_name)}'") from error
 
@@ -43,7 +58,14 @@ def parse(entry: Entry, words: Sequence[str]) -> Invocation:
     if entry.most_arguments is not None and len(arguments) > entry.most_arguments:
         raise called_with(entry, arguments, _flag_value_hint(entry, words))
     options = {option.key: _converted(option, values[option.key]) for option in entry.all_options}
-    return Invocation(entry.path, arguments, options, logged=entry.logged)
+    return Invocation(entry.path, arguments, options, logged=entry.logged, literal=line.literal)
+
+
+def _advice(entry: Entry, words: Sequence[str], line: Line) -> str:
+    """How to give the command to run the options that were taken for ours."""
+    taken = ", ".join(dict.fromkeys(line.taken))
+    meant = shlex.join([*words[: line.first], "--", *words[line.first :]])
+    return f"{taken} was read as an option of kamal; for one of the command's own, write: kamal {entry.path} {meant}"
 
 
 def _flag_value_hint(entry: Entry, words: Sequence[str]) -> str | None:

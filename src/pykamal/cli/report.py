@@ -10,7 +10,15 @@ import traceback
 from pykamal import KAMAL_VERSION, __version__
 from pykamal.cli.console import connected
 from pykamal.cli.invocation import Invocation
-from pykamal.core.errors import HostErrors, Interrupted, KamalError, LockError, executing_on
+from pykamal.core.errors import (
+    ConfigurationError,
+    HostErrors,
+    Interrupted,
+    KamalError,
+    LockError,
+    SelectionError,
+    executing_on,
+)
 from pykamal.core.printable import print_error
 from pykamal.events import Result, RunFailed
 
@@ -26,6 +34,8 @@ def report(error: Exception, invocation: Invocation | None) -> int:
         invocation = connected(Invocation(""))
     error = _lone(error)
     if isinstance(error, KamalError):
+        if isinstance(error, ConfigurationError | SelectionError) and not invocation.misread:
+            error.hint = "\n".join(filter(None, [error.hint, invocation.advice])) or None
         failure = failed(error, invocation.command)
         code = error.exit_code
     else:

@@ -7,14 +7,19 @@ from collections.abc import Sequence
 
 from pykamal.cli.invocation import Invocation
 from pykamal.commands.logs import LogSelection
+from pykamal.commands.words import render
 from pykamal.core.errors import UsageError
 
 _LOG_OPTIONS = ("since", "lines", "grep", "grep_options")
 
 
-def command_line(words: Sequence[str]) -> str:
-    """The command that an exec was given, in one string or in several words; the server's shell splits it again."""
-    return " ".join(word.strip() for word in words)
+def command_line(words: Sequence[str], *, literal: int = 0) -> str:
+    """The command that an exec was given, in one string or in several words; the host's shell splits it again.
+
+    The last `literal` of several words are words of one command, each as it is. A lone word is a line in any case.
+    """
+    as_lines = len(words) - literal if len(words) > 1 else 1
+    return " ".join([*map(str.strip, words[:as_lines]), *(render(word, shown=False) for word in words[as_lines:])])
 
 
 def log_selection(invocation: Invocation) -> LogSelection:

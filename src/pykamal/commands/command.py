@@ -145,6 +145,11 @@ class Command:
         return [reveal(word) for word in literal] if len(literal) == len(node.words) else None
 
     @property
+    def holds_raw(self) -> bool:
+        """Whether the shell reads a user's own text in it, which may be anything, with quotes that stay open too."""
+        return _has_raw(self.node)
+
+    @property
     def program(self) -> str:
         """The first word, which names the command in messages; what only feeds a program does not count."""
         text = self.summary if self.summary is not None else _text(_unfed(self.node), shown=True)
@@ -185,6 +190,16 @@ def _text(node: Node, *, shown: bool) -> str:
             return _words((Syntax(f"{{ {_text(inner, shown=shown)}; }}"), *redirects), shown)
         case Line(left, operator, right):
             return f"{_text(left, shown=shown)} {operator.value} {_text(right, shown=shown)}"
+
+
+def _has_raw(node: Node) -> bool:
+    match node:
+        case Simple(words):
+            return any(isinstance(word, Raw) for word in words)
+        case Group(line):
+            return _has_raw(line)
+        case Line(left, _, right):
+            return _has_raw(left) or _has_raw(right)
 
 
 def _unfed(node: Node) -> Node:

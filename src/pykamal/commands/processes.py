@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pykamal.commands.command import Command, command
-from pykamal.commands.words import SingleQuoted
+from pykamal.commands.words import SingleQuoted, Syntax
 
 
 def shell() -> Command:
@@ -14,6 +16,15 @@ def shell() -> Command:
 def in_shell(inner: Command) -> Command:
     """A line for a POSIX shell on a host whose login shell may be another; it must hold no secret."""
     return command("exec", "sh", "-c", SingleQuoted(inner))
+
+
+def by_login_shell(line: Command) -> Command:
+    """A line for the login's own shell, as `ssh HOST LINE` gives it; shown as it is. It must hold no secret.
+
+    sshd sets `SHELL` to the shell of the user's entry in the user database.
+    """
+    shell = command(Syntax('"${SHELL:-sh}"'), "-c", SingleQuoted(line))
+    return replace(line, node=shell.node, summary=str(line))
 
 
 def end_group(process_group: int, *, signal: str = "TERM") -> Command:

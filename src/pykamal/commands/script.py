@@ -1,8 +1,9 @@
 """Several commands for one host in one exchange, each still named, timed and reported.
 
 The text goes to `sh -s` on standard input, so nothing in it (a secret, say) shows in the host's process list. It is one
-function that is called on the last line: a text that was cut off on the way runs nothing. Between steps the shell
-writes markers on both streams, from which the transport tells what each step printed and how it ended.
+function that is called on the last line: a text that was cut off on the way runs nothing. What a user wrote is one
+argument of `eval`, so that a syntax error in it is an error of its step and of no other. Between steps the shell writes
+markers on both streams, from which the transport tells what each step printed and how it ended.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 
 from pykamal.commands.command import Command, Effect
 from pykamal.commands.subject import Subject
+from pykamal.commands.words import SingleQuoted, render
 
 MARK: Final = "\x1e"
 
@@ -71,7 +73,7 @@ class Script:
         for index, step in enumerate(self.steps):
             lines += [
                 f"  pykamal_mark begin {index}",
-                f"  ( {step.command.wire()}",
+                f"  ( {_unit(step.command)}",
                 "  ) < /dev/null",
                 "  pykamal_status=$?",
                 f'  pykamal_mark end {index} "$pykamal_status"',
@@ -80,6 +82,11 @@ class Script:
                 lines.append('  [ "$pykamal_status" -eq 0 ] || return "$pykamal_status"')
         lines += ["}", "pykamal_script", ""]
         return "\n".join(lines)
+
+
+def _unit(command: Command) -> str:
+    """A step's text so that the shell reads the rest of the script whatever it is."""
+    return f"eval {render(SingleQuoted(command), shown=False)}" if command.holds_raw else command.wire()
 
 
 def script(*steps: Step | Iterable[Step]) -> Script:

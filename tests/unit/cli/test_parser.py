@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.parser import parse
 from pykamal.cli.table import COMMANDS, entry
+from pykamal.cli.words import command_line
 from pykamal.core.errors import UsageError
 
 pytestmark = pytest.mark.unit
@@ -256,3 +257,74 @@ def test_whatever_is_typed_is_understood_or_refused(command: Any, words: list[st
     if "--" in words:
         behind = words[words.index("--") + 1 :]
         assert len(behind) == 0 or list(found.arguments[-len(behind) :]) == behind
+
+
+def line_of(path: str, line: str, *, name: int = 0) -> str:
+    """The command line that an exec hands on; `name` arguments stand before it."""
+    invocation = parsed(path, line)
+    words = invocation.arguments[name:]
+    return command_line(words, literal=min(invocation.literal, len(words)))
+
+
+@pytest.mark.parametrize("path", ["app exec", "server exec", "accessory exec", "sandbox ssh"])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("""-- python3 -c 'print(1)'""", "python3 -c 'print(1)'"),
+        ("""python3 -- -c 'print(1)' -d -h --reuse""", "python3 -c 'print(1)' -d -h --reuse"),
+        ("""-- echo 'a b' '$HOME' '*' ''""", "echo 'a b' '$HOME' '*' ''"),
+        ("""-- ls -- -x""", "ls -- -x"),
+        ("""-- 'ls -la | wc -l'""", "ls -la | wc -l"),
+        ("""'ls -la | wc -l'""", "ls -la | wc -l"),
+        ("""ls -la 'a b'""", "ls -la a b"),
+        ("""echo '"a b"'""", 'echo "a b"'),
+    ],
+)
+def test_words_behind_two_dashes_stay_words(path: str, words: str, expected: str) -> None:
+    """cli.md 1.3: behind `--` all words are the command's; several are one word each for the program, a lone one is a
+    line."""
+    names = {"accessory exec": 1, "sandbox ssh": 1}.get(path, 0)
+    assert line_of(path, f"{'db ' * names}{words}", name=names) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "taken", "meant"),
+    [
+        ("app exec", "--reuse python3 -c 'print(1)'", "-c", "app exec --reuse -- python3 -c 'print(1)'"),
+        ("app exec", "ls -d foo", "-d", "app exec -- ls -d foo"),
+        ("server exec", "-p tail -q log", "-q", "server exec -p -- tail -q log"),
+        ("accessory exec", "db --reuse psql -h db -d app", "-h, -d", "accessory exec db --reuse -- psql -h db -d app"),
+        ("app exec", "mkdir -pv a", "-pv", "app exec -- mkdir -pv a"),
+        ("app exec", "bin/x --verbose", "--verbose", "app exec -- bin/x --verbose"),
+    ],
+)
+def test_options_that_the_command_may_have_meant(path: str, line: str, taken: str, meant: str) -> None:
+    """cli.md 1.3: options of ours count wherever they stand; it is said how the command gets its own."""
+    advice = f"{taken} was read as an option of kamal; for one of the command's own, write: kamal {meant}"
+    assert parsed(path, line).advice == advice
+
+
+@pytest.mark.parametrize(
+    ("line", "misread"),
+    [
+        ("ls -p x", True),
+        ("cp -r a b", True),
+        ("'ls -la' -p", False),
+        ("bash -i --reuse", False),
+        ("ls -d staging", False),
+        ("-p ls x", False),
+        ("-- ls -p x", False),
+        ("ls -la x", False),
+    ],
+)
+def test_an_option_amid_the_command_is_likely_its_own(line: str, misread: bool) -> None:
+    """What stands between words of the command is warned of at once; what stands behind it is usual for ours."""
+    assert parsed("app exec", line).misread is misread
+
+
+@pytest.mark.parametrize("line", ["sed -e s/a/b/ file", "cp -r", "psql -h", "tail -n x --lock-wait-timeout y"])
+def test_a_usage_error_says_it_too(line: str) -> None:
+    """An option of the command's own that ours cannot be is refused with the way to write it."""
+    with pytest.raises(UsageError) as caught:
+        parsed("app exec", line)
+    assert f"write: kamal app exec -- {line}" in (caught.value.hint or "")

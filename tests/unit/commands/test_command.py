@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pykamal.commands.command import Command, Effect, command, query, shell_line
+from pykamal.commands.processes import by_login_shell
 from pykamal.commands.script import Step, script
 from pykamal.commands.words import Output, Raw, joined
 from pykamal.core.sensitive import Sensitive
@@ -137,3 +138,38 @@ def test_which_lines_need_no_shell() -> None:
     assert shell_line("git log").arguments() is None
     assert command("git", "log").redirected("2>&1").arguments() is None
     assert command("a").and_(command("b")).arguments() is None
+
+
+OPEN = (
+    *('echo "open', "echo 'open", "echo `open", "echo $(open", "if true", "echo )"),
+    *("done", "cat <<END\nopen", "( echo", "&&"),
+)
+"""Command lines that no shell takes."""
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+@pytest.mark.parametrize("text", OPEN)
+def test_a_syntax_error_is_the_one_of_its_step(shell: str, text: str) -> None:
+    """script.py: a step is a unit of its own for the shell, so that those before it run and it alone is to blame."""
+    result = run(wired(command("echo", "before"), shell_line(text), command("echo", "after")), shell=shell)
+    ends = [mark for mark in marks(result.stdout) if not mark.startswith("pid")]
+    assert ends[:3] == ["begin 0", "end 0 0", "begin 1"]
+    assert b"before\n" in result.stdout
+    if text.startswith("cat <<"):  # which shells take, with a warning at most
+        return
+    assert ends[3].startswith("end 1 ")
+    assert ends[3] != "end 1 0"
+    assert len(ends) == 4
+    said = result.stderr.split(b"\x1eN begin 1\n")[1].split(b"\x1eN end 1")[0]
+    assert b"yntax error" in said or b"unexpected" in said or b"nterminated" in said
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_the_login_shell_reads_a_line_as_one_argument(shell: str) -> None:
+    """spec/cli.md 6.1: the login's shell interprets what the user wrote; without one a POSIX shell does."""
+    line = by_login_shell(shell_line("echo \"$0\" 'it''s' $((1+1)) | tr a-z A-Z; exit 3").failing_allowed())
+    assert str(line) == "echo \"$0\" 'it''s' $((1+1)) | tr a-z A-Z; exit 3"
+    assert (line.may_fail, line.program, line.effect) == (True, "echo", Effect.CHANGE)
+    result = run(f"SHELL={shell}; {line.wire()}")
+    assert (result.returncode, result.stdout) == (3, f"{shell.upper()} ITS 2\n".encode())
+    assert run(f"unset SHELL; {line.wire()}").stdout == b"SH ITS 2\n"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pykamal.commands.command import Command, command, shell_line
 from pykamal.commands.script import MARK, Script, Step
+from pykamal.commands.words import Syntax
 from pykamal.events import Stream
 from pykamal.transport.script_output import ScriptOutput
 from pykamal.transport.session import StepResult
@@ -140,7 +141,7 @@ def test_a_shell_that_dies_in_a_step_leaves_its_output() -> None:
 
 def test_a_shell_that_cannot_read_the_script_fails_its_first_step() -> None:
     """A syntax error is reported as the failure of the step that could not begin, with the shell's own message."""
-    script = script_of(shell_line('echo "never closed'))
+    script = script_of(command(Syntax('echo "never closed')))
     output, calls = fed(script, list(real_streams(script).items()))
     assert not output.results
     result = output.cut_off(2)

@@ -30,7 +30,7 @@ def run(invocation: Invocation) -> int:
     name, *words = invocation.arguments
     match invocation.name:
         case "exec":
-            return _exec(invocation, name, command_line(words))
+            return _exec(invocation, name, command_line(words, literal=min(invocation.literal, len(words))))
         case "logs":
             return _logs(invocation, name)
         case "remove":

@@ -11,7 +11,7 @@ from pykamal.operations.app.exec import exec_, interactive
 def run(invocation: Invocation) -> int:
     refuse_together(invocation, "detach", "interactive", "reuse")
     refuse_together(invocation, "raw", "interactive", "detach")
-    command = command_line(invocation.arguments)
+    command = command_line(invocation.arguments, literal=invocation.literal)
     if invocation.options["interactive"]:
         options = invocation.own("reuse", "env")
         return in_terminal(invocation, lambda context: interactive(context, command=command, **options))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pykamal.cli.invocation import Invocation
+from pykamal.cli.words import command_line
 from pykamal.events import Bus, Result
 from pykamal.sandbox import Sandbox, Status
 from pykamal.sandbox.paths import DEFAULT_NAME
@@ -22,7 +24,8 @@ def run(invocation: Invocation) -> int:
         case "down":
             bus.say(f"Removed the sandbox {sandbox.name}" if sandbox.down() else _missing(sandbox))
         case "ssh":
-            _become_ssh(sandbox, *invocation.arguments)
+            host, *words = invocation.arguments
+            _become_ssh(sandbox, host, words, literal=min(invocation.literal, len(words)))
         case "env":
             for name, value in sandbox.environment().items():
                 bus.emit(Result(text=f"export {name}={shlex.quote(value)}"))
@@ -56,7 +59,7 @@ def _missing(sandbox: Sandbox) -> str:
     return f"There is no sandbox {sandbox.name}"
 
 
-def _become_ssh(sandbox: Sandbox, host: str, *command: str) -> None:
-    arguments = sandbox.ssh_argv(host, command)
+def _become_ssh(sandbox: Sandbox, host: str, words: Sequence[str], *, literal: int) -> None:
+    arguments = sandbox.ssh_argv(host, [command_line(words, literal=literal)] if words else [])
     sys.stdout.flush()
     os.execvp(arguments[0], arguments)  # noqa: S606 - the terminal belongs to ssh from here on

@@ -12,7 +12,7 @@ def run(invocation: Invocation) -> int:
     if invocation.name == "bootstrap":
         return operate(invocation, server.bootstrap)
     refuse_together(invocation, "raw", "interactive")
-    command = command_line(invocation.arguments)
+    command = command_line(invocation.arguments, literal=invocation.literal)
     if invocation.options["interactive"]:
         return in_terminal(invocation, lambda context: server.interactive(context, command=command))
     return operate(invocation, lambda context: server.exec_(context, command=command, **invocation.own("raw")))

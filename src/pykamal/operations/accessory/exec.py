@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pykamal.commands import accessory as commands
 from pykamal.commands.command import Command
+from pykamal.commands.processes import by_login_shell
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_accessory
 from pykamal.config.models import Accessory
@@ -29,11 +30,13 @@ async def exec_(context: Context, *, name: str, command: str, reuse: bool = Fals
 
     def steps_for(_: str) -> Sequence[Step]:
         note = audit.step(context, f"Executed cmd '{command}' on {accessory.name} accessory")
-        if reuse:
-            return note, Step("", commands.exec_existing(accessory, command), of_accessory(Action.EXECUTE, accessory))
-        line = commands.exec_new(context.config, accessory, command, suffix=suffix)
-        executing = Step("", line, of_accessory(Action.EXECUTE, accessory))
-        return *_preparation(context, accessory), note, executing
+        line = (
+            commands.exec_existing(accessory, command)
+            if reuse
+            else commands.exec_new(context.config, accessory, command, suffix=suffix)
+        )
+        executing = Step("", by_login_shell(line), of_accessory(Action.EXECUTE, accessory))
+        return *(() if reuse else _preparation(context, accessory)), note, executing
 
     def removals_on(_: str) -> Sequence[Command]:
         return () if reuse else (commands.remove_exec(accessory, suffix),)

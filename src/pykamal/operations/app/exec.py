@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pykamal.commands import app as commands
 from pykamal.commands.command import Command
+from pykamal.commands.processes import by_login_shell
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_role
 from pykamal.config.models import Role
@@ -48,7 +49,7 @@ async def _exec_existing(context: Context, command: str, *, env: Mapping[str, st
             for role in context.targets.roles_on(host)
             for step in (
                 audit.step(context, message, role),
-                Step("", commands.exec_existing(role, current, command, env=env), of_role(Action.EXECUTE, role)),
+                _executing(commands.exec_existing(role, current, command, env=env), role),
             )
         ]
 
@@ -66,8 +67,7 @@ async def _exec_new(context: Context, command: str, *, env: Mapping[str, str], d
         steps = list(registry.login_steps(context)) if roles else []
         for role in roles:
             line = commands.exec_new(context.config, role, host, wanted, command, suffix=suffix, env=env, detach=detach)
-            executing = Step("", line, of_role(Action.EXECUTE, role))
-            steps += [*role_env_steps(context, role, host), audit.step(context, message), executing]
+            steps += [*role_env_steps(context, role, host), audit.step(context, message), _executing(line, role)]
         return steps
 
     def removals_on(host: str) -> Iterable[Command]:
@@ -98,6 +98,10 @@ async def interactive(
     place = "existing" if reuse else "new"
     context.bus.say(f"Launching interactive command with version {wanted} via SSH from {place} container on {host}...")
     return host, line
+
+
+def _executing(line: Command, role: Role) -> Step:
+    return Step("", by_login_shell(line), of_role(Action.EXECUTE, role))
 
 
 def _image_version(context: Context) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pykamal.commands import server as commands
 from pykamal.commands.command import Command, shell_line
+from pykamal.commands.processes import by_login_shell
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_host
 from pykamal.core.errors import DependencyError, KamalError
@@ -124,7 +125,7 @@ async def exec_(context: Context, *, command: str, raw: bool = False) -> None:
     context.bus.say(f"Running '{command}' on {', '.join(hosts)}...")
 
     def steps_for(host: str) -> Sequence[Step]:
-        executing = Step("", shell_line(command), of_host(Action.EXECUTE))
+        executing = Step("", by_login_shell(shell_line(command)), of_host(Action.EXECUTE))
         return audit.step(context, f"Executed cmd '{command}' on {host}"), executing
 
     await show_steps(context, hosts, steps_for, verbatim=True, raw=raw)
