@@ -65,7 +65,7 @@ format: setup ## Rewrite the code in the project's style
 	$(PYTHON) -m ruff format .
 
 docs: setup ## Write the generated parts of the documentation anew
-	$(PYTHON) -m pykamal.cli.manual docs/cli.md
+	$(PYTHON) -m pykamal.cli.docs_markdown docs/cli.md
 	$(PYTHON) -m pykamal.config.reference docs/configuration.md
 
 lock: setup ## Pin the dependencies anew

@@ -339,7 +339,7 @@ def test_either_side_of_the_proxy_may_be_killed(own_proxy: Proxy, t1: Target) ->
         own_proxy.start(environment=authority.environment)
         own_proxy.deploy("s", t1, "--tls", "--host", "kept.com,later.com")
         before = serial(own_proxy, authority, "kept.com")
-        os.kill(find_child(own_proxy, "pykamal.proxy.control"), signal.SIGKILL)
+        os.kill(find_child(own_proxy, "pykamal.proxy.control_plane"), signal.SIGKILL)
         assert serial(own_proxy, authority, "kept.com") == before
         wait_until(lambda: own_proxy.call("list").returncode == 0, 20)
         assert serial(own_proxy, authority, "later.com")

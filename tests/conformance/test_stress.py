@@ -84,14 +84,14 @@ def test_the_control_plane_may_be_killed(own_proxy: Proxy, t1: Target, t2: Targe
     proxy = own_proxy.start()
     proxy.deploy("s", t1)
     with Load(proxy) as load:
-        killed = find_child(proxy, "pykamal.proxy.control")
+        killed = find_child(proxy, "pykamal.proxy.control_plane")
         os.kill(killed, signal.SIGKILL)
         wait_until(lambda: not is_running(killed))
         assert proxy.listing()[0][3] == t1.address, "a client did not wait for the next one"
         with proxy.connect() as slow:
             slow.send(b"GET /sleep?s=2 HTTP/1.1\r\nHost: a\r\n\r\n")
             wait_until(lambda: any(request.target.startswith("/sleep") for request in t1.requests))
-            os.kill(find_child(proxy, "pykamal.proxy.control"), signal.SIGKILL)
+            os.kill(find_child(proxy, "pykamal.proxy.control_plane"), signal.SIGKILL)
             wait_until(lambda: len(proxy.log_lines("Control plane ended; starting it again")) == 2)
             started = time.monotonic()
             proxy.deploy("s", t2)
@@ -105,7 +105,7 @@ def test_sets_with_the_same_target_stay_apart(own_proxy: Proxy, t1: Target, t2: 
     """A control plane that starts again drains the rollout set without waiting for requests of the active one (9.2)."""
     own_proxy.start().deploy("s", t1)
     own_proxy.succeed("rollout", "deploy", "s", "--target", t1.address)
-    os.kill(find_child(own_proxy, "pykamal.proxy.control"), signal.SIGKILL)
+    os.kill(find_child(own_proxy, "pykamal.proxy.control_plane"), signal.SIGKILL)
     wait_until(lambda: own_proxy.log_lines("Control plane ended; starting it again"))
     wait_until(lambda: own_proxy.call("list").returncode == 0)
     with own_proxy.connect() as connection:
@@ -154,7 +154,7 @@ def test_a_proxy_that_was_paused_goes_on_as_it_was(own_proxy: Proxy, t1: Target)
     own_proxy.plant("workers.py", "LOOK_S = 1.0\nLOOKS = 10", "LOOK_S = 0.6\nLOOKS = 2")
     own_proxy.start().deploy("s", t1)
     workers = child_processes(find_child(own_proxy, "nginx: master"))
-    everyone = [find_child(own_proxy, "pykamal.proxy.control"), *workers]
+    everyone = [find_child(own_proxy, "pykamal.proxy.control_plane"), *workers]
     for process in everyone:
         os.kill(process, signal.SIGSTOP)
     time.sleep(2)
@@ -193,7 +193,7 @@ def test_both_may_be_killed_at_once(own_proxy: Proxy, t1: Target) -> None:
     """As the kernel does when memory runs out: one after the other comes back, with every service."""
     proxy = own_proxy.start()
     proxy.deploy("s", t1)
-    killed = [find_child(proxy, words) for words in ("nginx: master", "pykamal.proxy.control")]
+    killed = [find_child(proxy, words) for words in ("nginx: master", "pykamal.proxy.control_plane")]
     for process in killed:
         os.kill(process, signal.SIGKILL)
 
@@ -214,7 +214,7 @@ def test_a_control_plane_that_hangs_does_not_keep_nginx_away(own_proxy: Proxy, t
     """It is replaced by one that tells the new nginx of every service; clients wait meanwhile and are served."""
     proxy = own_proxy.start()
     proxy.deploy("s", t1)
-    hanging = find_child(proxy, "pykamal.proxy.control")
+    hanging = find_child(proxy, "pykamal.proxy.control_plane")
     os.kill(hanging, signal.SIGSTOP)
     os.killpg(find_child(proxy, "nginx: master"), signal.SIGKILL)
     with proxy.connect() as waiting:
@@ -227,7 +227,7 @@ def test_a_control_plane_that_hangs_does_not_keep_nginx_away(own_proxy: Proxy, t
 def test_nothing_is_left_behind(own_proxy: Proxy) -> None:
     """An orderly end removes the run directory; a killed server takes its children along."""
     proxy = own_proxy.start()
-    children = [find_child(proxy, words) for words in ("nginx: master", "pykamal.proxy.control")]
+    children = [find_child(proxy, words) for words in ("nginx: master", "pykamal.proxy.control_plane")]
     proxy.stop(signal.SIGKILL)
     wait_until(lambda: not [child for child in children if is_running(child)])
     proxy.start()
@@ -241,7 +241,7 @@ def test_a_control_plane_that_cannot_live_is_started_ever_more_seldom(own_proxy:
     own_proxy.plant("control.py", "def main() -> None:\n", "def main() -> None:\n    pass\n")
     own_proxy.start().deploy("s", t1)
     own_proxy.plant("control.py", "    pass\n", "    sys.exit(1)\n")
-    os.kill(find_child(own_proxy, "pykamal.proxy.control"), signal.SIGKILL)
+    os.kill(find_child(own_proxy, "pykamal.proxy.control_plane"), signal.SIGKILL)
     wait_until(lambda: len(ends(own_proxy)) == 4, 10)
     own_proxy.plant("control.py", "    sys.exit(1)\n", "    pass\n")
     pauses = [record["seconds"] for record in ends(own_proxy)]

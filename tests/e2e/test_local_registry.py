@@ -15,7 +15,7 @@ from pykamal.events import Bus, Event, Level, Log, Message
 from pykamal.operations.context import Context, Settings
 from pykamal.operations.images import port_forwarding
 from pykamal.operations.local.system import LocalSystem
-from pykamal.operations.run import opened
+from pykamal.operations.run import run_context
 from pykamal.sandbox.host import Host
 from pykamal.sandbox.sandbox import Sandbox
 from pykamal.secrets.store import Secrets
@@ -131,7 +131,7 @@ class Forwarding:
 
         async def main() -> list[str]:
             config = load(self.application.folder / "config" / "deploy.yml", destination=None, system=LocalSystem())
-            run = opened(config, Settings(), Bus(tell), Secrets(), operation="build push", connects=False)
+            run = run_context(config, Settings(), Bus(tell), Secrets(), operation="build push", connects=False)
             async with run as context:
                 return await self._hear(context, hosts, port)
 

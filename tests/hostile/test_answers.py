@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pykamal
-from pykamal.cli import project
+from pykamal.cli import framework_detection
 from pykamal.cli.completion import versions
 from pykamal.cli.dispatch import dispatch
 from pykamal.cli.report import BUG
@@ -28,8 +28,8 @@ from pykamal.core.errors import KamalError
 from pykamal.core.hosts import parse_host
 from pykamal.core.sensitive import encoded
 from pykamal.operations.execution import port_holders, post_mortem
-from pykamal.operations.execution.diagnosis import error_of
 from pykamal.operations.execution.evidence import Evidence
+from pykamal.operations.execution.failure_hints import error_of
 from pykamal.operations.hosts import proxy_facts
 from pykamal.operations.local.system import LocalSystem
 from pykamal.operations.proxy import lifecycle
@@ -235,7 +235,7 @@ FILES: Final = ("package.json", "pyproject.toml", "Dockerfile", "Gemfile", "requ
 def described_project(text: str) -> object:
     for name in FILES:
         Path(name).write_bytes(encoded(text))
-    return project.detected(Path())
+    return framework_detection.detected(Path())
 
 
 def known_hosts_file(text: str) -> object:
@@ -321,7 +321,7 @@ def test_no_text_breaks_a_parser(name: str, text: str, tmp_path: Path, monkeypat
 CHECKED: Final = {
     "cli/help.py": "the width of the terminal, errors caught",
     "cli/parser.py": "an option, checked by a pattern",
-    "cli/project.py": "files of a project, fuzzed above",
+    "cli/framework_detection.py": "files of a project, fuzzed above",
     "cli/completion/deadline.py": "a variable of the environment, checked by a pattern",
     "core/answers.py": "the place for it",
     "core/hosts.py": "a port, checked by a pattern",

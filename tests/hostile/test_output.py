@@ -132,11 +132,11 @@ def _stream() -> Any:
 
 STREAMS = {
     "cli/completion/answer.py": "prints filtered candidates",
-    "cli/console.py": "hands standard output to the renderer",
+    "cli/renderers.py": "hands standard output to the renderer",
     "cli/entry.py": "prints versions and filtered completions, opens closed streams",
     "cli/prompt.py": "asks filtered questions",
-    "cli/recording.py": "looks whether there is a terminal",
-    "cli/terminal.py": "hands the terminal to ssh, or copies filtered logs",
+    "cli/run_logs.py": "looks whether there is a terminal",
+    "cli/exec_ssh.py": "hands the terminal to ssh, or copies filtered logs",
     "cli/verbs/sandbox.py": "flushes",
     "cli/verbs/secrets.py": "looks whether there is a terminal",
     "core/printable.py": "is the filter",

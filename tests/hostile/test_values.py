@@ -20,7 +20,7 @@ import pytest
 
 from pykamal.commands.command import command
 from pykamal.commands.words import Raw, Syntax
-from pykamal.config.building import build_config
+from pykamal.config.decoding import build_config
 from pykamal.config.load import load_document
 from pykamal.config.models import Config
 from pykamal.config.schema import bundle

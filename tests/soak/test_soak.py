@@ -104,7 +104,7 @@ def deploy(proxy: Proxy, address: str) -> None:
 
 def restart_control_plane(proxy: Proxy) -> None:
     """Kill it, as the machine's memory shortage would; the supervisor starts another."""
-    control_plane = find_child(proxy, "pykamal.proxy.control")
+    control_plane = find_child(proxy, "pykamal.proxy.control_plane")
     os.kill(control_plane, signal.SIGKILL)
     wait_until(lambda: not is_running(control_plane))
     wait_until(lambda: proxy.call("list").returncode == 0, 10)

@@ -10,7 +10,7 @@ from pykamal.config.models import Builder, Config, Credential, Proxy, Registry, 
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus
 from pykamal.operations.context import Context, Settings
-from pykamal.operations.local.workplace import Workplace
+from pykamal.operations.local.local_context import LocalContext
 
 
 def role(name: str, *hosts: str, primary: bool | None = None, proxied: bool | None = None, **more: Any) -> Role:
@@ -45,7 +45,7 @@ def context(
     configuration: Config, *, version: str = "1", secrets: Mapping[str, str] | None = None, **settings: Any
 ) -> Context:
     """A context for planners: they use no connection, so it has none."""
-    workplace = Workplace(
+    local_context = LocalContext(
         directory="/app",
         git_root="/app",
         revision=version,
@@ -63,6 +63,6 @@ def context(
         local=None,  # type: ignore[arg-type]
         secrets={"REGISTRY_PASSWORD": Sensitive("registry-pass")}  # type: ignore[arg-type]
         | {name: Sensitive(value) for name, value in (secrets or {}).items()},
-        workplace=workplace,
+        local_context=local_context,
         operation="deploy",
     )

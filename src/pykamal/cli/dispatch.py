@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pykamal.cli.aliases import expand
+from pykamal.cli.command_lookup import Help, Run, Tree, route
 from pykamal.cli.help import topic_text, tree_text
-from pykamal.cli.route import Help, Run, Tree, route
 from pykamal.core.errors import UsageError
 from pykamal.core.printable import print_error, print_line
 
@@ -35,8 +35,8 @@ def dispatch(words: Sequence[str]) -> int:
             case Tree(group):
                 print_line(tree_text(group))
             case Run(entry, rest):
-                from pykamal.cli.console import connected
                 from pykamal.cli.parser import parse
+                from pykamal.cli.renderers import connected
 
                 invocation = connected(parse(entry, rest))
                 if invocation.misread:

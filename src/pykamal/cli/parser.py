@@ -11,12 +11,12 @@ from typing import Any
 
 import click
 
-from pykamal.cli.grammar import HANDED_ON, Line, plain_form
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.names import suggestion
+from pykamal.cli.option_tokens import HANDED_ON, Line, plain_form
 from pykamal.cli.options import Kind, Option
-from pykamal.cli.refusal import called_with, usage
+from pykamal.cli.prefix_match import suggestion
 from pykamal.cli.table import Entry
+from pykamal.cli.usage_errors import called_with, usage
 from pykamal.core.errors import UsageError
 
 _ARGUMENTS = "arguments"

@@ -8,8 +8,8 @@ import tempfile
 import traceback
 
 from pykamal import KAMAL_VERSION, __version__
-from pykamal.cli.console import connected
 from pykamal.cli.invocation import Invocation
+from pykamal.cli.renderers import connected
 from pykamal.core.errors import (
     ConfigurationError,
     HostErrors,

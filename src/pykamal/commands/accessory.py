@@ -116,7 +116,7 @@ def remove_image(accessory: Accessory) -> Command:
 
 def make_directories(accessory: Accessory) -> list[Command]:
     """Make what `directories` mounts, with mode and owner where they are given."""
-    return [step for directory in accessory.directories for step in _made(accessory, directory)]
+    return [step for directory in accessory.directories for step in _make_directory(accessory, directory)]
 
 
 def file_path(accessory: Accessory, file: File) -> str:
@@ -176,7 +176,7 @@ def _host_directory(accessory: Accessory, directory: Directory) -> Word:
     return local if directory.local.startswith("/") else joined(Syntax("$PWD"), f"/{accessory.service}/", local)
 
 
-def _made(accessory: Accessory, directory: Directory) -> Iterator[Command]:
+def _make_directory(accessory: Accessory, directory: Directory) -> Iterator[Command]:
     path = _host_directory(accessory, directory)
     yield command("mkdir", "-p", path)
     yield from _permissions(path, directory.mode, directory.owner)

@@ -48,15 +48,15 @@ def start_or_run(config: Config, host: str) -> Command:
 
 def run(config: Config, host: str) -> Command:
     """Make and start the container, from `proxy/run` of the host, else from what `proxy boot_config` left there."""
-    return _made(config, host, "run", CONTAINER, "--detach")
+    return _container_command(config, host, "run", CONTAINER, "--detach")
 
 
 def create(config: Config, host: str, *, name: str) -> Command:
     """The same container, under a name of its own and not started."""
-    return _made(config, host, "create", name)
+    return _container_command(config, host, "create", name)
 
 
-def _made(config: Config, host: str, verb: str, name: str, *flags: str) -> Command:
+def _container_command(config: Config, host: str, verb: str, name: str, *flags: str) -> Command:
     settings = config.proxy_run_on(host)
     base: list[Word] = ["docker", verb, "--name", name, "--network", "kamal", *flags, *_CONTAINER_FLAGS]
     if settings is None:

@@ -27,7 +27,7 @@ class Explanation:
     default: Any = None
 
 
-def explained(root: MapNode, path: str) -> Explanation:
+def explain(root: MapNode, path: str) -> Explanation:
     """The key at a path such as `servers/web/cmd` or `proxy.app_port`, in the merged document."""
     steps = [step for step in path.replace(".", "/").split("/") if step] if "/" not in path else path.split("/")
     schema = _schema_at(steps)

@@ -30,7 +30,7 @@ def load(path: Path = DEFAULT_PATH, *, destination: str | None = None, system: S
 
     Raises ConfigurationError with every problem found; `label` is the class that Ruby Kamal names for the first.
     """
-    from pykamal.config.building import build_config
+    from pykamal.config.decoding import build_config
     from pykamal.config.validation import validate
 
     document = load_document(path, destination=destination, system=system)

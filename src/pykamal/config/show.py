@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from pykamal.config.building.connections import jump_host
+from pykamal.config.decoding.connections import jump_host
 from pykamal.config.document import (
     Key,
     ListNode,

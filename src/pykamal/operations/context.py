@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from pykamal.config.models import Config
 from pykamal.events import Bus
-from pykamal.operations.targets import Targets, select
+from pykamal.operations.selection import Selection, select
 
 if TYPE_CHECKING:
-    from pykamal.operations.local.workplace import Workplace
+    from pykamal.operations.local.local_context import LocalContext
     from pykamal.secrets.store import Secrets
     from pykamal.transport.fleet import Fleet
     from pykamal.transport.local import LocalSession
@@ -55,7 +55,7 @@ class Context:
     fleet: Fleet
     local: LocalSession
     secrets: Secrets
-    workplace: Workplace
+    local_context: LocalContext
     operation: str
     lock_held: bool = False
     version_override: str | None = None
@@ -63,7 +63,7 @@ class Context:
     only_hosts: tuple[str, ...] | None = None
 
     @cached_property
-    def targets(self) -> Targets:
+    def selection(self) -> Selection:
         settings = self.settings
         selected = select(self.config, hosts=settings.hosts, roles=settings.roles, primary=settings.primary)
         return selected if self.only_hosts is None else selected.only(self.only_hosts)
@@ -75,4 +75,4 @@ class Context:
     @property
     def version(self) -> str:
         """The app version in effect: a flow's own, `--version`, `VERSION`, the Git commit (spec/cli.md 3.1)."""
-        return self.version_override or self.settings.version or self.workplace.version
+        return self.version_override or self.settings.version or self.local_context.version

@@ -11,18 +11,18 @@ from pykamal.events import RunFinished
 from pykamal.operations.accessory import lifecycle as accessory
 from pykamal.operations.app.boot_plan import boot_phases, stale_tasks, tag_step, tag_tasks
 from pykamal.operations.context import Context
-from pykamal.operations.execution import hooks, printing, requirements
+from pykamal.operations.execution import hooks, preflight, printing
 from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import lock, prune, server
 from pykamal.operations.hosts.facts import HostFacts
-from pykamal.operations.hosts.reading import read_facts, under_lock
+from pykamal.operations.hosts.reading import deploy_lock, read_facts
 from pykamal.operations.images import build, pull
 from pykamal.operations.proxy.boot_plan import boot_tasks
 from pykamal.operations.proxy.conflicts import refuse_conflicts
-from pykamal.operations.proxy.image import bring_where_missing
+from pykamal.operations.proxy.image import ensure_proxy_image
 from pykamal.operations.proxy.shared import warn_of_drift
-from pykamal.operations.proxy.version import brought_up_to_date, refuse_outdated
+from pykamal.operations.proxy.version import refuse_outdated, upgrade_outdated_proxies
 
 
 async def setup(context: Context, *, skip_push: bool = False, no_cache: bool = False) -> None:
@@ -36,7 +36,7 @@ async def setup(context: Context, *, skip_push: bool = False, no_cache: bool = F
         )
         printing.show(context, installing + plan)
         return
-    requirements.require_secrets(context, builds=not skip_push, accessories=context.config.accessories)
+    preflight.require_secrets(context, builds=not skip_push, accessories=context.config.accessories)
     async with announced(context), lock.held(context):
         context.bus.say("Ensure Docker is installed...")
         await server.install_docker(context)
@@ -67,20 +67,20 @@ async def _deploy(context: Context, *, skip_push: bool, no_cache: bool, accessor
 
     started = time.monotonic()
     async with announced(context):
-        requirements.require_secrets(
+        preflight.require_secrets(
             context, builds=not skip_push, accessories=context.config.accessories if accessories else ()
         )
         behind_proxy = context.config.accessories if accessories else ()
 
         async def check_proxies(context: Context) -> None:
-            known = await read_facts(context, context.targets.proxy_hosts, proxy=True)
+            known = await read_facts(context, context.selection.proxy_hosts, proxy=True)
             refuse_conflicts(context, known, accessories=behind_proxy)
             if whole:
                 refuse_outdated(context, known)
 
         context.bus.say("Pull app image..." if skip_push else "Build and push app image...")
         await build.deliver(context, skip_push=skip_push, no_cache=no_cache, boots_proxy=whole, meanwhile=check_proxies)
-        async with under_lock(context, proxy=True) as fresh:
+        async with deploy_lock(context, proxy=True) as fresh:
             await _release(context, fresh, accessories=accessories, whole=whole)
     await hooks.fire(context, "post-deploy", extra={"KAMAL_RUNTIME": str(int(time.monotonic() - started))})
 
@@ -90,7 +90,7 @@ async def _release(context: Context, fresh: dict[str, HostFacts], *, accessories
     behind_proxy = context.config.accessories if accessories else ()
     ahead = False
     if whole and hooks.phase(context, "pre-deploy") is not None:
-        fresh = await read_facts(context, context.targets.hosts, fresh, proxy=True)
+        fresh = await read_facts(context, context.selection.hosts, fresh, proxy=True)
         ahead = _lacks_app(context, fresh)
         if ahead:
             refuse_conflicts(context, fresh, accessories=behind_proxy)
@@ -99,28 +99,28 @@ async def _release(context: Context, fresh: dict[str, HostFacts], *, accessories
             await execute(first_tag_plan(context, known), context)
     if await hooks.fire(context, "pre-deploy"):
         fresh = {}
-    known = await read_facts(context, context.targets.hosts, fresh, proxy=True)
+    known = await read_facts(context, context.selection.hosts, fresh, proxy=True)
     if whole:
         known = await _with_current_proxies(context, known)
     warn_of_drift(context, known)
     refuse_conflicts(context, known, accessories=behind_proxy)
     if accessories and not ahead:
         await _bring_services(context, known, accessories=True)
-        known = await read_facts(context, context.targets.hosts)
+        known = await read_facts(context, context.selection.hosts)
     await execute(release_plan(context, known, proxy=whole and not accessories and not ahead), context)
 
 
 def _lacks_app(context: Context, known: Mapping[str, HostFacts]) -> bool:
     """Whether some host has no container of the app yet, so that a hook could not run anything there."""
-    targets = context.targets
-    return any(not any(known[host].of_role(role) for role in targets.roles_on(host)) for host in targets.app_hosts)
+    selection = context.selection
+    return any(not any(known[host].of_role(role) for role in selection.roles_on(host)) for host in selection.app_hosts)
 
 
 def first_tag_plan(context: Context, known: Mapping[str, HostFacts]) -> Plan:
     """Where no host has any version, the new one is the latest before it is booted: `app exec` of a hook runs it."""
-    of_roles = (known[host].of_role(role) for host in known for role in context.targets.roles_on(host))
+    of_roles = (known[host].of_role(role) for host in known for role in context.selection.roles_on(host))
     tag = script(tag_step(context, context.version))
-    tasks = () if any(of_roles) else tuple(Task(host, "tag image", tag) for host in context.targets.app_hosts)
+    tasks = () if any(of_roles) else tuple(Task(host, "tag image", tag) for host in context.selection.app_hosts)
     return Plan(context.operation, (Phase("tag", tasks),))
 
 
@@ -135,11 +135,11 @@ async def _plan(
     context: Context, *, skip_push: bool, no_cache: bool, accessories: bool, whole: bool, bare: Sequence[str] = ()
 ) -> Plan:
     """All of it, as it would be done now. `bare` hosts have no Docker yet, so there is nothing on them."""
-    known = await read_facts(context, [host for host in context.targets.hosts if host not in bare], proxy=True)
+    known = await read_facts(context, [host for host in context.selection.hosts if host not in bare], proxy=True)
     known |= {host: HostFacts(host, ()) for host in bare}
     warn_of_drift(context, known)
     refuse_conflicts(context, known, accessories=context.config.accessories if accessories else ())
-    plan = Plan(context.operation, (requirements.host_check(context, boots_proxy=whole),))
+    plan = Plan(context.operation, (preflight.host_check(context, boots_proxy=whole),))
     if not skip_push:
         plan += await build.push_plan(context, no_cache=no_cache)
     plan += pull.pull_plan(context)
@@ -156,8 +156,8 @@ async def _plan(
 
 
 async def _with_current_proxies(context: Context, known: dict[str, HostFacts]) -> dict[str, HostFacts]:
-    await bring_where_missing(context, known)
-    return await brought_up_to_date(context, known)
+    await ensure_proxy_image(context, known)
+    return await upgrade_outdated_proxies(context, known)
 
 
 def proxy_plan_of(context: Context, known: dict[str, HostFacts]) -> Plan:

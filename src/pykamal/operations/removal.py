@@ -29,7 +29,7 @@ async def remove(context: Context, *, keep_data: bool = False) -> None:
 
 
 async def _remove_accessory(context: Context, each: Accessory, users: Users, *, keep_data: bool) -> None:
-    hosts = context.targets.hosts_of(each)
+    hosts = context.selection.hosts_of(each)
     for host in hosts:
         if (each.name, host) in users:
             context.bus.say(

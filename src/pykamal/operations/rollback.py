@@ -23,7 +23,7 @@ from pykamal.operations.execution import hooks, printing
 from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan
 from pykamal.operations.hosts.facts import HostFacts
-from pykamal.operations.hosts.reading import read_facts, under_lock
+from pykamal.operations.hosts.reading import deploy_lock, read_facts
 from pykamal.operations.proxy.conflicts import refuse_conflicts
 
 
@@ -34,18 +34,18 @@ async def rollback(context: Context, *, version: str) -> None:
     """
     context.version_override = version
     if context.settings.plan_only:
-        known = await read_facts(context, context.targets.hosts, proxy=True)
+        known = await read_facts(context, context.selection.hosts, proxy=True)
         _choose(context, known, version)
         plan = hooks.plan_of(context, "pre-deploy") + rollback_plan(context, known, context.version)
         printing.show(context, plan + hooks.plan_of(context, "post-deploy"))
         return
 
     started = time.monotonic()
-    async with announced(context), under_lock(context, proxy=True) as fresh:
-        known = await read_facts(context, context.targets.hosts, fresh, proxy=True)
+    async with announced(context), deploy_lock(context, proxy=True) as fresh:
+        known = await read_facts(context, context.selection.hosts, fresh, proxy=True)
         _choose(context, known, version)
         if await hooks.fire(context, "pre-deploy"):
-            known = await read_facts(context, context.targets.hosts)
+            known = await read_facts(context, context.selection.hosts)
         await execute(rollback_plan(context, known, context.version), context)
     await hooks.fire(context, "post-deploy", extra={"KAMAL_RUNTIME": str(int(time.monotonic() - started))})
 
@@ -81,10 +81,10 @@ def check_available(context: Context, known: Mapping[str, HostFacts], version: s
 
 async def show_versions(context: Context) -> None:
     """`kamal rollback` without a version: what there is to go back to, host by host, newest first."""
-    known = await read_facts(context, context.targets.app_hosts)
-    for host in context.targets.app_hosts:
-        context.bus.emit(HostResult(host=host, text=_table(known[host], context.targets.roles_on(host))))
-    running = {known[host].current_version(role) for host in known for role in context.targets.roles_on(host)}
+    known = await read_facts(context, context.selection.app_hosts)
+    for host in context.selection.app_hosts:
+        context.bus.emit(HostResult(host=host, text=_table(known[host], context.selection.roles_on(host))))
+    running = {known[host].current_version(role) for host in known for role in context.selection.roles_on(host)}
     others = [version for version in available_versions(context, known) if {version} != running]
     if others:
         context.bus.say(f"`kamal rollback VERSION` goes to one that every host has: {', '.join(others)}")

@@ -13,7 +13,7 @@ from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus
 from pykamal.operations.context import Context, Settings
 from pykamal.operations.execution import hooks
-from pykamal.operations.local.workplace import read_workplace
+from pykamal.operations.local.local_context import read_local_context
 from pykamal.secrets.store import Secrets
 from pykamal.transport.fleet import Fleet, load_ssh_library
 from pykamal.transport.local import LocalSession
@@ -24,7 +24,7 @@ INLINE_KEY: Final = (
 
 
 @asynccontextmanager
-async def opened(
+async def run_context(
     config: Config,
     settings: Settings,
     bus: Bus,
@@ -40,7 +40,7 @@ async def opened(
     """
     local = LocalSession(bus)
     # Asking Git who and what is deployed is no step of the run, so it is not shown.
-    reading = asyncio.create_task(read_workplace(LocalSession(Bus()), config))
+    reading = asyncio.create_task(read_local_context(LocalSession(Bus()), config))
 
     async def pre_connect() -> None:
         await hooks.fire(context, "pre-connect")
@@ -63,7 +63,7 @@ async def opened(
             fleet=fleet,
             local=local,
             secrets=secrets,
-            workplace=await reading,
+            local_context=await reading,
             operation=operation,
             lock_held=hooks.held_by_parent(),
             ask=ask,
@@ -79,7 +79,7 @@ async def opened(
 async def _connecting(context: Context, connects: bool) -> AsyncIterator[None]:
     async def connect() -> None:
         with suppress(KamalError):
-            await context.fleet.connect_all(context.targets.hosts)
+            await context.fleet.connect_all(context.selection.hosts)
 
     if not connects:
         yield

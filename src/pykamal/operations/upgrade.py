@@ -31,22 +31,22 @@ async def upgrade(context: Context, *, rolling: bool = False) -> None:
             await _upgrade_host(context)
             context.bus.say("Upgraded all hosts")
             return
-        for host in context.targets.hosts:
+        for host in context.selection.hosts:
             context.bus.say(f"Upgrading {host}...")
             await _upgrade_host(context.on([host]))
             context.bus.say(f"Upgraded {host}")
 
 
 async def _upgrade_host(context: Context) -> None:
-    if context.targets.app_hosts:
-        await _upgrade_proxies(context, context.targets.hosts)
-    if context.targets.accessory_hosts:
+    if context.selection.app_hosts:
+        await _upgrade_proxies(context, context.selection.hosts)
+    if context.selection.accessory_hosts:
         await accessory.upgrade(context, name="all")
 
 
 async def upgrade_proxy(context: Context, *, rolling: bool = False) -> None:
     """`kamal proxy upgrade`: kamal-proxy in Traefik's place, and the app behind it; hosts together or in turn."""
-    hosts = context.targets.hosts
+    hosts = context.selection.hosts
     async with lock.held(context):
         await _look_at_others(context)
         for group in [(host,) for host in hosts] if rolling else [hosts]:
@@ -58,7 +58,7 @@ async def _look_at_others(context: Context) -> None:
 
     Raises `KamalError` where projects that share a kamal-proxy would lose settings.
     """
-    hosts = context.targets.proxy_hosts
+    hosts = context.selection.proxy_hosts
     known = await read_facts(context, hosts, proxy=True)
     refuse_losses(context, known, hosts)
     for host in hosts:

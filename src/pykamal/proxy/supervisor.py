@@ -42,7 +42,7 @@ _POLL_S = 0.05
 _IDLE_S = 5.0
 _NGINX_LINES_PER_SECOND = 20
 _PACKAGES = Path(__file__).parents[2]
-_CONTROL = "import sys; sys.path.insert(0, sys.argv.pop(1)); from pykamal.proxy.control import main; main()"
+_CONTROL = "import sys; sys.path.insert(0, sys.argv.pop(1)); from pykamal.proxy.control_plane import main; main()"
 """The control plane needs the standard library and this package, nothing else that a site may hold."""
 
 

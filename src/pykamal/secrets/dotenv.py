@@ -16,10 +16,10 @@ from pykamal.core.errors import ConfigurationError, KamalError
 from pykamal.core.source import Position
 
 Substitute = Callable[[str], str]
-"""Runs the text between `$(` and `)` and gives its standard output. May raise `EndedBadly`, or a `KamalError`."""
+"""Runs the text between `$(` and `)` and gives its standard output. Raises `SubstitutionFailed` or a `KamalError`."""
 
 
-class EndedBadly(Exception):
+class SubstitutionFailed(Exception):
     """A command had another exit status than 0. What it printed all the same counts, as in Ruby Kamal."""
 
     def __init__(self, exit_status: int, output: str) -> None:
@@ -85,7 +85,7 @@ def _located(substitute: Substitute, what: str, warn: Callable[[str], None] | No
     def run(command: str) -> str:
         try:
             return substitute(command)
-        except EndedBadly as ended:
+        except SubstitutionFailed as ended:
             if warn is not None:
                 printed = "" if ended.output else " and printed nothing"
                 warn(f"{what} ended with {ended}{printed}")

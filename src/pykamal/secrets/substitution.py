@@ -9,7 +9,7 @@ from typing import Final
 
 from pykamal.core.errors import KamalError, UsageError
 from pykamal.secrets import helpers
-from pykamal.secrets.dotenv import EndedBadly
+from pykamal.secrets.dotenv import SubstitutionFailed
 
 _OWN: Final = re.compile(r"\s*kamal\s+secrets\s")
 
@@ -17,15 +17,15 @@ _OWN: Final = re.compile(r"\s*kamal\s+secrets\s")
 def substitute(command: str) -> str:
     """What the command printed, without its last line break.
 
-    Its standard input and error are ours, so that it can ask for a password. Raises `EndedBadly` with what it printed,
-    where it failed. Errors of `kamal secrets` end the run.
+    Its standard input and error are ours, so that it can ask for a password. Raises `SubstitutionFailed` with the
+    output of a command that failed. Errors of `kamal secrets` end the run.
     """
     if _OWN.match(command):
         return _own(command)
     done = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, check=False)
     output = done.stdout.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
     if done.returncode != 0:
-        raise EndedBadly(done.returncode, output)
+        raise SubstitutionFailed(done.returncode, output)
     return output
 
 

@@ -10,8 +10,8 @@ import asyncssh
 from pykamal.commands.command import Command
 from pykamal.commands.processes import shell
 from pykamal.core.errors import ConnectionFailed, HostUnreachable
-from pykamal.transport.acknowledging import acknowledge_at_once
 from pykamal.transport.channel import ChannelEnd, CommandChannel
+from pykamal.transport.tcp_quickack import acknowledge_at_once
 
 MAX_CHANNELS: Final = 7
 """Scripts at once on one connection: OpenSSH allows 10 sessions by default (MaxSessions); one is the shell that is

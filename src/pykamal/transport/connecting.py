@@ -16,11 +16,11 @@ from pykamal.core.errors import AuthenticationRefused, ConnectionFailed, HostUnr
 from pykamal.core.hosts import HostAddress, parse_host, parse_jumps
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus, Connected, Level
+from pykamal.transport.asyncssh_log import LibraryLog
 from pykamal.transport.client_config import HostSettings, config_files, settings_for
 from pykamal.transport.dialing import Dialer, label_of
 from pykamal.transport.host_keys import HostKeyCheck, known_hosts_files
 from pykamal.transport.identities import Identities, Keyring, agent_socket
-from pykamal.transport.library_log import LibraryLog
 from pykamal.transport.login import METHODS, Client
 from pykamal.transport.prompts import Prompts
 from pykamal.transport.proxy_command import ProxyCommand
@@ -34,7 +34,7 @@ KEEPALIVE_COUNT: Final = 3
 TOO_MANY_KEYS: Final = "Too many authentication failures"  # what sshd says after MaxAuthTries
 
 
-Way = Dialer | ProxyCommand | asyncssh.SSHClientConnection
+Tunnel = Dialer | ProxyCommand | asyncssh.SSHClientConnection
 """What opens the connection: each has the `create_connection` that asyncssh wants of a tunnel."""
 
 
@@ -88,7 +88,7 @@ class Connector:
         jumps = parse_jumps(self._ssh.proxy or self._jumps_of(target))
         command = None if jumps else self._ssh.proxy_command or target.settings.proxy_command
         if command:
-            way: Way = self._proxy_command(target, command)
+            way: Tunnel = self._proxy_command(target, command)
         else:
             way = await self._jump(jumps) if jumps else self._dialer(target)
         connection = await self._connect(target, way)
@@ -141,12 +141,12 @@ class Connector:
     async def _open_jump(self, jumps: tuple[HostAddress, ...]) -> asyncssh.SSHClientConnection:
         address = jumps[-1]
         target = _Target(f"jump host {address.name}", address, settings_for(address, self._files), is_jump=True)
-        tunnel: Way = await self._jump(jumps[:-1]) if len(jumps) > 1 else self._dialer(target)
+        tunnel: Tunnel = await self._jump(jumps[:-1]) if len(jumps) > 1 else self._dialer(target)
         return await self._connect(target, tunnel)
 
     # -- one connection
 
-    async def _connect(self, target: _Target, way: Way) -> asyncssh.SSHClientConnection:
+    async def _connect(self, target: _Target, way: Tunnel) -> asyncssh.SSHClientConnection:
         settings = target.settings
         check = HostKeyCheck(
             target.label,
@@ -257,11 +257,11 @@ def _nothing_known(_host: str, _address: str, _port: int | None) -> tuple[list[A
     return [], [], [], [], [], [], []
 
 
-async def _unreachable(target: _Target, error: Exception, way: Way) -> ConnectionFailed:
+async def _unreachable(target: _Target, error: Exception, way: Tunnel) -> ConnectionFailed:
     said: tuple[str, ...] = ()
     if isinstance(way, ProxyCommand):
         status = await way.exit_status()
-        said = way.said
+        said = way.output_lines
         if status is not None:
             return _failed_proxy_command(target, status, said)
     where = f"{target.settings.address} port {target.port}"

@@ -12,7 +12,7 @@ from pykamal.config.models import Extension, Ssh, Sshkit
 from pykamal.core.errors import ConnectionFailed, HostErrors, KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus, Level
-from pykamal.transport.library import import_library
+from pykamal.transport.asyncssh_import import import_library
 
 if TYPE_CHECKING:
     from pykamal.transport.connecting import Connector

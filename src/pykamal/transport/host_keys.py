@@ -12,7 +12,7 @@ from pykamal.commands.ssh_client import PINNED_KNOWN_HOSTS
 from pykamal.config.models import Extension, HostKeyPolicy
 from pykamal.core.errors import ConnectionFailed, HostKeyChanged, HostKeyUnknown
 from pykamal.transport.client_config import HostSettings
-from pykamal.transport.known_hosts import Knowledge, add, fingerprint, host_name, look_up, negotiable
+from pykamal.transport.known_hosts import KnownKeys, add, fingerprint, host_name, look_up, negotiable
 
 _ALGORITHMS: Final = (
     "ssh-ed25519",
@@ -61,7 +61,7 @@ class HostKeyCheck:
         self._knowledge = self._look_up()
         self._new_key: asyncssh.SSHKey | None = None
 
-    def _look_up(self) -> Knowledge:
+    def _look_up(self) -> KnownKeys:
         try:
             return look_up(self._files.read, self._host, self._port)
         except OSError as error:

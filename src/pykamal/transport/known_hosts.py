@@ -54,7 +54,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class KnownKeys:
     """All that is known of one host."""
 
     keys: tuple[Entry, ...] = ()
@@ -84,14 +84,14 @@ def fingerprint(blob: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
-def look_up(paths: Iterable[str], host: str, port: int) -> Knowledge:
+def look_up(paths: Iterable[str], host: str, port: int) -> KnownKeys:
     """What the files say of a host; files that do not exist say nothing. Raises `OSError` for unreadable ones."""
     entries = [entry for path in paths for entry in read(path)]
     name = host_name(host, port)
     mine = [entry for entry in entries if entry.matches(name)]
     plain = host.lower()
     others = [entry for entry in entries if name != plain and not entry.marker and entry.matches(plain)]
-    return Knowledge(
+    return KnownKeys(
         keys=tuple(entry for entry in mine if not entry.marker),
         authorities=tuple(entry for entry in mine if entry.marker == "@cert-authority"),
         revoked=tuple(entry for entry in mine if entry.marker == "@revoked"),

@@ -13,8 +13,8 @@ from typing import Final
 import asyncssh
 from asyncssh import auth
 
-from pykamal.transport.acknowledging import acknowledge_at_once
 from pykamal.transport.host_keys import HostKeyCheck
+from pykamal.transport.tcp_quickack import acknowledge_at_once
 
 PASSWORD_ATTEMPTS: Final = 3
 METHODS: Final = ("publickey", "keyboard-interactive", "password")

@@ -27,7 +27,7 @@ class ProxyCommand:
         self._said = b""
 
     @property
-    def said(self) -> tuple[str, ...]:
+    def output_lines(self) -> tuple[str, ...]:
         """The last lines of the process's standard error, which tell why there is no connection."""
         return tuple(self._said.decode("utf-8", "replace").splitlines())
 

@@ -188,12 +188,12 @@ class SshSession:
 
     async def _converse(
         self, channel: CommandChannel, script: Script, reporter: StepReporter | None, *, whole: bool
-    ) -> _Conversation:
+    ) -> _ScriptExchange:
         nonce = secrets.token_hex(8)
         output = ScriptOutput(script, nonce, reporter, host=self._host, whole=whole)
-        conversation = _Conversation(channel, script, nonce, output)
+        conversation = _ScriptExchange(channel, script, nonce, output)
         try:
-            await conversation.hold()
+            await conversation.run()
         except asyncio.CancelledError:
             if not channel.withdraw():
                 await self._end_remotely(conversation)
@@ -208,7 +208,7 @@ class SshSession:
         channel.close()
         return conversation
 
-    def _results(self, conversation: _Conversation, reporter: StepReporter | None) -> list[StepResult]:
+    def _results(self, conversation: _ScriptExchange, reporter: StepReporter | None) -> list[StepResult]:
         """The results; a shell that was gone before its last step makes a failed step, or `HostUnreachable`."""
         output = conversation.output
         if not output.complete:
@@ -226,13 +226,13 @@ class SshSession:
 
     # -- cancelling
 
-    async def _end_remotely(self, conversation: _Conversation) -> None:
+    async def _end_remotely(self, conversation: _ScriptExchange) -> None:
         """End the script's process group on the host. A second cancel does not wait for it."""
         ending = asyncio.ensure_future(self._end_group(conversation))
         ending.add_done_callback(_see_outcome)
         await asyncio.wait((ending,), timeout=CLEAN_UP_SECONDS)
 
-    async def _end_group(self, conversation: _Conversation) -> None:
+    async def _end_group(self, conversation: _ScriptExchange) -> None:
         channel = conversation.channel
         try:
             await asyncio.wait(
@@ -253,7 +253,7 @@ class SshSession:
             channel.close()
 
 
-class _Conversation:
+class _ScriptExchange:
     """A script that is given to a shell, and what comes back."""
 
     def __init__(self, channel: CommandChannel, script: Script, nonce: str, output: ScriptOutput) -> None:
@@ -269,7 +269,7 @@ class _Conversation:
         """Whether the shell has begun to run the script, as it says before its first step."""
         return self.output.process_group is not None
 
-    async def hold(self) -> None:
+    async def run(self) -> None:
         self.channel.send(encoded(self.script.wire(self._nonce)), self._received)
         self.end = await asyncio.shield(self.channel.ended)
 

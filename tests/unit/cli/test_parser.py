@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pykamal.cli.invocation import Invocation
+from pykamal.cli.option_values import command_line
 from pykamal.cli.parser import parse
 from pykamal.cli.table import COMMANDS, entry
-from pykamal.cli.words import command_line
 from pykamal.core.errors import UsageError
 
 pytestmark = pytest.mark.unit

@@ -8,7 +8,7 @@ import pytest
 
 from pykamal.cli.options import GLOBAL, Kind
 from pykamal.cli.table import COMMANDS, GROUPS, OURS, entry, top_names, within
-from pykamal.config.validation.section_rules import BUILT_IN_COMMANDS, OTHER_COMMANDS
+from pykamal.config.validation.per_section import BUILT_IN_COMMANDS, OTHER_COMMANDS
 
 pytestmark = pytest.mark.unit
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from pykamal.config.explanation import explained
+from pykamal.config.explanation import explain
 from pykamal.config.findings_report import as_json, as_sarif
 from pykamal.config.psych_emitter import dumped
 from pykamal.config.schema import editor_schema
@@ -26,7 +26,7 @@ def test_explanation_of_a_written_key() -> None:
     world = World(files={"config/deploy.x.yml": "proxy:\n  app_port: 4000\n"})
     document = loaded(changed("proxy: {host: a, app_port: 3000}"), destination="x", world=world).document
     assert document is not None
-    explanation = explained(document, "proxy/app_port")
+    explanation = explain(document, "proxy/app_port")
     assert (explanation.value, explanation.default) == (4000, 80)
     assert str(explanation.position) == "config/deploy.x.yml:2:13"
     assert explanation.description == "Port that the app listens on in its container."
@@ -49,7 +49,7 @@ def test_explanations(key: str, known: bool, written: bool, value: object) -> No
     """Keys that are not written, in any form of a section, secrets, and keys that do not exist."""
     document = loaded(changed("service: app")).document
     assert document is not None
-    explanation = explained(document, key)
+    explanation = explain(document, key)
     assert (explanation.known, explanation.written, explanation.value) == (known, written, value)
 
 

@@ -66,8 +66,8 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, 
 def context(builder: Builder, server: Registry = HUB, **more: Any) -> Context:
     configuration = samples.config(samples.role("web", "10.0.0.1", "10.0.0.2"), builder=builder, registry=server)
     made = samples.context(configuration, **more)
-    workplace = replace(made.workplace, clones=False)
-    return replace(made, local=LocalSession(Bus()), workplace=workplace)
+    local_context = replace(made.local_context, clones=False)
+    return replace(made, local=LocalSession(Bus()), local_context=local_context)
 
 
 def lines(plan: Plan) -> list[str]:

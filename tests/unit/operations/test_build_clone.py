@@ -51,14 +51,14 @@ class Repository:
 
         made = samples.context(samples.config(samples.role("web", "10.0.0.1")))
         bus = Bus(tell)
-        workplace = replace(
-            made.workplace,
+        local_context = replace(
+            made.local_context,
             directory=str(directory or self.folder),
             git_root=str(self.folder),
             revision=self.git("rev-parse", "HEAD"),
             clones=clones,
         )
-        return replace(made, bus=bus, local=LocalSession(bus), fleet=Fleet(Ssh(), bus), workplace=workplace)
+        return replace(made, bus=bus, local=LocalSession(bus), fleet=Fleet(Ssh(), bus), local_context=local_context)
 
     def prepare(self, context: Context) -> Path:
         """The build directory, once the clone is ready."""
@@ -160,7 +160,7 @@ def test_a_commit_on_no_branch(repository: Repository) -> None:
 def test_a_second_failure_is_final(repository: Repository) -> None:
     """A commit made meanwhile is not what is deployed."""
     context = repository.context()
-    expected = context.workplace.revision
+    expected = context.local_context.revision
     found = repository.commit("meanwhile")
     with pytest.raises(BuildError) as caught:
         repository.prepare(context)
@@ -174,7 +174,7 @@ def test_a_repository_without_a_commit(repository: Repository) -> None:
     """design.md, rule 5: said at once, instead of what Git makes of it."""
     unborn = repository.context()
     repository.git("update-ref", "-d", "HEAD")
-    unborn.workplace = replace(unborn.workplace, revision="HEAD")
+    unborn.local_context = replace(unborn.local_context, revision="HEAD")
     for attempt in (lambda: asyncio.run(clone.prepare(unborn)), lambda: clone.phases(unborn)):
         with pytest.raises(BuildError, match="has no commit yet") as caught:
             attempt()

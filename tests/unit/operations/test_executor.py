@@ -16,7 +16,7 @@ from pykamal.core.errors import CommandFailed, HealthError, HookFailed, HostErro
 from pykamal.events import Bus, CommandStarted, Event, Log, Message, PhaseFinished, PhaseStarted
 from pykamal.operations.context import Context
 from pykamal.operations.execution.executor import execute
-from pykamal.operations.execution.plan import LOCAL, Gate, Phase, Plan, Task
+from pykamal.operations.execution.plan import LOCAL, Barrier, Phase, Plan, Task
 from pykamal.transport.local import LocalSession
 from tests.unit.samples import config, context, role
 
@@ -208,10 +208,10 @@ def test_a_failing_undo_does_not_hide_the_failure(run: Context, events: list[Eve
 
 def test_waiting_tasks_start_when_the_gate_opens(run: Context, tmp_path: Path, events: list[Event]) -> None:
     """spec/cli.md 13.5.1: the barrier opens with the first healthy primary, before its old container is stopped."""
-    gate = Gate("web")
-    web = Task("a", "boot web", lines(f"sleep 0.1; echo web >> {tmp_path}/log"), role="web", opens=gate)
+    barrier = Barrier("web")
+    web = Task("a", "boot web", lines(f"sleep 0.1; echo web >> {tmp_path}/log"), role="web", opens=barrier)
     old = Task("a", "stop old", lines(f"sleep 0.3; echo old >> {tmp_path}/log"))
-    jobs = Task("b", "boot jobs", lines(f"echo jobs >> {tmp_path}/log"), role="jobs", waits_for=gate)
+    jobs = Task("b", "boot jobs", lines(f"echo jobs >> {tmp_path}/log"), role="jobs", waits_for=barrier)
     asyncio.run(carry_out(run, Phase("boot", (web, old, jobs))))
     assert (tmp_path / "log").read_text().split() == ["web", "jobs", "old"]
     texts = [event.text for event in events if isinstance(event, Log)]
@@ -220,7 +220,9 @@ def test_waiting_tasks_start_when_the_gate_opens(run: Context, tmp_path: Path, e
 
 def test_the_first_healthy_container_is_told_where_no_role_waits(run: Context, events: list[Event]) -> None:
     """spec/cli.md 13.5.1: the barrier opens all the same."""
-    asyncio.run(carry_out(run, Phase("boot", (Task("a", "boot web", lines("true"), role="web", opens=Gate("web")),))))
+    asyncio.run(
+        carry_out(run, Phase("boot", (Task("a", "boot web", lines("true"), role="web", opens=Barrier("web")),)))
+    )
     texts = [event.text for event in events if isinstance(event, Log)]
     assert texts == ["First web container is healthy on a, booting any other roles"]
 
@@ -235,9 +237,9 @@ def test_a_step_may_log_a_line_as_it_begins(run: Context, events: list[Event]) -
 
 def test_waiting_tasks_do_not_start_when_the_gate_closes(run: Context, tmp_path: Path, events: list[Event]) -> None:
     """spec/cli.md 13.5.1: `Halted at barrier`."""
-    gate = Gate("web")
-    web = Task("a", "boot web", lines("exit 1"), role="web", opens=gate)
-    jobs = Task("b", "boot jobs", lines(f"touch {tmp_path}/jobs"), role="jobs", waits_for=gate)
+    barrier = Barrier("web")
+    web = Task("a", "boot web", lines("exit 1"), role="web", opens=barrier)
+    jobs = Task("b", "boot jobs", lines(f"touch {tmp_path}/jobs"), role="jobs", waits_for=barrier)
     with pytest.raises(HostErrors) as caught:
         asyncio.run(carry_out(run, Phase("boot", (web, jobs))))
     assert [type(error) for error in caught.value.errors] == [CommandFailed, HealthError]
@@ -248,9 +250,9 @@ def test_waiting_tasks_do_not_start_when_the_gate_closes(run: Context, tmp_path:
 
 def test_an_interrupt_says_nothing_of_the_container(run: Context, tmp_path: Path, events: list[Event]) -> None:
     """After Ctrl-C nobody knows whether it would have become healthy."""
-    gate = Gate("web")
-    web = Task("a", "boot web", lines(f"touch {tmp_path}/begun; sleep 30"), role="web", opens=gate)
-    jobs = Task("b", "boot jobs", lines("true"), role="jobs", waits_for=gate)
+    barrier = Barrier("web")
+    web = Task("a", "boot web", lines(f"touch {tmp_path}/begun; sleep 30"), role="web", opens=barrier)
+    jobs = Task("b", "boot jobs", lines("true"), role="jobs", waits_for=barrier)
     asyncio.run(interrupt_when(tmp_path / "begun", run, web, jobs))
     assert [event.text for event in events if isinstance(event, Log) and "healthy" in event.text] == [
         "Waiting for the first healthy web container before booting jobs on b..."
@@ -259,10 +261,10 @@ def test_an_interrupt_says_nothing_of_the_container(run: Context, tmp_path: Path
 
 def test_a_gate_that_nobody_reaches_is_closed(run: Context) -> None:
     """A failure before the opening task must not leave the waiting hosts hanging."""
-    gate = Gate("web")
+    barrier = Barrier("web")
     before = Task("a", "prepare", lines("exit 1"))
-    web = Task("a", "boot web", lines("true"), role="web", opens=gate)
-    jobs = Task("b", "boot jobs", lines("true"), role="jobs", waits_for=gate)
+    web = Task("a", "boot web", lines("true"), role="web", opens=barrier)
+    jobs = Task("b", "boot jobs", lines("true"), role="jobs", waits_for=barrier)
     with pytest.raises(KamalError):
         asyncio.run(asyncio.wait_for(carry_out(run, Phase("boot", (before, web, jobs))), timeout=10))
 

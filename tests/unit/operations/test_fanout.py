@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from pykamal.core.errors import HostErrors, KamalError
-from pykamal.operations.execution.fanout import on_each, together
+from pykamal.operations.execution.fanout import gather_hosts, run_all
 
 pytestmark = pytest.mark.unit
 
@@ -26,7 +26,7 @@ def test_the_first_failure_ends_the_rest() -> None:
         raise KamalError("no answer")
 
     with pytest.raises(KamalError, match="no answer"):
-        asyncio.run(together(building(), checking()))
+        asyncio.run(run_all(building(), checking()))
     assert ended == ["build"]
 
 
@@ -41,6 +41,6 @@ def test_every_key_is_waited_for_and_every_failure_told() -> None:
         done.append(key)
 
     with pytest.raises(HostErrors) as caught:
-        asyncio.run(on_each(["bad", "good", "worse"], call))
+        asyncio.run(gather_hosts(["bad", "good", "worse"], call))
     assert [error.host for error in caught.value.errors] == ["bad", "worse"]
     assert done == ["good"]

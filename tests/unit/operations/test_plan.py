@@ -6,7 +6,7 @@ import pytest
 
 from pykamal.commands.command import command
 from pykamal.commands.script import Step, script
-from pykamal.operations.execution.plan import LOCAL, Gate, Phase, Plan, Task, batches
+from pykamal.operations.execution.plan import LOCAL, Barrier, Phase, Plan, Task, batches
 
 pytestmark = pytest.mark.unit
 
@@ -64,17 +64,17 @@ def test_phases_that_share_an_exchange_are_announced_when_they_begin() -> None:
 
 def test_an_awaited_gate_ends_an_exchange() -> None:
     """spec/cli.md 13.5.1: other roles start when the container is healthy, not when the old one has stopped."""
-    gate = Gate("web")
-    lane = [task("h", "boot", opens=gate), task("h", "stop old")]
-    assert [len(batch) for batch in batches(lane, frozenset({gate}))] == [1, 1]
+    barrier = Barrier("web")
+    lane = [task("h", "boot", opens=barrier), task("h", "stop old")]
+    assert [len(batch) for batch in batches(lane, frozenset({barrier}))] == [1, 1]
     assert [len(batch) for batch in batches(lane, frozenset())] == [2]
 
 
 def test_a_task_that_waits_begins_an_exchange() -> None:
-    """Nothing before it on the host may be held up by the gate."""
-    gate = Gate("web")
-    lane = [task("h", "prepare"), task("h", "boot jobs", waits_for=gate)]
-    assert [len(batch) for batch in batches(lane, frozenset({gate}))] == [1, 1]
+    """Nothing before it on the host may be held up by the barrier."""
+    barrier = Barrier("web")
+    lane = [task("h", "prepare"), task("h", "boot jobs", waits_for=barrier)]
+    assert [len(batch) for batch in batches(lane, frozenset({barrier}))] == [1, 1]
 
 
 def test_branches_keep_the_barrier_of_their_phase() -> None:

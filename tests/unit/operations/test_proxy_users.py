@@ -10,7 +10,7 @@ from pykamal.config.models import BasicAuth, Extension, Protection, ProxyEngine,
 from pykamal.core.errors import KamalError
 from pykamal.operations.app.boot_plan import boot_phases
 from pykamal.operations.context import Context
-from pykamal.operations.execution.requirements import require_secrets
+from pykamal.operations.execution.preflight import require_secrets
 from pykamal.operations.hosts.facts import HostFacts
 from pykamal.operations.proxy.users import users_steps
 from tests.unit.samples import config, context, role

@@ -16,19 +16,19 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from pykamal.proxy.acme.acme_client import retry_after_s
 from pykamal.proxy.acme.approval import with_host
-from pykamal.proxy.acme.automatic import AutomaticCertificates
-from pykamal.proxy.acme.door import SOCKET_NAME, open_door
+from pykamal.proxy.acme.backoff import Backoff
+from pykamal.proxy.acme.certificate_spec import PRODUCTION_DIRECTORY, Authority, CertificateSpec
+from pykamal.proxy.acme.hints import remedy
+from pykamal.proxy.acme.manager import CertificateManager
 from pykamal.proxy.acme.names import is_issuable
-from pykamal.proxy.acme.order import retry_after_s
-from pykamal.proxy.acme.pauses import Pauses
-from pykamal.proxy.acme.remedies import remedy
+from pykamal.proxy.acme.socket_server import SOCKET_NAME, open_door
 from pykamal.proxy.acme.store import ACCOUNT, CertificateStore, IssuedCertificate
 from pykamal.proxy.acme.validity import validity
-from pykamal.proxy.acme.wanted import PRODUCTION_DIRECTORY, Authority, Wanted
 from pykamal.proxy.dataplane import DataPlane
 from pykamal.proxy.options import STAGING_DIRECTORY, ServiceOptions, TargetOptions
-from pykamal.proxy.registry import Registry
+from pykamal.proxy.service_table import ServiceTable
 from pykamal.proxy.services import Service
 from pykamal.proxy.state import StateFile, record_of, service_of
 from pykamal.proxy.targets import TargetSet
@@ -155,7 +155,7 @@ def test_the_store_has_the_layout_of_the_reference(tmp_path: Path) -> None:
 
 def test_every_failure_has_a_remedy() -> None:
     """With the host or the directory in it where that helps."""
-    wanted = Wanted("a.com", "ecdsa", "https://ca/dir", "/certs")
+    wanted = CertificateSpec("a.com", "ecdsa", "https://ca/dir", "/certs")
     assert "a.com" in remedy("validation", wanted)
     assert "https://ca/dir" in remedy("unreachable", wanted)
     assert str(wanted.store.path) in remedy("account", wanted)
@@ -166,13 +166,13 @@ def a_service() -> Service:
     return Service("s", ServiceOptions(), TargetOptions(), TargetSet(["10.0.0.1"]))
 
 
-WANTED = Wanted("a.com", "ecdsa", "", "/certs")
+WANTED = CertificateSpec("a.com", "ecdsa", "", "/certs")
 
 
 def test_pauses_double_up_to_an_hour(tmp_path: Path) -> None:
     """From a minute; an hour at once at a limit; a deploy, which makes the service another one, ends them."""
     service, deployed = a_service(), a_service()
-    pauses = Pauses(tmp_path / "pauses", {})
+    pauses = Backoff(tmp_path / "pauses", {})
     assert pauses.end(WANTED, service) == 0
     lengths = [pauses.fail(WANTED, service, at_a_limit=False) for _ in range(8)]
     assert lengths == [60, 120, 240, 480, 960, 1920, 3600, 3600]
@@ -186,7 +186,7 @@ def test_pauses_double_up_to_an_hour(tmp_path: Path) -> None:
 
 def test_an_authority_says_how_long_a_pause_is(tmp_path: Path) -> None:
     """Between a minute and a week; no deploy ends it, and it is doubled by nothing."""
-    pauses = Pauses(tmp_path / "pauses", {})
+    pauses = Backoff(tmp_path / "pauses", {})
     asked = (1.0, 7200.0, 1e9, 90.0)
     lengths = [pauses.fail(WANTED, a_service(), at_a_limit=True, asked_s=asked_s) for asked_s in asked]
     assert lengths == [60, 7200, 7 * 86400, 90]
@@ -195,22 +195,22 @@ def test_an_authority_says_how_long_a_pause_is(tmp_path: Path) -> None:
 
 def test_pauses_outlive_the_process(tmp_path: Path) -> None:
     """Of services that are restored, with their length; not those after denials, nor what a success ended."""
-    first, file = Pauses(tmp_path / "pauses", {}), tmp_path / "pauses"
+    first, file = Backoff(tmp_path / "pauses", {}), tmp_path / "pauses"
     service, restored = a_service(), a_service()
-    denied, done, asked = (Wanted(host, "rsa", "", "/certs") for host in ("b.com", "c.com", "d.com"))
+    denied, done, asked = (CertificateSpec(host, "rsa", "", "/certs") for host in ("b.com", "c.com", "d.com"))
     first.deny(denied, service)
     first.fail(done, service, at_a_limit=False)
     first.fail(asked, service, at_a_limit=True, asked_s=600)
     first.fail(WANTED, service, at_a_limit=False)
     first.forget(done)
-    second = Pauses(file, {"s": restored})
+    second = Backoff(file, {"s": restored})
     assert [second.end(wanted, restored) for wanted in (denied, done)] == [0, 0]
     assert [second.end(wanted, restored) for wanted in (asked, WANTED)] == [
         first.end(wanted, service) for wanted in (asked, WANTED)
     ]
     assert second.fail(WANTED, restored, at_a_limit=False) == 120
-    assert Pauses(file, {}).end(WANTED, restored) == 0
-    assert Pauses(file, {}).end(asked, restored) > 0
+    assert Backoff(file, {}).end(WANTED, restored) == 0
+    assert Backoff(file, {}).end(asked, restored) > 0
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", "[1]", "[{}]", '[{"service": "s", "length_s": "x", "end": 1}]'])
@@ -218,9 +218,9 @@ def test_a_broken_file_of_pauses_is_none(tmp_path: Path, text: str) -> None:
     """And the next failure replaces it; where that is impossible the pause holds without it."""
     file = tmp_path / "pauses"
     file.write_text(text)
-    assert Pauses(file, {}).fail(WANTED, a_service(), at_a_limit=False) == 60
+    assert Backoff(file, {}).fail(WANTED, a_service(), at_a_limit=False) == 60
     assert "a.com" in file.read_text()
-    assert Pauses(tmp_path / "none" / "pauses", {}).fail(WANTED, a_service(), at_a_limit=False) == 60
+    assert Backoff(tmp_path / "none" / "pauses", {}).fail(WANTED, a_service(), at_a_limit=False) == 60
 
 
 @pytest.mark.parametrize(
@@ -257,24 +257,24 @@ def test_the_directory_decides_where_certificates_lie() -> None:
     options = ServiceOptions(acme_cache_path="/certs")
     staging = replace(options, acme_directory=STAGING_DIRECTORY)
     private = Authority("https://ca/dir")
-    assert Wanted.by(options, "a.com", "ecdsa", Authority()).directory == ""
-    assert Wanted.by(options, "a.com", "ecdsa", Authority(PRODUCTION_DIRECTORY)).directory == ""
-    assert Wanted.by(options, "a.com", "ecdsa", private).directory_url == "https://ca/dir"
-    assert Wanted.by(staging, "a.com", "ecdsa", private).directory_url == STAGING_DIRECTORY
-    assert Wanted.by(options, "a.com", "ecdsa", Authority()).directory_url == PRODUCTION_DIRECTORY
-    assert Wanted.by(options, "a.com", "rsa", private).file_name == "a.com+rsa"
+    assert CertificateSpec.by(options, "a.com", "ecdsa", Authority()).directory == ""
+    assert CertificateSpec.by(options, "a.com", "ecdsa", Authority(PRODUCTION_DIRECTORY)).directory == ""
+    assert CertificateSpec.by(options, "a.com", "ecdsa", private).directory_url == "https://ca/dir"
+    assert CertificateSpec.by(staging, "a.com", "ecdsa", private).directory_url == STAGING_DIRECTORY
+    assert CertificateSpec.by(options, "a.com", "ecdsa", Authority()).directory_url == PRODUCTION_DIRECTORY
+    assert CertificateSpec.by(options, "a.com", "rsa", private).file_name == "a.com+rsa"
 
 
 def test_a_question_while_nginx_is_away_is_not_answered(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Whoever asked is away too, or keeps to what it was told before; nothing is said of it."""
 
     async def ask() -> bytes:
-        registry = Registry(DataPlane(str(tmp_path)), StateFile(tmp_path / "state"))
+        registry = ServiceTable(DataPlane(str(tmp_path)), StateFile(tmp_path / "state"))
         options = ServiceOptions(hosts=("a.com",), tls_enabled=True, acme_cache_path=str(tmp_path))
         registry.services["s"] = Service("s", options, TargetOptions(), TargetSet(["10.0.0.1"]))
         now = datetime.now(UTC)
         CertificateStore(str(tmp_path), "").write("a.com", certificate(now, now + timedelta(days=90)))
-        async with await open_door(tmp_path, AutomaticCertificates(registry, Authority())):
+        async with await open_door(tmp_path, CertificateManager(registry, Authority())):
             reader, writer = await asyncio.open_unix_connection(tmp_path / SOCKET_NAME)
             writer.write(b'{"ask": "certificate", "service": "s", "host": "a.com", "key_type": "ecdsa"}\n')
             answer = await reader.read()

@@ -17,7 +17,7 @@ def test_a_client_imports_no_server() -> None:
         "import sys; from pykamal.proxy.__main__ import main; main(['list']);"
         "print(sorted(name for name in sys.modules if name.split('.')[0] in"
         " ('asyncio', 'argparse', 'ssl', 'subprocess', 'dataclasses', 'pathlib')"
-        " or name in ('pykamal.proxy.control', 'pykamal.proxy.supervisor')))"
+        " or name in ('pykamal.proxy.control_plane', 'pykamal.proxy.supervisor')))"
     )
     environment = {"KAMAL_PROXY_SOCKET": "/nonexistent/socket", "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run(

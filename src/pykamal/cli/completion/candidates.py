@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from pykamal.cli.command_lookup import HELP_AS_FIRST_WORD, Help, Run, route
 from pykamal.cli.completion.project import Project, in_list
 from pykamal.cli.options import GLOBAL, Kind, Option
-from pykamal.cli.route import HELP_AS_FIRST_WORD, Help, Run, route
 from pykamal.cli.table import GROUPS, Entry, within
 from pykamal.core.errors import KamalError
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import load
-from pykamal.cli.operate import follow, in_terminal, operate, selected
+from pykamal.cli.option_values import command_line, log_selection, refuse_together
 from pykamal.cli.prompt import NOT_CONFIRMED, confirmed, refuse_unasked
-from pykamal.cli.words import command_line, log_selection, refuse_together
+from pykamal.cli.runner import follow, in_terminal, operate, selected
 from pykamal.operations.accessory import lifecycle, logs, parts
 from pykamal.operations.accessory.exec import exec_, interactive
 
@@ -48,10 +48,10 @@ def _remove(invocation: Invocation, name: str) -> int:
     """An unknown name is for the operation to refuse; there is nothing to ask about."""
     refuse_unasked(invocation)
     loaded, options = load(invocation), invocation.own("keep_data")
-    targets = selected(invocation, loaded.config)
-    chosen = [each for each in loaded.config.accessories if name in ("all", each.name) and targets.hosts_of(each)]
+    selection = selected(invocation, loaded.config)
+    chosen = [each for each in loaded.config.accessories if name in ("all", each.name) and selection.hosts_of(each)]
     what = "containers and images" if options["keep_data"] else "containers, images and data directories"
-    where = "; ".join(f"{each.service} on {', '.join(targets.hosts_of(each))}" for each in chosen)
+    where = "; ".join(f"{each.service} on {', '.join(selection.hosts_of(each))}" for each in chosen)
     if chosen and not confirmed(invocation, f"This will remove all {what} for {name} ({where}). Are you sure?"):
         return NOT_CONFIRMED
     return operate(invocation, lambda context: lifecycle.remove(context, name=name, **options), loaded=loaded)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.operate import operate
+from pykamal.cli.runner import operate
 from pykamal.operations.app import lifecycle, removal
 
 _FLOWS = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.operate import follow, operate
-from pykamal.cli.words import log_selection
+from pykamal.cli.option_values import log_selection
+from pykamal.cli.runner import follow, operate
 from pykamal.operations.app import logs
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import pykamal.cli.completion
 from pykamal.cli.completion.answer import SHELLS
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.names import suggestion
+from pykamal.cli.prefix_match import suggestion
 from pykamal.core.errors import UsageError
 from pykamal.events import Result
 

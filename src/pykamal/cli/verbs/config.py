@@ -13,14 +13,14 @@ import yaml
 from pykamal.cli.config_checks import missing_ssh_files, placeholders, undefined_secrets
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import load
-from pykamal.cli.refusal import called_with
 from pykamal.cli.safe_mode import explaining_safety, safe_system
 from pykamal.cli.safe_mode import warnings as safety_warnings
 from pykamal.cli.table import entry
+from pykamal.cli.usage_errors import called_with
 from pykamal.commands.flags import log_flags
 from pykamal.commands.words import render
 from pykamal.config import load as load_config
-from pykamal.config.explanation import Explanation, explained
+from pykamal.config.explanation import Explanation, explain
 from pykamal.config.findings_report import as_json, as_sarif, explanation_as_json
 from pykamal.config.models import Config
 from pykamal.config.psych_emitter import dumped
@@ -29,9 +29,9 @@ from pykamal.config.show import config_document, config_fields, plain_data, reso
 from pykamal.core.errors import ConfigurationError, UsageError
 from pykamal.core.printable import json_text, print_error, print_line
 from pykamal.events import Bus
+from pykamal.operations.local.local_context import version_here
 from pykamal.operations.local.system import LocalSystem, SafeSystem
-from pykamal.operations.local.workplace import version_here
-from pykamal.operations.targets import select
+from pykamal.operations.selection import select
 from pykamal.secrets.store import Secrets
 
 UNKNOWN_VERSION: Final = "unknown"
@@ -68,7 +68,7 @@ def _show(invocation: Invocation) -> int:
     version = options["version"] or (UNKNOWN_VERSION if safe_system(invocation) else version_here(config))
     if invocation.json:
         return _written(plain_data(config_fields(config, version, _log_flags(config))))
-    return _told(config_document(config, version, _log_flags(config)))
+    return _print_lines(config_document(config, version, _log_flags(config)))
 
 
 def _log_flags(config: Config) -> list[str]:
@@ -77,7 +77,7 @@ def _log_flags(config: Config) -> list[str]:
 
 def _resolved(invocation: Invocation) -> int:
     root = resolved_root(_config(invocation))
-    return _written(plain_data(root)) if invocation.json else _told(dumped(root))
+    return _written(plain_data(root)) if invocation.json else _print_lines(dumped(root))
 
 
 def _config(invocation: Invocation) -> Config:
@@ -96,7 +96,7 @@ def _written(document: object) -> int:
     return 0
 
 
-def _told(text: str) -> int:
+def _print_lines(text: str) -> int:
     print_line(text.rstrip())
     return 0
 
@@ -125,7 +125,7 @@ def _validate(invocation: Invocation) -> int:
         for warning in warnings:
             print_error(f"warning: {warning}")
         counted = "1 warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
-        _told(f"{path} has {counted}, which --strict refuses." if refused else f"{path} is valid.")
+        _print_lines(f"{path} has {counted}, which --strict refuses." if refused else f"{path} is valid.")
         return int(refused)
     _written(as_sarif(error, tuple(warnings)) if form == "sarif" else as_json(error, tuple(warnings)))
     return error.exit_code if error is not None else int(refused)
@@ -145,12 +145,12 @@ def _warnings(config: Config, path: Path, system: SafeSystem | None) -> Iterator
 def _explain(invocation: Invocation) -> int:
     document = _config(invocation).document
     assert document is not None, "a loaded configuration has its document"
-    explanation = explained(document, invocation.options["explain"])
+    explanation = explain(document, invocation.options["explain"])
     if not explanation.known and not explanation.written:
         raise UsageError(f"deploy.yml has no key {explanation.path}", hint="`kamal docs` prints all keys.")
     if invocation.json:
         return _written(explanation_as_json(explanation))
-    return _told("\n".join(_explanation_lines(explanation)))
+    return _print_lines("\n".join(_explanation_lines(explanation)))
 
 
 def _explanation_lines(explanation: Explanation) -> list[str]:

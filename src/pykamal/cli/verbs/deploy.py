@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.operate import operate
+from pykamal.cli.runner import operate
 from pykamal.operations import deploy
 
 _FLOWS = {"deploy": deploy.deploy, "redeploy": deploy.redeploy, "setup": deploy.setup}

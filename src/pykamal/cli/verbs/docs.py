@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.names import suggestion
+from pykamal.cli.prefix_match import suggestion
 from pykamal.cli.reference import NAMES, reference_text
 from pykamal.core.errors import UsageError
 from pykamal.events import Result

@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from pykamal.cli.framework_detection import Project, detected
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.project import Project, detected
 from pykamal.core.errors import KamalError
 
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.operate import follow, operate
+from pykamal.cli.option_values import log_selection
 from pykamal.cli.prompt import NOT_CONFIRMED, confirmed
+from pykamal.cli.runner import follow, operate
 from pykamal.cli.table import BOOT_CONFIG
-from pykamal.cli.words import log_selection
 from pykamal.core.errors import UsageError
 from pykamal.operations import upgrade
 from pykamal.operations.proxy import boot_config, image, lifecycle

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import load
-from pykamal.cli.operate import operate, selected
 from pykamal.cli.prompt import NOT_CONFIRMED, confirmed, refuse_unasked
+from pykamal.cli.runner import operate, selected
 from pykamal.config.models import Accessory, Config
 from pykamal.operations import removal
-from pykamal.operations.targets import Targets
+from pykamal.operations.selection import Selection
 
 
 def run(invocation: Invocation) -> int:
@@ -21,10 +21,10 @@ def run(invocation: Invocation) -> int:
     return operate(invocation, lambda context: removal.remove(context, **options), loaded=loaded)
 
 
-def _question(config: Config, targets: Targets, *, keep_data: bool) -> str:
+def _question(config: Config, selection: Selection, *, keep_data: bool) -> str:
     destination = f", destination {config.destination}" if config.destination else ""
-    whose = f"{config.service}{destination}, on {', '.join(targets.hosts)}"
-    accessories = [accessory for accessory in config.accessories if targets.hosts_of(accessory)]
+    whose = f"{config.service}{destination}, on {', '.join(selection.hosts)}"
+    accessories = [accessory for accessory in config.accessories if selection.hosts_of(accessory)]
     return f"This will remove all containers and images of {whose}{_data(accessories, keep_data)}. Are you sure?"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.words import command_line
+from pykamal.cli.option_values import command_line
 from pykamal.events import Bus, Result
 from pykamal.sandbox import Sandbox, Status
 from pykamal.sandbox.paths import DEFAULT_NAME

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.operate import in_terminal, operate
-from pykamal.cli.words import command_line, refuse_together
+from pykamal.cli.option_values import command_line, refuse_together
+from pykamal.cli.runner import in_terminal, operate
 from pykamal.operations.hosts import server
 
 

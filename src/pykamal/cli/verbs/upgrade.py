@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.operate import operate
 from pykamal.cli.prompt import NOT_CONFIRMED, confirmed
+from pykamal.cli.runner import operate
 from pykamal.operations import upgrade
 
 

@@ -7,10 +7,10 @@ from typing import Final
 from pykamal.config.document import Document
 from pykamal.config.problems import refusal_of_all
 from pykamal.config.system import System
-from pykamal.config.validation.cross_rules import MISSING_STAGES, cross_findings
+from pykamal.config.validation.cross_section import MISSING_STAGES, cross_findings
 from pykamal.config.validation.finding import Finding
-from pykamal.config.validation.order import in_file_order, ruby_first
-from pykamal.config.validation.section_rules import section_findings
+from pykamal.config.validation.per_section import section_findings
+from pykamal.config.validation.ruby_precedence import in_file_order, ruby_first
 from pykamal.config.validation.shell_rules import shell_findings
 from pykamal.config.validation.structure import FORMER_KEYS, structural_findings
 

@@ -9,7 +9,7 @@ from pykamal.config.document import MapNode, Node
 from pykamal.config.reading import child, entries, text
 from pykamal.config.servers import role_nodes
 from pykamal.config.validation.finding import Finding, KeyPath
-from pykamal.config.validation.order import OWN_STAGE
+from pykamal.config.validation.ruby_precedence import OWN_STAGE
 
 _NAMES = {"'": "a single quote", '"': "a double quote", "`": "a back-tick", "$(": "a $("}
 

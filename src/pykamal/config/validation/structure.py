@@ -15,7 +15,7 @@ from pykamal.config.limits import MAXIMUM_PROBLEMS
 from pykamal.config.reading import blank, text, truthy
 from pykamal.config.schema import bundle, resolved, schema_node
 from pykamal.config.validation.finding import Finding, KeyPath, Phase, described
-from pykamal.config.validation.order import OWN_STAGE
+from pykamal.config.validation.ruby_precedence import OWN_STAGE
 from pykamal.core.ruby import Symbol
 from pykamal.core.source import Position
 

@@ -41,7 +41,7 @@ async def exec_(context: Context, *, name: str, command: str, reuse: bool = Fals
     def removals_on(_: str) -> Sequence[Command]:
         return () if reuse else (commands.remove_exec(accessory, suffix),)
 
-    hosts = context.targets.hosts_of(accessory)
+    hosts = context.selection.hosts_of(accessory)
     async with removed_when_interrupted(context, hosts, removals_on):
         await show_steps(context, hosts, steps_for, verbatim=True, raw=raw)
 
@@ -62,7 +62,7 @@ async def interactive(context: Context, *, name: str, command: str, reuse: bool 
 
 def chosen_host(context: Context, accessory: Accessory) -> str:
     """The host of an accessory that a terminal is for: the first of its own that is selected."""
-    return context.targets.hosts_of(accessory)[0]
+    return context.selection.hosts_of(accessory)[0]
 
 
 def _preparation(context: Context, accessory: Accessory) -> tuple[Step, ...]:

@@ -40,7 +40,7 @@ def single(context: Context, name: str) -> Accessory:
         names = _names(context)
         options = f" (options: {names})" if names else ""
         raise KamalError(f"No accessory by the name of '{name}'{options}")
-    if not context.targets.hosts_of(found):
+    if not context.selection.hosts_of(found):
         known = ", ".join(found.hosts)
         raise KamalError(
             f"No host of accessory {name} is selected",
@@ -73,7 +73,7 @@ async def boot(context: Context, *, name: str) -> None:
 def _require_all(context: Context, accessories: Iterable[Accessory]) -> None:
     """Read every secret and file that the new containers need. Raises `KamalError` while the old ones still run."""
     for accessory in accessories:
-        for host in context.targets.hosts_of(accessory):
+        for host in context.selection.hosts_of(accessory):
             script(file_steps(context, accessory), _start_steps(context, accessory, host))
 
 
@@ -86,7 +86,7 @@ async def boot_plan(
     """
     booting, watching = Plan("accessory boot", ()), Plan("accessory boot", ())
     for accessory in accessories:
-        hosts = context.targets.hosts_of(accessory)
+        hosts = context.selection.hosts_of(accessory)
         present = await _present(context, accessory, [host for host in hosts if host not in bare])
         tasks = tuple(
             Task(
@@ -197,7 +197,7 @@ def _evidence(accessory: Accessory) -> Script:
 async def _refuse_conflicts(context: Context, accessories: Iterable[Accessory]) -> None:
     """Ask those proxies that are going to be told of an accessory. Raises `KamalError`."""
     proxied = [accessory for accessory in accessories if accessory.running_proxy]
-    hosts = [host for accessory in proxied for host in context.targets.hosts_of(accessory)]
+    hosts = [host for accessory in proxied for host in context.selection.hosts_of(accessory)]
     if hosts:
         refuse_conflicts(context, await read_facts(context, hosts, proxy=True), accessories=proxied, roles=False)
 
@@ -232,7 +232,7 @@ async def start(context: Context, *, name: str) -> None:
             await on_hosts(context, accessory, f"start {accessory.name}", steps)
         watching = Plan("accessory start", ())
         for accessory in accessories:
-            watching += watch_plan(context, accessory, dict.fromkeys(context.targets.hosts_of(accessory), False))
+            watching += watch_plan(context, accessory, dict.fromkeys(context.selection.hosts_of(accessory), False))
         await execute(watching.merged("watch accessories"), context)
 
 
@@ -273,7 +273,7 @@ async def remove(context: Context, *, name: str, keep_data: bool = False) -> Non
 
 async def upgrade(context: Context, *, name: str, rolling: bool = False) -> None:
     """Reboot on all hosts of the accessory at once, or on one after the other (spec/cli.md 13.7)."""
-    hosts = tuple(dict.fromkeys(host for each in named(context, name) for host in context.targets.hosts_of(each)))
+    hosts = tuple(dict.fromkeys(host for each in named(context, name) for host in context.selection.hosts_of(each)))
     async with lock.held(context):
         for group in [(host,) for host in hosts] if rolling else [hosts]:
             names = ",".join(group)
@@ -302,7 +302,7 @@ def remove_directory_steps(accessory: Accessory) -> Iterator[Step]:
 
 
 async def on_hosts(context: Context, accessory: Accessory, title: str, steps: Sequence[Step]) -> None:
-    hosts, explanation = context.targets.hosts_of(accessory), _evidence(accessory)
+    hosts, explanation = context.selection.hosts_of(accessory), _evidence(accessory)
     tasks = tuple(Task(host, title, script(steps), evidence=explanation) for host in hosts)
     await execute(Plan(f"accessory {title}", (Phase(title, tasks),)), context)
 
@@ -316,5 +316,5 @@ async def details(context: Context, *, name: str) -> None:
 
 
 async def details_of(context: Context, accessory: Accessory) -> None:
-    hosts, command = context.targets.hosts_of(accessory), commands.details(accessory)
+    hosts, command = context.selection.hosts_of(accessory), commands.details(accessory)
     await show_on_hosts(context, hosts, lambda _: command, kind=f"Accessory {accessory.name}")

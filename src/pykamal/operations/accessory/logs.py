@@ -17,7 +17,7 @@ async def logs(context: Context, selection: LogSelection = ALL_LINES, *, name: s
     """Log lines of every host that the accessory is on."""
     accessory = single(context, name)
     command, checks = commands.logs(accessory, selection.limited()), container_checks(accessory.service, selection)
-    hosts, looked_at = context.targets.hosts_of(accessory), of_accessory(Action.LOOK, accessory)
+    hosts, looked_at = context.selection.hosts_of(accessory), of_accessory(Action.LOOK, accessory)
     await show_on_hosts(context, hosts, lambda _: command, kind=None, checks=checks, subject=looked_at, verbatim=True)
 
 
@@ -26,4 +26,4 @@ def following(context: Context, selection: LogSelection = ALL_LINES, *, name: st
     accessory = single(context, name)
     host = chosen_host(context, accessory)
     shown = commands.logs(accessory, selection, follow=True)
-    return followed(context, host, shown, what=accessory.name, others=context.targets.hosts_of(accessory))
+    return followed(context, host, shown, what=accessory.name, others=context.selection.hosts_of(accessory))

@@ -12,7 +12,7 @@ from pykamal.commands.subject import Action, of_app, of_role
 from pykamal.config.models import Role
 from pykamal.operations.context import Context
 from pykamal.operations.execution import evidence, hooks
-from pykamal.operations.execution.plan import Gate, Phase, Task
+from pykamal.operations.execution.plan import Barrier, Phase, Task
 from pykamal.operations.hosts import audit
 from pykamal.operations.hosts.facts import HostFacts
 from pykamal.operations.hosts.secret_env import role_env_steps
@@ -35,14 +35,14 @@ def tag_tasks(context: Context, version: str) -> tuple[Task, ...]:
     steps = script(audit.step(context, f"Tagging {image} as the latest image"), tag_step(context, version))
     return tuple(
         task
-        for host in context.targets.app_hosts
+        for host in context.selection.app_hosts
         for task in (*_recheck_tasks(context, host, version), Task(host, "tag image", steps))
     )
 
 
 def _recheck_tasks(context: Context, host: str, version: str) -> Iterator[Task]:
     config = context.config
-    for role in context.targets.roles_on(host):
+    for role in context.selection.roles_on(host):
         container = role.container_name(version)
         still_up = health.still_up(
             container, deploy_timeout=config.deploy_timeout, readiness_delay=config.readiness_delay
@@ -59,8 +59,8 @@ def stale_tasks(context: Context, facts: Mapping[str, HostFacts]) -> tuple[Task,
     """Stop running containers of other versions than the current one (spec/cli.md 14.2)."""
     return tuple(
         Task(host, "stop stale containers", script(stop_step(f"stop stale {stale}", role, stale)))
-        for host in context.targets.app_hosts
-        for role in context.targets.roles_on(host)
+        for host in context.selection.app_hosts
+        for role in context.selection.roles_on(host)
         for stale in stale_versions(facts[host], role)
     )
 
@@ -78,8 +78,8 @@ def _preparation(context: Context, facts: Mapping[str, HostFacts], version: str)
     """Error pages, users, assets and certificates on all app hosts before the first container starts."""
     config = context.config
     pages, users = site_files.error_page_steps(config, version), users_steps(context)
-    for host in context.targets.app_hosts:
-        roles = context.targets.roles_on(host)
+    for host in context.selection.app_hosts:
+        roles = context.selection.roles_on(host)
         steps = [*pages, *(users if any(role.running_proxy for role in roles) else ())]
         for role in roles:
             if role.running_proxy and role.asset_path is not None:
@@ -95,19 +95,19 @@ def _preparation(context: Context, facts: Mapping[str, HostFacts], version: str)
 
 def _group_phases(context: Context, facts: Mapping[str, HostFacts], version: str) -> Iterator[Phase]:
     config = context.config
-    hosts = context.targets.app_hosts
+    hosts = context.selection.app_hosts
     size = config.boot.group_size(len(config.all_hosts)) or max(1, len(hosts))
     groups = [hosts[start : start + size] for start in range(0, len(hosts), size)]
-    primary = context.targets.primary_role
-    gate = Gate(primary.name) if primary is not None else None
+    primary = context.selection.primary_role
+    barrier = Barrier(primary.name) if primary is not None else None
     for index, group in enumerate(groups):
         before = hooks.phase(context, "pre-app-boot", hosts=group)
         after = hooks.phase(context, "post-app-boot", hosts=group)
         tasks = [
             task
             for host in group
-            for role in context.targets.roles_on(host)
-            for task in _role_tasks(context, facts[host], role, version, gate=gate if index == 0 else None)
+            for role in context.selection.roles_on(host)
+            for task in _role_tasks(context, facts[host], role, version, barrier=barrier if index == 0 else None)
         ]
         number = f" {index + 1} of {len(groups)}" if len(groups) > 1 else ""
         *first, last = (each for each in (before, Phase(f"boot{number}", tuple(tasks)), after) if each is not None)
@@ -117,14 +117,16 @@ def _group_phases(context: Context, facts: Mapping[str, HostFacts], version: str
             yield Phase(f"check{number}", checks)
 
 
-def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *, gate: Gate | None) -> Iterator[Task]:
+def _role_tasks(
+    context: Context, facts: HostFacts, role: Role, version: str, *, barrier: Barrier | None
+) -> Iterator[Task]:
     """Start the new container and give it the traffic; then let go of the old one."""
     config = context.config
     host = facts.host
     replaced = f"{version}_replaced_{secrets.token_hex(8)}" if facts.has_container(role, version) else None
     current = facts.current_version(role)
     old = replaced if current == version else current
-    leads = role is context.targets.primary_role
+    leads = role is context.selection.primary_role
     branch = role.name if config.boot.parallel_roles else None
     withdraw = script(Step("stop new container", withdrawal.stop_unless_serving(role, version)))
     starting = script(
@@ -145,8 +147,8 @@ def _role_tasks(context: Context, facts: HostFacts, role: Role, version: str, *,
         role=role.name,
         undo=withdraw,
         evidence=evidence.of_container(role.container_name(version), role.proxy),
-        opens=gate if leads else None,
-        waits_for=None if leads else gate,
+        opens=barrier if leads else None,
+        waits_for=None if leads else barrier,
         branch=branch,
     )
     if old is not None:

@@ -46,14 +46,14 @@ async def _exec_existing(context: Context, command: str, *, env: Mapping[str, st
     def steps_for(host: str) -> Sequence[Step]:
         return [
             step
-            for role in context.targets.roles_on(host)
+            for role in context.selection.roles_on(host)
             for step in (
                 audit.step(context, message, role),
                 _executing(commands.exec_existing(role, current, command, env=env), role),
             )
         ]
 
-    await show_steps(context, context.targets.app_hosts, steps_for, verbatim=True, raw=raw)
+    await show_steps(context, context.selection.app_hosts, steps_for, verbatim=True, raw=raw)
 
 
 async def _exec_new(context: Context, command: str, *, env: Mapping[str, str], detach: bool, raw: bool) -> None:
@@ -63,7 +63,7 @@ async def _exec_new(context: Context, command: str, *, env: Mapping[str, str], d
     suffix = name_suffix()
 
     def steps_for(host: str) -> Sequence[Step]:
-        roles = context.targets.roles_on(host)
+        roles = context.selection.roles_on(host)
         steps = list(registry.login_steps(context)) if roles else []
         for role in roles:
             line = commands.exec_new(context.config, role, host, wanted, command, suffix=suffix, env=env, detach=detach)
@@ -71,9 +71,9 @@ async def _exec_new(context: Context, command: str, *, env: Mapping[str, str], d
         return steps
 
     def removals_on(host: str) -> Iterable[Command]:
-        return (commands.remove_exec(role, wanted, suffix) for role in context.targets.roles_on(host))
+        return (commands.remove_exec(role, wanted, suffix) for role in context.selection.roles_on(host))
 
-    hosts = context.targets.app_hosts
+    hosts = context.selection.app_hosts
     async with removed_when_interrupted(context, hosts, removals_on):
         await show_steps(context, hosts, steps_for, verbatim=True, raw=raw)
 
@@ -122,7 +122,7 @@ async def _current_version(context: Context) -> str:
 
 
 def _primary(context: Context) -> tuple[str, Role]:
-    host, role = context.targets.primary_host, context.targets.primary_role
+    host, role = context.selection.primary_host, context.selection.primary_role
     if host is None or role is None:
         raise KamalError("No host to run on", hint="check --hosts and --roles")
     return host, role

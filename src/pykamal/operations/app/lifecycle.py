@@ -20,7 +20,7 @@ from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.facts import HostFacts
-from pykamal.operations.hosts.reading import ENGINE, read_facts, show_on_hosts, show_steps, under_lock
+from pykamal.operations.hosts.reading import ENGINE, deploy_lock, read_facts, show_on_hosts, show_steps
 from pykamal.operations.proxy.conflicts import refuse_conflicts
 from pykamal.operations.proxy.site_files import error_page_steps
 
@@ -30,12 +30,12 @@ async def boot(context: Context) -> None:
     if context.settings.plan_only:
         version = _choose_version(context)
         printing.show(
-            context, _boot_plan(context, await read_facts(context, context.targets.app_hosts, proxy=True), version)
+            context, _boot_plan(context, await read_facts(context, context.selection.app_hosts, proxy=True), version)
         )
         return
-    async with under_lock(context, proxy=True) as fresh:
+    async with deploy_lock(context, proxy=True) as fresh:
         version = _choose_version(context)
-        known = await read_facts(context, context.targets.app_hosts, fresh, proxy=True)
+        known = await read_facts(context, context.selection.app_hosts, fresh, proxy=True)
         await execute(_boot_plan(context, known, version), context)
 
 
@@ -136,7 +136,7 @@ async def maintenance(context: Context, *, drain_timeout: int | None = None, mes
 
 def _require_proxied(context: Context) -> None:
     """Raise `KamalError` where no role is behind the proxy, so that nothing would be done."""
-    if not any(role.running_proxy for role in context.targets.roles):
+    if not any(role.running_proxy for role in context.selection.roles):
         raise KamalError(
             "No selected role runs behind the proxy, so there is no maintenance to begin or to end",
             hint="see proxy in deploy.yml, --hosts and --roles",
@@ -151,9 +151,9 @@ def _proxied(role: Role, command: Command) -> Iterable[Step]:
 async def stale_containers(context: Context, *, stop: bool = False) -> None:
     """Name the running containers of versions that are not current; with `stop` also stop them."""
     if not stop:
-        known = await read_facts(context, context.targets.app_hosts)
-        for host in context.targets.app_hosts:
-            for role in context.targets.roles_on(host):
+        known = await read_facts(context, context.selection.app_hosts)
+        for host in context.selection.app_hosts:
+            for role in context.selection.roles_on(host):
                 for version in stale_versions(known[host], role):
                     advice = "(use `kamal app stale_containers --stop` to stop)"
                     text = f"Detected stale container for role {role.name} with version {version} {advice}"
@@ -180,7 +180,7 @@ async def change(
     """Under the lock, run a role's steps on each of its hosts; `check` sees the facts of all, proxies too, before."""
     parallel = context.config.boot.parallel_roles
     async with lock.held(context):
-        known = await read_facts(context, context.targets.app_hosts, proxy=check is not None)
+        known = await read_facts(context, context.selection.app_hosts, proxy=check is not None)
         if check is not None:
             check(known)
         tasks = tuple(
@@ -191,8 +191,8 @@ async def change(
                 evidence=evidence_of(role, known[host]) if evidence_of is not None else None,
                 branch=role.name if parallel else None,
             )
-            for host in context.targets.app_hosts
-            for role in context.targets.roles_on(host)
+            for host in context.selection.app_hosts
+            for role in context.selection.roles_on(host)
             for steps in [tuple(steps_of(role, known[host]))]
             if steps
         )
@@ -205,24 +205,24 @@ async def change(
 async def details(context: Context) -> None:
     await show_on_hosts(
         context,
-        context.targets.app_hosts,
-        lambda host: [commands.details(context.config, role) for role in context.targets.roles_on(host)],
+        context.selection.app_hosts,
+        lambda host: [commands.details(context.config, role) for role in context.selection.roles_on(host)],
     )
 
 
 async def containers(context: Context) -> None:
-    await show_on_hosts(context, context.targets.app_hosts, lambda _: commands.list_containers(context.config))
+    await show_on_hosts(context, context.selection.app_hosts, lambda _: commands.list_containers(context.config))
 
 
 async def images(context: Context) -> None:
-    await show_on_hosts(context, context.targets.app_hosts, lambda _: commands.list_images(context.config))
+    await show_on_hosts(context, context.selection.app_hosts, lambda _: commands.list_images(context.config))
 
 
 async def version(context: Context) -> None:
     """The running version on each host, of the first selected role on it."""
 
     def steps_for(host: str) -> Sequence[Step]:
-        first = context.targets.roles_on(host)[:1]
+        first = context.selection.roles_on(host)[:1]
         return [ENGINE, *(Step("", commands.current_version(context.config, role)) for role in first)]
 
-    await show_steps(context, context.targets.app_hosts, steps_for)
+    await show_steps(context, context.selection.app_hosts, steps_for)

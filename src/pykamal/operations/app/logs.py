@@ -20,11 +20,11 @@ async def logs(context: Context, selection: LogSelection = ALL_LINES, *, contain
     Raises `KamalError` for a container that no host has.
     """
     config, shown = context.config, selection.limited()
-    hosts = context.targets.app_hosts if container_id is None else await _hosts_with(context, container_id)
+    hosts = context.selection.app_hosts if container_id is None else await _hosts_with(context, container_id)
 
     def steps_for(host: str) -> Iterator[Step]:
         yield ENGINE
-        for role in context.targets.roles_on(host):
+        for role in context.selection.roles_on(host):
             for name, check in commands.log_checks(config, role, shown, container_id):
                 yield Step(name, check)
             yield Step("", commands.logs(config, role, shown, container_id=container_id).failing_allowed())
@@ -34,15 +34,15 @@ async def logs(context: Context, selection: LogSelection = ALL_LINES, *, contain
 
 async def _hosts_with(context: Context, container_id: str) -> list[str]:
     """The hosts of a container, known by its name or the beginning of its id."""
-    known = await read_facts(context, context.targets.app_hosts)
+    known = await read_facts(context, context.selection.app_hosts)
     found = [
         host
-        for host in context.targets.app_hosts
+        for host in context.selection.app_hosts
         for each in known[host].containers
         if container_id == each.name or each.identifier.startswith(container_id[: len(each.identifier)])
     ]
     if not found:
-        hosts = ", ".join(context.targets.app_hosts)
+        hosts = ", ".join(context.selection.app_hosts)
         raise KamalError(f"There is no container {container_id} on {hosts}", hint="see kamal app containers")
     return found
 
@@ -54,10 +54,10 @@ def following(
 
     Raises `KamalError` where no host or role is selected.
     """
-    host = context.targets.primary_host
-    role = context.targets.primary_role
+    host = context.selection.primary_host
+    role = context.selection.primary_role
     if host is None or role is None:
         raise KamalError("No host to follow logs on", hint="check --hosts and --roles")
     limited = selection.limited(FOLLOWED_LINES)
     shown = commands.logs(context.config, role, limited, container_id=container_id, follow=True)
-    return followed(context, host, shown, what=role.name, others=context.targets.app_hosts)
+    return followed(context, host, shown, what=role.name, others=context.selection.app_hosts)

@@ -75,8 +75,8 @@ def _file_steps(context: Context) -> tuple[Step, ...]:
 
 async def _on_emptied_hosts(context: Context, title: str, steps: tuple[Step, ...]) -> None:
     """Under the lock, where all roles of a host are selected, so that nothing there needs the app's files any more."""
-    hosts = [host for host in context.targets.app_hosts if _all_roles_selected(context, host)]
-    others = [host for host in context.targets.app_hosts if host not in hosts]
+    hosts = [host for host in context.selection.app_hosts if _all_roles_selected(context, host)]
+    others = [host for host in context.selection.app_hosts if host not in hosts]
     if others:
         context.bus.say(f"Not to {title} on {', '.join(others)}: roles that are not selected are there too")
     async with lock.held(context):
@@ -86,4 +86,4 @@ async def _on_emptied_hosts(context: Context, title: str, steps: tuple[Step, ...
 
 def _all_roles_selected(context: Context, host: str) -> bool:
     configured = {role.name for role in context.config.roles if host in role.host_names}
-    return configured == {role.name for role in context.targets.roles_on(host)}
+    return configured == {role.name for role in context.selection.roles_on(host)}

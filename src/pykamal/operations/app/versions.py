@@ -53,7 +53,7 @@ def missing(facts: HostFacts, role: Role, version: str) -> str:
 
 
 def _roles(context: Context, known: Mapping[str, HostFacts]) -> Iterator[tuple[HostFacts, Role]]:
-    return ((known[host], role) for host in context.targets.app_hosts for role in context.targets.roles_on(host))
+    return ((known[host], role) for host in context.selection.app_hosts for role in context.selection.roles_on(host))
 
 
 def listed(versions: Iterable[str]) -> str:

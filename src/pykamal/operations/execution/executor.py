@@ -18,13 +18,13 @@ from pykamal.core.sensitive import Sensitive
 from pykamal.events import Level, PhaseFinished, PhaseStarted
 from pykamal.operations.context import Context
 from pykamal.operations.execution import evidence
-from pykamal.operations.execution.diagnosis import explained, failed_step
-from pykamal.operations.execution.fanout import on_each
+from pykamal.operations.execution.failure_hints import explain, failed_step
+from pykamal.operations.execution.fanout import gather_hosts
 from pykamal.operations.execution.hints import hint_of
 from pykamal.operations.execution.hook_failure import hook_failure
 from pykamal.operations.execution.notices import notices
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task, batches
-from pykamal.operations.local.workplace import now
+from pykamal.operations.local.local_context import now
 from pykamal.transport.session import StepResult
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _standing(run: _Run, done: Sequence[str], unstarted: Sequence[str]) -> str:
 
 
 @dataclass
-class _GateState:
+class _BarrierState:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     opened: bool = False
 
@@ -84,8 +84,8 @@ class _Run:
         self.phase = phase
         self.context = context
         self.bus = context.bus
-        gates = {gate for task in phase.tasks for gate in (task.opens, task.waits_for) if gate is not None}
-        self.gates = {gate: _GateState() for gate in gates}
+        barriers = {barrier for task in phase.tasks for barrier in (task.opens, task.waits_for) if barrier is not None}
+        self.barriers = {barrier: _BarrierState() for barrier in barriers}
         self.awaited = frozenset(task.waits_for for task in phase.tasks if task.waits_for is not None)
         self.unfinished = Counter(lane[0].host for lane in phase.lanes())
         self.failed_task: Task | None = None
@@ -109,7 +109,7 @@ class _Run:
         failed = True
         try:
             lanes = self.phase.lanes()
-            await on_each(range(len(lanes)), lambda index: self._lane(lanes[index]))
+            await gather_hosts(range(len(lanes)), lambda index: self._lane(lanes[index]))
             failed = False
         finally:
             self.bus.emit(PhaseFinished(phase=self.phase.name, seconds=time.monotonic() - started, failed=failed))
@@ -134,7 +134,7 @@ class _Run:
     async def _wait(self, task: Task) -> None:
         if task.waits_for is None:
             return
-        state = self.gates[task.waits_for]
+        state = self.barriers[task.waits_for]
         name = task.waits_for.name
         if not state.changed.is_set():
             waiting = f"Waiting for the first healthy {name} container before booting {task.role} on {task.host}..."
@@ -152,7 +152,7 @@ class _Run:
     def _settle(self, tasks: Iterable[Task], *, opened: bool, told: bool = True) -> None:
         """Open or close what the tasks open; not `told` after an interrupt, which says nothing of the container."""
         for task in tasks:
-            if task.opens is None or not self.gates[task.opens].settle(opened=opened):
+            if task.opens is None or not self.barriers[task.opens].settle(opened=opened):
                 continue
             if told and (opened or task.opens in self.awaited):
                 health, booting = ("healthy", "booting") if opened else ("unhealthy", "not booting")
@@ -207,7 +207,7 @@ class _Run:
             results = await self._aside(task.host, _questions(task, failure))
         finally:
             await self._take_back([task])
-        raise explained(failure, task.host, results)
+        raise explain(failure, task.host, results)
 
     async def _take_back(self, tasks: Sequence[Task]) -> None:
         """Undo to the end; an interrupt that comes meanwhile is heeded afterwards."""

@@ -12,7 +12,7 @@ Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
 
 
-async def on_each(keys: Iterable[Key], call: Callable[[Key], Awaitable[Result]]) -> dict[Key, Result]:
+async def gather_hosts(keys: Iterable[Key], call: Callable[[Key], Awaitable[Result]]) -> dict[Key, Result]:
     """Call for every key at once and wait for all; results in the order of the keys.
 
     Raises the one error when a single call failed, `HostErrors` when several did. A bug in one call cancels the others.
@@ -38,7 +38,7 @@ async def on_each(keys: Iterable[Key], call: Callable[[Key], Awaitable[Result]])
     return {key: outcome for key in unique if not isinstance(outcome := outcomes[key], KamalError)}
 
 
-async def together(*calls: Coroutine[object, object, None]) -> None:
+async def run_all(*calls: Coroutine[object, object, None]) -> None:
     """Do different things at once. The first failure cancels the others and is raised."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -20,7 +20,7 @@ HINT_LINES: Final = 10
 def hint_of(result: StepResult, host: str | None) -> str | None:
     """What to do next, as far as the step and the last lines of its output tell. `host` is None on this machine."""
     subject = result.step.subject or UNKNOWN
-    said = "\n".join(_said(subject, result))
+    said = "\n".join(_output_of(subject, result))
     place, user = ("on this machine", "your user") if host is None else ("there", "the SSH user")
     for rule in RULES:
         if rule.actions and subject.action not in rule.actions:
@@ -35,7 +35,7 @@ UNKNOWN: Final = Subject(Action.LOOK, Kind.HOST)
 """The subject of steps that have none: they ask the engine or write files on the host."""
 
 
-def _said(subject: Subject, result: StepResult) -> Iterator[str]:
+def _output_of(subject: Subject, result: StepResult) -> Iterator[str]:
     lines = [line for text in (result.stderr, result.stdout) for line in text.lower().splitlines()[-HINT_LINES:]]
     if subject.action is not Action.EXECUTE:
         yield from lines

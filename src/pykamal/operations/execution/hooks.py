@@ -12,7 +12,7 @@ from pykamal.core.sensitive import Sensitive
 from pykamal.operations.context import Context
 from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
-from pykamal.operations.local.workplace import short_version
+from pykamal.operations.local.local_context import short_version
 
 WITH_SECRETS = frozenset({"pre-connect", "pre-deploy", "post-deploy"})
 
@@ -74,16 +74,16 @@ def environment(
     """The variables of spec/cli.md 9.3; secrets only for the hooks that get them. The executor adds the time."""
     config = context.config
     command, _, subcommand = context.operation.partition(" ")
-    selected = hosts if hosts is not None else context.targets.hosts
+    selected = hosts if hosts is not None else context.selection.hosts
     version = context.version
     values: dict[str, str | Sensitive | None] = {
-        "KAMAL_PERFORMER": context.workplace.performer,
+        "KAMAL_PERFORMER": context.local_context.performer,
         "KAMAL_DESTINATION": config.destination,
         "KAMAL_VERSION": version,
         "KAMAL_SERVICE_VERSION": f"{config.service}@{short_version(version)}",
         "KAMAL_SERVICE": config.service,
         "KAMAL_HOSTS": ",".join(selected),
-        "KAMAL_ROLES": ",".join(context.targets.filtered_roles) or None,
+        "KAMAL_ROLES": ",".join(context.selection.filtered_roles) or None,
         "KAMAL_LOCK": "true" if context.lock_held else "false",
         "KAMAL_COMMAND": command,
         "KAMAL_SUBCOMMAND": subcommand or None,

@@ -14,7 +14,7 @@ LOCAL: Final = "localhost"
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Barrier:
     """A door that the first healthy container opens for other roles (the barrier of spec/cli.md 13.5.1)."""
 
     name: str
@@ -42,8 +42,8 @@ class Task:
     role: str | None = None
     undo: Script | None = None
     evidence: Script | None = None
-    opens: Gate | None = None
-    waits_for: Gate | None = None
+    opens: Barrier | None = None
+    waits_for: Barrier | None = None
     branch: str | None = None
     phase: str | None = None
     input: str | None = None
@@ -145,10 +145,10 @@ def _one_exchange(before: Phase, after: Phase) -> bool:
     return len(hosts) == 1 and LOCAL not in hosts and not branched
 
 
-def batches(lane: Sequence[Task], awaited: frozenset[Gate]) -> list[list[Task]]:
+def batches(lane: Sequence[Task], awaited: frozenset[Barrier]) -> list[list[Task]]:
     """Tasks of a lane in groups that can share an exchange.
 
-    A task that opens a gate somebody waits for ends its group, so that the others start at once; a task that waits
+    A task that opens a barrier somebody waits for ends its group, so that the others start at once; a task that waits
     begins a new one; tasks with an input and those on this machine, which keep their own environment, go alone.
     """
     groups: list[list[Task]] = []

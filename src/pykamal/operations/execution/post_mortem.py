@@ -59,7 +59,7 @@ class PostMortem:
         elif self.processes and not self._on_port:
             yield from (f"runs, with processor time: {line}" for line in self.processes[:PROCESSES])
         if self.check is not None:
-            yield f"last check of the proxy: {self.check.get('url')}: {self._said}"
+            yield f"last check of the proxy: {self.check.get('url')}: {self._format_output}"
         for entry in map(mapping, sequence(self._health.get("Log"))[-CHECKS:]):
             yield f"health check: exit code {entry.get('ExitCode')}: {str(entry.get('Output', '')).strip()}"
         if self.log:
@@ -114,12 +114,12 @@ class PostMortem:
                 else "let proxy/healthcheck/path name one that it answers with 2xx to all, whatever the Host header"
             )
             return f"the app answers {self._status} to the health check of {path}: {advice}"
-        if "deadline" in self._said or "timeout" in self._said:
+        if "deadline" in self._format_output or "timeout" in self._format_output:
             return (
                 f"the app takes the health check of {path} and does not answer in time: see what it waits for, or "
                 f"raise proxy/healthcheck/timeout; where only its first answers take long, {self._longer}"
             )
-        if "refused" in self._said or "Connect call failed" in self._said:
+        if "refused" in self._format_output or "Connect call failed" in self._format_output:
             return self._unopened(port)
         return None
 
@@ -175,7 +175,7 @@ class PostMortem:
         return (int(found[1] or 80), found[2] or "/") if found else (80, "/")
 
     @property
-    def _said(self) -> str:
+    def _format_output(self) -> str:
         """Why the check failed, in whichever way the proxy in use writes it."""
         check = self.check or {}
         return " ".join(f"{name} {check[key]}".strip() for key, name in _REASONS.items() if check.get(key))
@@ -183,7 +183,7 @@ class PostMortem:
     @property
     def _status(self) -> str | None:
         """The status that the check got, if it got any."""
-        found = re.search(r"\bstatus\D{0,8}(\d{3})\b", self._said)
+        found = re.search(r"\bstatus\D{0,8}(\d{3})\b", self._format_output)
         return found[1] if found else None
 
     @staticmethod

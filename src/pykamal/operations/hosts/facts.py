@@ -9,7 +9,7 @@ from typing import Final
 from pykamal.commands import facts as commands
 from pykamal.commands.script import Script, Step, script
 from pykamal.config.models import Config, Role
-from pykamal.operations.execution.diagnosis import error_of, failed_step
+from pykamal.operations.execution.failure_hints import error_of, failed_step
 from pykamal.operations.hosts import proxy_facts
 from pykamal.operations.hosts.proxy_facts import ProxyFacts
 from pykamal.transport.session import StepResult

@@ -13,8 +13,8 @@ from pykamal.commands.script import Script, Step, script
 from pykamal.core.errors import CommandFailed, KamalError, LockError
 from pykamal.events import Result, Tone
 from pykamal.operations.context import Context
-from pykamal.operations.execution.diagnosis import error_of
-from pykamal.operations.local.workplace import now
+from pykamal.operations.execution.failure_hints import error_of
+from pykamal.operations.local.local_context import now
 from pykamal.transport.session import Session, StepResult
 
 RELEASE_SECONDS = 15.0
@@ -29,11 +29,11 @@ async def held(context: Context, reading: Script | None = None) -> AsyncIterator
     `reading` are steps for the primary host that share the exchange of the acquisition; their results are yielded.
     Raises `LockError` when somebody else holds it.
     """
-    host = context.targets.primary_host
+    host = context.selection.primary_host
     if context.lock_held or host is None:
         yield ()
         return
-    await context.fleet.connect_all(context.targets.hosts)  # a host out of reach stops the run before it begins
+    await context.fleet.connect_all(context.selection.hosts)  # a host out of reach stops the run before it begins
     results = await _acquire_waiting(context, host, reading)
     context.lock_held = True
     try:
@@ -104,7 +104,7 @@ async def _acquire(
     context: Context, host: str, message: str, reading: Script | None, *, announce: bool = True
 ) -> Sequence[StepResult]:
     text = commands.details_text(
-        locked_by=context.workplace.user_name,
+        locked_by=context.local_context.user_name,
         at=now(),
         version=context.version,
         message=context.bus.sanitized_text(message),
@@ -208,7 +208,7 @@ async def status(context: Context) -> None:
 
 def _lock_host(context: Context) -> str:
     """The primary host. Raises `LockError` where deploy.yml names no host at all, which then nobody can lock."""
-    host = context.targets.primary_host
+    host = context.selection.primary_host
     if host is None:
         raise LockError("No host keeps the deploy lock", hint="deploy.yml names no host: see servers and accessories")
     return host

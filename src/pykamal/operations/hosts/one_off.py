@@ -13,7 +13,7 @@ from pykamal.core.errors import KamalError
 from pykamal.events import Level
 from pykamal.operations.context import Context
 from pykamal.operations.execution.executor import UNDO_SECONDS
-from pykamal.operations.execution.fanout import on_each
+from pykamal.operations.execution.fanout import gather_hosts
 from pykamal.operations.hosts.reading import run_on
 
 
@@ -36,7 +36,7 @@ async def removed_when_interrupted(
     except asyncio.CancelledError:
         try:
             async with asyncio.timeout(UNDO_SECONDS):
-                await on_each(hosts, remove)
+                await gather_hosts(hosts, remove)
         except (KamalError, TimeoutError) as error:
             context.bus.log(f"Could not remove what was started: {error}", Level.ERROR)
         raise

@@ -31,7 +31,7 @@ def image_steps(context: Context) -> tuple[Step, ...]:
 def tasks(context: Context) -> tuple[Task, ...]:
     """Containers, then images, on every selected host."""
     steps = script(container_steps(context), image_steps(context))
-    return tuple(Task(host, "prune", steps) for host in context.targets.hosts)
+    return tuple(Task(host, "prune", steps) for host in context.selection.hosts)
 
 
 async def prune_all(context: Context) -> None:
@@ -51,5 +51,5 @@ async def prune_images(context: Context) -> None:
 
 async def _under_lock(context: Context, name: str, steps: tuple[Step, ...]) -> None:
     async with lock.held(context):
-        each = tuple(Task(host, name, script(steps)) for host in context.targets.hosts)
+        each = tuple(Task(host, name, script(steps)) for host in context.selection.hosts)
         await execute(Plan(name, (Phase(name, each),)), context)

@@ -12,8 +12,8 @@ from pykamal.commands.script import Script, Step, script
 from pykamal.commands.subject import Subject
 from pykamal.events import HostResult
 from pykamal.operations.context import Context
-from pykamal.operations.execution.diagnosis import error_of, failed_step
-from pykamal.operations.execution.fanout import on_each
+from pykamal.operations.execution.failure_hints import error_of, failed_step
+from pykamal.operations.execution.fanout import gather_hosts
 from pykamal.operations.hosts import facts, lock, results
 from pykamal.operations.hosts.facts import HostFacts
 from pykamal.transport.session import StepResult
@@ -33,7 +33,7 @@ async def read_facts(
 
     async def read(host: str) -> HostFacts:
         found = known.get(host) or facts.parse(host, await run_on(context, host, _reading(context, host, proxy)))
-        undecided = found.undecided(context.targets.roles_on(host))
+        undecided = found.undecided(context.selection.roles_on(host))
         if not undecided:
             return found
         steps = (Step(f"current {role.name}", app.current_version(context.config, role)) for role in undecided)
@@ -41,21 +41,21 @@ async def read_facts(
         chosen = {role.name: result.captured for role, result in zip(undecided, results, strict=True)}
         return replace(found, chosen=chosen)
 
-    return await on_each(hosts, read)
+    return await gather_hosts(hosts, read)
 
 
 def _reading(context: Context, host: str, proxy: bool) -> Script:
-    return facts.reading(context.config, host, proxy=proxy and host in context.targets.proxy_hosts)
+    return facts.reading(context.config, host, proxy=proxy and host in context.selection.proxy_hosts)
 
 
 @asynccontextmanager
-async def under_lock(context: Context, *, proxy: bool = False) -> AsyncIterator[dict[str, HostFacts]]:
+async def deploy_lock(context: Context, *, proxy: bool = False) -> AsyncIterator[dict[str, HostFacts]]:
     """Hold the deploy lock; the facts of its host, read in the exchange that took it, if that was just now.
 
     `proxy` asks for those of its proxy too. Several hosts are read at the same time instead, once the lock is taken.
     """
-    host = context.targets.primary_host
-    alone = len(context.targets.hosts) == 1
+    host = context.selection.primary_host
+    alone = len(context.selection.hosts) == 1
     reading = _reading(context, host, proxy) if alone and host is not None else None
     async with lock.held(context, reading) as results:
         yield {host: facts.parse(host, results)} if host is not None and results else {}
@@ -82,7 +82,7 @@ async def capture(
         steps = [Step(name, command) for name, command in commands_for(host)]
         return await run_on(context, host, script(steps)) if steps else []
 
-    return await on_each(hosts, read)
+    return await gather_hosts(hosts, read)
 
 
 async def show_on_hosts(
@@ -139,7 +139,7 @@ async def show_steps(
             raise error_of(failure, host)
 
     try:
-        await on_each(hosts, run)
+        await gather_hosts(hosts, run)
     finally:
         for host in hosts:
             for result in shown.get(host, []):

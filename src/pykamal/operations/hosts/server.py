@@ -12,8 +12,8 @@ from pykamal.commands.subject import Action, of_host
 from pykamal.core.errors import DependencyError, KamalError
 from pykamal.operations.context import Context
 from pykamal.operations.execution import hooks
-from pykamal.operations.execution.diagnosis import error_of
-from pykamal.operations.execution.fanout import on_each
+from pykamal.operations.execution.failure_hints import error_of
+from pykamal.operations.execution.fanout import gather_hosts
 from pykamal.operations.execution.plan import Phase, Task
 from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.reading import run_on, show_steps
@@ -32,7 +32,7 @@ async def bootstrap(context: Context) -> None:
 
 async def install_docker(context: Context) -> None:
     """Install Docker where it is missing. Raises `DependencyError` naming the hosts where it could not be."""
-    outcomes = await on_each(context.targets.hosts, lambda host: _install_on(context, host))
+    outcomes = await gather_hosts(context.selection.hosts, lambda host: _install_on(context, host))
     missing = {host: why for host, why in outcomes.items() if why is not None}
     if missing:
         raise DependencyError(
@@ -53,7 +53,7 @@ async def without_docker(context: Context) -> list[str]:
         session = await context.fleet.session(host)
         return (await session.run(commands.docker_version(), check=False)).ok
 
-    return [host for host, there in (await on_each(context.targets.hosts, has)).items() if not there]
+    return [host for host, there in (await gather_hosts(context.selection.hosts, has)).items() if not there]
 
 
 def install_phases(context: Context, hosts: Sequence[str]) -> tuple[Phase, ...]:
@@ -121,7 +121,7 @@ async def exec_(context: Context, *, command: str, raw: bool = False) -> None:
     """`kamal server exec`: a command line on every selected host."""
     require_command(command)
     await context.fleet.before_connecting()
-    hosts = context.targets.hosts
+    hosts = context.selection.hosts
     context.bus.say(f"Running '{command}' on {', '.join(hosts)}...")
 
     def steps_for(host: str) -> Sequence[Step]:
@@ -134,7 +134,7 @@ async def exec_(context: Context, *, command: str, raw: bool = False) -> None:
 async def interactive(context: Context, *, command: str) -> tuple[str, Command]:
     """The host and the command to run in the operator's terminal. Raises `KamalError` where no host is selected."""
     require_command(command)
-    host = context.targets.primary_host
+    host = context.selection.primary_host
     if host is None:
         raise KamalError("No host to run on", hint="check --hosts")
     await context.fleet.before_connecting()

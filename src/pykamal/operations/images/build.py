@@ -11,9 +11,9 @@ from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_app
 from pykamal.core.errors import BuildError
 from pykamal.operations.context import Context
-from pykamal.operations.execution import hooks, printing, requirements
+from pykamal.operations.execution import hooks, preflight, printing
 from pykamal.operations.execution.executor import execute
-from pykamal.operations.execution.fanout import together
+from pykamal.operations.execution.fanout import run_all
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 from pykamal.operations.images import builders, clone, pull, registry
 from pykamal.operations.images.port_forwarding import forwarded
@@ -33,7 +33,7 @@ async def deliver(
     A host that is not ready ends the build at once. `boots_proxy` tells that the caller will start the proxy, and
     `meanwhile` is what it checks of the hosts that are ready while the image is built.
     """
-    checks = requirements.host_check(context, boots_proxy=boots_proxy)
+    checks = preflight.host_check(context, boots_proxy=boots_proxy)
     if skip_push:
         await pull.pull_after(context, (checks,))
         return
@@ -43,7 +43,7 @@ async def deliver(
         if meanwhile is not None:
             await meanwhile(context)
 
-    await together(push(context, no_cache=no_cache), check())
+    await run_all(push(context, no_cache=no_cache), check())
     await pull.pull_after(context, ())
 
 

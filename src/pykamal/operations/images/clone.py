@@ -13,15 +13,15 @@ from pykamal.events import Level, Tone
 from pykamal.operations.context import Context
 from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
-from pykamal.operations.local.workplace import NO_COMMIT
+from pykamal.operations.local.local_context import NO_COMMIT
 
 
 def build_directory(context: Context) -> str:
     """Where the image is built: the working directory's place in the clone, or here."""
-    workplace = context.workplace
-    if not workplace.clones or workplace.git_root is None:
+    local_context = context.local_context
+    if not local_context.clones or local_context.git_root is None:
         return "."
-    return git.build_directory(_folder(context), workplace.git_root, workplace.directory)
+    return git.build_directory(_folder(context), local_context.git_root, local_context.directory)
 
 
 def phases(context: Context, *, anew: bool = False) -> tuple[Phase, ...]:
@@ -29,21 +29,21 @@ def phases(context: Context, *, anew: bool = False) -> tuple[Phase, ...]:
 
     Raises `BuildError` for a repository without a commit, `UnsafeDirectory` where other users could change the clone.
     """
-    workplace = context.workplace
-    if not workplace.clones or workplace.git_root is None or workplace.revision is None:
+    local_context = context.local_context
+    if not local_context.clones or local_context.git_root is None or local_context.revision is None:
         return ()
     _require_commit(context)
     folder, clone = _folder(context), _clone(context)
     check_private(Path(folder))
     if _reusable(context) and not anew:
-        resets = git.reset(workplace.git_root, clone, workplace.revision)
+        resets = git.reset(local_context.git_root, clone, local_context.revision)
         steps = [Step(name, reset) for name, reset in resets.items()]
     else:
         remains = [Step("remove old clone", command("rm", "-rf", folder))] if Path(folder).exists() else []
         steps = [
             *remains,
             Step("make clone directory", files.make_directory(folder, mode="0700")),
-            Step("clone repository", git.clone(workplace.git_root, folder)),
+            Step("clone repository", git.clone(local_context.git_root, folder)),
         ]
     return (Phase("clone", (Task(LOCAL, "clone", script(steps)),)),)
 
@@ -54,7 +54,7 @@ async def prepare(context: Context) -> None:
     Raises `BuildError`, and `UnsafeDirectory` where other users of this machine could change the clone.
     """
     await _warn_of_changes(context)
-    if not context.workplace.clones:
+    if not context.local_context.clones:
         return
     _require_commit(context)
     make_private(user_cache("clones"))
@@ -80,7 +80,7 @@ async def _make(context: Context, *, anew: bool = False) -> None:
 
 async def _check(context: Context) -> None:
     """A clone with litter, or of another commit, would build something else than what is deployed."""
-    directory, expected = build_directory(context), context.workplace.revision
+    directory, expected = build_directory(context), context.local_context.revision
     try:
         changes = await context.local.run(git.uncommitted(directory), name="clone is clean")
         revision = await context.local.run(git.revision(directory), name="clone is at the commit")
@@ -95,9 +95,9 @@ async def _check(context: Context) -> None:
 
 
 def _require_commit(context: Context) -> None:
-    if context.workplace.revision == NO_COMMIT:
+    if context.local_context.revision == NO_COMMIT:
         raise BuildError(
-            f"The Git repository in {context.workplace.git_root} has no commit yet",
+            f"The Git repository in {context.local_context.git_root} has no commit yet",
             hint="make a first one (git add, git commit), or build from the working directory with builder/context: .",
         )
 
@@ -113,11 +113,11 @@ def _problem(message: str, cause: CommandFailed | None = None) -> BuildError:
 
 async def _warn_of_changes(context: Context) -> None:
     """As they are now: the pre-build hook may have changed files."""
-    if context.workplace.git_root is None:
+    if context.local_context.git_root is None:
         return
     changes = (await context.local.run(git.uncommitted().quietly(), name="uncommitted changes")).captured
     if changes:
-        clones = context.workplace.clones
+        clones = context.local_context.clones
         what = "Building from a local git clone, so ignoring these" if clones else "Building with"
         context.bus.say(f"{what} uncommitted changes:\n {changes}", Tone.WARNING)
 
@@ -127,10 +127,10 @@ def _reusable(context: Context) -> bool:
 
 
 def _clone(context: Context) -> str:
-    root = context.workplace.git_root or ""
+    root = context.local_context.git_root or ""
     return git.build_directory(_folder(context), root, root)
 
 
 def _folder(context: Context) -> str:
     """The clone is below it, by the repository's own name."""
-    return git.clone_directory(str(user_cache("clones")), context.config.service, context.workplace.directory)
+    return git.clone_directory(str(user_cache("clones")), context.config.service, context.local_context.directory)

@@ -18,7 +18,7 @@ async def dev(context: Context, *, output: str = "docker", no_cache: bool = Fals
     """Build with `-dirty` tags, without login, hooks, clone or a new builder; what is not committed is warned of."""
     await require_docker(context)
     build.require_dockerfile(context)
-    if context.workplace.git_root is not None:
+    if context.local_context.git_root is not None:
         await _warn_of_files(context)
     arch = await builders.local_architecture(context)
     task = build.build_task(context, arch, output=output, no_cache=no_cache, dirty=True)

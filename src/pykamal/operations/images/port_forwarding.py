@@ -10,7 +10,7 @@ from typing import Final
 from pykamal.core.errors import ConnectionFailed, KamalError
 from pykamal.events import Level
 from pykamal.operations.context import Context
-from pykamal.operations.execution.fanout import on_each
+from pykamal.operations.execution.fanout import gather_hosts
 
 FORWARDING_SECONDS: Final = 30.0
 
@@ -36,7 +36,7 @@ async def forwarded(context: Context, port: int, hosts: Sequence[str]) -> AsyncI
 
         try:
             async with asyncio.timeout(FORWARDING_SECONDS):
-                await on_each(hosts, forward)
+                await gather_hosts(hosts, forward)
         except TimeoutError as error:
             raise ConnectionFailed(
                 "Timed out waiting for port forwarding to be established",

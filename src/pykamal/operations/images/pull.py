@@ -9,9 +9,9 @@ from pykamal.commands import docker
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_app
 from pykamal.operations.context import Context
-from pykamal.operations.execution import printing, requirements
+from pykamal.operations.execution import preflight, printing
 from pykamal.operations.execution.executor import execute
-from pykamal.operations.execution.fanout import together
+from pykamal.operations.execution.fanout import run_all
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit
 from pykamal.operations.hosts.reading import capture
@@ -21,7 +21,7 @@ from pykamal.operations.images.port_forwarding import forwarded
 
 async def pull(context: Context) -> None:
     """Pull on all app hosts; with registry mirrors, one host a mirror pulls first."""
-    await pull_after(context, (requirements.host_check(context, boots_proxy=False),))
+    await pull_after(context, (preflight.host_check(context, boots_proxy=False),))
 
 
 async def pull_after(context: Context, checks: tuple[Phase, ...]) -> None:
@@ -31,12 +31,12 @@ async def pull_after(context: Context, checks: tuple[Phase, ...]) -> None:
         printing.show(context, checking + pull_plan(context, await _mirrors(context)))
         return
     mirrors: dict[str, str] = {}
-    if len(context.targets.app_hosts) > 1:
+    if len(context.selection.app_hosts) > 1:
 
         async def ask() -> None:
             mirrors.update(await _mirrors(context))
 
-        await together(execute(checking, context), ask())
+        await run_all(execute(checking, context), ask())
         checking = Plan("build pull", ())
     async with _registry_in_reach(context):
         await execute(checking + pull_plan(context, mirrors), context)
@@ -44,7 +44,7 @@ async def pull_after(context: Context, checks: tuple[Phase, ...]) -> None:
 
 def pull_plan(context: Context, mirrors: Mapping[str, str] | None = None) -> Plan:
     """`mirrors` are the registry mirrors of the hosts that have one."""
-    hosts = context.targets.app_hosts
+    hosts = context.selection.app_hosts
     by_mirror: dict[str, str] = {}
     for host, mirror in (mirrors or {}).items():
         by_mirror.setdefault(mirror, host)
@@ -78,7 +78,7 @@ async def _mirrors(context: Context) -> dict[str, str]:
 
     `docker info` is slow, and hosts of one service are set up alike: the others are asked when the first has a mirror.
     """
-    first, *others = context.targets.app_hosts or ("",)
+    first, *others = context.selection.app_hosts or ("",)
     if not others:
         return {}
     mirrors = await _mirrors_of(context, [first])
@@ -96,5 +96,5 @@ async def _registry_in_reach(context: Context) -> AsyncIterator[None]:
     if port is None:
         yield
         return
-    async with forwarded(context, port, context.targets.hosts):
+    async with forwarded(context, port, context.selection.hosts):
         yield

@@ -90,7 +90,7 @@ async def logout(context: Context, *, skip_local: bool = False, skip_remote: boo
 
 async def _everywhere(context: Context, operation: str, local: Sequence[Step], remote: Sequence[Step]) -> None:
     """This machine first: what is wrong with the credentials shows before any host is asked."""
-    places = [([LOCAL], local), (context.targets.hosts, remote)]
+    places = [([LOCAL], local), (context.selection.hosts, remote)]
     phases = [
         Phase(operation, tuple(Task(host, steps[0].name, script(steps)) for host in hosts))
         for hosts, steps in places

@@ -30,7 +30,7 @@ async def show(context: Context) -> None:
     """What the proxy of each host would be started with."""
     context.bus.say(DEPRECATION, Tone.WARNING)
     read = await capture(
-        context, context.targets.proxy_hosts, lambda _: [("read boot config", proxy.legacy_settings())]
+        context, context.selection.proxy_hosts, lambda _: [("read boot config", proxy.legacy_settings())]
     )
     for host, results in read.items():
         context.bus.emit(Result(text=f"Host {host}: {results[-1].captured}"))
@@ -77,5 +77,5 @@ def settings(
 
 async def _on_proxies(context: Context, title: str, commands: Sequence[Command]) -> None:
     steps = script(Step(title, command) for command in commands)
-    tasks = tuple(Task(host, title, steps) for host in context.targets.proxy_hosts)
+    tasks = tuple(Task(host, title, steps) for host in context.selection.proxy_hosts)
     await execute(Plan(f"proxy boot_config {title}", (Phase(title, tasks),)), context)

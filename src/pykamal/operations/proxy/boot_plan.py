@@ -23,7 +23,7 @@ def boot_tasks(context: Context, facts: Mapping[str, HostFacts], *, log_in: bool
 
     Raises `KamalError` when a proxy is too old to be driven.
     """
-    hosts = context.targets.proxy_hosts
+    hosts = context.selection.proxy_hosts
     for host in hosts:
         if outdated(facts[host]):
             raise too_old(host, facts[host])
@@ -34,7 +34,7 @@ def boot_tasks(context: Context, facts: Mapping[str, HostFacts], *, log_in: bool
             script(steps),
             evidence=evidence.of_container(proxy.CONTAINER),
         )
-        for host in context.targets.hosts
+        for host in context.selection.hosts
         if not (host in hosts and facts[host].proxy_running)
         for steps in [_steps(context, host, proxied=host in hosts, log_in=log_in)]
     )

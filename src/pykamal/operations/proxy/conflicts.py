@@ -48,7 +48,7 @@ def refuse_conflicts(
     """Raise `KamalError` for what the proxies of the selected hosts would refuse of the roles and these accessories."""
     accessories = tuple(accessories)
     problems: list[_Problem] = []
-    for host in (host for host in context.targets.hosts if host in known):
+    for host in (host for host in context.selection.hosts if host in known):
         own = tuple(_roles(context, host)) if roles else ()
         if own:
             _refuse_unprotected(context, known[host])
@@ -65,7 +65,7 @@ def refuse_conflicts(
 
 
 def _roles(context: Context, host: str) -> Iterator[_Wanted]:
-    for role in context.targets.roles_on(host):
+    for role in context.selection.roles_on(host):
         if role.proxy is not None:
             setting = "proxy" if role.primary else f"servers/{role.name}/proxy"
             yield _Wanted(_service(role.container_prefix, role.proxy), role.proxy, setting)
@@ -73,7 +73,7 @@ def _roles(context: Context, host: str) -> Iterator[_Wanted]:
 
 def _accessories(context: Context, accessories: Sequence[Accessory], host: str) -> Iterator[_Wanted]:
     for accessory in accessories:
-        if accessory.proxy is not None and host in context.targets.hosts_of(accessory):
+        if accessory.proxy is not None and host in context.selection.hosts_of(accessory):
             setting = f"accessories/{accessory.name}/proxy"
             yield _Wanted(_service(accessory.service, accessory.proxy), accessory.proxy, setting)
 

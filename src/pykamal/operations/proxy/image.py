@@ -15,7 +15,7 @@ from pykamal.core.private_directories import make_private, user_cache
 from pykamal.operations.context import Context
 from pykamal.operations.execution import printing
 from pykamal.operations.execution.executor import execute
-from pykamal.operations.execution.fanout import together
+from pykamal.operations.execution.fanout import run_all
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 from pykamal.operations.hosts import audit
 from pykamal.operations.hosts.facts import HostFacts
@@ -46,7 +46,7 @@ async def build(context: Context) -> None:
     Where `proxy/run/registry` names a registry it is pushed there and pulled by the hosts; else it is sent to each.
     Raises `BuildError` where this machine cannot build it, or not for the hosts' architecture.
     """
-    images = {host: commands.ours(context.config, host) for host in context.targets.proxy_hosts}
+    images = {host: commands.ours(context.config, host) for host in context.selection.proxy_hosts}
     if not images:
         raise KamalError("No host runs the proxy", hint="check --hosts and --roles")
     described: list[Build] = []
@@ -58,7 +58,7 @@ async def build(context: Context) -> None:
     async def look() -> None:
         found.update(await _look(context, images))
 
-    await together(describe(), look())
+    await run_all(describe(), look())
     lacking = [host for host in images if found[host].revision != described[0].revision]
     if not lacking:
         context.bus.say("Every host has the proxy's image already.")
@@ -71,14 +71,14 @@ async def build(context: Context) -> None:
     await execute(plan, context)
 
 
-async def bring_where_missing(context: Context, known: Mapping[str, HostFacts]) -> None:
+async def ensure_proxy_image(context: Context, known: Mapping[str, HostFacts]) -> None:
     """The same for new hosts, before their first proxy is made: those without a proxy and without any image for it.
 
     Where a registry has the image, the hosts pull it by themselves.
     """
     if not commands.is_ours(context.config):
         return
-    names = {host: commands.ours(context.config, host) for host in context.targets.proxy_hosts}
+    names = {host: commands.ours(context.config, host) for host in context.selection.proxy_hosts}
     images = {
         host: name for host, name in names.items() if known[host].proxy is None and not commands.has_registry(name)
     }

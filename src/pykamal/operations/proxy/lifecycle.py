@@ -19,24 +19,24 @@ from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.facts import HostFacts
-from pykamal.operations.hosts.reading import capture, read_facts, show_on_hosts, under_lock
+from pykamal.operations.hosts.reading import capture, deploy_lock, read_facts, show_on_hosts
 from pykamal.operations.local.terminal import followed
 from pykamal.operations.proxy.boot_plan import boot_tasks, reboot_phases
-from pykamal.operations.proxy.image import bring_where_missing
+from pykamal.operations.proxy.image import ensure_proxy_image
 from pykamal.operations.proxy.shared import described, others, refuse_losses, tell_of_others, warn_of_drift
-from pykamal.operations.proxy.version import brought_up_to_date
+from pykamal.operations.proxy.version import upgrade_outdated_proxies
 from pykamal.transport.session import StepResult
 
 
 async def boot(context: Context) -> None:
     """Have the network and the proxy running; a running proxy is left alone, unless it is too old."""
     if context.settings.plan_only:
-        printing.show(context, _boot_plan(context, await read_facts(context, context.targets.hosts, proxy=True)))
+        printing.show(context, _boot_plan(context, await read_facts(context, context.selection.hosts, proxy=True)))
         return
     async with lock.held(context):
-        known = await read_facts(context, context.targets.hosts, proxy=True)
-        await bring_where_missing(context, known)
-        known = await brought_up_to_date(context, known)
+        known = await read_facts(context, context.selection.hosts, proxy=True)
+        await ensure_proxy_image(context, known)
+        known = await upgrade_outdated_proxies(context, known)
         await execute(_boot_plan(context, known), context)
 
 
@@ -55,7 +55,7 @@ async def reboot(context: Context, *, rolling: bool = False, force: bool = False
         refuse_losses(context, await read_facts(context, hosts, proxy=True), hosts, force=force)
         printing.show(context, _reboot_plan(context, rolling=rolling))
         return
-    async with under_lock(context, proxy=True) as fresh:
+    async with deploy_lock(context, proxy=True) as fresh:
         known = await read_facts(context, hosts, fresh, proxy=True)
         refuse_losses(context, known, hosts, force=force)
         tell_of_others(context, known)
@@ -63,16 +63,16 @@ async def reboot(context: Context, *, rolling: bool = False, force: bool = False
 
 
 def _reboot_plan(context: Context, *, rolling: bool) -> Plan:
-    hosts = context.targets.proxy_hosts
+    hosts = context.selection.proxy_hosts
     groups = [(host,) for host in hosts] if rolling else [hosts]
     return Plan("proxy reboot", tuple(phase for group in groups for phase in reboot_phases(context, group)))
 
 
 def _proxy_hosts(context: Context) -> tuple[str, ...]:
     """The selected hosts that run the proxy. Raises `KamalError` where there is none, so nothing would be done."""
-    if not context.targets.proxy_hosts:
+    if not context.selection.proxy_hosts:
         raise KamalError("No selected host runs the proxy", hint="see proxy in deploy.yml, --hosts and --roles")
-    return context.targets.proxy_hosts
+    return context.selection.proxy_hosts
 
 
 async def start(context: Context) -> None:
@@ -125,7 +125,7 @@ KEPT = "Not removing the proxy, as other apps are installed, ignore this check w
 
 async def _needed_by(context: Context) -> list[str]:
     """Hosts with applications, as lines for people: directories of this login's, and whatever is behind the proxy."""
-    hosts = context.targets.proxy_hosts
+    hosts = context.selection.proxy_hosts
     counted = await capture(context, hosts, lambda _: [("count apps", server.count_apps())])
     known = await read_facts(context, hosts, proxy=True)
     lines = []
@@ -195,7 +195,7 @@ def _remove_directory_steps() -> tuple[Step, ...]:
 async def _on_proxies(context: Context, title: str, steps: Sequence[Step]) -> None:
     async with lock.held(context):
         state = evidence.of_container(commands.CONTAINER)
-        tasks = tuple(Task(host, title, script(steps), evidence=state) for host in context.targets.proxy_hosts)
+        tasks = tuple(Task(host, title, script(steps), evidence=state) for host in context.selection.proxy_hosts)
         await execute(Plan(title, (Phase(title, tasks),)), context)
 
 
@@ -205,7 +205,7 @@ LOOKED_AT: Final = of_proxy(Action.LOOK)
 
 
 async def details(context: Context) -> None:
-    await show_on_hosts(context, context.targets.proxy_hosts, lambda _: commands.details(), kind="Proxy")
+    await show_on_hosts(context, context.selection.proxy_hosts, lambda _: commands.details(), kind="Proxy")
 
 
 async def logs(context: Context, selection: LogSelection = ALL_LINES) -> None:
@@ -224,8 +224,8 @@ async def logs(context: Context, selection: LogSelection = ALL_LINES) -> None:
 
 def following(context: Context, selection: LogSelection = ALL_LINES) -> tuple[str, Command]:
     """The host and the command to follow in a terminal. Raises `KamalError` where no host is selected."""
-    host = context.targets.primary_host
+    host = context.selection.primary_host
     if host is None:
         raise KamalError("No host to follow logs on", hint="check --hosts")
     shown = commands.logs(selection, follow=True)
-    return followed(context, host, shown, what="the proxy", others=context.targets.proxy_hosts)
+    return followed(context, host, shown, what="the proxy", others=context.selection.proxy_hosts)

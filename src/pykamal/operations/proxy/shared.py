@@ -39,7 +39,7 @@ def warn_of_drift(context: Context, known: Mapping[str, HostFacts]) -> None:
     A deploy.yml that says nothing of the proxy itself has no opinion about one that it shares.
     """
     by_text: dict[str, list[str]] = {}
-    for host in context.targets.proxy_hosts:
+    for host in context.selection.proxy_hosts:
         found = differences(context.config, host, known[host].proxy_facts)
         shared = others(context, known[host])
         if not found or (shared and not _has_opinion(context, host)):

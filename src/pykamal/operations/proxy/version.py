@@ -20,13 +20,13 @@ STILL_OLD = (
 )
 
 
-async def brought_up_to_date(context: Context, known: dict[str, HostFacts]) -> dict[str, HostFacts]:
+async def upgrade_outdated_proxies(context: Context, known: dict[str, HostFacts]) -> dict[str, HostFacts]:
     """Replace the proxies that are too old, where the user agrees to it; the facts as they are then.
 
     Hosts where a reboot was cut off are named: their proxy may have the settings of before.
     Raises `KamalError` where nobody agrees, and for a proxy that is still too old afterwards.
     """
-    for host in context.targets.proxy_hosts:
+    for host in context.selection.proxy_hosts:
         if proxy_switch.NEXT in [container.name for container in known[host].containers]:
             message = f"{host}: the last reboot of the proxy was cut off; `kamal proxy reboot` makes up for it"
             context.bus.say(message, Tone.WARNING)
@@ -51,7 +51,7 @@ async def brought_up_to_date(context: Context, known: dict[str, HostFacts]) -> d
 
 
 def refuse_outdated(context: Context, known: dict[str, HostFacts]) -> None:
-    """Raise what `brought_up_to_date` will, where it is sure by now: nobody can be asked, and nobody agreed before."""
+    """Raise what `upgrade_outdated_proxies` would, where nobody can be asked and nobody agreed before."""
     if context.settings.upgrade_proxy or context.ask is not None:
         return
     if old := _outdated(context, known):
@@ -65,7 +65,7 @@ def _refusal(known: dict[str, HostFacts], old: list[str]) -> KamalError:
 
 
 def _outdated(context: Context, known: dict[str, HostFacts]) -> list[str]:
-    return [host for host in context.targets.proxy_hosts if outdated(known[host])]
+    return [host for host in context.selection.proxy_hosts if outdated(known[host])]
 
 
 async def _agreed(context: Context, question: str) -> bool:

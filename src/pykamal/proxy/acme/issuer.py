@@ -6,9 +6,9 @@ import asyncio
 import time
 from pathlib import Path
 
-from pykamal.proxy.acme.orders import Order, place
+from pykamal.proxy.acme.certificate_spec import Authority, CertificateSpec
+from pykamal.proxy.acme.issuance import Order, place
 from pykamal.proxy.acme.store import CertificateStore, IssuedCertificate
-from pykamal.proxy.acme.wanted import Authority, Wanted
 from pykamal.proxy.dataplane import DataPlane
 from pykamal.proxy.logs import log
 
@@ -22,17 +22,17 @@ class Issuer:
     def __init__(self, authority: Authority, data_plane: DataPlane) -> None:
         self._authority = authority
         self._data_plane = data_plane
-        self._unsaved: dict[Wanted, IssuedCertificate] = {}
+        self._unsaved: dict[CertificateSpec, IssuedCertificate] = {}
         self._unsaved_accounts: dict[Path, str] = {}
         self._places = asyncio.Semaphore(ORDERS_AT_ONCE)
         self._registering = asyncio.Lock()
 
-    def find(self, wanted: Wanted) -> IssuedCertificate | None:
+    def find(self, wanted: CertificateSpec) -> IssuedCertificate | None:
         """The certificate that was issued earlier, None when there is none or it has expired."""
         found = self._unsaved.get(wanted) or wanted.store.read(wanted.file_name)
         return found if found is not None and found.not_after > time.time() else None
 
-    async def issue(self, wanted: Wanted) -> IssuedCertificate:
+    async def issue(self, wanted: CertificateSpec) -> IssuedCertificate:
         """Orders. Raises OrderFailed, ProxyError, OSError, ValueError, LookupError."""
         async with self._places:
             # While there is no account, one order goes alone, so that no second account is made.
@@ -42,7 +42,7 @@ class Issuer:
                     return await self._order(wanted, "")
             return await self._order(wanted, account_key)
 
-    async def _order(self, wanted: Wanted, account_key: str) -> IssuedCertificate:
+    async def _order(self, wanted: CertificateSpec, account_key: str) -> IssuedCertificate:
         async def publish_challenge(token: str, text: str) -> None:
             await self._data_plane.publish_challenge(token, wanted.host, text)
 

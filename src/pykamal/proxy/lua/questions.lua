@@ -1,4 +1,4 @@
--- What only the control plane knows, asked over its unix socket (proxy/acme/door.py).
+-- What only the control plane knows, asked over its unix socket (proxy/acme/socket_server.py).
 local cjson = require("cjson.safe")
 
 local refusals = ngx.shared.refusals

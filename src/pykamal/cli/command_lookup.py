@@ -1,0 +1,176 @@
+"""From words to a command or to help, before any option is understood (spec/cli.md 1.1, 1.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pykamal.cli.options import GLOBAL, Kind
+from pykamal.cli.prefix_match import begins_one, resolve
+from pykamal.cli.table import GROUPS, OURS, Entry, entry, paths_named, top_names, within
+from pykamal.cli.usage_errors import called_with
+from pykamal.core.errors import ConfigurationError, UsageError
+
+HELP_AS_FIRST_WORD = frozenset({"-h", "--help", "-?", "-D"})
+DEEPEST_ALIAS = 10
+
+Expand = Callable[[str, Sequence[str]], list[str] | None]
+"""The words of the alias of that name, given the words behind it; None when there is no such alias."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run this, with these words still to be parsed. `alias` is the first word as typed, if it was one."""
+
+    entry: Entry
+    words: tuple[str, ...]
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Show help: of a command or a group by full name, or of everything. `note` is a remark on the command line."""
+
+    topic: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    group: str | None = None
+
+
+def route(words: Sequence[str], expand: Expand) -> Run | Help | Tree:
+    """Raises `UsageError` for names that mean nothing or too much."""
+    return _route(list(words), expand, ())
+
+
+def _route(words: list[str], expand: Expand, aliases: tuple[str, ...]) -> Run | Help | Tree:
+    if not words:
+        return Help()
+    first, rest = words[0], words[1:]
+    if first in HELP_AS_FIRST_WORD:
+        return Help(_topic(_split(rest)[0]))
+    if first.startswith("-"):
+        return _options_first(words)
+
+    expanded: list[str] = []
+
+    def is_alias(word: str) -> bool:
+        try:
+            found = expand(word, rest)
+        except ConfigurationError:
+            if begins_one(word, top_names(), OURS):
+                return False  # an abbreviated command tells by itself what is wrong with the file, if it reads it
+            raise
+        expanded[:] = found or []
+        return found is not None
+
+    name = resolve(first, top_names(), is_alias=is_alias, yielding=OURS, elsewhere=paths_named)
+    if name is None:
+        if first in aliases or len(aliases) == DEEPEST_ALIAS:
+            raise UsageError(f"Alias {aliases[0]} leads back to itself: {' -> '.join([*aliases, first])}")
+        return _route([*expanded, *rest], expand, (*aliases, first))
+    alias = aliases[0] if aliases else None
+    if name == "help":
+        return Help(_topic(_split(rest)[0]))
+    if name == "tree":
+        return _tree(None, rest)
+    if name in GROUPS:
+        return _in_group(name, rest, alias)
+    return _command(entry(name), rest, alias)
+
+
+def _in_group(group: str, words: list[str], alias: str | None) -> Run | Help | Tree:
+    position = _first_plain_word(words)
+    if position is None:
+        for unknown in _split(words)[0]:
+            raise UsageError(f'Could not find command "{unknown}".')
+        return Help(group)
+    word, rest = words[position], [*words[:position], *words[position + 1 :]]
+    name = _resolve_in(group, word)
+    if name == "help":
+        return Help(_topic([group, *_split(rest)[0]]))
+    if name == "tree":
+        return _tree(group, rest)
+    return _command(entry(f"{group} {name}"), rest, alias)
+
+
+def _resolve_in(group: str, word: str) -> str | None:
+    commands = within(group)
+    visible = ["help", "tree", *(command.name for command in commands if not command.hidden)]
+    hidden = [command.name for command in commands if command.hidden]
+    return resolve(word, visible, hidden, yielding=[command.name for command in commands if command.path in OURS])
+
+
+def _tree(group: str | None, words: list[str]) -> Help | Tree:
+    if "--help" in words:
+        return Help("tree")
+    if plain := _split(words)[0]:
+        raise called_with(entry("tree"), plain)
+    return Tree(group)
+
+
+def _command(found: Entry, words: list[str], alias: str | None) -> Run | Help:
+    before_separator = words[: words.index("--")] if "--" in words else words
+    if "--help" in before_separator:
+        return Help(found.path)
+    return Run(found, tuple(words), alias)
+
+
+def _options_first(words: list[str]) -> Help:
+    """Options before the command select help, as in Ruby Kamal: scripts may rely on nothing being run."""
+    plain, options = _split(words)
+    unknown = next((word for word in plain if word.startswith("-")), None)
+    if unknown is not None:
+        raise UsageError(f'Could not find command "{unknown}".')
+    if not plain:
+        return Help()
+    topic = _topic(plain[:2] if plain[0] in GROUPS else plain[:1])
+    return Help(topic, note=f"Options come after the command: kamal {' '.join([*plain, *options])}")
+
+
+def _topic(words: Sequence[str]) -> str | None:
+    """The full name that `help WORDS` is about."""
+    if not words:
+        return None
+    name = resolve(words[0], top_names(), yielding=OURS) or words[0]
+    if name not in GROUPS or len(words) == 1:
+        return name
+    sub = _resolve_in(name, words[1])
+    return sub if sub in ("help", "tree") else f"{name} {sub}"
+
+
+# -- plain words among global options
+
+_WITH_VALUE = frozenset(
+    form.partition(" ")[0] for option in GLOBAL if option.kind is not Kind.FLAG for form in option.forms
+)
+_KNOWN = frozenset(form.partition(" ")[0] for option in GLOBAL for form in option.forms) | {"--help"}
+
+
+def _first_plain_word(words: Sequence[str]) -> int | None:
+    position = 0
+    while position < len(words):
+        word = words[position]
+        if not word.startswith("-"):
+            return position
+        position += 2 if _long(word) in _WITH_VALUE else 1
+    return None
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words that are neither a global option nor its value, and those that are."""
+    plain: list[str] = []
+    options: list[str] = []
+    position = 0
+    while position < len(words):
+        width = 2 if _long(words[position]) in _WITH_VALUE else 1
+        known = _long(words[position].partition("=")[0]) in _KNOWN
+        (options if known else plain).extend(words[position : position + width])
+        position += width
+    return plain, options
+
+
+def _long(word: str) -> str:
+    return word.replace("_", "-")

@@ -1,5 +1,0 @@
-"""Valid documents into models: one module a section, merging what roles take from the root."""
-
-from pykamal.config.building.service import build_config
-
-__all__ = ["build_config"]

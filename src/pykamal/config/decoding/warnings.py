@@ -1,0 +1,67 @@
+"""What is accepted as Ruby Kamal accepts it, and is probably not what was meant (spec/config.md 22)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pykamal.config.decoding.connections import boot_limit_is_usable, port_is_usable
+from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
+from pykamal.config.reading import child, entries, text
+from pykamal.config.servers import role_nodes
+from pykamal.config.validation.per_section import OTHER_COMMANDS
+
+
+def warnings(root: MapNode) -> Iterator[str]:
+    yield from _ignored_hosts(root)
+    yield from _unknown_tags(root)
+    yield from _accessory_paths(root)
+    yield from _hidden_aliases(root)
+    port = child(root, "ssh", "port")
+    if port is not None and not port_is_usable(port):
+        yield f"{port.position}: ssh/port is no port number; 22 is used"
+    limit = child(root, "boot", "limit")
+    if limit is not None and not boot_limit_is_usable(text(limit)):
+        yield f"{limit.position}: boot/limit is neither a number nor a percentage; nothing can be booted with it"
+
+
+def _hidden_aliases(root: MapNode) -> Iterator[str]:
+    """What a shell evaluates the output of must not depend on the directory that it starts in."""
+    for name, node in entries(root.get("aliases")):
+        if name in OTHER_COMMANDS:
+            yield f"{node.position}: the alias {name} never runs, as there is a command of that name; rename it"
+
+
+def _ignored_hosts(root: MapNode) -> Iterator[str]:
+    for role in role_nodes(root):
+        for item in role.hosts_node.items if isinstance(role.hosts_node, ListNode) else ():
+            if isinstance(item, ScalarNode) and not isinstance(item.value, str):
+                yield f"{item.position}: {item.text} is no host name and is ignored; quote it if it is one"
+
+
+def _unknown_tags(root: MapNode) -> Iterator[str]:
+    known = {tag for tag, _ in entries(child(root, "env", "tags"))}
+    for accessory in entries(root.get("accessories")):
+        known |= _wanted_tags(accessory[1])
+    for role in role_nodes(root):
+        for host in role.hosts:
+            for tag in host.tags:
+                if tag not in known:
+                    yield f"{role.node.position}: host {host.name} has the tag {tag}, which env/tags does not define"
+
+
+def _wanted_tags(accessory: Node) -> set[str]:
+    tags = child(accessory, "tags")
+    several = tags.items if isinstance(tags, ListNode) else ()
+    return {tag for node in (child(accessory, "tag"), *several) if (tag := text(node)) is not None}
+
+
+def _accessory_paths(root: MapNode) -> Iterator[str]:
+    for name, accessory in entries(root.get("accessories")):
+        for key in ("files", "directories"):
+            section = child(accessory, key)
+            for item in section.items if isinstance(section, ListNode) else ():
+                remote = (
+                    text(child(item, "remote")) if isinstance(item, MapNode) else (text(item) or "").partition(":")[2]
+                )
+                if not remote:
+                    yield f"{item.position}: accessories/{name}/{key} has an entry without a path inside the container"

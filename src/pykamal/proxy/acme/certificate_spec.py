@@ -1,0 +1,55 @@
+"""Which certificate: of whom, from which authority, kept where (spec/proxy.md 7.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pykamal.proxy.acme.names import is_issuable
+from pykamal.proxy.acme.store import CertificateStore
+from pykamal.proxy.environment import data_directory
+from pykamal.proxy.options import ServiceOptions
+
+PRODUCTION_DIRECTORY = "https://acme-v02.api.letsencrypt.org/directory"
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Who issues unless a service says otherwise. `directory` is empty for Let's Encrypt; `ca_file` a bundle by which
+    the directory given here is verified, empty for the system's."""
+
+    directory: str = ""
+    ca_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSpec:
+    """One certificate; `key_type` is `ecdsa` or `rsa`, `directory` is empty for Let's Encrypt's production."""
+
+    host: str
+    key_type: str
+    directory: str
+    cache_path: str
+
+    @classmethod
+    def by(cls, options: ServiceOptions, host: str, key_type: str, authority: Authority) -> CertificateSpec:
+        """What a service with these options needs for this host."""
+        cache_path = options.acme_cache_path or f"{data_directory()}/certs"
+        directory = options.acme_directory or authority.directory
+        return cls(host, key_type, "" if directory == PRODUCTION_DIRECTORY else directory, cache_path)
+
+    @property
+    def file_name(self) -> str:
+        return self.host if self.key_type == "ecdsa" else f"{self.host}+{self.key_type}"
+
+    @property
+    def store(self) -> CertificateStore:
+        return CertificateStore(self.cache_path, self.directory)
+
+    @property
+    def directory_url(self) -> str:
+        return self.directory or PRODUCTION_DIRECTORY
+
+
+def may_serve(options: ServiceOptions, host: str) -> bool:
+    """Whether a certificate can be had for this host of a service, approval left aside."""
+    return options.is_automatic and is_issuable(host) and (bool(options.tls_on_demand_url) or host in options.hosts)
