@@ -13,9 +13,9 @@ pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "pykamal"
-ROOMS = re.findall(r"^\| `(\w+)/` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
-FLOORS = (
-    {"targets"},
+PACKAGES = re.findall(r"^\| `(\w+)/` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+LAYERS = (
+    {"selection"},
     {"context"},
     {"local"},
     {"execution"},
@@ -26,7 +26,7 @@ FLOORS = (
     {"deploy"},
     {"rollback", "removal", "upgrade", "details", "run"},
 )
-"""The parts of operations/ from the ground up, as its docstring lists them; those of one floor stand side by side."""
+"""The parts of operations/ from the ground up, as its docstring lists them; those of one layer stand side by side."""
 
 
 def imports(below: Path, package: str) -> Iterator[tuple[Path, str, str]]:
@@ -60,13 +60,13 @@ def _names(node: ast.AST) -> list[str]:
     return []
 
 
-def test_a_room_imports_only_what_stands_above_it() -> None:
-    """In the order of CONTRIBUTING's table, which names every room."""
-    assert sorted(ROOMS) == sorted(path.name for path in SOURCE.iterdir() if (path / "__init__.py").exists())
+def test_a_package_imports_only_packages_above_it() -> None:
+    """In the order of CONTRIBUTING's table, which names every package."""
+    assert sorted(PACKAGES) == sorted(path.name for path in SOURCE.iterdir() if (path / "__init__.py").exists())
     wrong = [
         f"{path} imports {imported}"
         for path, part, imported in imports(SOURCE, "pykamal")
-        if part in ROOMS and imported in ROOMS and ROOMS.index(imported) > ROOMS.index(part)
+        if part in PACKAGES and imported in PACKAGES and PACKAGES.index(imported) > PACKAGES.index(part)
     ]
     assert wrong == []
 
@@ -84,13 +84,13 @@ def test_the_template_language_knows_nothing_of_kamal() -> None:
 
 def test_a_part_of_the_operations_imports_only_what_stands_below_it() -> None:
     """The ground is what a run is about; the flows that bring subjects together are the roof."""
-    floor_of = {part: number for number, floor in enumerate(FLOORS) for part in floor}
+    layer_of = {part: number for number, layer in enumerate(LAYERS) for part in layer}
     parts = {path.stem for path in (SOURCE / "operations").iterdir() if not path.name.startswith("__")}
-    assert sorted(floor_of) == sorted(parts), "a new part needs its floor"
+    assert sorted(layer_of) == sorted(parts), "a new part needs its layer"
     wrong = [
         f"{path} imports {imported}"
         for path, part, imported in imports(SOURCE / "operations", "pykamal.operations")
-        if floor_of[imported] >= floor_of[part]
+        if layer_of[imported] >= layer_of[part]
     ]
     assert wrong == []
 
