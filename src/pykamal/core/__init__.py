@@ -1,1 +1,1 @@
-"""What every room stands on: errors, secret values, source positions, durations. Imports nothing of ours."""
+"""Types that every package uses: errors, secret values, source positions, hosts. Imports no other package."""

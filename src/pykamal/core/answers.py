@@ -1,4 +1,4 @@
-"""Reading what hosts and programs print. Nothing here raises: an answer may be anything."""
+"""Parsers for the output of hosts and programs. They never raise: an answer may be anything."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
 def number(text: str) -> int | None:
-    """A count, an exit code, a port, a process; None for anything else, numbers of ten digits included."""
+    """Parse a count, an exit code, a port or a process ID of at most nine digits; None for anything else."""
     text = text.strip()
     return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def json_object(text: str) -> Mapping[str, Any]:
-    """An object of JSON; an empty one for anything else."""
+    """Parse a JSON object; an empty mapping for anything else."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -26,10 +26,10 @@ def json_object(text: str) -> Mapping[str, Any]:
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """A part of JSON that should be an object; an empty one for anything else."""
+    """Return decoded JSON that should be an object; an empty mapping for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def sequence(value: object) -> list[Any]:
-    """A part of JSON that should be an array; an empty one for anything else."""
+    """Return decoded JSON that should be an array; an empty list for anything else."""
     return value if isinstance(value, list) else []

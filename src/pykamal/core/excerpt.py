@@ -1,15 +1,15 @@
-"""Long output, shortened where it is only evidence."""
+"""Shortens long output that an error quotes as evidence."""
 
 from __future__ import annotations
 
 from typing import Final
 
 EVIDENCE_CHARACTERS: Final = 1 << 20
-"""How much of what a program printed an error shows."""
+"""The most characters of a program's output that an error shows."""
 
 
 def excerpt(text: str, limit: int = EVIDENCE_CHARACTERS) -> str:
-    """A text of at most `limit` characters as it is, of a longer one the beginning and, mostly, the end."""
+    """Return a text of at most `limit` characters unchanged; of a longer one a little of the beginning and the end."""
     if len(text) <= limit:
         return text
     first, last = text[: limit // 4], text[limit // 4 - limit :]
@@ -17,5 +17,5 @@ def excerpt(text: str, limit: int = EVIDENCE_CHARACTERS) -> str:
 
 
 def left_out_line(how_much: str) -> str:
-    """What stands in place of output that is not shown."""
+    """The line that replaces omitted output."""
     return f"\n… {how_much} left out …\n"

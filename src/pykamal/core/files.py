@@ -1,4 +1,4 @@
-"""Reading files that others put there, without waiting for a pipe or a device."""
+"""Reads files of unknown origin without waiting for a pipe or a device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def read_regular(path: Path, limit: int) -> bytes:
-    """The first `limit` bytes of a regular file.
+    """Read the first `limit` bytes of a regular file.
 
     Raises IsADirectoryError for a directory and OSError for a pipe, a device or a socket, none of which is waited for.
     """

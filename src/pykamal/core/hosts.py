@@ -1,4 +1,4 @@
-"""Host strings of deploy.yml."""
+"""Parses the host strings of deploy.yml."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HostAddress:
-    """Where to connect; `user` and `port` are None where the string says nothing."""
+    """An address to connect to; `user` and `port` are None where the string names none."""
 
     name: str
     user: str | None = None
@@ -19,7 +19,7 @@ _HOST = re.compile(r"(?:(?P<user>[^@]+)@)?(?:\[(?P<bracketed>[^\]]+)\]|(?P<plain
 
 
 def parse_host(text: str) -> HostAddress:
-    """`HOST`, `USER@HOST`, `HOST:PORT`, `[IPV6]:PORT` or a bare IPv6 address (spec/cli.md 7)."""
+    """Parse `HOST`, `USER@HOST`, `HOST:PORT`, `[IPV6]:PORT` or a bare IPv6 address (spec/cli.md 7)."""
     match = _HOST.fullmatch(text)
     if match is None:
         user, at, name = text.rpartition("@")
@@ -29,5 +29,5 @@ def parse_host(text: str) -> HostAddress:
 
 
 def parse_jumps(text: str) -> tuple[HostAddress, ...]:
-    """The jump hosts of `ssh.proxy` or ProxyJump, in the order of the way: `USER@HOST[:PORT][,...]`."""
+    """Parse the jump hosts of `ssh.proxy` or ProxyJump, nearest first: `USER@HOST[:PORT][,...]`."""
     return tuple(parse_host(part.strip().removeprefix("ssh://")) for part in text.split(",") if part.strip())

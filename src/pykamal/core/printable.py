@@ -1,4 +1,4 @@
-"""Text of others without what a terminal obeys: the one filter between hosts, containers, files and a screen.
+"""Filters control characters out of foreign text before it reaches a terminal. There is no other such filter.
 
 Removed characters stay visible as `\\x1b` or `\\u202e`, so no evidence is lost. Line breaks and tabs stay as they are.
 Colours (`ESC [ ... m`) alone are left out without a trace: they hide nothing, and logs are full of them.
@@ -17,7 +17,7 @@ _SURROGATES: Final = "\ud800-\udfff"  # bytes that were no UTF-8, which a termin
 _HARMFUL: Final = re.compile(f"[{_CONTROLS}{_DIRECTIONS}{_SEPARATORS}{_SURROGATES}]")
 _LEFT_OUT: Final = re.compile(r"\x1b\[[0-9;:]*m|\r(?=\n)")
 _UNFINISHED: Final = re.compile(r"(?:\x1b(?:\[[0-9;:]{0,60})?|\r)\Z")
-"""What may become a colour or a line break with the text that comes next."""
+"""The beginning of a colour or a line break, which the next piece of text may complete."""
 
 _LONGEST_UNFINISHED: Final = 64
 # The same characters in UTF-8, where they are found several times as fast. Output comes by the megabyte.
@@ -34,7 +34,7 @@ _OTHERS_IN_UTF8: Final = tuple(
 
 
 def printable(text: str) -> str:
-    """The text with harmful characters as escapes that can be read; a carriage return at a line's end is dropped."""
+    """Replace harmful characters by readable escapes; a carriage return at a line's end is dropped."""
     if is_printable(text):
         return text
     text = _LEFT_OUT.sub("", text)
@@ -42,7 +42,7 @@ def printable(text: str) -> str:
 
 
 def is_printable(text: str) -> bool:
-    """Whether the text can be shown as it is."""
+    """Return True for a text that can be shown unchanged."""
     data = text.encode("utf-8", "surrogatepass")
     if len(data.translate(None, _ASCII_CONTROLS)) < len(data):
         return False
@@ -62,7 +62,7 @@ def print_error(text: str) -> None:
 
 
 def json_text(document: object, *, indent: int | None = None) -> str:
-    """JSON in which harmful characters are escaped, so nothing is lost and a terminal can show it."""
+    """Encode as JSON with harmful characters escaped, so that nothing is lost and a terminal can show it."""
     import json  # which completion has no time for
 
     text = json.dumps(document, indent=indent, ensure_ascii=False)
@@ -70,7 +70,7 @@ def json_text(document: object, *, indent: int | None = None) -> str:
 
 
 class PrintableStream:
-    """The same filter for text that comes in pieces, cut anywhere, even inside a colour or a line break."""
+    """The filter for a stream: its pieces may be cut anywhere, even inside a colour or a line break."""
 
     __slots__ = ("_held",)
 
@@ -78,7 +78,7 @@ class PrintableStream:
         self._held = ""
 
     def feed(self, text: str) -> str:
-        """Take the next piece; gives what can be shown by now."""
+        """Take the next piece and return the text that can be shown by now."""
         text = self._held + text
         unfinished = _UNFINISHED.search(text, max(0, len(text) - _LONGEST_UNFINISHED))
         end = unfinished.start() if unfinished else len(text)
@@ -86,7 +86,7 @@ class PrintableStream:
         return printable(text[:end])
 
     def flush(self) -> str:
-        """The stream has ended: the rest, which became nothing."""
+        """End the stream and return the text that was held back."""
         held, self._held = self._held, ""
         return printable(held)
 

@@ -1,4 +1,4 @@
-"""Directories that no other user of this machine can write to or exchange, nor any directory on the way to them.
+"""Makes and checks directories that no other user of this machine can write to or exchange.
 
 A path is walked from the root, and each directory is looked at before the next name in it: it belongs to this user or
 to root, and others may not write to it. Directories with the sticky bit, as `/tmp`, may be written to by all, but what
@@ -20,7 +20,7 @@ _MOST_LINKS: Final = 40  # the kernel's own limit
 
 
 def user_cache(*names: str) -> Path:
-    """The place of a cache of pykamal: below `$XDG_CACHE_HOME`, or `~/.cache`. Nothing is made.
+    """Return the path of a cache of pykamal, below `$XDG_CACHE_HOME` or `~/.cache`, without making it.
 
     Raises `UnsafeDirectory` for a user without a home directory.
     """
@@ -32,7 +32,7 @@ def user_cache(*names: str) -> Path:
 
 
 def check_private(path: Path) -> None:
-    """Look at as much of an absolute path as there is. Raises `UnsafeDirectory`."""
+    """Check every existing directory of an absolute path. Raises `UnsafeDirectory`."""
     _walk(path, make=False)
 
 
@@ -51,7 +51,7 @@ def make_private(path: Path) -> Path:
 
 
 def _walk(path: Path, *, make: bool) -> Path:
-    """The directory that the path leads to, or the last of those that exist."""
+    """Check the path from the root and return its last existing directory."""
     directory, names, links = Path("/"), list(reversed(path.parts[1:])), 0
     while names:
         name = names.pop()
@@ -112,7 +112,7 @@ def _require_closed(entry: Path, found: os.stat_result) -> None:
 
 
 def _is_alone_in(group: int) -> bool:
-    """Whether a group has no other members than this user and root, as each user's own group on many systems."""
+    """Return True for a group of this user and root alone, such as the user's own group on many systems."""
     import grp
     import pwd
 

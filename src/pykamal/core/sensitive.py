@@ -1,4 +1,4 @@
-"""Values that must reach a server but never a log, an error, a plan or a traceback."""
+"""Secret values: they reach servers, and never a log, an error, a plan or a traceback."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Sensitive:
         self._text = text
 
     def reveal(self) -> str:
-        """The secret itself. Call it only where bytes leave for a process or a connection."""
+        """Return the secret text. Call it only where bytes leave for a process or a connection."""
         return self._text
 
     def __str__(self) -> str:
@@ -46,10 +46,10 @@ class Sensitive:
 
 
 def encoded(text: str) -> bytes:
-    """The bytes of a text that leaves for a process or a host; what was no UTF-8 when it was read is as it was."""
+    """Encode a text for a process or a host; bytes that were not UTF-8 when they were read are restored."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def reveal(value: str | Sensitive) -> str:
-    """The real text of a value that may or may not be secret."""
+    """Return the text of a value that may be secret."""
     return value.reveal() if isinstance(value, Sensitive) else value

@@ -1,4 +1,4 @@
-"""Where a piece of configuration was written."""
+"""Positions in configuration files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened, as values; whoever wants to see it subscribes to the bus."""
+"""Events of a run as values, and the bus that delivers them to subscribers: terminal, JSON, log files, collectors."""
 
 from pykamal.events.bus import Bus
 from pykamal.events.types import (

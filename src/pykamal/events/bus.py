@@ -1,4 +1,4 @@
-"""Hands events from those who do things to those who show them: synchronous, in order, sanitized."""
+"""Delivers events to subscribers: synchronously, in order and sanitized."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Ignores = Callable[[Event], bool]
 
 
 class Bus:
-    """Hands each event to every subscriber, in the order of subscription. A subscriber must not block.
+    """Delivers each event to every subscriber, in the order of subscription. A subscriber must not block.
 
     No event reaches a subscriber before it was sanitized: no control characters for a terminal, no secrets.
     """
@@ -22,22 +22,22 @@ class Bus:
         self._sanitizer = Sanitizer()
 
     def subscribe(self, subscriber: Subscriber, *, ignores: Ignores | None = None) -> None:
-        """`ignores` tells which events the subscriber does not need; what nobody needs costs nothing."""
+        """Add a subscriber. `ignores` returns True for events that it does not need, which then cost nothing."""
         self._subscribers[subscriber] = ignores or _ignores_nothing
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
         del self._subscribers[subscriber]
 
     def hide(self, secrets: KnownSecrets) -> None:
-        """From now on mask these secrets, which are asked for again at each event."""
+        """Mask these secrets from now on. `secrets` is called at each event."""
         self._sanitizer = Sanitizer(secrets)
 
     def sanitized(self, event: AnyEvent) -> AnyEvent:
-        """An event as subscribers would get it."""
+        """Return the event as subscribers would get it."""
         return self._sanitizer.event(event)
 
     def sanitized_text(self, text: str) -> str:
-        """A text that leaves by another way than an event, for a host's audit log for instance."""
+        """Sanitize a text that is not part of an event, such as a line of a host's audit log."""
         return self._sanitizer.text(text)
 
     def emit(self, event: Event) -> None:

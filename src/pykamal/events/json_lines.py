@@ -1,4 +1,4 @@
-"""Events for machines: one JSON object a line (`--output json`)."""
+"""Writes events for machines, one JSON object a line (`--output json`)."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class JsonLines:
 
 
 def as_mapping(event: Event) -> dict[str, Any]:
-    """`version` (of the format), `event` (its kind in kebab case), then the event's fields as JSON values."""
+    """Return `version` (of the format), `event` (the kind in kebab case) and the event's fields as JSON values."""
     fields = {field.name: _plain(getattr(event, field.name)) for field in dataclasses.fields(event)}
     return {"version": EVENT_FORMAT, "event": kind(type(event)), **_renamed(fields)}
 
 
 def kind(event_type: type[Event]) -> str:
-    """`CommandStarted` is `command-started`."""
+    """Return the event's class name in kebab case: `CommandStarted` is `command-started`."""
     return _WORD_START.sub("-", event_type.__name__).lower()
 
 

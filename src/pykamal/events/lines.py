@@ -1,4 +1,4 @@
-"""Events as lines for people, in the forms that Ruby Kamal's users and their scripts know (spec/cli.md 4.2 to 4.5)."""
+"""Writes events as lines for people, in the formats of Ruby Kamal (spec/cli.md 4.2 to 4.5)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Lines:
                 self._failed(event)
 
     def ignores(self, event: Event) -> bool:
-        """Whether nothing of an event is shown; commands can print more than is worth looking at for that."""
+        """Return True for an event that is not shown, so that large output is not even examined."""
         return isinstance(event, CommandOutput) and not event.shown and self.threshold > Level.DEBUG
 
     def _result(self, event: HostResult) -> None:
@@ -75,7 +75,7 @@ class Lines:
         self._put(heading + (text.rstrip() if event.ends else text) + end)
 
     def _output(self, event: CommandOutput) -> None:
-        """All lines of an event at once: commands print them by the million."""
+        """Write all lines of an event at once: commands print them by the million."""
         if self.ignores(event):
             return
         start = f"{self._head(Level.DEBUG, event.id)}\t"
@@ -105,7 +105,7 @@ class Lines:
         return f"\x1b[{code}m{text}\x1b[0m" if self.coloured else text
 
     def _put_raw(self, text: str) -> None:
-        """Byte for byte, whatever the encoding of the stream: a database dump, say (spec/cli.md 4.4)."""
+        """Write bytes unchanged whatever the encoding of the stream, for a database dump say (spec/cli.md 4.4)."""
         self.stream.flush()
         binary = getattr(self.stream, "buffer", None)
         if binary is None:
@@ -123,7 +123,7 @@ class Lines:
 
 
 def wants_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Colours go to terminals, unless `NO_COLOR` or a dumb terminal says no; `SSHKIT_COLOR` forces them."""
+    """Return True for a terminal without `NO_COLOR` that is not dumb, and wherever `SSHKIT_COLOR` is set."""
     if environment.get("NO_COLOR"):
         return False
     if environment.get("SSHKIT_COLOR"):

@@ -1,4 +1,4 @@
-"""The log file of one command (`output.file` of deploy.yml; spec/cli.md 11.1)."""
+"""Writes the log file of one command (`output.file` of deploy.yml; spec/cli.md 11.1)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class LogFile:
 
 
 def _opened(path: Path) -> int:
-    """The descriptor of a file of this user's; its name can be guessed, so another user may have made it first."""
+    """Open a file of this user's alone; its name can be guessed, so another user may have made it first."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
@@ -73,6 +73,6 @@ def _opened(path: Path) -> int:
 
 
 def file_name(at: datetime, command: str, destination: str | None) -> str:
-    """`2026-11-22T09-30-57_staging_app_boot.log`: local time, destination, command with its subcommand."""
+    """Return local time, destination and command: `2026-11-22T09-30-57_staging_app_boot.log`."""
     parts = [at.strftime("%Y-%m-%dT%H-%M-%S"), *([destination] if destination else []), *command.split()]
     return "_".join(parts).replace("/", "-") + ".log"

@@ -1,4 +1,4 @@
-"""What events say as log lines, whoever writes them down (spec/cli.md 4.3)."""
+"""Formats events as log lines, for the terminal, log files and collectors (spec/cli.md 4.3)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pykamal.events.types import CommandFinished, CommandOutput, CommandStarted, Event, Level, Log, Stream
 
 Paint = Callable[[str, str], str]
-"""A text and the code of its colour, as text for the place it goes to."""
+"""Formats a text with the code of a colour for one kind of output."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line. `id` is the command's that it belongs to, `stream` where that printed it, `shown` as in the events."""
+    """A log line. `id` is the command's identifier, `stream` the one it was printed to, `shown` as in the events."""
 
     level: Level
     text: str
@@ -29,7 +29,7 @@ def plain(text: str, _code: str) -> str:
 
 
 def log_lines(event: Event, paint: Paint = plain) -> Iterator[LogLine]:
-    """The lines of an event; none for those that are told in other ways."""
+    """Yield the lines of an event; events with a format of their own, such as results, have none."""
     match event:
         case CommandStarted():
             running = f"Running {paint(event.command, '1;33;49')} {_place(event, paint)}"

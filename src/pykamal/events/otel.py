@@ -1,4 +1,4 @@
-"""The log of one command as OpenTelemetry records (`output.otel` of deploy.yml; spec/cli.md 11.2).
+"""Sends the log of one command as OpenTelemetry records (`output.otel` of deploy.yml; spec/cli.md 11.2).
 
 The records are the JSON of OTLP/HTTP, which is small enough to be written without OpenTelemetry's own library.
 """
@@ -72,7 +72,7 @@ class OtelLog:
         self._mark("kamal.start", event.at, Level.INFO, {})
 
     def _mark(self, name: str, at: float, level: Level, attributes: dict[str, str | float]) -> None:
-        """A record of the command itself."""
+        """Return a record of the command itself."""
         known: dict[str, str | float] = {"kamal.command": self._command}
         if self._command in _DEPLOYMENTS:
             known["deployment.id"] = self._run_id

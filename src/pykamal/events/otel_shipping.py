@@ -1,4 +1,4 @@
-"""Sends records to a collector from a thread of its own, so that the run never waits for it (spec/cli.md 11.2)."""
+"""Posts records to a collector from a thread, so that the run never waits for it (spec/cli.md 11.2)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ FLUSH_SECONDS: Final = 5.0
 CONNECT_SECONDS: Final = 2.0
 READ_SECONDS: Final = 5.0
 LAST_SECONDS: Final = 6.0
-"""How long the end of a run waits for what is still to be sent."""
+"""The longest that the end of a run waits for records that are not sent yet."""
 
 MOST_WAITING: Final = 2000
-"""Records; a command can print faster than any collector takes them, and they wait in memory."""
+"""The most records in memory; a command can print faster than any collector takes them."""
 
 
 class Shipper:
@@ -46,15 +46,15 @@ class Shipper:
 
     @property
     def behind(self) -> bool:
-        """Whether so much waits that what is of little importance should be left out."""
+        """Return True where so many records wait that unimportant ones should be left out."""
         return self._queue.qsize() > MOST_WAITING
 
     def leave_out(self, records: int) -> None:
-        """Count records that are not put, to tell of them at the end."""
+        """Count records that were left out, for a remark at the end."""
         self._left_out += records
 
     def close(self) -> bool:
-        """Send the rest; whether everything arrived."""
+        """Send the remaining records; return True where everything arrived."""
         if self._left_out:
             self._fail(f"{self._left_out:,} lines of output were left out: the collector takes them too slowly")
         self._queue.put(None)

@@ -1,4 +1,4 @@
-"""What keeps the log of a whole command beside the terminal looks like (spec/cli.md 11)."""
+"""The interface of a log of a whole command beside the terminal (spec/cli.md 11)."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ class RunLog(Protocol):
     def __call__(self, event: Event) -> None: ...
 
     def close(self, failure: RunFailed | None, seconds: float) -> str | None:
-        """The command has ended; what to tell people of the log, if anything. Nothing is taken afterwards."""
+        """End the log and return a remark for people, if any. No event may follow."""
         ...

@@ -15,7 +15,7 @@ EVENT_FORMAT: Final = 1
 
 
 class Level(IntEnum):
-    """How important a log line is; the numbers are syslog-like distances, not a contract."""
+    """The severity of a log line. The numbers order the levels and are no contract."""
 
     DEBUG = 10
     INFO = 20
@@ -24,7 +24,7 @@ class Level(IntEnum):
 
 
 class Tone(Enum):
-    """What a progress message means, which a terminal shows as a colour."""
+    """The kind of a progress message, which a terminal shows as a colour."""
 
     PROGRESS = "progress"
     WARNING = "warning"
@@ -58,7 +58,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(Event):
-    """A command has done what it was to do. `announced` where people are told how long it took (deploy, rollback)."""
+    """A command has succeeded. `announced` where its duration is shown (deploy, rollback)."""
 
     operation: str
     seconds: float
@@ -88,7 +88,7 @@ class PhaseStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseFinished(Event):
-    """All hosts of a phase are through it, or as far as they got."""
+    """A phase has ended on all hosts, with success or without."""
 
     phase: str
     seconds: float
@@ -97,7 +97,7 @@ class PhaseFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected(Event):
-    """A host answers."""
+    """A connection to a host is established."""
 
     host: str
     seconds: float
@@ -121,7 +121,7 @@ class CommandStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandOutput(Event):
-    """One piece of output, as it arrived."""
+    """A piece of a command's output, in the order of arrival."""
 
     id: str
     host: str | None
@@ -132,7 +132,7 @@ class CommandOutput(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandFinished(Event):
-    """A command has ended. `failed` where its exit status is none that was allowed."""
+    """A command has ended. `failed` where its exit status is not among the accepted ones."""
 
     id: str
     host: str | None
@@ -161,7 +161,7 @@ class Log(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostResult(Event):
-    """What the user asked to see of one host. `kind` heads it: `App`, `Proxy`, `Accessory db`; None for no heading
+    """Requested output of one host. `kind` is its heading: `App`, `Proxy`, `Accessory db`; None for no heading
     and no empty line behind. A long result comes in parts: the first one `begins` it, the last one `ends` it.
 
     Secrets in a `verbatim` text stay: it is what a command or a log of the user's own application printed. `raw` text
@@ -179,7 +179,7 @@ class HostResult(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result(Event):
-    """What the user asked to see and that is not one host's: a plan, a secret. `verbatim` and `raw` as in
+    """Requested output that belongs to no single host: a plan, a secret. `verbatim` and `raw` as in
     `HostResult`."""
 
     text: str

@@ -1,1 +1,1 @@
-"""Secrets files: their grammar, the store that reads them once and late, and the adapters of password managers."""
+"""Secrets files: their parser, the store that reads them on first use, and adapters for secret managers."""

@@ -1,4 +1,4 @@
-"""The grammar of secrets files (spec/cli.md 16.1), which is Ruby dotenv's, command substitution included.
+"""Parses secrets files (spec/cli.md 16.1) with the grammar of Ruby's dotenv, command substitution included.
 
 `entries` finds where keys and values are written; `parse` gives the values. White space means what it means there:
 it may contain line breaks, before `=` as well as before an opening quote.
@@ -20,7 +20,7 @@ Substitute = Callable[[str], str]
 
 
 class SubstitutionFailed(Exception):
-    """A command had another exit status than 0. What it printed all the same counts, as in Ruby Kamal."""
+    """A command failed. Its output is used as the value all the same, as in Ruby Kamal."""
 
     def __init__(self, exit_status: int, output: str) -> None:
         super().__init__(f"exit status {exit_status}")
@@ -50,7 +50,7 @@ def parse(
     file: str = ".kamal/secrets",
     warn: Callable[[str], None] | None = None,
 ) -> dict[str, str]:
-    """Keys and values in the order of first appearance; a later entry replaces an earlier one.
+    """Return keys and values in the order of first appearance; a later entry replaces an earlier one.
 
     `$NAME` is looked up in the entries above it, then in `environment`. `warn` is told of commands that ended badly.
     Raises `ConfigurationError` for an `export` of a key that has no value and for a value with a NUL byte, and what
@@ -80,7 +80,7 @@ def parse(
 
 
 def _located(substitute: Substitute, what: str, warn: Callable[[str], None] | None) -> Substitute:
-    """The same, telling which of the commands failed, but not the command: it may hold secrets."""
+    """Add the position of a failed command to its error. The command's text is left out: it may hold secrets."""
 
     def run(command: str) -> str:
         try:
@@ -101,7 +101,7 @@ def _located(substitute: Substitute, what: str, warn: Callable[[str], None] | No
 
 
 def entries(text: str) -> Iterator[Entry]:
-    """The entries in order; lines that are none are skipped."""
+    """Yield the entries in order; other lines are skipped."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     position = 0
     while position < len(text):
@@ -132,7 +132,7 @@ def _entry(text: str, start: int) -> tuple[Entry, int] | None:
 
 
 def _assignment(text: str, start: int) -> tuple[str, str | None, int] | None:
-    """Key, raw value and the position behind them."""
+    """Return the key, the raw value and the position behind them."""
     key_end = _skip(text, start, _KEY)
     if key_end == start:
         return None
@@ -160,7 +160,7 @@ def _raw_value(text: str, start: int) -> tuple[str | None, int]:
 
 
 def _closing_quotes(text: str, opening: int) -> Iterator[int]:
-    """Where the quote may end: at the first quote without a backslash before it, else at the last one with."""
+    """Yield where a quoted value may end: the first quote without a backslash before it, else the last one."""
     quote = text[opening]
     escaped = []
     position = text.find(quote, opening + 1)
@@ -213,7 +213,7 @@ def _escaped_line_breaks(text: str, *, real: bool) -> str:
 
 
 def _without_backslashes(text: str) -> str:
-    """A backslash before anything but `$` goes away."""
+    """Remove each backslash that does not stand before `$`."""
     out = []
     position = 0
     while position < len(text):
@@ -244,7 +244,7 @@ def _with_commands(text: str, run: Substitute) -> str:
 
 
 def _closing_parenthesis(text: str, opening: int) -> int | None:
-    """The position of the parenthesis that closes the one at `opening`; None when unbalanced or with nothing inside."""
+    """Return the position of the closing parenthesis; None where there is none, or nothing between the two."""
     depth = 0
     position = opening
     while position < len(text):

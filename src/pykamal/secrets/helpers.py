@@ -11,7 +11,7 @@ from pykamal.secrets.adapters import adapter
 
 
 def fetch(secrets: Sequence[str], *, adapter_name: str, account: str | None, source: str | None) -> str:
-    """The secrets as one line of JSON, an object of strings.
+    """Fetch secrets and return one line of JSON, an object of strings.
 
     Raises `UsageError` for an account that the adapter needs and has not, `KamalError` for whatever it refuses.
     """
@@ -26,7 +26,7 @@ def fetch(secrets: Sequence[str], *, adapter_name: str, account: str | None, sou
 
 
 def extract(name: str, document: str) -> str:
-    """The value of a key of `fetch`'s JSON: the exact one, else the first that ends in `/NAME`.
+    """Return the value of a key of `fetch`'s JSON: the exact key, else the first that ends in `/NAME`.
 
     Raises `KamalError` for a key that is not there and for a document that is no JSON.
     """
@@ -45,7 +45,7 @@ def extract(name: str, document: str) -> str:
 
 
 def run(command: str, arguments: Sequence[str]) -> str:
-    """A helper called from a secrets file. `fetch` answers shell-escaped JSON, so that it can be passed on unquoted.
+    """Run a helper that a secrets file calls. `fetch` returns shell-escaped JSON, to be passed on without quotes.
 
     Raises `KamalError` for another helper, and for arguments that do not fit.
     """
@@ -69,7 +69,7 @@ def run(command: str, arguments: Sequence[str]) -> str:
 
 
 def shell_escaped(text: str) -> str:
-    """`text` as one word of a shell line, as `--inline` gives it."""
+    """Escape `text` to one word of a shell line, as `--inline` prints it."""
     # Backslashes, not quotes: they also keep a `$` of a value from being taken for a variable (rule 5 of 16.1).
     return re.sub(r"[^A-Za-z0-9_\-.,:+/@\n]", r"\\\g<0>", text).replace("\n", "'\n'")
 

@@ -1,4 +1,4 @@
-"""The secrets of a run: read late, once, and handed out as `Sensitive` (spec/cli.md 16.1, config.md 1.6)."""
+"""The secrets of a run: read once, on first use, as `Sensitive` values (spec/cli.md 16.1, config.md 1.6)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_PATH = ".kamal/secrets"
 
 
 class Secrets:
-    """What the secrets files hold. Nothing is read before the first question, since a password manager may prompt.
+    """The contents of the secrets files, read on first use because a secret manager may prompt.
 
     `path` is `secrets_path` of deploy.yml; the files are `PATH-common`, then `PATH`, or `PATH.DEST` with a destination.
     `asked_by` tells where the configuration mentions a name, for the hint of `SecretNotFound`. `warn` is told of
@@ -44,30 +44,30 @@ class Secrets:
         self._values: dict[str, Sensitive] | None = None
 
     def __getitem__(self, name: str) -> Sensitive:
-        """The secret. Raises `SecretNotFound`, or `ConfigurationError` when a file cannot be understood."""
+        """Return the secret. Raises `SecretNotFound`, or `ConfigurationError` for a file that cannot be parsed."""
         found = self._read().get(name)
         if found is None:
             raise self._not_found(name)
         return found
 
     def get(self, name: str) -> Sensitive | None:
-        """The secret, or None; an empty one counts as none (config.md 1.6)."""
+        """Return the secret, or None where it is missing or empty (config.md 1.6)."""
         return self._read().get(name) or None
 
     def __contains__(self, name: str) -> bool:
         return self.get(name) is not None
 
     def all(self) -> dict[str, Sensitive]:
-        """Every entry, the common file's first."""
+        """Return every entry, those of the common file first."""
         return dict(self._read())
 
     def missing(self, names: Iterable[str]) -> list[str]:
-        """Those of the names that no file has an entry for. No command in the files is run."""
+        """Return the names that no file defines. No command in the files is run."""
         defined = {name for file in self.existing_files for name in _names(file)}
         return [name for name in dict.fromkeys(names) if name not in defined]
 
     def known(self) -> tuple[Sensitive, ...]:
-        """What has been read so far; asks nobody."""
+        """Return the secrets read so far, without reading more."""
         return tuple((self._values or {}).values())
 
     @property
@@ -98,7 +98,7 @@ class Secrets:
         return SecretNotFound(message, hint=f"add {name}=... to {self.files[1]}{asked}{found}")
 
     def _defined_elsewhere(self, name: str) -> str | None:
-        """Advice where a file that this destination does not read defines the secret. No command in it is run."""
+        """Return a hint where a file of another destination defines the secret. No command in it is run."""
         unread = sorted({self._path, *map(str, Path(self._path).parent.glob(f"{Path(self._path).name}.*"))})
         for file in unread:
             if file in self.files or not Path(file).is_file() or name not in _names(file):
@@ -110,7 +110,7 @@ class Secrets:
 
 
 def _ignored(_text: str) -> None:
-    """Takes warnings where nobody wants them."""
+    """Drop a warning."""
 
 
 def _names(file: str) -> set[str]:

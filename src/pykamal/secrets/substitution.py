@@ -1,4 +1,4 @@
-"""`$(...)` in secrets files: a shell command, except for `kamal secrets ...`, which runs inside this process."""
+"""Runs `$(...)` of secrets files: by a shell, except for `kamal secrets ...`, which runs inside this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OWN: Final = re.compile(r"\s*kamal\s+secrets\s")
 
 
 def substitute(command: str) -> str:
-    """What the command printed, without its last line break.
+    """Run the command and return its output without the last line break.
 
     Its standard input and error are ours, so that it can ask for a password. Raises `SubstitutionFailed` with the
     output of a command that failed. Errors of `kamal secrets` end the run.

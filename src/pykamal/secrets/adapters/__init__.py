@@ -1,4 +1,4 @@
-"""One module an adapter, each imported only when it is asked for."""
+"""Adapters for secret managers, one module each, imported on first use."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pykamal.core.errors import KamalError
 from pykamal.secrets.adapters.protocol import Adapter
 
 _MODULES: Final[Mapping[str, str]] = {"test": "test"}
-"""Names accepted by `--adapter`, in lower case, and the modules that hold an `ADAPTER` for them."""
+"""The values of `--adapter`, in lower case, and the modules that define an `ADAPTER` for them."""
 
 
 def adapter(name: str) -> Adapter:
-    """The adapter of that name. Raises `KamalError` for an unknown one."""
+    """Return the adapter with that name. Raises `KamalError` for an unknown one."""
     module = _MODULES.get(name.lower())
     if module is None:
         raise KamalError(

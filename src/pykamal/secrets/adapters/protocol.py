@@ -1,4 +1,4 @@
-"""What a password manager looks like to `kamal secrets fetch` (spec/cli.md 16.3)."""
+"""The interface of a secret manager's adapter, for `kamal secrets fetch` (spec/cli.md 16.3)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import ClassVar, Protocol
 
 
 class Adapter(Protocol):
-    """One password manager. `names` are what `--adapter` accepts, matched without regard to case."""
+    """An adapter for one secret manager. `names` are its values of `--adapter`, matched without regard to case."""
 
     names: ClassVar[Sequence[str]]
     needs_account: ClassVar[bool]
 
     def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Mapping[str, str]:
-        """Values by full name, in the order asked for; `source` is `--from`, put before each name with a slash.
+        """Return values by full name, in the order of `names`; `source` is `--from`, put before each name with a slash.
 
         Raises `DependencyError` when the manager's own tool is missing and `KamalError` when it refuses.
         """
@@ -21,5 +21,5 @@ class Adapter(Protocol):
 
 
 def with_source(secrets: Sequence[str], source: str | None) -> list[str]:
-    """The names with `--from` in front."""
+    """Put `--from` before each name."""
     return [f"{source}/{name}" if source else name for name in secrets]

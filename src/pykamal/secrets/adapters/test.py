@@ -1,4 +1,4 @@
-"""The adapter for trials: every secret is its own name, reversed (spec/cli.md 16.3)."""
+"""The adapter `test`: every secret is its own name reversed (spec/cli.md 16.3)."""
 
 from __future__ import annotations
 
