@@ -1,4 +1,4 @@
-"""Throwaway servers on this machine: for trying a deploy, and for the end-to-end tests.
+"""Throwaway servers on this machine, to try a deploy on and for the end-to-end tests.
 
 from pykamal.sandbox import Sandbox
 

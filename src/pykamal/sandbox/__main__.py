@@ -1,4 +1,4 @@
-"""`python -m pykamal.sandbox up|status|ssh|down`: the sandbox without the rest of the tool."""
+"""Runs the sandbox without the rest of the tool: `python -m pykamal.sandbox up|status|ssh|down`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machines made of containers: for somebody who has Docker and is not root (spec/lab.md, way B).
+"""Makes machines of containers, for a user with Docker who is not root (spec/lab.md, way B).
 
 Each host is a container of a Debian image with sshd and an engine of its own; the registry is one more. Images are
 built by the operator's own engine, whose loopback address leads to the registry as it does on every host.
@@ -124,7 +124,7 @@ class ContainerProvider:
         _wait_for_registry(journal.manifest)
 
     def default_images(self, say: Say) -> list[Path]:
-        """Made in a container: the operator's system need not be a Debian."""
+        """Build the default images in a container: the operator's system need not be a Debian."""
         folder = cache() / "proxy"
         folder.mkdir(parents=True, exist_ok=True)
         say("building the proxy's image")
@@ -133,7 +133,7 @@ class ContainerProvider:
         return [folder / Path(written[-1]).name]
 
     def environment(self, paths: Paths) -> dict[str, str]:  # noqa: ARG002 (other providers have an engine of their own)
-        """The client's own choice, made explicit: the sandbox's client settings know nothing of contexts."""
+        """Return the Docker client's address, resolved: the sandbox's client settings have no contexts."""
         chosen = docker("context", "inspect", "--format={{.Endpoints.docker.Host}}").strip()
         return {"DOCKER_HOST": os.environ.get("DOCKER_HOST") or chosen}
 
@@ -161,7 +161,7 @@ class ContainerEntrance:
 
 
 def docker(*arguments: str) -> str:
-    """Standard output of the operator's Docker client. Raises SandboxError when it fails."""
+    """Run the operator's Docker client and return its standard output. Raises SandboxError when it fails."""
     return processes.run(["docker", *arguments])
 
 
@@ -178,7 +178,7 @@ def _start_host(manifest: Manifest, paths: Paths, machine: Machine, image: str) 
 
 
 def _specification(manifest: Manifest, paths: Paths, machine: Machine) -> dict[str, object]:
-    """What init.py is told. The engine's group is the operator's own, so that its socket is open to them."""
+    """Return the specification for init.py. The engine's group is the operator's, so that they can use its socket."""
     return {
         "stage": None,
         "registry_port": manifest.registry_port,
@@ -192,7 +192,7 @@ def _specification(manifest: Manifest, paths: Paths, machine: Machine) -> dict[s
 
 
 def _start_registry_container(manifest: Manifest, paths: Paths, image: str) -> None:
-    """On the address of the workstation, which this provider does not have."""
+    """Start the registry on the workstation's address, which no other machine of this provider uses."""
     hashing = ["docker", "run", "--rm", "--interactive", image, *registry.password_program(manifest)]
     line = processes.run(hashing, stdin=manifest.registry_password)
     listen = {"addr": f":{REGISTRY_PORT}"}
@@ -222,7 +222,7 @@ def _wait_for_registry(manifest: Manifest) -> None:
 
 
 def _push_base_image(manifest: Manifest, paths: Paths, image: str, say: Say) -> Path:
-    """Make the Python image in a container, and push it with the operator's engine; its archive."""
+    """Make the Python image in a container, push it with the operator's engine, and return its archive."""
     say("building the Python base image")
     version = _run_ours(image, ["python3", "-m", "pykamal.sandbox.python_image", "/output/python.tar"], paths.images)
     archive = paths.images / "python.tar"
@@ -247,7 +247,7 @@ def _load(entrance: Entrance, archives: Sequence[Path]) -> None:
 
 
 def _host_image(say: Say) -> str:
-    """What hosts are made of: built once, or what the operator names, where no registry of images can be reached."""
+    """Return the image of hosts: built once, or named by the operator where no image registry can be reached."""
     chosen = os.environ.get(IMAGE_VARIABLE)
     if chosen:
         return chosen
@@ -267,7 +267,7 @@ def _run_ours(image: str, program: Sequence[str], output: Path) -> str:
 
 
 def _clean_up_as_root(manifest: Manifest, paths: Paths, image: str) -> None:
-    """Files that a container's root wrote into the sandbox's folder, and control groups of the hosts' engines."""
+    """Remove files that a container's root wrote to the sandbox's folder, and control groups of the hosts' engines."""
     docker(
         "run", "--rm", f"--volume={paths.root}:/sandbox", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw", image,
         "sh", "-c", CLEAN_UP, f"pykamal-{manifest.token}-",

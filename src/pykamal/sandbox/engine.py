@@ -1,4 +1,4 @@
-"""A Docker engine's HTTP interface on its unix socket: what the sandbox asks of its engines."""
+"""A client for a Docker engine's HTTP interface on its unix socket."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PULL_AND_LOAD_SECONDS = 300.0
 
 
 class Engine:
-    """One engine. `socket_path` may lead through /proc/PID/root into a host's own file system."""
+    """A Docker engine. `socket_path` may lead through /proc/PID/root into a host's own file system."""
 
     def __init__(self, socket_path: Path, *, name: str) -> None:
         self.socket_path = socket_path
         self.name = name
 
     def wait(self, *, timeout_seconds: float = 20.0) -> None:
-        """Until the engine answers. Raises SandboxError after the time-out."""
+        """Wait until the engine answers. Raises SandboxError after the time-out."""
         deadline = time.monotonic() + timeout_seconds
         while True:
             try:
@@ -45,7 +45,7 @@ class Engine:
         return True
 
     def containers(self) -> list[dict[str, Any]]:
-        """All containers, running or not, as the engine lists them (`Id`, `Names`, `State`, ...)."""
+        """Return all containers, running or not, as the engine lists them (`Id`, `Names`, `State`, ...)."""
         found: list[dict[str, Any]] = self.call("GET", "/containers/json", {"all": "1"})
         return found
 
@@ -112,7 +112,7 @@ class Engine:
         accept: tuple[int, ...] = (200,),
         timeout_seconds: float = 60.0,
     ) -> Any:
-        """The decoded answer. Raises OSError when the engine is away, SandboxError when it refuses."""
+        """Return the decoded answer. Raises OSError when the engine is away, SandboxError when it refuses."""
         target = path + (f"?{urlencode(query)}" if query else "")
         status, body = self._exchange(method, target, None, {}, timeout_seconds=timeout_seconds)
         if status not in accept:
@@ -143,7 +143,7 @@ def unix_request(
     headers: Mapping[str, str] | None = None,
     timeout_seconds: float,
 ) -> tuple[int, bytes]:
-    """One HTTP exchange on a unix socket: status and body. Raises OSError when nobody listens."""
+    """Send one HTTP request on a unix socket; return status and body. Raises OSError when nothing listens."""
     connection = _UnixConnection(path, timeout_seconds)
     try:
         connection.request(method, target, body=body, headers={"Host": "sandbox", **(headers or {})})

@@ -1,4 +1,4 @@
-"""One server of the sandbox, seen by a test: what to arrange there and what to look at, without SSH."""
+"""A server of the sandbox, for tests: arrange and observe things there without SSH."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OWN_NETWORKS = {"bridge", "host", "none"}
 
 
 class Host:
-    """A host that is up. `name` is `h1`, `address` an IPv4 address that this machine reaches."""
+    """A running host. `name` is `h1`, `address` an IPv4 address that this machine reaches."""
 
     def __init__(self, journal: Journal, provider: Provider, machine: Machine) -> None:
         self.name = machine.name
@@ -39,7 +39,7 @@ class Host:
     # Looking and arranging
 
     def run(self, argv: Sequence[str], *, stdin: str | IO[bytes] | None = None, check: bool = True) -> str:
-        """Standard output of a command run as root inside. Raises SandboxError when it fails, unless `check` is off."""
+        """Run a command as root inside; return its output. Raises SandboxError when it fails, unless `check` is off."""
         given: dict[str, Any] = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin or subprocess.DEVNULL}
         done: subprocess.CompletedProcess[str] = subprocess.run(
             self._entrance.argv(argv, stdin=stdin is not None), capture_output=True, text=True, check=False, **given
@@ -59,7 +59,7 @@ class Host:
         return self.run(["cat", path])
 
     def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
-        """Write a file, its folder too when there is none."""
+        """Write a file, and make its folder where there is none."""
         self.run(["mkdir", "-p", str(Path(path).parent)])
         self.run(["install", "-m", f"{mode:o}", "/dev/stdin", path], stdin=text)
 
@@ -80,7 +80,7 @@ class Host:
     # SSH
 
     def sshd_log(self) -> str:
-        """All that sshd said since the host came up or `clear_sshd_log`: sessions and commands can be counted."""
+        """Return sshd's log since the host came up or `clear_sshd_log`; it counts sessions and commands."""
         return self.read(init.SSHD_LOG)
 
     def clear_sshd_log(self) -> None:
@@ -125,7 +125,7 @@ class Host:
     # Network
 
     def cut_off(self) -> None:
-        """Pull the host's cable: packets to and from it vanish. `plug_in` undoes it."""
+        """Disconnect the host from the network: packets to and from it vanish. `plug_in` undoes it."""
         self._entrance.set_connected(False)
 
     def plug_in(self) -> None:
@@ -157,7 +157,7 @@ class Host:
         self.engine.wait()
 
     def remove_docker(self) -> None:
-        """A host without Docker: no engine, no client. `restore_docker` undoes it."""
+        """Remove engine and client from the host. `restore_docker` undoes it."""
         self.stop_engine()
         for file in DOCKER_FILES:
             self.run(["mv", file, file + AWAY])
@@ -194,7 +194,7 @@ class Host:
         self.run(["dd", "if=/dev/zero", f"of={filler}", "bs=1k", f"count={max(left, 0)}"], check=False)
 
     def free_disk(self, path: str = "/root/.kamal") -> None:
-        """Take the small disk away again; what was written to it meanwhile is gone."""
+        """Remove the small disk again, with all that was written to it."""
         engine = path.rstrip("/") == ENGINE_ROOT
         if engine:
             self.stop_engine()
@@ -205,7 +205,7 @@ class Host:
     # Back to the beginning
 
     def reset(self) -> None:
-        """As after `up`: no containers, no images but the prepared ones, no networks, volumes or Kamal files."""
+        """Reset the host to its state after `up`: prepared images, no containers, networks, volumes or Kamal files."""
         self.plug_in()
         for line in self.read("/proc/1/mounts").splitlines():
             source, path = line.split()[:2]
@@ -236,7 +236,7 @@ class Host:
         (self._folder / KEPT_IMAGES).write_text(json.dumps(self._images()))
 
     def wait_for_port(self, port: int, *, open_: bool = True, timeout_seconds: float = 10.0) -> None:
-        """Until something listens there or, without `open_`, nothing does. Raises `SandboxError` once time is up."""
+        """Wait until something listens there, or nothing without `open_`. Raises `SandboxError` after the time-out."""
         deadline = time.monotonic() + timeout_seconds
         while self._port_is_open(port) is not open_:
             if time.monotonic() > deadline:
@@ -245,7 +245,7 @@ class Host:
             time.sleep(0.01)
 
     def _images(self) -> dict[str, str]:
-        """The image that each tag means; images without a tag by their identifiers."""
+        """Return the image of each tag; images without a tag by their identifiers."""
         return {tag: image["Id"] for image in self.engine.images() for tag in image["RepoTags"] or [image["Id"]]}
 
     def _port_is_open(self, port: int) -> bool:
@@ -263,7 +263,7 @@ class Host:
             time.sleep(0.005)
 
     def _spawn(self, argv: Sequence[str]) -> None:
-        """Start a service anew; its words go to a file on this machine."""
+        """Start a service anew; its output goes to a file on this machine."""
         processes.spawn(self._entrance.argv(argv), log=self._folder / "restarted.log")
 
     @property

@@ -1,4 +1,4 @@
-"""Process 1 of a sandbox machine: makes its file system, starts its services, collects their remains.
+"""Process 1 of a sandbox machine: makes its file system, starts its services, reaps their processes.
 
 It runs as a script of its own (`python -I -S init.py SPEC.json`), already inside new network, mount, pid and host name
 namespaces, and imports nothing of ours. When it ends, the kernel ends everything else in there. In a container, which
@@ -82,7 +82,7 @@ def main(spec_path: str) -> None:
 
 
 def make_file_system(spec: dict[str, Any]) -> None:
-    """The machine's own files below, a memory file system above: all that changes here is gone with this process."""
+    """Mount a memory file system over this machine's files: every change in there ends with this process."""
     stage = Path(spec["stage"])
     mount(None, "/", flags=MS_REC | MS_PRIVATE)
     mount("tmpfs", stage, "tmpfs", data="mode=755")
@@ -144,7 +144,7 @@ def start_services(spec: dict[str, Any]) -> None:
 
 
 def start_engine(arguments: list[str]) -> None:
-    """containerd first: an engine that has to start its own one waits a second for it."""
+    """Start containerd, then the engine: an engine that starts its own containerd waits a second for it."""
     start(CONTAINERD, "containerd")
     deadline = time.monotonic() + CONTAINERD_SECONDS
     while not Path(CONTAINERD_SOCKET).exists() and time.monotonic() < deadline:

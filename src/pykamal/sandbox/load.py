@@ -1,4 +1,4 @@
-"""Steady traffic against the sandbox's servers while something is deployed to them.
+"""Sends steady traffic to the sandbox's servers while something is deployed to them.
 
     with Load(["http://10.88.1.11/", "http://10.88.1.12/"], rate=100) as load:
         ...                          # deploy
@@ -39,7 +39,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A version in X-Version, with the seconds of its first and last answer."""
+    """A value of the header X-Version, with the seconds of its first and last answer."""
 
     version: str
     first: float
@@ -49,7 +49,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What came of the requests. Latencies leave the slow requests out; `failures` lists the first few hundred."""
+    """The results of all requests. Latencies leave out slow requests; `failures` holds the first few hundred."""
 
     sent: int
     ok: int
@@ -63,7 +63,7 @@ class Summary:
     max_ms: float | None
     failures: tuple[Failure, ...]
     versions: dict[str, tuple[Seen, ...]]
-    """For each target, in the order of their first answer."""
+    """By target, in the order of the first answer."""
 
     @classmethod
     def read(cls, path: Path) -> Summary:
@@ -81,7 +81,7 @@ class Summary:
 
 
 class Load:
-    """A running load generator: its own process, so that the caller's work does not delay its requests.
+    """A load generator in a process of its own, so that the caller's work does not delay its requests.
 
     `rate` is requests a second for each URL. Of these `slow_fraction` ask `/slow?seconds=slow_seconds`; of the others
     `keep_alive_fraction` use connections that are kept, the rest a new one each.
@@ -132,14 +132,14 @@ class Load:
         return self
 
     def stop(self) -> Summary:
-        """Send no more, wait for the answers that are due, and tell what came of it all; see `wait`."""
+        """Stop sending, wait for outstanding answers, and return the summary; see `wait`."""
         if self._process is None or self._folder is None:
             raise SandboxError("The load generator was not started")
         self._process.send_signal(signal.SIGTERM)
         return self.wait()
 
     def wait(self) -> Summary:
-        """Until its time is over. Raises `SandboxError` for a generator that was not started or failed."""
+        """Wait until its time is over. Raises `SandboxError` for a generator that was not started or failed."""
         if self._process is None or self._folder is None:
             raise SandboxError("The load generator was not started")
         status = self._process.wait()
@@ -152,7 +152,7 @@ class Load:
 
     @property
     def summary(self) -> Summary:
-        """The last one after `stop`; before that as it was at most half a second ago."""
+        """Return the summary: the final one after `stop`, before that one at most half a second old."""
         return self._last or Summary.read(self._path)
 
     @property

@@ -1,4 +1,4 @@
-"""The load generator's own process: requests at a constant rate, whether the server keeps up or not.
+"""The load generator's process: sends requests at a constant rate, even to a server that falls behind.
 
 It runs as a script (`python -I -S load_worker.py SETTINGS.json`), imports nothing of ours, and writes its summary (see
 load.py) twice a second and at its end, which SIGTERM asks for.
@@ -27,7 +27,7 @@ HEAD_END = b"\r\n\r\n"
 
 
 class Connection(asyncio.Protocol):
-    """One connection, one request on it at a time. `answered` gets the status, the version and the body's length."""
+    """A connection with one request at a time. `answered` gets the status, the version and the body's length."""
 
     def __init__(self, pool: list[Connection]) -> None:
         self.pool = pool
@@ -47,7 +47,7 @@ class Connection(asyncio.Protocol):
         return self.answer
 
     def usable(self) -> bool:
-        """Whether nothing has come in while idle: what comes then is the server's goodbye."""
+        """Return True where nothing arrived while idle: data that arrives then announces the server's close."""
         if self.closed or self.transport is None or self.transport.is_closing():
             return False
         descriptor = self.transport.get_extra_info("socket").fileno()
@@ -88,7 +88,7 @@ class Connection(asyncio.Protocol):
 
 
 class Target:
-    """One address under load, and what came of it."""
+    """An address under load, and its results."""
 
     def __init__(self, url: str, settings: dict[str, Any], started: float) -> None:
         parts = urlsplit(url)

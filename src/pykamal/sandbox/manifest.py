@@ -1,4 +1,4 @@
-"""What a sandbox made on this machine, written down before and while it is made.
+"""The record of all that a sandbox makes on this machine, written before and while it is made.
 
 Nothing is ever ended or deleted that is not in here, and a process only when it is still the one that was started.
 """
@@ -33,7 +33,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One host, or the workstation engine. `address` is an IPv4 address, `link` the machine's end of its cable."""
+    """A host, or the workstation engine. `address` is an IPv4 address, `link` this machine's end of its cable."""
 
     name: str
     address: str
@@ -64,7 +64,7 @@ class Manifest:
 
     @property
     def registry_server(self) -> str:
-        """Not `localhost:`, which Kamal takes for a registry that it has to start itself (spec/config.md 6.3)."""
+        """Return the registry's address. `localhost:` would mean a registry that Kamal starts (spec/config.md 6.3)."""
         return f"127.0.0.1:{self.registry_port}"
 
     @property
@@ -72,7 +72,7 @@ class Manifest:
         return f"pykamal-sandbox {self.name} {self.token}"
 
     def process(self, role: str) -> Process | None:
-        """The newest process of a role."""
+        """Return the newest process of a role."""
         return next((process for process in reversed(self.processes) if process.role == role), None)
 
     def save(self, paths: Paths) -> None:
@@ -95,7 +95,7 @@ class Journal:
         self._lock = threading.Lock()
 
     def add(self, role: str, pid: int) -> None:
-        """Write down a process that was just started. Raises SandboxError when it has ended already."""
+        """Record a process that was just started. Raises SandboxError when it has ended already."""
         ticks = processes.start_time_ticks(pid)
         if ticks is None:
             raise SandboxError(f"The {role} ended at once", hint=f"Its log is in {self.paths.root}.")
@@ -106,7 +106,7 @@ class Journal:
 
 
 def load(paths: Paths) -> Manifest | None:
-    """The manifest of a sandbox, None when there is none. Raises SandboxError when the folder is somebody else's."""
+    """Load the manifest of a sandbox, None where there is none. Raises SandboxError for another user's folder."""
     try:
         content = json.loads(paths.manifest.read_text())
     except FileNotFoundError:
@@ -130,7 +130,7 @@ def boot_identifier() -> str:
 
 
 def owner() -> tuple[int, int] | None:
-    """User and group that became root by sudo, so that files made for them can be given to them."""
+    """Return the user and group that became root by sudo, so that files can be given to them."""
     if os.geteuid() != 0:
         return None
     user, group = os.environ.get("SUDO_UID"), os.environ.get("SUDO_GID")

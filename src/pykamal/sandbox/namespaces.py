@@ -1,4 +1,4 @@
-"""Machines made of Linux namespaces: this machine's own packages, a network, processes and files of their own.
+"""Makes machines of Linux namespaces: this machine's packages, with a network, processes and files of their own.
 
 Each has its own sshd and its own engine, starts in a fraction of a second and needs no image (spec/lab.md, way A).
 """
@@ -163,7 +163,7 @@ def _plant(seed: seeds.Seed, journal: Journal, machine: Machine) -> None:
 
 
 def _specification(manifest: Manifest, paths: Paths, machine: Machine) -> dict[str, object]:
-    """What init.py is told."""
+    """Return the specification for init.py."""
     folder = paths.host(machine.name)
     is_host = machine in manifest.hosts
     sockets = ["--host", "unix:///run/docker.sock"]
@@ -193,7 +193,7 @@ def _cgroup(manifest: Manifest, machine: Machine) -> str:
 
 
 def _remove_cgroups(name: str) -> None:
-    """The groups that an engine made for its containers, in every hierarchy; version 2 has a single one.
+    """Remove the control groups that an engine made for its containers, in every hierarchy (version 2 has one).
 
     A group can be removed a moment after its last process has ended, not before.
     """

@@ -1,4 +1,4 @@
-"""The sandbox's own bridge, and a cable from it into every machine's network namespace."""
+"""Makes the sandbox's bridge, and a virtual cable from it into every machine's network namespace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PORTS = range(20000, 30000)  # below the kernel's range for outgoing connections
 
 
 def choose_subnet(preference: int, taken: Collection[str]) -> str:
-    """A /24 that no interface, no route and no other sandbox of this machine uses; the same one for the same name."""
+    """Return a /24 that no interface, route or other sandbox of this machine uses; the same one for the same name."""
     used = [ipaddress.ip_network(subnet) for subnet in taken]
     for route in json.loads(processes.run(["ip", "-json", "-4", "route", "show", "table", "all"])):
         if route["dst"] != "default":
@@ -29,7 +29,7 @@ def choose_subnet(preference: int, taken: Collection[str]) -> str:
 
 
 def choose_port(preference: int, taken: Collection[int]) -> int:
-    """A free TCP port of the loopback address; the same one for the same name when it can be had."""
+    """Return a free TCP port of the loopback address; for the same name the same one where it is free."""
     for offset in range(len(PORTS)):
         port = PORTS[(preference + offset) % len(PORTS)]
         if port in taken:
@@ -74,7 +74,7 @@ def set_cable(machine: Machine, *, plugged: bool) -> None:
 
 
 def remove(manifest: Manifest) -> None:
-    """Take away the bridge and the cables, where they carry this sandbox's mark. Missing ones are no error."""
+    """Remove the bridge and the virtual cables that carry this sandbox's mark. Missing ones are no error."""
     names = {manifest.bridge, *(machine.link for machine in manifest.machines)}
     ours = [
         link["ifname"]

@@ -1,4 +1,4 @@
-"""Where a sandbox keeps its files, and what its things are called."""
+"""The paths of a sandbox's files, and the names of its network interfaces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
 def home() -> Path:
-    """The folder that holds the sandboxes: the machine's for root, the user's own otherwise.
+    """Return the folder of all sandboxes: the machine's for root, the user's own otherwise.
 
     `PYKAMAL_SANDBOX_HOME` moves it.
     """
@@ -29,7 +29,7 @@ def home() -> Path:
 
 
 def cache() -> Path:
-    """What several sandboxes share: base images and prepared engine folders. Never holds anything alive."""
+    """Return the folder that sandboxes share: base images and prepared engine folders, never anything running."""
     return home() / ".cache"
 
 
@@ -67,7 +67,7 @@ class Paths:
 
     @property
     def shared(self) -> Path:
-        """Seen by every host as /run/sandbox."""
+        """Return the folder that every host sees as /run/sandbox."""
         return self.root / "run"
 
     @property
@@ -104,12 +104,12 @@ class Paths:
 
     @property
     def images(self) -> Path:
-        """The docker-archives that every host has from the beginning."""
+        """Return the folder of the docker-archives that every host starts with."""
         return self.root / "images"
 
     @property
     def project(self) -> Path:
-        """A ready `config/deploy.yml` and `.kamal/secrets`."""
+        """Return the folder with a ready `config/deploy.yml` and `.kamal/secrets`."""
         return self.root / "project"
 
     def host(self, host: str) -> Path:
@@ -120,7 +120,7 @@ class Paths:
         return f"ks{self._digest}"
 
     def link(self, index: int) -> str:
-        """The machine's end of a host's cable; at most 15 characters, the kernel's limit."""
+        """Return the name of this machine's end of a host's cable; at most 15 characters, the kernel's limit."""
         return f"ks{self._digest}p{index}"
 
     @property

@@ -1,4 +1,4 @@
-"""Starting, recognising and ending the sandbox's processes."""
+"""Starts, recognises and ends the sandbox's processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 def run(argv: Sequence[str], *, stdin: str | None = None, env: Mapping[str, str] | None = None) -> str:
-    """Standard output of a program that ended well. Raises SandboxError with its standard error."""
+    """Run a program and return its standard output. Raises SandboxError with its standard error when it fails."""
     try:
         done = subprocess.run(
             list(argv),
@@ -41,7 +41,7 @@ def run(argv: Sequence[str], *, stdin: str | None = None, env: Mapping[str, str]
 
 
 def environment() -> dict[str, str]:
-    """The caller's, with the folders of the administrator's programs, which not every login has in its PATH."""
+    """Return the caller's environment with `sbin` folders in PATH, which not every login has."""
     path = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
     return {**os.environ, "PATH": f"{path}:/usr/local/sbin:/usr/sbin:/sbin"}
 
@@ -54,7 +54,7 @@ def missing_program(program: str) -> SandboxError:
 
 
 def spawn(argv: Sequence[str], *, log: Path) -> int:
-    """Start a process that outlives this one, away from the terminal; its pid. Output is appended to `log`."""
+    """Start a process that outlives this one and return its pid. Its output is appended to `log`."""
     with log.open("ab") as output:
         try:
             process = subprocess.Popen(
@@ -72,13 +72,13 @@ def spawn(argv: Sequence[str], *, log: Path) -> int:
 
 
 def at_once(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """What a function gives for each item, asked for all at the same time. Raises the first error."""
+    """Call a function for all items at the same time and return the results in order. Raises the first error."""
     with ThreadPoolExecutor(max(1, len(items))) as pool:
         return list(pool.map(function, items))
 
 
 def start_time_ticks(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None when it is gone or a zombie.
+    """Return the start time of a process in clock ticks since boot; None when it is gone or a zombie.
 
     With the pid this names a process for good: pids are used again, a pair of both is not.
     """
@@ -91,7 +91,7 @@ def start_time_ticks(pid: int) -> int | None:
 
 
 def end(processes: Mapping[int, int], *, timeout_seconds: float = 10.0) -> None:
-    """End processes, given as pid to start time, unless another one has taken the pid. Not gently: they are ours.
+    """Kill processes, given as pid to start time; a pid that another process has taken is left alone.
 
     Raises SandboxError when one cannot be ended.
     """

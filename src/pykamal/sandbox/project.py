@@ -1,4 +1,4 @@
-"""The files that an operator needs for a sandbox: SSH keys and trust, Docker client settings, a ready Kamal project."""
+"""Makes the operator's files for a sandbox: SSH keys and trust, Docker client settings, a ready Kamal project."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ Host {pattern}
 
 
 def make_keys(manifest: Manifest, paths: Paths) -> None:
-    """The operator's key pair, a host key for each host, and the files that pin those."""
+    """Make the operator's key pair, a host key for each host, and the files that pin those."""
     paths.ssh.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(4) as pool:
         operator = pool.submit(_make_key, paths.private_key, f"pykamal-sandbox {manifest.name}")
@@ -91,7 +91,7 @@ def make_keys(manifest: Manifest, paths: Paths) -> None:
 
 
 def server_keys(paths: Paths, host: Machine) -> dict[str, str]:
-    """What a host's sshd needs: its own private key, and the operator's public one."""
+    """Return the keys that a host's sshd needs: its own private key and the operator's public one."""
     return {
         "host_key": _host_key(paths, host).read_text(),
         "authorized_key": paths.private_key.with_suffix(".pub").read_text(),
@@ -99,7 +99,7 @@ def server_keys(paths: Paths, host: Machine) -> dict[str, str]:
 
 
 def write_project(manifest: Manifest, paths: Paths) -> None:
-    """`config/deploy.yml` and `.kamal/secrets` for the sandbox, in its own folder. Ruby Kamal reads them too."""
+    """Write `config/deploy.yml` and `.kamal/secrets` in the sandbox's own folder. Ruby Kamal reads them too."""
     (paths.project / "config").mkdir(parents=True, exist_ok=True)
     (paths.project / ".kamal").mkdir(exist_ok=True)
     deploy = paths.project / "config" / "deploy.yml"
@@ -132,7 +132,7 @@ def write_project(manifest: Manifest, paths: Paths) -> None:
 
 
 def copy_project(paths: Paths, target: Path) -> list[Path]:
-    """Copy the ready files to a project that lacks them; never over existing ones. The files that were written."""
+    """Copy the ready files to a project that lacks them, never over existing ones; return the new files."""
     written = []
     for name in ("config/deploy.yml", ".kamal/secrets"):
         file = target / name
@@ -150,7 +150,7 @@ def copy_project(paths: Paths, target: Path) -> list[Path]:
 
 
 def environment(manifest: Manifest, paths: Paths) -> dict[str, str]:
-    """What a Kamal or Docker needs beside the way to an engine."""
+    """Return the environment for Kamal and Docker, but for the engine's address."""
     return {
         "DOCKER_CONFIG": str(paths.docker_config),
         "DOCKER_BUILDKIT": "1",
@@ -170,14 +170,14 @@ def _host_key(paths: Paths, host: Machine) -> Path:
 
 
 def _make_key(path: Path, comment: str) -> str:
-    """Make a key unless it exists; its public line."""
+    """Make a key unless it exists and return its public line."""
     if not path.exists():
         processes.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
     return path.with_suffix(".pub").read_text()
 
 
 def _give_to_operator(given: Sequence[Path]) -> None:
-    """Called through sudo: let the user who called it use the keys, the project and the engine."""
+    """Give the keys, the project and the engine to the user who called through sudo."""
     who = owner()
     if who is None:
         return

@@ -1,4 +1,4 @@
-"""The one seam of the sandbox: what kind of thing plays the server."""
+"""The interface of a provider, which makes the sandbox's servers of namespaces or containers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Say = Callable[[str], None]
 
 
 class Provider(Protocol):
-    """Makes the servers, the registry and an engine that builds images, and lets the sandbox into them.
+    """Makes the servers, the registry and an engine that builds images, and gives access to them.
 
     Everything that a provider makes can be found by what the manifest holds beforehand, so that `remove` works after
     any failure.
@@ -26,7 +26,7 @@ class Provider(Protocol):
     name: str
 
     def require(self) -> None:
-        """Raise SandboxError, saying what is missing, where this provider cannot work."""
+        """Raise SandboxError with what is missing where this provider cannot work."""
 
     def make(self, journal: Journal, images: Sequence[Path], say: Say) -> None:
         """Start everything; return when hosts, engines and registry answer. SSH keys and their folders exist already.
@@ -35,41 +35,41 @@ class Provider(Protocol):
         """
 
     def remove(self, manifest: Manifest, paths: Paths) -> None:
-        """End and take away everything of a sandbox but its folder. Missing things are no error."""
+        """End and remove everything of a sandbox but its folder. Missing things are no error."""
 
     def alive(self, manifest: Manifest) -> dict[str, bool]:
-        """Every machine and service by name, and whether it runs."""
+        """Return every machine and service by name; True where it runs."""
 
     def entrance(self, journal: Journal, machine: Machine) -> Entrance:
-        """The door into a running machine. Raises SandboxError when it does not run."""
+        """Return the entrance to a running machine. Raises SandboxError when it does not run."""
 
     def stop_registry(self, journal: Journal) -> None: ...
 
     def start_registry(self, journal: Journal) -> None:
-        """Start it unless it runs; return when it answers."""
+        """Start the registry unless it runs; return when it answers."""
 
     def default_images(self, say: Say) -> list[Path]:
-        """What hosts have before anything is deployed: the proxy's image, built from Debian packages the first time."""
+        """Return the images of a new host: the proxy's, built from Debian packages the first time."""
 
     def environment(self, paths: Paths) -> dict[str, str]:
-        """What a Docker client on this machine needs to reach the engine that builds images."""
+        """Return the variables with which a Docker client of this machine reaches the engine that builds images."""
 
 
 class Entrance(Protocol):
-    """A way into a machine that is not SSH, for arranging and observing tests."""
+    """Access to a machine without SSH, for arranging and observing tests."""
 
     def argv(self, argv: Sequence[str], *, stdin: bool = False) -> list[str]:
-        """The argument vector that runs `argv` in there as root."""
+        """Return the argument vector that runs `argv` inside as root."""
 
     def engine(self) -> Engine:
-        """The machine's engine; it may be stopped."""
+        """Return the machine's engine, which may be stopped."""
 
     def set_connected(self, connected: bool) -> None:
-        """Cut the machine off from the network, or put it back."""
+        """Disconnect the machine from the network, or connect it again."""
 
 
 def wait_for_engine(entrance: Entrance, *, timeout_seconds: float = 20.0) -> None:
-    """Until a machine's engine answers. Raises SandboxError with the end of its log after the time-out."""
+    """Wait until a machine's engine answers. Raises SandboxError with the end of its log after the time-out."""
     try:
         entrance.engine().wait(timeout_seconds=timeout_seconds)
     except SandboxError as error:

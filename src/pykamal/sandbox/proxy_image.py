@@ -1,4 +1,4 @@
-"""The proxy's image for the hosts: built when something changed that could change it, remembered otherwise."""
+"""Builds the proxy's image for the hosts, and keeps it until one of its sources changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = ("basecamp/kamal-proxy:v0.9.2", "pykamal/kamal-proxy:v0.9.2")
 
 
 def proxy_image(say: Say) -> Path:
-    """The docker-archive. Raises SandboxError when a package for it cannot be had.
+    """Return the docker-archive. Raises SandboxError when a package for it is not available.
 
     The builder asks apt what it would install, which takes a second: it is asked only when a file of this program or
     the lists of packages are other ones than the last time.
@@ -65,6 +65,6 @@ def _program() -> Iterator[Path]:
 
 
 def _oldest(folder: Path) -> list[Path]:
-    """All but the newest few: every change of the program makes another one."""
+    """Return all archives but the newest few: every change of the program makes another one."""
     images = sorted(folder.glob("proxy-image-*.tar"), key=lambda path: path.stat().st_mtime, reverse=True)
     return images[KEPT_IMAGES:]

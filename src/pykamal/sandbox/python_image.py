@@ -1,4 +1,4 @@
-"""A small Python image made of this machine's own Python: no image registry is asked.
+"""Makes a small Python image of this machine's own Python, without an image registry.
 
 The layer holds the interpreter, the standard library without what a server never imports, the shared libraries that
 both need, and busybox for a shell and the usual small tools.
@@ -134,12 +134,12 @@ class PythonImage:
 
 
 def architecture() -> str:
-    """This machine's, as images name it."""
+    """Return this machine's architecture by its name in image manifests."""
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
 def _shared_libraries(binaries: list[Path]) -> set[Path]:
-    """Where the dynamic linker finds what the binaries ask for, under the very paths that it looks at."""
+    """Return the shared libraries of the binaries, under the paths where the dynamic linker looks for them."""
     found: set[Path] = set()
     for line in processes.run(["ldd", *map(str, binaries)]).splitlines():
         if match := re.match(r"\s+(?:\S+ => )?(/\S+) \(0x", line):

@@ -1,7 +1,7 @@
 """The sandbox's image registry: Debian's docker-registry behind a password, on a unix socket.
 
-Every machine, and the operator's own, has a door to it on the same loopback port. Docker trusts 127.0.0.0/8 without
-TLS, so that no engine needs a daemon.json, and one reference names an image everywhere.
+On every machine, and the operator's own, a forwarder listens on the same loopback port. Docker trusts 127.0.0.0/8
+without TLS, so that no engine needs a daemon.json, and one reference names an image everywhere.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DOOR_ROLE = "registry door"
 
 
 def start(journal: Journal) -> None:
-    """Start the registry and the operator's door to it; both are written down."""
+    """Start the registry and the operator's forwarder to it, and record both."""
     manifest, paths = journal.manifest, journal.paths
     line = processes.run(password_program(manifest), stdin=manifest.registry_password)
     listen = {"addr": str(paths.registry_socket), "net": "unix"}
@@ -50,7 +50,7 @@ def stop_server(process: Process) -> None:
 
 
 def wait(paths: Paths, *, timeout_seconds: float = 10.0) -> None:
-    """Until the registry answers. Raises SandboxError after the time-out."""
+    """Wait until the registry answers. Raises SandboxError after the time-out."""
     deadline = time.monotonic() + timeout_seconds
     while True:
         try:
@@ -65,7 +65,7 @@ def wait(paths: Paths, *, timeout_seconds: float = 10.0) -> None:
 
 
 def answers(manifest: Manifest) -> bool:
-    """Whether the registry is behind its port on this machine; it asks for the password then."""
+    """Return True where the registry answers on its port of this machine with a request for the password."""
     connection = http.client.HTTPConnection("127.0.0.1", manifest.registry_port, timeout=2)
     try:
         connection.request("GET", "/v2/")
@@ -77,7 +77,7 @@ def answers(manifest: Manifest) -> bool:
 
 
 def password_program(manifest: Manifest) -> list[str]:
-    """Makes the line of the password file from the password on its input.
+    """Return the program that turns a password on its input into a line of the password file.
 
     A cost of 4 rounds: the registry checks the password at every request, and it guards nothing but this machine.
     """
@@ -87,7 +87,7 @@ def password_program(manifest: Manifest) -> list[str]:
 def write_settings(
     manifest: Manifest, paths: Paths, *, password_line: str, folder: Path, listen: dict[str, str]
 ) -> None:
-    """The registry's settings and password file. `folder` is where it sees its own folder, `listen` its `http` keys."""
+    """Write the registry's settings and password file. `folder` is its path in there, `listen` its `http` keys."""
     (paths.registry / "storage").mkdir(parents=True, exist_ok=True)
     (paths.registry / "htpasswd").write_text(password_line)
     settings = {

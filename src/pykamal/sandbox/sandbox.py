@@ -1,4 +1,4 @@
-"""A sandbox as a whole: up, status, down, and what tests and the demo ask of it."""
+"""The sandbox as a whole: up, status, down, and helpers for tests and the demo."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PROVIDERS: dict[str, type[Provider]] = {"namespaces": NamespaceProvider, "contai
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`hosts` and `services` say for each name whether it is alive; `project` holds the ready deploy.yml."""
+    """The state of a sandbox. `hosts` and `services` map names to True where they run; `project` is a ready project."""
 
     name: str
     up: bool
@@ -42,7 +42,7 @@ class Status:
 
 
 class Sandbox:
-    """The sandbox of one name on this machine, whether it is up or not. Methods block; they may run in threads."""
+    """The sandbox of one name on this machine, up or not. Methods block; they may run in threads."""
 
     def __init__(self, name: str = DEFAULT_NAME) -> None:
         self.paths = Paths.of(name)
@@ -57,7 +57,7 @@ class Sandbox:
         images: Sequence[Path] | None = None,
         say: Say = lambda _: None,
     ) -> bool:
-        """Bring it up with these docker-archives on every host (None: the proxy's); False when it was up already.
+        """Start it with these docker-archives on every host (None: the proxy's); return False when it was up already.
 
         Remains of a sandbox that died are cleaned away first. Raises SandboxError, and then nothing is left behind.
         """
@@ -92,7 +92,7 @@ class Sandbox:
             return True
 
     def down(self) -> bool:
-        """End it and remove all that it made; False when there was nothing."""
+        """End it and remove all that it made; return False when there was nothing."""
         with self._locked():
             found = load(self.paths)
             self._journal = None
@@ -102,7 +102,7 @@ class Sandbox:
             return True
 
     def status(self) -> Status | None:
-        """None when there is no such sandbox."""
+        """Return the state, None where there is no such sandbox."""
         found = load(self.paths)
         if found is None:
             return None
@@ -131,7 +131,7 @@ class Sandbox:
         return [Host(journal, provider, machine) for machine in journal.manifest.hosts]
 
     def host(self, name: str) -> Host:
-        """By name (`h1`) or address. Raises `SandboxError` for one that there is not."""
+        """Return a host by name (`h1`) or address. Raises `SandboxError` for an unknown one."""
         for host in self.hosts:
             if name in {host.name, host.address}:
                 return host
@@ -139,12 +139,12 @@ class Sandbox:
         raise SandboxError(f"The sandbox {self.name} has no host {name}", hint=f"Its hosts are {known}.")
 
     def environment(self) -> dict[str, str]:
-        """Variables for a Kamal or Docker that works on this sandbox: put them into os.environ or `env=`."""
+        """Return the environment variables with which Kamal and Docker work on this sandbox."""
         found = self.manifest
         return _provider_of(found).environment(self.paths) | project.environment(found, self.paths)
 
     def copy_project(self, target: Path) -> list[Path]:
-        """Give a project the sandbox's deploy.yml and secrets where it has none; the files that were written."""
+        """Copy the sandbox's deploy.yml and secrets to a project that has none; return the new files."""
         return project.copy_project(self.paths, target)
 
     def ssh_argv(self, host: str, command: Sequence[str] = ()) -> list[str]:
@@ -152,7 +152,7 @@ class Sandbox:
         return ["ssh", "-F", str(self.paths.ssh_config), *(() if command else ("-t",)), address, *command]
 
     def docker(self, *arguments: str, check: bool = True) -> str:
-        """Standard output of the Docker client against the workstation's engine.
+        """Run the Docker client against the workstation's engine and return its standard output.
 
         Raises `SandboxError` for a command that fails, unless `check` is false.
         """
@@ -190,7 +190,7 @@ class Sandbox:
         return reference
 
     def stop_registry(self) -> None:
-        """A registry that is away: connections to its port are closed at once."""
+        """Stop the registry: connections to its port are closed at once."""
         journal = self._open()
         _provider_of(journal.manifest).stop_registry(journal)
 
@@ -267,13 +267,13 @@ class Sandbox:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """One `up` or `down` of a name at a time."""
+        """Hold the lock of this name: one `up` or `down` at a time."""
         with _lock(home() / f".{self.name}.lock"):
             yield
 
 
 def choose_provider(name: str | None = None) -> Provider:
-    """The provider of that name; without one namespaces, or containers where those are not permitted and Docker runs.
+    """Return the provider of that name; by default namespaces, or containers where only those are possible.
 
     Raises SandboxError when neither can work.
     """
@@ -302,19 +302,19 @@ def _provider_of(manifest: Manifest) -> Provider:
 
 
 def _is_up(found: Manifest) -> bool:
-    """Whether all machines run; a registry that a test stopped is no reason to begin anew."""
+    """Return True where all machines run; a registry that a test stopped is no reason to begin anew."""
     alive = _provider_of(found).alive(found)
     return all(alive.get(machine.name, True) for machine in found.machines)
 
 
 def _machine_wide_lock() -> contextlib.AbstractContextManager[None]:
-    """Held while a subnet and a port are chosen and written down."""
+    """Hold a lock of the whole machine, while a subnet and a port are chosen and recorded."""
     return _lock(home() / ".lock")
 
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Hold a lock file, and take it away afterwards: a run of the tests would leave several."""
+    """Hold a lock file, and remove it afterwards: a run of the tests would leave several."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:

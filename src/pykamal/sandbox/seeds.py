@@ -1,4 +1,4 @@
-"""What machines start with: images already unpacked, in folders that cost almost nothing to copy.
+"""Prepares unpacked images for new machines, in folders that are copied at almost no cost.
 
 An engine never writes into a file of an unpacked layer and replaces its image index by renaming, so those files can
 be shared by hard links: a host gets its images in the time that it takes to make the directory entries.
@@ -29,7 +29,7 @@ KEPT_SEEDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """One prepared folder: `engine/` for data roots, `registry/` for the registry's storage."""
+    """A prepared folder: `engine/` for data roots, `registry/` for the registry's storage."""
 
     folder: Path
     python_version: str
@@ -49,13 +49,13 @@ class Seed:
         (folder / PYTHON_ARCHIVE).hardlink_to(self.folder / PYTHON_ARCHIVE)
 
     def plant_registry(self, storage: Path) -> None:
-        """Only the blobs can be shared: a registry writes over the file that says what a tag stands for."""
+        """Copy the registry's storage. Only blobs are shared: a registry overwrites the files of its tags in place."""
         _link_tree(self.folder / "registry" / BLOBS, storage / BLOBS)
         shutil.copytree(self.folder / "registry" / REPOSITORIES, storage / REPOSITORIES)
 
 
 def seed_for(images: Sequence[Path]) -> Seed:
-    """The seed that holds the Python base image and these docker-archives, whether it is made already or not."""
+    """Return the seed of the Python base image and these docker-archives, made already or not."""
     digest = hashlib.sha256(f"{LAYOUT} {_stamp(Path('/usr/sbin/dockerd'))}".encode())
     python = _python_facts()
     digest.update(python["key"].encode())
@@ -67,7 +67,7 @@ def seed_for(images: Sequence[Path]) -> Seed:
 def make_seed(
     seed: Seed, journal: Journal, engine: Engine, images: Sequence[Path], *, say: Callable[[str], None]
 ) -> None:
-    """Fill an engine and a registry that are empty yet, and keep a copy of both for the next time.
+    """Fill an empty engine and registry, and keep a copy of both for the next time.
 
     The base image is pushed as well as loaded: only then does an engine know its layers by their digest in the
     registry, and pulls of images that stand on it fetch nothing but what is new.
@@ -125,7 +125,7 @@ def _link_tree(source: Path, target: Path) -> None:
 
 
 def _python_facts() -> dict[str, str]:
-    """Key and version of the base image; looked at again only after a package was installed."""
+    """Return key and version of the base image; computed anew only after a package was installed."""
     stamp = _stamp(Path("/var/lib/dpkg/status"))
     memory = cache() / "python.json"
     try:
