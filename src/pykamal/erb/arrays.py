@@ -1,4 +1,4 @@
-"""Methods of lists, as a table from name to function; each takes the receiver first, a block by name."""
+"""The methods of arrays, as a table from name to function. Functions take the receiver first, a block by name."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _inserted(receiver: list[Any], index: int, *values: Any) -> list[Any]:
 
 
 def _taken(place: int) -> Method:
-    """`pop` and `shift`."""
+    """Remove and return items, for `pop` and `shift`."""
 
     def taken(receiver: list[Any], count: int | None = None) -> Any:
         if count is None:
@@ -95,7 +95,7 @@ def _deleted_at(receiver: list[Any], index: int) -> Any:
 
 
 def _in_place(name: str, *, nil: bool) -> Method:
-    """The method with `!`, which changes the list; some give nil when there was nothing to change."""
+    """Return the method with `!`, which changes the list; some return nil when nothing changed."""
 
     def changed(receiver: list[Any], *arguments: Any, **options: Any) -> Any:
         before = list(receiver)

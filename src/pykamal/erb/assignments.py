@@ -1,4 +1,4 @@
-"""Giving values to variables, to places in lists and maps, and to ENV."""
+"""Assigns values to variables, to places in arrays and hashes, and to ENV."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _assignment(interpreter: Interpreter, node: Assignment) -> Any:
 
 
 def _before(interpreter: Interpreter, target: Expression) -> Any:
-    """The value of a target that may not be there yet."""
+    """Return the present value of a target, nil where it has none."""
     if isinstance(target, Constant):
         return interpreter.builtins.main.constants.get(target.name)
     if isinstance(target, Variable) and target.name[0] not in "@$":
@@ -91,7 +91,7 @@ def _multiple(interpreter: Interpreter, node: MultipleAssignment) -> Any:
 
 
 def assign_all(interpreter: Interpreter, targets: tuple[Expression, ...], value: Any) -> None:
-    """A list is spread over several targets; `*rest` takes what the others leave."""
+    """Assign a list to several targets; `*rest` takes the items that remain."""
     if len(targets) == 1 and not isinstance(targets[0], Splat):
         assign(interpreter, targets[0], value[0] if isinstance(value, list) and value else value)
         return

@@ -1,4 +1,4 @@
-"""What a template's code says, as a tree. Every node knows its offset in the template.
+"""The syntax tree of a template's code. Every node knows its offset in the template.
 
 Nodes are neither compared nor printed nor changed. Without what that takes their classes are made in a tenth of the
 time that data classes need, which every command would wait for.
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeAlias, dataclass_transform
 
 @dataclass_transform(eq_default=False)
 class Node:
-    """Takes the values of its annotations, in their order; a value that is not given is the class's."""
+    """A node, made from the values of its annotations in order; missing values are the class's defaults."""
 
     _names: ClassVar[tuple[str, ...]] = ()
 
@@ -47,7 +47,7 @@ class RegexpLiteral(Node):
 
 
 class Shell(Node):
-    """Back-ticks: the standard output of a shell line."""
+    """Back-ticks, which evaluate to the standard output of a shell line."""
 
     line: Text
     offset: int
@@ -59,14 +59,14 @@ class ListLiteral(Node):
 
 
 class MapLiteral(Node):
-    """A pair without a key is `**map`."""
+    """A hash literal. A pair without a key is `**map`."""
 
     pairs: tuple[tuple[Expression | None, Expression], ...]
     offset: int
 
 
 class BareMap(MapLiteral):
-    """Pairs among arguments, without braces."""
+    """A hash among arguments, without braces."""
 
 
 class RangeLiteral(Node):
@@ -77,7 +77,7 @@ class RangeLiteral(Node):
 
 
 class Variable(Node):
-    """`name`, `@name` or `$name`. `assigned` tells a local variable that is assigned further up, and may be nil."""
+    """`name`, `@name` or `$name`. `assigned` is true for a local variable assigned above, which may be nil."""
 
     name: str
     assigned: bool
@@ -92,7 +92,7 @@ class Constant(Node):
 
 
 class Parameter(Node):
-    """`kind` is required, optional, rest, key, keys or block. A `nested` one takes a list apart."""
+    """A parameter. `kind` is required, optional, rest, key, keys or block. A `nested` one takes a list apart."""
 
     kind: str
     name: str
@@ -109,7 +109,7 @@ class Block(Node):
 
 
 class Lambda(Node):
-    """A `strict` one is a lambda, which takes the arguments that it names and no others; else it is a proc."""
+    """A lambda (`strict`), which takes exactly the arguments that it names, or a proc."""
 
     block: Block
     strict: bool
@@ -123,7 +123,7 @@ class Definition(Node):
 
 
 class Call(Node):
-    """`receiver.name(arguments) { block }`; no receiver for `require "x"`. `safe` is `&.`.
+    """A call `receiver.name(arguments) { block }`; no receiver for `require "x"`. `safe` is `&.`.
 
     A keyword without a name is `**map`; `block_argument` is what stands behind `&`.
     """

@@ -1,4 +1,4 @@
-"""How much a template may take: steps, time, and the size of what it makes.
+"""Limits of a template: steps, time, and the sizes of its values.
 
 A template is code of the repository that it stands in. Its functions are linear in what they are given, so a limit on
 steps and on sizes bounds them; the clock bounds what the steps cost on a slow machine.
@@ -13,27 +13,27 @@ from dataclasses import dataclass
 from typing import Final
 
 MAXIMUM_TEXT: Final = 1024 * 1024
-"""Characters of one text."""
+"""The most characters of one string."""
 
 MAXIMUM_ITEMS: Final = 10_000
-"""Items of one list or map, and turns of one counted loop."""
+"""The most items of one array or hash, and turns of one counted loop."""
 
 MAXIMUM_FILE_BYTES: Final = 1024 * 1024
-"""Of a file that a template reads, and of the text that it renders to."""
+"""The largest file that a template may read, and the largest rendered text."""
 
 MAXIMUM_BITS: Final = 4096
-"""Of a whole number."""
+"""The most bits of an integer."""
 
 MAXIMUM_DEPTH: Final = 60
-"""Expressions, calls of methods, and lists inside each other."""
+"""The deepest nesting of expressions, calls and arrays."""
 
 _STEPS_BETWEEN_LOOKS: Final = 64
 _MUCH: Final = 256
-"""Units after which the clock is looked at: a function that goes through that much may take long."""
+"""The units of one function after which the clock is read."""
 
 
 class BudgetExceeded(Exception):
-    """The template takes more than it may; the message names the limit. No `rescue` of a template sees it."""
+    """The template exceeds a limit, which the message names. No `rescue` of a template catches it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -51,7 +51,7 @@ class Limits:
 
 
 class Budget:
-    """What is left of the limits. The time starts when it is made."""
+    """Counts what a template uses of its limits. The time starts when the budget is made."""
 
     def __init__(self, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits or Limits()
@@ -61,7 +61,7 @@ class Budget:
         self._units = 0
 
     def step(self, count: int = 1) -> None:
-        """Raises BudgetExceeded beyond the steps, or the time."""
+        """Count steps. Raises BudgetExceeded beyond the limit, or when the time is over."""
         before = self._steps
         self._steps += count
         if self._steps > self._limits.steps:
@@ -70,7 +70,7 @@ class Budget:
             self.look_at_the_clock()
 
     def use(self, units: int) -> None:
-        """Raises BudgetExceeded beyond the units."""
+        """Count units. Raises BudgetExceeded beyond the limit."""
         self._units += units
         if self._units > self._limits.units:
             raise BudgetExceeded(f"the template works on too much data (more than {self._limits.units:,} items)")
@@ -91,7 +91,7 @@ class Budget:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """The time in here does not count: a shell line of the template runs, or a person answers its question."""
+        """Stop the clock while a shell line of the template runs or a person answers its question."""
         started = self._clock()
         try:
             yield
@@ -100,19 +100,19 @@ class Budget:
 
 
 def check_text(length: int) -> None:
-    """Raises BudgetExceeded for a text that would become longer than a text may be."""
+    """Raise BudgetExceeded for a length that no string may have."""
     if length > MAXIMUM_TEXT:
         raise BudgetExceeded(f"a text becomes longer than {MAXIMUM_TEXT:,} characters")
 
 
 def check_items(count: int) -> None:
-    """Raises BudgetExceeded for a list or a map that would become longer than it may be."""
+    """Raise BudgetExceeded for a length that no array or hash may have."""
     if count > MAXIMUM_ITEMS:
         raise BudgetExceeded(f"a list becomes longer than {MAXIMUM_ITEMS:,} items")
 
 
 def check_number(number: int) -> int:
-    """The number. Raises BudgetExceeded for one that is too large."""
+    """Return the number. Raises BudgetExceeded for one that is too large."""
     if number.bit_length() > MAXIMUM_BITS:
         raise BudgetExceeded(f"a number becomes longer than {MAXIMUM_BITS:,} bits")
     return number

@@ -1,4 +1,4 @@
-"""The constants of templates: ENV, File, JSON, Time and their like, and those of the caller."""
+"""The constants that templates may use: ENV, File, JSON, Time and others, and those of the caller."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Extensions:
-    """What the caller adds: functions and values by constant, and its YAML parser.
+    """The caller's additions: functions and values by constant, and its YAML parser.
 
-    A function and the parser raise RubyError for what a template may be told.
+    A function and the parser raise RubyError for failures that a template may catch.
     """
 
     functions: Mapping[tuple[str, str], Callable[..., Any]] = field(default_factory=dict)
@@ -50,7 +50,7 @@ _VERSION_FILES: Final = (
 
 
 class Builtins:
-    """Functions are looked up by constant and name in one table; nothing else can be reached."""
+    """Looks functions up by constant and name in one table; nothing else can be reached."""
 
     def __init__(
         self,
@@ -67,9 +67,9 @@ class Builtins:
         self.matching = Matching(self.budget)
         self.status: Status | None = None
         self.printed: list[str] = []
-        """What the template prints with `puts` and its like, which is not part of what it renders to."""
+        """The output of `puts` and similar methods, which is not part of the rendered text."""
         self.nested: Callable[[str, str, Scope | None], str] = _no_template
-        """Renders a template inside this one by its trim mode, with its own variables or those of a scope."""
+        """Renders a template inside this one with its trim mode and its own variables, or those of a scope."""
         self._extensions = extensions
         self._files = Files(system, lambda: environment.get("HOME"))
         self._functions = self._table()
@@ -96,11 +96,11 @@ class Builtins:
     # -- constants
 
     def is_defined(self, constant: str) -> bool:
-        """Whether the template itself gave the constant its value."""
+        """Return True for a constant that the template itself assigned."""
         return constant in self.main.constants
 
     def constant(self, name: str) -> Any:
-        """Raises RubyError for a name that Ruby has not either, and Unsupported for one that it has."""
+        """Return the constant's value. Raises RubyError for a name unknown to Ruby too, and Unsupported for others."""
         if name in self.main.constants:
             return self.main.constants[name]
         if name in self._extensions.values:
@@ -120,7 +120,7 @@ class Builtins:
         raise self._unknown_constant(name)
 
     def _ruby_version(self, name: str) -> str:
-        """The version that the project asks for, which is the one that Ruby would have."""
+        """Return the Ruby version that the project requests."""
         for file, form in _VERSION_FILES:
             with suppress(OSError):
                 found = re.search(form, self._files.content(file)[:10_000].decode("utf-8", "replace"))
@@ -143,7 +143,7 @@ class Builtins:
         return RubyError(f"uninitialized constant {name}", "NameError", hint=hint)
 
     def unknown_name(self, name: str, locals_: list[str], *, call: bool) -> Exception:
-        """The error for a bare name, or for a call without a receiver, that nothing has."""
+        """Return the error for an unknown bare name or call without a receiver."""
         from pykamal.erb.ruby_names import advice, has_function
 
         if has_function(name):
@@ -154,7 +154,7 @@ class Builtins:
         return RubyError(f"undefined {kind} `{name}' for main", label, hint=self._meant(name, known))
 
     def _meant(self, name: str, known: list[str]) -> str | None:
-        """The name that may have been meant: a variable of the environment, or a name that is alike."""
+        """Return a suggestion: an environment variable of that name, or a similar name."""
         variable = next((each for each in (name, name.upper()) if each in self.environment), None)
         if variable is not None or (name.isupper() and "::" not in name):
             return f'Did you mean ENV["{variable or name}"]?'
@@ -185,15 +185,15 @@ class Builtins:
     # -- functions
 
     def function_names(self) -> list[tuple[str, str]]:
-        """Constants with the functions that templates may call on them."""
+        """Return the constants with the functions that templates may call on them."""
         return [*self._functions, *libraries.all_functions()]
 
     def constant_names(self) -> list[str]:
-        """Constants that have a value of their own."""
+        """Return the constants that have a value."""
         return [*_RUBY_CONSTANTS, "RUBY_VERSION", "RUBY_ENGINE_VERSION", "STDOUT", "STDERR", *self._extensions.values]
 
     def function(self, constant: str, name: str) -> Callable[..., Any] | None:
-        """The function, None when templates may not call it."""
+        """Return the function, None where templates may not call it."""
         function = self._functions.get((constant, name)) or libraries.function(constant, name)
         if function is None and name in ("new", "exception") and is_exception(constant):
             return lambda *message: exception(ClassValue(constant), *message)
@@ -203,7 +203,7 @@ class Builtins:
         return KERNEL.get(name)
 
     def regexp(self, source: Any, flags: Any = "") -> Regexp:
-        """Raises RubyError for what is none and Unsupported for what is not in the subset."""
+        """Compile a regular expression. Raises RubyError for an invalid one and Unsupported outside the subset."""
         if isinstance(source, Regexp):
             return source
         if not (isinstance(source, str) and isinstance(flags, str)):
@@ -239,7 +239,7 @@ class Builtins:
         environment_functions.set_variable(self.environment, name, value)
 
     def run(self, line: str) -> str:
-        """Back-ticks. The time that the line takes is not the template's. Raises Unsupported where nothing may run."""
+        """Run back-ticks while the budget's clock stands. Raises Unsupported where nothing may run."""
         from pykamal.erb.calls import guarded
 
         with self.budget.paused():
@@ -256,7 +256,7 @@ class Builtins:
     # -- files of variables, and YAML
 
     def load_dotenv(self, *files: Any, overwrite: Any = False) -> dict[str, str]:
-        """Variables that are set already win unless `overwrite`; files that do not exist are skipped."""
+        """Load dotenv files into ENV. Existing variables win unless `overwrite`; missing files are skipped."""
         loaded = self._parsed_dotenv(files or (".env",))
         for name, value in loaded.items():
             if true(overwrite) or name not in self.environment:

@@ -1,4 +1,4 @@
-"""Calls: of methods of values, of functions of constants, and of methods without a receiver."""
+"""Evaluates calls of values' methods, of constants' functions, and of methods without a receiver."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PYTHON_FAULTS: Final = (TypeError, ValueError, LookupError, AttributeError, Ari
 _CHEAP: Final = frozenset(
     words("[] first last length size empty? nil? key? has_key? fetch push append pop shift store dig to_sym freeze")
 )
-"""Methods that do not go through what they are called on."""
+"""Methods whose cost does not depend on the size of the receiver."""
 
 _BY_NAME: Final = frozenset(["send", "public_send", "__send__", "try", "try!"])
 
@@ -38,7 +38,7 @@ def _call(interpreter: Interpreter, node: Call) -> Any:
 
 
 def _given(interpreter: Interpreter, node: Call) -> tuple[list[Any], dict[str, Any], Any]:
-    """Arguments, keywords and the block of a call."""
+    """Evaluate the arguments, keywords and block of a call."""
     arguments = interpreter.items(node.arguments) if node.arguments else []
     keywords: dict[str, Any] = {}
     for name, expression in node.keywords:
@@ -65,7 +65,7 @@ def _as_block(interpreter: Interpreter, value: Any) -> Any:
 
 
 def _leaving(interpreter: Interpreter, block: Any, call: Callable[[], Any]) -> Any:
-    """The value of a call, which a `break` of its own block ends."""
+    """Return the value of a call, or of the `break` in its block that ended it."""
     depth, scope = interpreter.depth, interpreter.scope
     try:
         return call()
@@ -108,7 +108,7 @@ def send(
     *,
     block: Any = None,
 ) -> Any:
-    """The value of a method. Raises RubyError, and Unsupported for one that Ruby has and this interpreter has not."""
+    """Call a method. Raises RubyError, and Unsupported for a method of Ruby that this interpreter lacks."""
     if name in _BY_NAME:
         return _send_by_name(interpreter, receiver, name, arguments, keywords, block=block)
     if isinstance(receiver, Proc | NamedMethod) and name in ("call", "()", "yield", "===", "[]"):
@@ -168,7 +168,7 @@ def responds(receiver: Any, name: str) -> bool:
 
 
 def no_method(receiver: Any, name: str) -> Exception:
-    """Ruby's own error where Ruby has no such method either."""
+    """Return the error for a missing method: Ruby's own where Ruby lacks it too."""
     from difflib import get_close_matches
 
     from pykamal.erb.ruby_names import advice, has_method
@@ -183,7 +183,7 @@ def no_method(receiver: Any, name: str) -> Exception:
 
 
 def guarded(name: str, call: Callable[[], Any]) -> Any:
-    """What Python objects to is not known to fail in Ruby too, and so is no error that `rescue` catches."""
+    """Turn Python's errors into Unsupported: Ruby might not fail here, so `rescue` must not catch them."""
     try:
         return call()
     except KamalError as error:
@@ -233,7 +233,7 @@ def call_function(
     *,
     plain: bool = False,
 ) -> Any:
-    """Calls a method that the template defines, or one of Ruby's. `plain` tells a bare name."""
+    """Call a method that the template defines, or one of Ruby's. `plain` is true for a bare name."""
     defined = interpreter.builtins.main.methods.get(name)
     if defined is not None:
         frame = Frame(block, name)

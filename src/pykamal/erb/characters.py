@@ -1,4 +1,4 @@
-"""Tests of single characters: classes, escapes and properties of Ruby's regular expressions."""
+"""Character classes, escapes and properties of Ruby's regular expressions, as tests of single characters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 CharacterTest = Callable[[str], bool]
-"""Whether a character is one of those. A test of a single character has it as the attribute `only`."""
+"""Returns True for characters of a class. A test of a single character has it as the attribute `only`."""
 
 _DIGITS: Final = frozenset("0123456789")
 _WORD: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
@@ -49,7 +49,7 @@ _PROPERTIES: Final[dict[str, CharacterTest]] = {
 
 
 def named_property(name: str) -> CharacterTest | None:
-    """What stands in `[[:alpha:]]` and `\\p{Alpha}`; None for a name that is not known."""
+    """Return the test for `[[:alpha:]]` and `\\p{Alpha}`; None for an unknown name."""
     return _PROPERTIES.get(name.lower())
 
 
@@ -75,7 +75,7 @@ def _cases(character: str) -> set[str]:
 
 
 def escaped(source: str, start: int, ignore_case: bool) -> tuple[CharacterTest, int]:
-    """The escape that starts at the back-slash, and the place behind it."""
+    """Parse the escape that starts at the backslash; return its test and the position behind it."""
     following = source[start + 1]
     if following.lower() in _SHORTHANDS:
         return any_of(_SHORTHANDS[following.lower()], negated=following.isupper()), start + 2
@@ -131,7 +131,7 @@ def _posix(name: str) -> CharacterTest:
 
 
 def _member(source: str, position: int, singles: set[str], tests: list[CharacterTest], ignore_case: bool) -> int:
-    """A character, or a range of them."""
+    """Parse a character or a range of characters."""
     first, position = _character(source, position)
     if not source.startswith("-", position) or source.startswith("-]", position) or position + 1 >= len(source):
         singles.update(_cases(first) if ignore_case else first)

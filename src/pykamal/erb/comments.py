@@ -1,4 +1,4 @@
-"""Tags on lines that are comments of YAML: what fails there is reported, and does not end the rendering.
+"""Handles tags on YAML comment lines: their failures are reported and do not end the rendering.
 
 Ruby renders them like every other tag, and a file's comments are full of examples. Whether a line is a comment is known
 for certain only once YAML was read, so a marker stands where the output was dropped: it must not be in the document.
@@ -24,7 +24,7 @@ Failure: TypeAlias = RubyError | Unsupported | CommandRefused | TemplateError
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A tag whose output is missing. `marker` stands where it would. A `quiet` one is nobody's mistake."""
+    """A tag without output. `marker` stands in its place. A `quiet` one needs no warning."""
 
     marker: str
     error: TemplateError
@@ -42,7 +42,7 @@ class Comments:
         self._offsets = [part.tag_offset for part in self._tags]
 
     def cover(self, offset: int) -> bool:
-        """Whether the tag around this place stands behind a `#` of its line, and may fail there."""
+        """Return True where the tag around this offset stands behind a `#` of its line, and may fail."""
         tag = self.tag(offset) if self._forgiving else None
         if tag is None or len(self.dropped) >= _MOST_DROPPED:
             return False
@@ -50,19 +50,19 @@ class Comments:
         return _COMMENT.search(self._source[line : tag.tag_offset]) is not None
 
     def tag(self, offset: int) -> Part | None:
-        """The tag around this place."""
+        """Return the tag around this offset."""
         index = bisect_right(self._offsets, offset) - 1
         return self._tags[index] if index >= 0 else None
 
     def drop(self, error: Failure, offset: int) -> str:
-        """The marker to write instead of what the tag would insert."""
+        """Record a failed tag and return the marker to insert in place of its output."""
         marker = f"\ue000{len(self.dropped)}\ue001"
         self.dropped.append(Dropped(marker, located(error, offset), isinstance(error, RubyUnknown)))
         return marker
 
 
 def located(error: Failure, offset: int) -> TemplateError:
-    """The error with its place."""
+    """Return the error with its position."""
     match error:
         case TemplateError():
             return error

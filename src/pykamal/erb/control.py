@@ -1,4 +1,4 @@
-"""Conditions, loops, `rescue`, jumps and definitions."""
+"""Evaluates conditions, loops, `rescue`, jumps and definitions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _condition(interpreter: Interpreter, node: Condition) -> Any:
 
 
 def _case(interpreter: Interpreter, node: Case) -> Any:
-    """Without a subject the first test that is true; else the first that covers the subject."""
+    """Evaluate a `case`: the first test that covers the subject, or without one the first that is true."""
     subject = None if node.subject is None else interpreter.value(node.subject)
     for tests, body in node.branches:
         for test in tests:
@@ -47,7 +47,7 @@ def _loop(interpreter: Interpreter, node: Loop) -> Any:
 
 
 def _turn(interpreter: Interpreter, body: Body) -> Jumped | None:
-    """One turn of a loop, and the `break` that ended the loop, if there was one."""
+    """Run one turn of a loop; return the `break` that ended the loop, if any."""
     depth = interpreter.depth
     try:
         interpreter.budget.step()

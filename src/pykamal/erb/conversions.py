@@ -1,4 +1,4 @@
-"""Texts as numbers, in Ruby's lenient and strict ways, and arguments that have to be texts."""
+"""Converts strings to numbers, leniently and strictly, and checks arguments that have to be strings."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _PREFIXES: Final = {2: "0b", 8: "0o", 16: "0x"}
 
 
 def a_text(value: Any) -> str:
-    """The argument, which has to be a text."""
+    """Return the argument. Raises RubyError where it is no string."""
     if not isinstance(value, str):
         raise RubyError(f"no implicit conversion of {in_message(value)} into String", "TypeError")
     return value
 
 
 def to_integer(value: Any, base: int = 10) -> int:
-    """`to_i`: the leading digits, else 0."""
+    """Convert like `to_i`: the leading digits, else 0."""
     if not isinstance(value, str):
         return int(value or 0)
     if base == 0:
@@ -45,7 +45,7 @@ def to_integer(value: Any, base: int = 10) -> int:
 
 
 def to_float(value: Any) -> float:
-    """`to_f`: the leading number, else 0."""
+    """Convert like `to_f`: the leading number, else 0."""
     if not isinstance(value, str):
         return float(value or 0)
     start = value.lstrip()[:_LONGEST]
@@ -54,7 +54,7 @@ def to_float(value: Any) -> float:
 
 
 def integer(value: Any, base: int | None = None, exception: Any = True) -> int | None:
-    """`Integer()`, which takes a whole number or nothing."""
+    """Convert like `Integer()`, which raises for anything but an integer."""
     try:
         return _integer(value, base)
     except RubyError:
@@ -79,7 +79,7 @@ def _integer(value: Any, base: int | None) -> int:
 
 
 def floating(value: Any, exception: Any = True) -> float | None:
-    """`Float()`, which takes a number or nothing."""
+    """Convert like `Float()`, which raises for anything but a number."""
     if isinstance(value, str) and _FLOAT.fullmatch(value.strip()):
         return float(value.strip().replace("_", ""))
     if exception is False and not isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""A place among tokens: what comes next, and whether it is what is wanted there."""
+"""A cursor over tokens, with tests of the next one."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ class Cursor:
 
     @property
     def peek(self) -> Token:
-        """The next token; of the kind `end` behind the last one."""
+        """Return the next token; of the kind `end` behind the last one."""
         return self._tokens[self._index]
 
     def ahead(self, count: int) -> Token:
-        """The token so many places behind the next one."""
+        """Return the token so many places behind the next one."""
         return self._tokens[min(self._index + count, len(self._tokens) - 1)]
 
     def take(self) -> Token:
-        """The next token, and the place behind it; there is none behind the end."""
+        """Return the next token and move behind it. The end is never passed."""
         token = self._tokens[self._index]
         if token.kind != "end":
             self._index += 1
         return token
 
     def at(self, kind: str, *values: str) -> bool:
-        """Whether the next token is of that kind, and one of the values if there are any."""
+        """Return True where the next token is of that kind and, if values are given, one of them."""
         token = self.peek
         return token.kind == kind and (not values or token.value in values)
 
     def at_bracket(self, bracket: str) -> bool:
-        """Whether the bracket follows with no blank before it, and so belongs to what stands there."""
+        """Return True where the bracket follows without a blank, and so belongs to the expression before it."""
         return self.at("operator", bracket) and not self.peek.spaced
 
     def accept(self, kind: str, *values: str) -> Token | None:
-        """Take the next token if it is such a one."""
+        """Take the next token if it is of that kind and value."""
         return self.take() if self.at(kind, *values) else None
 
     def expect(self, kind: str, value: str) -> Token:
-        """Take the next token. Raises TemplateError if it is another one."""
+        """Take the next token. Raises TemplateError where it is of another kind or value."""
         token = self.accept(kind, value)
         if token is None:
             raise TemplateError(f"expected {value}, found {_named(self.peek)}", self.peek.offset, label="SyntaxError")
@@ -53,7 +53,7 @@ class Cursor:
             pass
 
     def skip_newlines_before(self, kind: str, *values: str) -> bool:
-        """Move to the token behind the line ends if it is such a one, else stay."""
+        """Move behind line ends to a token of that kind and value, else stay."""
         ahead = self._index
         while self._tokens[ahead].kind == "newline":
             ahead += 1

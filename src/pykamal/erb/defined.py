@@ -1,4 +1,4 @@
-"""`defined?(...)`: what kind of thing an expression names, nil where it names nothing."""
+"""Evaluates `defined?(...)`: the kind of an expression, nil for an undefined one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def defined(interpreter: Interpreter, node: Expression) -> str | None:
-    """Raises Unsupported where only a whole Ruby could tell."""
+    """Return the kind. Raises Unsupported where only a complete Ruby could decide."""
     match node:
         case Sequence(body=(Call() | Constant() | Variable() as only,)):
             return defined(interpreter, only)

@@ -1,4 +1,4 @@
-"""What lists, maps and ranges have in common, as a table from name to function; each takes the receiver first."""
+"""The methods that arrays, hashes and ranges share, as a table from name to function. Receivers come first."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pykamal.erb.values import Block, Method, Range, RubyString, equal, inspecte
 
 _NOTHING: Final = object()
 _ORDER: Final = cmp_to_key(lambda one, other: -compare(other, one))
-"""Python compares a later item with an earlier one, and Ruby the other way round, which errors tell."""
+"""Python compares a later item with an earlier one, Ruby the other way round; error messages show it."""
 
 
 def items(receiver: Any) -> list[Any]:
-    """Of a map its pairs, as lists, which a block with two parameters takes apart."""
+    """Return the items; of a hash its pairs as lists, which a block with two parameters takes apart."""
     return [[key, value] for key, value in receiver.items()] if isinstance(receiver, dict) else list(receiver)
 
 
 def each(receiver: Any, block: Block | None = None) -> Any:
-    """Without a block the items: `each.with_index` goes on from there."""
+    """Call the block with each item; without one return the items, for `each.with_index`."""
     if block is None:
         return items(receiver)
     for item in items(receiver):
@@ -48,7 +48,7 @@ def _with_index(receiver: list[Any], offset: int | None = None, block: Block | N
 
 
 def _map(receiver: Any, block: Block | None = None) -> list[Any]:
-    """Without a block the list itself: `map.with_index` goes on from there."""
+    """Return the block's values; without one the list itself, for `map.with_index`."""
     return items(receiver) if block is None else [block(item) for item in items(receiver)]
 
 
@@ -63,7 +63,7 @@ def rejected(receiver: Any, block: Block) -> Any:
 
 
 def _tests(pattern: Any, block: Block | None) -> Block:
-    """What `any?`, `all?`, `none?` and `one?` ask of each item."""
+    """Return the test of each item in `any?`, `all?`, `none?` and `one?`."""
     if pattern is not _NOTHING:
         return lambda item: covers(pattern, item)
     return block if block is not None else lambda item: item
@@ -94,14 +94,14 @@ def _grep(receiver: Any, pattern: Any, block: Block | None = None, *, keep: bool
 
 
 def map_key(key: Any) -> Any:
-    """The key. Raises Unsupported for one that Python would not keep apart from others as Ruby does."""
+    """Return the key. Raises Unsupported for a key whose equality differs between Python and Ruby."""
     if isinstance(key, list | dict | float):
         raise Unsupported(f"{'a fraction' if isinstance(key, float) else 'a list or a map'} as key")
     return str(key) if isinstance(key, str) else key  # a key stays what it is when the text is changed
 
 
 def holds(receiver: dict[Any, Any], key: Any) -> bool:
-    """Whether a map has the key. To Python true is 1 and false is 0."""
+    """Return True where a hash has the key. Python alone would take true for 1 and false for 0."""
     if isinstance(key, list | dict | float) or key not in receiver:
         return False
     return key not in (0, 1) or any(type(each) is type(key) and each == key for each in receiver)
@@ -146,7 +146,7 @@ def sort(receiver: Any, block: Block | None = None) -> list[Any]:
 
 
 def _key_for(values: list[Any]) -> Any:
-    """What Python sorts the values by; texts alone and whole numbers alone it sorts itself, which is much faster."""
+    """Return Python's sort key; strings alone and integers alone need none, which is much faster."""
     kinds = {type(value) for value in values}
     return None if kinds in ({str}, {RubyString}, {int}) else _ORDER
 
@@ -168,7 +168,7 @@ def sort_by(receiver: Any, block: Block) -> list[Any]:
 
 
 def _extreme(sign: int, by: bool) -> Method:
-    """`min`, `max`, `min_by` and `max_by`: the first item in that order, or the first so many."""
+    """Return the first item in an order, or the first `count`, for `min`, `max`, `min_by` and `max_by`."""
 
     def extreme(receiver: Any, count: int | None = None, block: Block | None = None) -> Any:
         if by and block is None:
@@ -250,7 +250,7 @@ def _slices(receiver: Any, length: int, step: int, block: Block | None, *, whole
 
 
 def _chunked(receiver: list[Any], block: Block, *, splits: bool) -> list[list[Any]]:
-    """`slice_when` splits where the block says so, `chunk_while` where it does not."""
+    """Split into lists: `slice_when` where the block is true, `chunk_while` where it is false."""
     chunks: list[list[Any]] = []
     for item in receiver:
         if chunks and true(block(chunks[-1][-1], item)) is not splits:
@@ -368,4 +368,4 @@ ITEMS: Final[dict[str, Method]] = {
     "slice_when": lambda value, block: _chunked(items(value), block, splits=True),
     "count": lambda value, wanted=_NOTHING, block=None: _counted(items(value), wanted, block),
 }
-"""What lists, maps and ranges have in common."""
+"""The methods that arrays, hashes and ranges share."""

@@ -1,4 +1,4 @@
-"""ENV, which templates read, change and go through as a map."""
+"""The methods of ENV, which templates read, change and iterate like a hash."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ READING: Final = frozenset(MAP_METHODS) - {
     *words("transform_keys transform_values stringify_keys symbolize_keys deep_stringify_keys deep_symbolize_keys"),
     *["merge", "deep_merge", "dig", "fetch_values", "assert_valid_keys", "compact_blank", "to_query"],
 }
-"""The methods of a map that only read; ENV has them too."""
+"""The read-only methods of hashes, which ENV has too."""
 
 
 def functions(environment: dict[str, str]) -> dict[str, Callable[..., Any]]:
-    """The methods of ENV over these variables."""
+    """Return the methods of ENV over these variables."""
 
     def name_of(value: Any) -> str:
         if not isinstance(value, str):

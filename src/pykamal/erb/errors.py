@@ -1,4 +1,4 @@
-"""Why a template cannot be rendered."""
+"""Errors of templates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pykamal.core.source import Position
 
 
 class TemplateError(Exception):
-    """`offset` counts characters of the template. `label` is the class that Ruby names for the same failure."""
+    """A template cannot be rendered. `offset` counts its characters; `label` is Ruby's class for the same failure."""
 
     def __init__(self, message: str, offset: int, *, label: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
@@ -18,7 +18,7 @@ class TemplateError(Exception):
         self.hint = hint
 
     def position(self, file: str, source: str) -> Position:
-        """The place in the template whose text is `source`."""
+        """Return the line and column of an offset in `source`."""
         line = source.count("\n", 0, self.offset) + 1
         return Position(file, line, self.offset - source.rfind("\n", 0, self.offset))
 
@@ -38,11 +38,11 @@ class RubyError(Exception):
 
 
 class RubyUnknown(RubyError):
-    """A fact about the Ruby that would run the template, where none runs."""
+    """The template asks for a fact about the Ruby that runs it, and none does."""
 
 
 class Unsupported(Exception):
-    """Ruby that is not evaluated here, while a template runs. No `rescue` catches it: Ruby would go on."""
+    """A running template uses Ruby outside the subset. No `rescue` catches it: Ruby would go on."""
 
     def __init__(self, what: str, instead: str | None = None) -> None:
         super().__init__(what)
@@ -57,6 +57,6 @@ SUPPORTED = (
 
 
 def unsupported(what: str, offset: int, instead: str | None = None) -> TemplateError:
-    """For Ruby that is not evaluated here."""
+    """Return the error for Ruby outside the subset."""
     hint = instead if instead is not None else SUPPORTED
     return TemplateError(f"{what} is not supported in templates", offset, label="SyntaxError", hint=hint)

@@ -1,4 +1,4 @@
-"""Ruby's classes of exceptions, and which of them a `rescue` catches."""
+"""Ruby's hierarchy of exception classes, for `rescue` and `is_a?`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def is_exception(name: str) -> bool:
 
 
 def ancestors(name: str) -> tuple[str, ...]:
-    """The class and those above it. A class that is not known is a StandardError."""
+    """Return the class and its ancestors. An unknown class is a StandardError."""
     found = [name]
     while found[-1] != "Exception":
         found.append(_PARENTS.get(found[-1], "StandardError"))
@@ -67,7 +67,7 @@ CLASSES: Final = frozenset(
 
 
 def is_kind(kind: str, wanted: str) -> bool:
-    """Whether a value of a class is one of another class or module, as `is_a?` asks."""
+    """Return True where a value of a class is one of another class or module, like `is_a?`."""
     if wanted in ("Object", "BasicObject", "Kernel") or kind == wanted or wanted in _MODULES.get(kind, ()):
         return True
     return is_exception(kind) and wanted in ancestors(kind)

@@ -1,4 +1,4 @@
-"""Operators, calls and their arguments: the part of the parser that knows how tightly things bind."""
+"""Parses operators, calls and their arguments, by precedence."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _STARTS_ARGUMENT: Final = frozenset(
 )
 _STARTS_ARGUMENT_KEYWORDS: Final = frozenset(["nil", "true", "false", "defined?"])
 _STARTS_ARGUMENT_IF_TIGHT: Final = frozenset(["-", "*", "&", "[", "::", "**"])
-"""Operators that start an argument where a blank stands before them and none behind."""
+"""Operators that start an argument where a blank stands before them and none follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Arguments:
 
 
 class ExpressionParser(Cursor):
-    """`primary`, `block_of_call`, `body` and `low_logic` are the rest of the parser's."""
+    """The expression part of the parser, which adds `primary`, `block_of_call`, `body` and `low_logic`."""
 
     def __init__(self, tokens: list[Token], depth: int = 0, scopes: list[set[str]] | None = None) -> None:
         super().__init__(tokens)
@@ -69,7 +69,7 @@ class ExpressionParser(Cursor):
         self.scopes = scopes if scopes is not None else [set()]
         self._without_do = 0
         self.implicit: list[set[str]] = []
-        """Of each block without parameters around here, those of `it`, `_1` and `_2` that it uses."""
+        """For each surrounding block without parameters, the implicit ones (`it`, `_1`, `_2`) that it uses."""
 
     def primary(self) -> Expression:
         raise NotImplementedError
@@ -94,7 +94,7 @@ class ExpressionParser(Cursor):
         return any(name in scope for scope in self.scopes)
 
     def declare(self, target: Expression) -> None:
-        """The name is a local variable from here on."""
+        """Make the name a local variable from here on."""
         if isinstance(target, Variable) and not self.is_local(target.name):
             self.scopes[-1].add(target.name)
         elif isinstance(target, Splat):
@@ -152,7 +152,7 @@ class ExpressionParser(Cursor):
         return RangeLiteral(first, last, token.value == "...", token.offset)
 
     def _binary(self, loosest: int) -> Expression:
-        """Operators that bind at least as tightly as a level."""
+        """Parse operators of at least a level of precedence."""
         value = self._unary()
         while self.at("operator") and _LEVEL_OF.get(self.peek.value, -1) >= loosest:
             token = self.take()
@@ -179,7 +179,7 @@ class ExpressionParser(Cursor):
         raise NotImplementedError
 
     def _negative_number(self) -> Literal | None:
-        """A number with a minus right before it, as in `-3.abs`; in `-2 ** 2` the minus stands before the whole."""
+        """Parse a number with a minus right before it, as in `-3.abs`; in `-2 ** 2` the minus negates the power."""
         if not self.at("operator", "-"):
             return None
         number, after = self.ahead(1), self.ahead(2)
@@ -232,7 +232,7 @@ class ExpressionParser(Cursor):
         return Call(*arguments, block_argument=given.block)
 
     def argument_follows(self, name: Token) -> bool:
-        """`Dotenv.load ".env"`: an argument without parentheses, on the same line after a blank."""
+        """Return True where an argument without parentheses follows after a blank, as in `Dotenv.load ".env"`."""
         following, behind = self.peek, self.ahead(1)
         if not following.spaced or name.kind != "name":
             return False
@@ -244,7 +244,7 @@ class ExpressionParser(Cursor):
         return following.kind in _STARTS_ARGUMENT
 
     def arguments(self, closer: str | None) -> Arguments:
-        """Arguments up to the closer, which is taken; without one, up to the end of the line."""
+        """Parse arguments up to the closing bracket, which is taken, or to the end of the line."""
         positional: list[Expression] = []
         keywords: list[tuple[str | None, Expression]] = []
         block: Expression | None = None
@@ -294,7 +294,7 @@ class ExpressionParser(Cursor):
         key: Expression,
         offset: int,
     ) -> None:
-        """`key => value` among arguments: `:name =>` is a keyword, the others are one map, the last argument."""
+        """Parse `key => value` among arguments: `:name =>` is a keyword; other pairs form a hash, the last argument."""
         value = self.expression()
         if isinstance(key, SymbolLiteral) and len(key.name.parts) == 1 and isinstance(key.name.parts[0], str):
             keywords.append((key.name.parts[0], value))
@@ -304,7 +304,7 @@ class ExpressionParser(Cursor):
             positional.append(BareMap(((key, value),), offset))
 
     def _labelled_value(self, label: Token) -> Expression:
-        """The value behind `name:`, which stands for itself in `f(name:)`."""
+        """Parse the value behind `name:`; in `f(name:)` it is the variable of that name."""
         if self.at("operator", ",", ")", "}"):
             return Variable(label.value, self.is_local(label.value), label.offset)
         self.skip_newlines()
@@ -315,19 +315,19 @@ class ExpressionParser(Cursor):
         return name, self._labelled_value(label)
 
     def block_argument(self) -> Expression:
-        """What stands behind `&`: `:name` is the block that calls the method of that name."""
+        """Parse the block behind `&`: `:name` calls the method of that name."""
         return self.postfix(self.primary())
 
     @contextmanager
     def without_do(self) -> Iterator[None]:
-        """The `do` behind the test of a loop is the loop's."""
+        """Parse with `do` reserved for the loop whose test this is."""
         self._without_do += 1
         yield
         self._without_do -= 1
 
     @contextmanager
     def own_scope(self, *names: str) -> Iterator[None]:
-        """Names of a block: those around it are seen, its own end with it."""
+        """Open the scope of a block: surrounding names are visible, its own end with it."""
         self.scopes.append(set(names))
         before, self._without_do = self._without_do, 0
         yield

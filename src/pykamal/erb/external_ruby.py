@@ -1,4 +1,4 @@
-"""Templates rendered by a Ruby of this machine, for callers who ask for all of Ruby."""
+"""Renders templates with a Ruby of this machine, for callers who request all of Ruby."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _FILE: Final = "ERB_FILE"
 _LINE: Final = (
     'ruby -rerb -e \'file = ENV.fetch("ERB_FILE"); print ERB.new(File.read(file), trim_mode: "-").result, "\\n", file\''
 )
-"""Prints the file's name behind the text, so that a Ruby that failed half-way or is not there is noticed."""
+"""A shell line that prints the file's name behind the text, which reveals a missing Ruby or one that failed."""
 
 
 def render_by_ruby(file: str, path: Path, environment: dict[str, str], system: System) -> Rendered:
-    """The rendered file. Places in it are those of the rendered text; variables that it sets stay in Ruby.
+    """Return the rendered file. Its positions are those of the rendered text; variables that it sets stay in Ruby.
 
     Raises TemplateError when Ruby fails; its own message is on the terminal already.
     """

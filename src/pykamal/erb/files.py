@@ -1,4 +1,4 @@
-"""File, Dir and IO: what templates ask about files. Everything goes through the caller's System."""
+"""The functions of File, Dir and IO, through the caller's System."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DEEPEST_PATTERN: Final = 20
 
 
 class Files:
-    """The functions of File and Dir. `home` gives the home directory, as ENV has it."""
+    """The functions of File and Dir. `home` returns the home directory according to ENV."""
 
     def __init__(self, system: System, home: Callable[[], str | None]) -> None:
         self._system = system
@@ -59,7 +59,7 @@ class Files:
         }
 
     def content(self, path: Any) -> bytes:
-        """All of a file. Raises OSError, and RubyError for one that is too large."""
+        """Read a whole file. Raises OSError, and RubyError for one that is too large."""
         content = self._system.read_bytes(self._place(path), MAXIMUM_FILE_BYTES + 1)
         if len(content) > MAXIMUM_FILE_BYTES:
             raise RubyError(f"{path} is larger than {MAXIMUM_FILE_BYTES:,} bytes", "RuntimeError")
@@ -133,7 +133,7 @@ class Files:
         return sorted(names)
 
     def _globbed(self, *patterns: Any, **_options: Any) -> list[str]:
-        """Sorted names; `*`, `?` and `[]` within one step of a path, and `{a,b}`."""
+        """Return sorted names that match `*`, `?` and `[]` within one component of a path, and `{a,b}`."""
         given = [each for pattern in patterns for each in (pattern if isinstance(pattern, list) else [pattern])]
         return [found for pattern in given for each in _alternatives(_path(pattern)) for found in self._matching(each)]
 

@@ -1,4 +1,4 @@
-"""`%` of texts, and `format`."""
+"""Implements `format` and `%` of strings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WIDEST_FIELD: Final = 999
 
 
 def formatted(form: str, *values: Any) -> str:
-    """`%` and `format`, with `%{name}` and `%<name>d` of a map; a field may be some hundred characters wide."""
+    """Format like `%` and `format`, with `%{name}` and `%<name>d` of a hash; widths are limited to some hundreds."""
     waiting = iter(values)
     length = 0
 

@@ -20,7 +20,7 @@ class GemVersion:
 
     @classmethod
     def parse(cls, text: str) -> GemVersion | None:
-        """None for text that is no version; an empty one is version 0."""
+        """Parse a version, None for an invalid one; an empty text is version 0."""
         if not _FORM.fullmatch(text):
             return None
         runs = re.findall(r"[0-9]+|[a-zA-Z]+", text.strip().replace("-", ".pre."))

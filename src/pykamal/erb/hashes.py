@@ -1,4 +1,4 @@
-"""Methods of maps, as a table from name to function; each takes the receiver first, a block by name."""
+"""The methods of hashes, as a table from name to function. Functions take the receiver first, a block by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pykamal.erb.words import words
 
 
 class DefaultMap(dict[Any, Any]):
-    """`Hash.new(0)` and `Hash.new { |map, key| ... }`: a map that has a value for keys that it does not hold."""
+    """A hash with a default: `Hash.new(0)` and `Hash.new { |map, key| ... }`."""
 
     def __init__(self, default: Any = None, block: Block | None = None) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ def _get(receiver: dict[Any, Any], key: Any) -> Any:
 
 
 def store(receiver: dict[Any, Any], key: Any, value: Any) -> Any:
-    """Raises Unsupported for a key that Python would take for another one."""
+    """Store a value. Raises Unsupported for a key whose equality differs between Python and Ruby."""
     kept = map_key(key)
     if kept in receiver and not holds(receiver, kept):
         raise Unsupported("true or false as a key beside 1 or 0")
@@ -107,7 +107,7 @@ def _counted(receiver: dict[Any, Any], block: Block | None = None) -> int:
 
 
 def _in_place(name: str) -> Method:
-    """The method with `!`, which changes the map."""
+    """Return the method with `!`, which changes the hash."""
 
     def changed(receiver: dict[Any, Any], *arguments: Any, **options: Any) -> Any:
         after = MAP_METHODS[name](receiver, *arguments, **options)

@@ -1,4 +1,4 @@
-"""What texts and lists have in common: taking parts, repeating, joining, telling equal items."""
+"""Operations that strings and arrays share: parts, repetition, joining, equality of items."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pykamal.erb.values import Range, in_message, inspected, text
 
 
 def at(receiver: Any, index: Any, length: Any = None) -> Any:
-    """`value[index]`, `value[start, length]` and `value[first..last]` of a text or a list."""
+    """Return `value[index]`, `value[start, length]` or `value[first..last]` of a string or an array."""
     if isinstance(receiver, str) and isinstance(index, str):
         return index if index in receiver else None
     if isinstance(receiver, str) and isinstance(index, Regexp):
@@ -32,7 +32,7 @@ def at(receiver: Any, index: Any, length: Any = None) -> Any:
 
 
 def span(index: Range, length: int) -> tuple[int, int] | None:
-    """Where a range of places starts and stops; None for one that starts behind the end."""
+    """Return start and stop of a range of indices; None where it starts behind the end."""
     first, last = index.first or 0, index.last
     start = first if first >= 0 else first + length
     if not 0 <= start <= length:
@@ -44,7 +44,7 @@ def span(index: Range, length: int) -> tuple[int, int] | None:
 
 
 def group(match: Any, which: Any) -> str | None:
-    """A group of a match by its number, or by its name."""
+    """Return a group of a match by its number or name."""
     if isinstance(which, int):
         found: str | None = match.group(which if which >= 0 else which + len(match.slots) // 2)
         return found
@@ -55,7 +55,7 @@ def group(match: Any, which: Any) -> str | None:
 
 
 def identity(value: Any) -> Any:
-    """A key under which equal values are found, as Ruby's `eql?` sees them: 1 is neither 1.0 nor true."""
+    """Return a key that equal values share, equal in the sense of Ruby's `eql?`: 1 is neither 1.0 nor true."""
     return (type(value).__name__, inspected(value) if isinstance(value, list | dict | Range) else value)
 
 
@@ -113,7 +113,7 @@ def last(receiver: Any, count: int | None = None) -> Any:
 
 
 def flattened(receiver: list[Any], levels: int | None = None) -> list[Any]:
-    """Raises BudgetExceeded for a list that becomes too long, or holds itself."""
+    """Flatten a list. Raises BudgetExceeded where it becomes too long or contains itself."""
     result: list[Any] = []
     waiting: list[tuple[Any, int]] = [(iter(receiver), 0)]
     while waiting:

@@ -1,4 +1,4 @@
-"""Those of ActiveSupport's inflections that are the same whatever its lists of words say."""
+"""The inflections of ActiveSupport that do not depend on its word lists."""
 
 from __future__ import annotations
 

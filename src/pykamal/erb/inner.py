@@ -1,4 +1,4 @@
-"""`ERB.new(source).result`: a template inside a template."""
+"""Implements `ERB.new(source).result`, a template inside a template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running a template's program, step by step, with nothing in reach but what the tables of methods name."""
+"""Evaluates a template's syntax tree. It reaches only the functions that the tables of methods name."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 
 class Interpreter:
-    """`chunks` and `pieces` are the text written so far and where each part of it came from.
+    """Evaluates one template. `chunks` and `pieces` are the text so far and the origin of each part.
 
     `offset` is the place of the last expression that was evaluated, which is where a failure happened.
     """
@@ -65,7 +65,7 @@ class Interpreter:
         self.offset = 0
         self.depth = 0
         self.guarded = 0
-        """How many `begin` with a `rescue` are around."""
+        """The number of surrounding `begin` blocks with a `rescue`."""
         self.error: Any = None
         """`$!`, the exception that is being handled."""
         self._comments = comments
@@ -73,7 +73,7 @@ class Interpreter:
         self._evaluations: dict[type[Any], Callable[[Interpreter, Any], Any]] = _EVALUATIONS
 
     def run(self, body: Body) -> Any:
-        """The value of the last statement. Raises RubyError, Unsupported and BudgetExceeded."""
+        """Evaluate statements and return the last value. Raises RubyError, Unsupported and BudgetExceeded."""
         value: Any = None
         for statement in body:
             depth = self.depth
@@ -122,14 +122,14 @@ class Interpreter:
             self.scope = before
 
     def charge(self, value: Any) -> Any:
-        """The value with its texts as Ruby's, once what there is of it has been counted."""
+        """Count the size of a value against the budget and return it with Ruby's strings in it."""
         if isinstance(value, str | list | dict):
             self.budget.use(count(value, self.budget.units_left))
         return self.owned(value)
 
     @staticmethod
     def owned(value: Any) -> Any:
-        """The value as a name may hold it: a text is one of Ruby's, and what it was changed to."""
+        """Return the value for a variable: a string becomes a RubyString in its latest state."""
         if isinstance(value, str):
             return latest(value) if isinstance(value, RubyString) else RubyString(value)
         return value
@@ -140,15 +140,15 @@ class Interpreter:
         return shown
 
     def send(self, receiver: Any, name: str, arguments: list[Any], block: Any = None) -> Any:
-        """Calls the method of a value."""
+        """Call a method of a value."""
         return send(self, receiver, name, arguments, block=block)
 
     def call_function(self, name: str, arguments: list[Any]) -> Any:
-        """Calls a method that the template defines, or one of Ruby's without a receiver."""
+        """Call a method that the template defines, or one of Ruby's without a receiver."""
         return call_function(self, name, arguments, {}, None)
 
     def items(self, nodes: tuple[Expression, ...]) -> list[Any]:
-        """Values of a list or of arguments, `*list` taken apart."""
+        """Evaluate the items of a list or of arguments, with `*list` spread."""
         values: list[Any] = []
         for node in nodes:
             if isinstance(node, Splat):
@@ -162,7 +162,7 @@ class Interpreter:
 
 
 def listed(value: Any) -> list[Any]:
-    """What `*value` and `Array(value)` stand for."""
+    """Return the list of `*value` and `Array(value)`."""
     if isinstance(value, Range):
         return value.items()
     if isinstance(value, dict):
@@ -254,7 +254,7 @@ def _unary(interpreter: Interpreter, node: Unary) -> Any:
 
 
 def _binary(interpreter: Interpreter, node: Binary) -> Any:
-    """A chain such as `a + b + c` is walked from its left end, however long it is."""
+    """Evaluate a chain such as `a + b + c` from its left end without recursion, however long it is."""
     chain: list[Binary] = []
     leftmost: Expression = node
     while isinstance(leftmost, Binary):

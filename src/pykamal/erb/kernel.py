@@ -1,4 +1,4 @@
-"""Ruby's methods without a receiver: `puts`, `raise`, `Integer`, `system`. Each takes the interpreter first."""
+"""Ruby's methods without a receiver: `puts`, `raise`, `Integer`, `system`. Functions take the interpreter first."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 _NOT_FOUND: Final = 127
 _FOR_A_SHELL: Final = re.compile(r"[*?{}\[\]<>()~&|\\$;'`\"\n#=%]")
-"""Where one of these is in a line, Ruby has a shell run it, whose exit status says that a program is not there."""
+"""Characters that make Ruby run a line by a shell, whose exit status then tells a missing program."""
 
 
 class Binding:
-    """`binding`: the variables that a template inside a template sees."""
+    """The value of `binding`: the variables that an inner template sees."""
 
     CLASS = "Binding"
 
@@ -56,7 +56,7 @@ def _raise(interpreter: Interpreter, *what: Any, **_options: Any) -> Any:
 
 
 def exception(*what: Any) -> ExceptionValue:
-    """The exception that `raise` is given: a message, a class, a class and a message, or one itself."""
+    """Return the exception of `raise`, given as a message, a class, a class and a message, or an exception."""
     match what:
         case (str() as message,):
             return ExceptionValue("RuntimeError", message)

@@ -1,4 +1,4 @@
-"""From the text of a tag to tokens: the words of the Ruby subset that templates may use."""
+"""Splits the code of a tag into tokens of the Ruby subset."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pykamal.erb.tokens import (
 
 
 class Lexer(LiteralScanner):
-    """Tokens of one piece of code; `base` is its offset in the template."""
+    """The lexer of one piece of code; `base` is its offset in the template."""
 
     def __init__(self, code: str, base: int, depth: int = 0) -> None:
         super().__init__(code, base, depth)
@@ -39,7 +39,7 @@ class Lexer(LiteralScanner):
         return self._tokens
 
     def interpolated(self, start: int) -> tuple[list[Token], int]:
-        """Tokens from `start` to the `}` that closes an interpolation, and the place behind it."""
+        """Return the tokens from `start` to the `}` that closes an interpolation, and the position behind it."""
         inner = Lexer(self._code, self._base, self._depth + 1)
         if inner._depth > MAXIMUM_NESTING:
             raise TemplateError("code is nested too deeply", self._base + start)
@@ -115,13 +115,13 @@ class Lexer(LiteralScanner):
         self._position = end
 
     def _newline(self, character: str, spaced: bool) -> None:
-        """Behind a line with heredocs the next line is the one behind their texts."""
+        """Handle a line end. Behind a line with heredocs the next line is the one behind their texts."""
         self._add("newline", "\n", self._position + 1, spaced)
         if character == "\n" and self._behind_heredocs > self._position:
             self._position = self._behind_heredocs
 
     def _value_expected(self, spaced: bool) -> bool:
-        """Whether `/`, `%` and `<<` start a literal here instead of being an operator."""
+        """Return True where `/`, `%` and `<<` start a literal and are no operators."""
         if not self._tokens:
             return True
         last = self._tokens[-1]
@@ -161,11 +161,11 @@ class Lexer(LiteralScanner):
         self._add(kind, name, match.end(), spaced)
 
     def _after_ternary_value(self, spaced: bool) -> bool:
-        """`a ?"b":"c"`: the colon right behind a value is the ternary's, when one waits for it."""
+        """Return True where a colon right behind a value belongs to an open ternary, as in `a ?"b":"c"`."""
         return self._waiting_ternaries[-1] > 0 and not spaced and self._tokens[-1].kind not in ("operator", "newline")
 
     def _ternary_colon(self) -> bool:
-        """`a ? b :c`: the colon behind a value is the ternary's, when one waits for it."""
+        """Return True where a colon behind a value belongs to an open ternary, as in `a ? b :c`."""
         last = self._tokens[-1] if self._tokens else None
         closed = last is not None and (last.kind not in ("operator", "newline") or last.value in (")", "]", "}"))
         return self._waiting_ternaries[-1] > 0 and closed
@@ -179,7 +179,7 @@ class Lexer(LiteralScanner):
         raise self._error(f"unexpected {self._code[self._position]!r}")
 
     def _count_ternaries(self, operator: str) -> None:
-        """Keeps, for each bracket that is open, how many `?` still wait for their `:`."""
+        """Count, for each open bracket, the `?` that still lack their `:`."""
         waiting = self._waiting_ternaries
         if operator in ("(", "[", "{"):
             waiting.append(0)

@@ -1,4 +1,4 @@
-"""Texts, regular expressions and lists of words, as they are written in code."""
+"""Scans literals of strings, regular expressions and word lists."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ESCAPES: Final = {
 
 
 class _Parts:
-    """Texts and interpolations in order, with what is written between them gathered."""
+    """Collects texts and interpolations in order; adjacent text is joined."""
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
@@ -50,7 +50,7 @@ class _Parts:
 
 
 class LiteralScanner:
-    """Each method takes the place behind the opening delimiter, and gives the place behind the closing one too."""
+    """Scans literals. Methods take the position behind the opening delimiter and return the end too."""
 
     def __init__(self, code: str, base: int, depth: int) -> None:
         self._code = code
@@ -59,7 +59,7 @@ class LiteralScanner:
         self._position = 0
 
     def interpolated(self, start: int) -> tuple[list[Token], int]:
-        """The tokens of a `#{...}` from behind its brace; the lexer knows them."""
+        """Return the tokens of a `#{...}` from behind its brace. The lexer implements it."""
         raise NotImplementedError
 
     def single_quoted(self, start: int, opener: str, closer: str) -> tuple[str, int]:
@@ -100,7 +100,7 @@ class LiteralScanner:
         raise self._error("a text is never closed")
 
     def regexp(self, start: int, opener: str, closer: str) -> tuple[list[Part], str, int]:
-        """The source with its escapes as written, the flags, and the end."""
+        """Scan a regular expression: its source with escapes as written, the flags, and the end."""
         found = _Parts()
         position, level = start, 0
         while position < len(self._code):
@@ -158,7 +158,7 @@ class LiteralScanner:
         raise self._error("a %w list is never closed")
 
     def heredoc(self, start: int, delimiter: str, kind: str, *, raw: bool) -> tuple[list[Part], int]:
-        """The text of the lines from `start` to the delimiter, and where the line behind it starts.
+        """Scan the lines from `start` to the delimiter; return their text and the start of the line behind it.
 
         With `~` the smallest indentation is taken from each line; with `~` and `-` the delimiter may be indented.
         """

@@ -1,4 +1,4 @@
-"""Running a compiled regular expression over a text, in steps that a budget counts."""
+"""Matches compiled regular expressions against texts, in steps that a budget counts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 _STEPS_AT_ONCE: Final = 256
 _COST: Final = 8
-"""Positions that are tried for one step of the budget."""
+"""The number of tried positions that cost one step of the budget."""
 
 Slots = tuple[int, ...]
 
 
 class Matching:
-    """What the regular expressions of one template share: the budget, and the last match (`$~`)."""
+    """The state that regular expressions of one template share: the budget, and the last match (`$~`)."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
@@ -27,7 +27,7 @@ class Matching:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Match:
-    """Ruby's MatchData: a place in a text, and the places of its groups, -1 for one that took no part."""
+    """Ruby's MatchData: the span of a match in a text and those of its groups, -1 for groups without a match."""
 
     text: str
     slots: Slots
@@ -40,7 +40,7 @@ class Match:
         return None if start < 0 or end < 0 else self.text[start:end]
 
     def named(self, name: str) -> str | None:
-        """Of several groups of that name the last one that took part. Raises KeyError."""
+        """Return the text of the last matched group with that name. Raises KeyError."""
         groups = [self.group(number) for number in self.names[name]]
         return next((group for group in reversed(groups) if group is not None), None)
 
@@ -67,13 +67,13 @@ class Regexp:
     matching: Matching = field(compare=False)
 
     def search(self, text: str, start: int = 0) -> Match | None:
-        """The first match from `start` on. Raises BudgetExceeded."""
+        """Return the first match from `start` on. Raises BudgetExceeded."""
         slots = _Run(self.program.instructions, text, self.matching.budget).search(start, self.program)
         self.matching.last = None if slots is None else Match(text, slots, self.program.names)
         return self.matching.last
 
     def matches(self, text: str) -> list[Match]:
-        """All matches that do not overlap; an empty one moves on by a character."""
+        """Yield matches that do not overlap; after an empty one the search moves on by a character."""
         found: list[Match] = []
         position = 0
         while position <= len(text) and (match := self.search(text, position)) is not None:
@@ -120,7 +120,7 @@ class _Run:
     def _from(  # noqa: PLR0912 - one branch an instruction
         self, start: int, slots: Slots, must_end: int | None
     ) -> tuple[int, Slots] | None:
-        """The end and the groups of the match that starts here and, where that is given, ends there."""
+        """Return end and groups of the match that starts here and, with `stop`, ends there."""
         text, length, width = self._text, len(self._text), len(self._code)
         waiting: list[tuple[int, int, Slots]] = [(0, start, slots)]
         while waiting:

@@ -1,4 +1,4 @@
-"""The methods of values that templates may call, as tables from name to function.
+"""The methods that templates may call, as tables from name to function.
 
 Each function takes the receiver, the positional arguments and, where the method yields, the block as a callable.
 A method that is not here is refused by name, so nothing of Python's own objects can be reached.
@@ -113,13 +113,13 @@ ANY_METHODS: Final[dict[str, Method]] = {
 
 
 def _of_name(name: str) -> Method:
-    """The method of a text, of a symbol's name."""
+    """Return a string's method for the name of a symbol."""
     function = TEXT_METHODS[name]
     return lambda value, *rest: function(value.name, *rest)
 
 
 def _renamed(name: str) -> Method:
-    """The method of a text, which gives a symbol of that name."""
+    """Return a string's method for a symbol, with a symbol as its result."""
     function = TEXT_METHODS[name]
     return lambda value: Symbol(function(value.name))
 
@@ -141,7 +141,7 @@ _SYMBOL: Final[dict[str, Method]] = {
 
 
 def _of_items(function: Method) -> Method:
-    """The method of a list, of a range's items."""
+    """Return an array's method for the items of a range."""
     return lambda value, *rest, **options: function(value.items(), *rest, **options)
 
 
@@ -257,11 +257,11 @@ TABLES: Final[tuple[tuple[str, type | tuple[type, ...], dict[str, Method]], ...]
     ("`$stdout`, `$stderr`", Stream, STREAM_METHODS),
     ("nil", type(None), _NIL),
 )
-"""The classes with their methods, in the order in which a value is looked for. Those of libraries have their own."""
+"""The classes with their methods, in the order of lookup. Classes of libraries have tables of their own."""
 
 
 def names(receiver: Any) -> list[str]:
-    """The methods of a value."""
+    """Return the names of a value's methods."""
     return [*_table(receiver), *ANY_METHODS]
 
 
@@ -274,5 +274,5 @@ def _table(receiver: Any) -> dict[str, Method]:
 
 
 def find(receiver: Any, name: str) -> Method | None:
-    """The function for a method of a value, None when templates may not call it."""
+    """Return the function of a value's method, None where templates may not call it."""
     return _table(receiver).get(name) or ANY_METHODS.get(name)

@@ -1,4 +1,4 @@
-"""Methods of numbers, as a table from name to function; each takes the receiver first."""
+"""The methods of numbers, as a table from name to function. Functions take the receiver first."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _in_base(value: Any, base: int = 10) -> str:
 
 
 def _rounded(value: Any, digits: int = 0, half: Any = None) -> Any:
-    """Half away from zero, unlike Python's."""
+    """Round half away from zero, unlike Python."""
     if half is not None:
         raise Unsupported("round with half:")
     if isinstance(value, int):

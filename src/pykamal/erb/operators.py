@@ -1,4 +1,4 @@
-"""Ruby's operators over the values of templates; each raises RubyError where Ruby would."""
+"""Ruby's operators. Each raises RubyError where Ruby would."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _numbers(operator: str, left: Any, right: Any) -> None:
 
 
 def _own(operator: str, left: Any, right: Any) -> Any:
-    """What a class of this package makes of an operator, such as a time of `+`."""
+    """Apply an operator that a class of this package defines, such as `+` of a time."""
     function = getattr(left, "OPERATORS", {}).get(operator)
     return NotImplemented if function is None else function(left, right)
 
@@ -114,7 +114,7 @@ def _appended(left: Any, right: Any) -> Any:
 
 
 def ordered(left: Any, right: Any) -> int | None:
-    """-1, 0 or 1; None for values that have no order."""
+    """Return -1, 0 or 1; None for values without an order."""
     if isinstance(left, list) and isinstance(right, list):
         orders = (ordered(one, other) for one, other in zip(left, right, strict=False))
         return next((order for order in orders if order != 0), ordered(len(left), len(right)))
@@ -133,7 +133,7 @@ def ordered(left: Any, right: Any) -> int | None:
 
 
 def compare(left: Any, right: Any) -> int:
-    """The order of two values. Raises RubyError where they have none."""
+    """Return the order of two values as -1, 0 or 1. Raises RubyError where they have none."""
     order = ordered(left, right)
     if order is None:
         simple = right is None or isinstance(right, int | float)
@@ -180,7 +180,7 @@ def _differs(left: Any, right: Any) -> Any:
 
 
 def covers(test: Any, value: Any) -> bool:
-    """`===`, which `case` asks of each test: a class has it, a regular expression matches, a range holds it."""
+    """Evaluate `===`, the test of `case`: membership of a class or a range, a match of a regular expression."""
     if isinstance(test, ClassValue):
         return is_kind(class_name(value), test.name)
     if isinstance(test, Regexp):
@@ -227,7 +227,7 @@ OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
 
 
 def operate(operator: str, left: Any, right: Any) -> Any:
-    """The value of `left operator right`. Raises RubyError, Unsupported and BudgetExceeded."""
+    """Return the value of `left operator right`. Raises RubyError, Unsupported and BudgetExceeded."""
     try:
         own = _own(operator, left, right)
         if own is not NotImplemented:

@@ -1,4 +1,4 @@
-"""From tokens to the tree: statements, and the constructs that begin with a keyword."""
+"""Parses statements and the constructs that begin with a keyword."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from pykamal.erb.tokens import MAXIMUM_TOKENS, Token
 
 
 def parse(parts: list[Part]) -> Body:
-    """The program of a template. Raises TemplateError for code that is not in the subset."""
+    """Parse a template. Raises TemplateError for code outside the subset."""
     tokens: list[Token] = []
     written = 0
     for part in parts:
@@ -71,7 +71,7 @@ class Parser(PrimaryParser):
     # -- statements
 
     def body(self, *ends: str) -> Body:
-        """Statements up to one of the keywords or brackets, which stays."""
+        """Parse statements up to one of the keywords or brackets, which is not taken."""
         statements: list[Statement] = []
         while True:
             self.skip_newlines()
@@ -90,7 +90,7 @@ class Parser(PrimaryParser):
         return value
 
     def _modified(self) -> Expression:
-        """An expression with `if`, `unless`, `while`, `until` or `rescue` behind it."""
+        """Parse an expression with a modifier: `if`, `unless`, `while`, `until` or `rescue`."""
         begun = self.at("keyword", "begin")
         value = self._several_targets() or self._assigned_list(self.low_logic())
         while modifier := self.accept("keyword", "if", "unless", "while", "until", "rescue"):
@@ -107,7 +107,7 @@ class Parser(PrimaryParser):
         return value
 
     def _assigned_list(self, value: Expression) -> Expression:
-        """`x = 1, 2` is `x = [1, 2]`."""
+        """Parse an assigned value: `x = 1, 2` is `x = [1, 2]`."""
         if not isinstance(value, Assignment) or value.operator != "=" or not self.at("operator", ","):
             return value
         items = [value.value]
@@ -147,7 +147,7 @@ class Parser(PrimaryParser):
         return MultipleAssignment(targets, ListLiteral(tuple(items), token.offset), token.offset)
 
     def _targets_ahead(self) -> bool:
-        """Whether a comma stands behind the first name of a statement, and `=` behind the last one."""
+        """Return True for a multiple assignment: a comma behind the statement's first name, `=` behind the last one."""
         index = commas = level = 0
         while True:
             token = self.ahead(index)

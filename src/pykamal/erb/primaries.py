@@ -1,4 +1,4 @@
-"""Literals, names, blocks and parameters: the smallest parts of expressions."""
+"""Parses primary expressions: literals, names, blocks and parameters."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _IMPLICIT: Final = ("it", "_1", "_2", "_3")
 
 class PrimaryParser(ExpressionParser):
     def interpolated(self, tokens: list[Token]) -> tuple[Statement, ...]:
-        """The statements of a `#{...}`."""
+        """Parse the statements of a `#{...}`."""
         raise NotImplementedError
 
     def keyword(self, token: Token) -> Expression:
-        """`if`, `case` and the other constructs that begin with a keyword."""
+        """Parse `if`, `case` and the other constructs that begin with a keyword."""
         raise NotImplementedError
 
     def primary(self) -> Expression:
@@ -88,7 +88,7 @@ class PrimaryParser(ExpressionParser):
         return Constant(token.value, token.offset)
 
     def _named(self, token: Token) -> Expression:
-        """A local variable, or a call: of a name that is none, or with arguments or a block behind it."""
+        """Parse a name: a local variable, or a call where it is none or has arguments or a block."""
         if self.at_bracket("("):
             return self.method(None, token)
         if token.value in _IMPLICIT and self.implicit and not self.is_local(token.value):
@@ -222,11 +222,11 @@ class PrimaryParser(ExpressionParser):
         return Block(parameters or _implicit_parameters(implicit), body, opener.offset)
 
     def rescuing_body(self, offset: int) -> tuple[Statement, ...]:
-        """A body up to its `end`, which is taken, with `rescue` and `ensure` in it."""
+        """Parse a body with `rescue` and `ensure` up to its `end`, which is taken."""
         raise NotImplementedError
 
     def parameters(self, closer: str | None) -> tuple[Parameter, ...]:
-        """Parameters up to the closer, which is taken; without one, up to what is none."""
+        """Parse parameters up to the closing bracket, which is taken; without one, as many as follow."""
         found: list[Parameter] = []
         while True:
             self.skip_newlines()
@@ -261,12 +261,12 @@ class PrimaryParser(ExpressionParser):
         return Parameter("required", token.value)
 
     def _default(self, closer: str | None) -> Expression:
-        """A default value; `|` ends the parameters of a block, and is no operator there."""
+        """Parse a default value; `|` ends the parameters of a block and is no operator there."""
         return self.expression() if closer == ")" else self.tighter_than_bar()
 
 
 def _implicit_parameters(used: set[str]) -> tuple[Parameter, ...]:
-    """`it` or `_1` is the one parameter; with `_2` there are two, and so on."""
+    """Return implicit parameters: one for `it` or `_1`, two for `_2`, and so on."""
     if "it" in used:
         return (Parameter("required", "it"),)
     count = max((int(name[1:]) for name in used), default=0)

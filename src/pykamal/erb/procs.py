@@ -1,4 +1,4 @@
-"""Blocks, lambdas and methods of a template, and how their parameters take what they are given."""
+"""Blocks, lambdas and methods of a template, and the binding of their parameters."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Jumped(Exception):
-    """`next`, `break` or `return` on its way to what it leaves.
+    """Control flow of `next`, `break` or `return` on its way out.
 
-    `frame` is that of the code it stands in; `owner` the block that a `break` leaves, once it is known.
+    `frame` is that of its code; `owner` the block that a `break` leaves, once it is known.
     """
 
     def __init__(self, kind: str, value: Any, frame: Frame) -> None:
@@ -70,7 +70,7 @@ class Proc:
 
 
 class NamedMethod:
-    """`&:name` and `method(:name)`: called like a block."""
+    """A method as a block: `&:name` and `method(:name)`."""
 
     CLASS = "Proc"
     arity = -2
@@ -98,7 +98,7 @@ def bind(
     *,
     strict: bool,
 ) -> None:
-    """Sets the parameters of a call. A block takes a single list apart and forgives what is missing or too much."""
+    """Bind the parameters of a call. A block takes a single list apart and accepts missing or extra arguments."""
     positional = [each for each in parameters if each.kind in ("required", "optional", "rest")]
     named = [each for each in parameters if each.kind in ("key", "keys")]
     if keywords and not named:

@@ -1,4 +1,4 @@
-"""The supported subset as Markdown, made from the tables that the interpreter itself looks things up in."""
+"""Documents the supported subset as Markdown, from the interpreter's own tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pykamal.erb.values import Method
 
 
 def markdown(system: System, extensions: Extensions) -> str:
-    """Two tables: what may be written, and what to write instead of what may not."""
+    """Return two tables: the supported subset, and replacements for what is not supported."""
     builtins = Builtins({}, system, extensions)
     rows = [
         ("without a receiver", _code(sorted(KERNEL))),
@@ -34,7 +34,7 @@ def markdown(system: System, extensions: Extensions) -> str:
 
 
 def value_tables() -> dict[str, dict[str, Method]]:
-    """The methods of every class of values."""
+    """Return the methods of every class of values."""
     return {
         **{name: table for name, _, table in TABLES},
         "Time": RubyTime.METHODS,

@@ -1,4 +1,4 @@
-"""Ruby's regular expressions, compiled to a program that `matcher` runs in a time linear in the text.
+"""Compiles Ruby's regular expressions to programs that `matcher` runs in time linear in the text.
 
 Python's own matcher backtracks: a dozen characters of a pattern make it run for hours. What needs backtracking without
 bound (back-references, possessive repeats, recursion) is refused by name.
@@ -27,7 +27,7 @@ _NO_LINE_END: Final[CharacterTest] = "\n".__ne__
 
 
 class Refused(Exception):
-    """The pattern uses something that is not supported; the text says what."""
+    """The pattern uses an unsupported construct, which the message names."""
 
 
 class Invalid(Exception):
@@ -45,7 +45,7 @@ class Program:
     groups: int
     names: dict[str, list[int]]
     first: str | None
-    """The character that every match begins with, where there is one."""
+    """The first character of every match, where it is fixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ Node = tuple[Callable[["_Writer"], None], int, int | None]
 
 
 class _Writer:
-    """Writes a program. What is written inside of it, for a look ahead or behind, counts too."""
+    """Emits a program. Programs inside it, of lookaheads and lookbehinds, count towards its size."""
 
     def __init__(self, around: _Writer | None = None) -> None:
         self.code: list[Instruction] = []
@@ -80,7 +80,7 @@ class _Writer:
 
 
 def compile_regexp(source: str, flags: str) -> Program:
-    """Raises Refused for what is not in the subset and Invalid for what is no regular expression."""
+    """Compile a pattern. Raises Refused outside the subset and Invalid for an invalid one."""
     unknown = set(flags) - set("imxou")
     if unknown:
         raise Refused(f"the flag {''.join(sorted(unknown))}")

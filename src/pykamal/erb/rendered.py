@@ -1,4 +1,4 @@
-"""A file after templating, with the way back from each place in it to the file as it was written."""
+"""The rendered text of a template, with a map from its positions to those of the source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of rendered text. `literal` text maps character by character; other text maps to the tag that made it."""
+    """A run of rendered text. `literal` text maps character by character, other text to its tag."""
 
     offset: int
     source_offset: int
@@ -22,7 +22,7 @@ class Piece:
 
 
 class Rendered:
-    """`text` is what YAML reads; `position` finds the place in `source` that a line and column of it came from.
+    """A rendered template. `text` is the result; `position` maps its lines and columns to `source`.
 
     `dropped` are tags in comments that failed; `printed` is what the template printed with `puts`.
     """
@@ -53,7 +53,7 @@ class Rendered:
         return cls(file, source, source, [])
 
     def position(self, line: int, column: int) -> Position:
-        """The place in the source of a rendered line and column, both counted from 0."""
+        """Return the source position of a rendered line and column, both counted from 0."""
         if self._untouched:
             return Position(self.file, line + 1, column + 1)
         offset = self._line_starts[min(line, len(self._line_starts) - 1)] + column

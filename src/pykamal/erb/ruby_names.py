@@ -1,6 +1,6 @@
-"""What Ruby has, beside what this interpreter has: the names that are refused as unsupported, not as unknown.
+"""Names of Ruby that this interpreter lacks. They are refused as unsupported, others as unknown.
 
-Only looked at when a template is refused. The names are those of Ruby 3.3 with
+The module is imported only when a template is refused. The names are those of Ruby 3.3 with
 ActiveSupport and the libraries for SSH, as a deployment tool loads them.
 """
 
@@ -236,7 +236,7 @@ _LIBRARY_ADVICE: Final = {
 
 
 def has_constant(name: str) -> bool:
-    """Whether Ruby has the constant, or the module that it is looked for in."""
+    """Return True where Ruby has the constant, or the module that should contain it."""
     return name.partition("::")[0] in _CONSTANTS
 
 
@@ -245,7 +245,7 @@ def has_function(name: str) -> bool:
 
 
 def has_method(kind: str, name: str) -> bool:
-    """Whether values of that class have the method."""
+    """Return True where values of that class have the method in Ruby."""
     if name in _OBJECT:
         return True
     if kind not in _METHODS:
@@ -254,7 +254,7 @@ def has_method(kind: str, name: str) -> bool:
 
 
 def advice(name: str) -> str | None:
-    """What to write instead."""
+    """Return a supported replacement to suggest."""
     return ADVICE.get(name) or ADVICE.get(name.partition("::")[0])
 
 

@@ -1,4 +1,4 @@
-"""Where the names of a template live."""
+"""The scopes of a template's names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Main:
 
 @dataclass(slots=True)
 class Frame:
-    """One call of a method of the template: what `return` leaves and `yield` calls."""
+    """The frame of a call of the template's method: `return` leaves it, `yield` calls its block."""
 
     block: Any = None
     method: str | None = None
@@ -30,7 +30,7 @@ class Frame:
 
 @dataclass(slots=True)
 class Scope:
-    """Local variables; a block sees those around it, a method does not."""
+    """Local variables. A block sees those around it, a method does not."""
 
     variables: dict[str, Any] = field(default_factory=dict)
     outer: Scope | None = None
@@ -43,7 +43,7 @@ class Scope:
         return scope
 
     def get(self, name: str) -> Any:
-        """Raises KeyError where no scope has the name."""
+        """Return a variable. Raises KeyError where no scope has the name."""
         holder = self.holder(name)
         if holder is None:
             raise KeyError(name)

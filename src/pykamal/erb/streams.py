@@ -1,4 +1,4 @@
-"""`puts` and its like, also of `$stdout` and `$stderr`: text for people, which is not part of the rendered file."""
+"""Implements `puts`, `print`, `p` and others, also of `$stdout` and `$stderr`. Their text is not rendered."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Stream:
 
 
 def lines(*values: Any) -> str:
-    """Each value with a line end, unless it has one; a list is its items."""
+    """Return each value with one line end, like `puts`; a list counts as its items."""
     flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
     return "".join(text(each).removesuffix("\n") + "\n" for each in flat) or "\n"
 
 
 def shown(*values: Any) -> str:
-    """What `p` prints."""
+    """Return the output of `p`."""
     return "".join(f"{inspected(value)}\n" for value in values)
 
 

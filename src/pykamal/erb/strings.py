@@ -1,4 +1,4 @@
-"""Methods of texts, as a table from name to function; each takes the receiver first."""
+"""The methods of strings, as a table from name to function. Functions take the receiver first."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _split_by(receiver: str, separator: Regexp, limit: int) -> list[str]:
 
 
 def _lines(receiver: str, options: Any = None, block: Block | None = None) -> Any:
-    """With `chomp: true` without their ends."""
+    """Return the lines; with `chomp: true` without line ends."""
     chomped = isinstance(options, dict) and true(options.get(Symbol("chomp")))
     lines = re.findall(r"[^\n]*\n|[^\n]+", receiver)
     check_items(len(lines))
@@ -236,11 +236,11 @@ _WITH_BANG: Final = words(
 )
 _IN_PLACE: Final = ("concat", "prepend", "insert", "replace", "clear")
 CHANGING: Final = frozenset([*(f"{name}!" for name in _WITH_BANG), *_IN_PLACE])
-"""Methods that change the text that they are called on."""
+"""Methods that change their receiver."""
 
 
 def with_part(receiver: str, part: Any, value: Any) -> str:
-    """`text[part] = value`. Raises RubyError for a part that the text has not."""
+    """Evaluate `text[part] = value`. Raises RubyError for a missing part."""
     new = a_text(value)
     if isinstance(part, int) and not isinstance(part, bool) and -len(receiver) <= part < len(receiver):
         place = part % len(receiver)
@@ -257,7 +257,7 @@ def with_part(receiver: str, part: Any, value: Any) -> str:
 
 
 def changing(name: str, receiver: str, arguments: list[Any], block: Block | None) -> tuple[str, Any]:
-    """The changed text, and the method's value where that is the same: nil from most methods with `!`."""
+    """Return the changed text and the method's value: nil of most methods with `!` that changed nothing."""
     given = {} if block is None else {"block": block}
     changed = TEXT_METHODS[name.removesuffix("!")](receiver, *arguments, **given)
     never_nil = not name.endswith("!") or name in ("reverse!", "succ!", "next!")

@@ -1,4 +1,4 @@
-"""Methods of texts that search and replace: `=~`, `match`, `scan`, `sub`, `gsub`."""
+"""The methods of strings that search and replace: `=~`, `match`, `scan`, `sub`, `gsub`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pykamal.erb.values import Block, text
 
 
 def position(receiver: str, pattern: Regexp) -> int | None:
-    """`=~`: where the first match begins."""
+    """Return the start of the first match, like `=~`."""
     match = pattern.search(receiver)
     return None if match is None else match.start
 
@@ -27,7 +27,7 @@ def found(receiver: str, pattern: Any, start: int = 0) -> Match | None:
 
 
 def each_part(receiver: str, parts: list[Any], block: Block | None) -> Any:
-    """The parts, or what they came from once the block had each of them."""
+    """Return the parts; with a block call it with each and return the receiver."""
     check_items(len(parts))
     if block is None:
         return parts
@@ -106,7 +106,7 @@ def _replaced_matches(receiver: str, old: Regexp, matches: list[Match], new: Any
 
 
 def replacement(template: str, match: Match) -> str:
-    r"""A replacement of `sub` with `\1`, `\0` and `\k<name>` filled in."""
+    r"""Return a replacement of `sub` with `\1`, `\0` and `\k<name>` filled in."""
     if "\\" not in template:
         return template
 

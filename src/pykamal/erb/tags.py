@@ -1,4 +1,4 @@
-"""Cutting a template at its tags, in the trim modes of ERB; that of configuration files is `-` (spec/config.md 1.3)."""
+"""Splits a template at its tags, by ERB's trim modes; configuration files use `-` (spec/config.md 1.3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CLOSING: Final = {
     "-": re.compile(r"%%>|-%>\r?\n|-%>|%>"),
     ">": re.compile(r"%%>|%>\r?\n|%>"),
 }
-"""What ends a tag, by the trim mode."""
+"""The ends of tags, by trim mode."""
 
 _INDENTATION: Final = re.compile(r"[ \t]*\Z")
 
@@ -28,7 +28,7 @@ class PartKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`offset` is where `text` starts in the source; `tag_offset` where its tag does."""
+    """A text or a tag. `offset` is where `text` starts in the source, `tag_offset` where its tag does."""
 
     kind: PartKind
     text: str
@@ -37,7 +37,7 @@ class Part:
 
 
 def parts(source: str, trim_mode: str = "-") -> list[Part]:
-    """Text and tags in order. Raises TemplateError for a tag that never ends."""
+    """Yield texts and tags in order. Raises TemplateError for a tag that never ends."""
     closing = _CLOSING[trim_mode]
     found: list[Part] = []
     offset = 0
@@ -63,7 +63,7 @@ def parts(source: str, trim_mode: str = "-") -> list[Part]:
 
 
 def _without_indentation(text: str) -> str:
-    """The text before `<%-` without the blanks in front of the tag, when they start a line or follow another tag."""
+    """Strip blanks in front of `<%-`, where they start a line or follow another tag."""
     match = _INDENTATION.search(text)
     assert match is not None, "the pattern matches the empty text too"
     start = match.start()
@@ -71,7 +71,7 @@ def _without_indentation(text: str) -> str:
 
 
 def _code(source: str, closing: re.Pattern[str], start: int, tag_offset: int) -> tuple[str, int]:
-    """The code of a tag and where the text after it starts. `%%>` inside is an escaped `%>` and does not end it."""
+    """Return a tag's code and the start of the text behind it. `%%>` is an escaped `%>` and does not end the tag."""
     position = start
     while match := closing.search(source, position):
         if match.group() != "%%>":

@@ -1,4 +1,4 @@
-"""Rendering a template: the entry point of this package (spec/config.md 1.3)."""
+"""Renders templates; the entry point of this package (spec/config.md 1.3)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DEEPEST_TEMPLATE: Final = 3
 
 @dataclass(slots=True)
 class Session:
-    """What the templates of one run share. `environment` is what they see as ENV, and is changed by what they assign.
+    """The state that templates of one run share. `environment` is their ENV, which they may change.
 
     The budget is for all of them together.
     """
@@ -36,7 +36,7 @@ class Session:
 
 
 def render(file: str, source: str, session: Session, *, forgives_comments: bool = False) -> Rendered:
-    """The rendered file. Raises TemplateError with the place of the expression that failed or is not supported.
+    """Render a template. Raises TemplateError with the place of the expression that failed or is not supported.
 
     With `forgives_comments`, for YAML, tags that fail behind a `#` of their line are left out and told in the result.
     """
@@ -84,7 +84,7 @@ _BUDGET: Final = "Templates are for small work: do the rest in a script, and rea
 
 
 def _parsed(found: list[Part], comments: Comments, budget: Budget) -> Body:
-    """The program. A tag in a comment that is no code of the subset is replaced by its marker."""
+    """Parse a template. A tag in a comment that cannot be parsed is replaced by its marker."""
     size = sum(len(part.text) for part in found if part.kind is not PartKind.TEXT)
     while True:
         try:
@@ -105,7 +105,7 @@ def _parsed(found: list[Part], comments: Comments, budget: Budget) -> Body:
 def _inner(
     source: str, session: Session, builtins: Builtins, *, trim_mode: str, scope: Scope | None, depth: int
 ) -> str:
-    """`ERB.new(source).result`, whose failures are those of the expression that asks for it."""
+    """Render `ERB.new(source).result`. Its failures are those of the expression that calls it."""
     if depth > _DEEPEST_TEMPLATE:
         raise Unsupported("a template inside so many others")
     before = builtins.nested

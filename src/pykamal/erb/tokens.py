@@ -1,4 +1,4 @@
-"""The kinds of words that the lexer finds, and the tables that it finds them with."""
+"""Tokens, and the lexer's tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYWORDS: Final = frozenset(
     )
 )
 VALUE_KEYWORDS: Final = frozenset(["end", "nil", "true", "false", "self"])
-"""Keywords behind which an operator stands, not a value."""
+"""Keywords that are values, so that an operator may follow."""
 
 REFUSED: Final = frozenset(["class", "module", "alias", "undef", "redo", "BEGIN", "END", "__END__"])
 
@@ -44,7 +44,7 @@ CLOSERS: Final = {"(": ")", "[": "]", "{": "}", "<": ">"}
 
 @dataclass(slots=True, eq=False)
 class Token:
-    """`kind` is one of int, float, string, shell, regexp, words, symbols, symbol, label, name, variable, constant,
+    """A token. `kind` is int, float, string, shell, regexp, words, symbols, symbol, label, name, variable, constant,
     keyword, operator, newline, text, output, end.
 
     The value of a string, shell or symbol token is a list of texts and, for `#{...}`, lists of tokens; that of a regexp

@@ -1,4 +1,4 @@
-"""Methods of texts that take sets of characters (`tr`, `delete`, `squeeze`), and the successor of a text."""
+"""The methods of strings that take character sets (`tr`, `delete`, `squeeze`), and `succ`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pykamal.erb.errors import RubyError
 
 
 def character_set(*patterns: str) -> Callable[[str], bool]:
-    """The characters that `tr`, `delete`, `count` and `squeeze` mean: `a-z`, `^a-z`."""
+    """Return the test of a character set of `tr`, `delete`, `count` and `squeeze`: `a-z`, `^a-z`."""
     tests = [_one_set(a_text(pattern)) for pattern in patterns]
     return lambda character: all(test(character) for test in tests)
 
@@ -32,7 +32,7 @@ def _members(pattern: str) -> tuple[set[str], list[tuple[str, str]]]:
 
 
 def _pieces(pattern: str) -> list[tuple[str, str]]:
-    """First and last character of each piece, one and the same for a character of its own."""
+    """Return the first and last character of each range; both are the same for a single character."""
     pieces: list[tuple[str, str]] = []
     index = 0
     while index < len(pattern):
@@ -94,7 +94,7 @@ def squeezed(receiver: str, *patterns: str) -> str:
 
 
 def successor(value: str) -> str:
-    """Ruby's `succ`: the last letter or digit is counted up, with a carry to the left."""
+    """Return Ruby's `succ`: the last letter or digit is incremented, with a carry to the left."""
     places = [index for index, each in enumerate(value) if each.isascii() and each.isalnum()]
     if not places:
         return value[:-1] + chr(ord(value[-1]) + 1) if value else ""

@@ -1,4 +1,4 @@
-"""Values of templates: Ruby's idea of truth, of text, of classes and of blank, over plain Python values.
+"""Ruby's semantics of values (truth, text, classes, blank) over plain Python values.
 
 nil, true, false, numbers, lists and maps are Python's own; a text is a RubyString.
 """
@@ -38,9 +38,9 @@ Method = Callable[..., Any]
 
 
 class RubyString(str):
-    """A text of a template, which can be changed in place although Python's cannot: it then has a `successor`.
+    """A mutable string over an immutable one of Python: a change in place sets a `successor`.
 
-    Whoever holds it, be it a name or a list, is given the last successor when the text is read the next time.
+    Variables and lists that hold it get the last successor when they are read the next time.
     """
 
     successor: RubyString | None = None
@@ -48,14 +48,14 @@ class RubyString(str):
 
 
 def latest(value: Any) -> Any:
-    """The value; of a text that was changed in place what it is now."""
+    """Return the value; of a string that was changed in place its latest state."""
     while isinstance(value, RubyString) and value.successor is not None:
         value = value.successor
     return value
 
 
 def change(value: Any, changed: str) -> RubyString:
-    """Changes a text in place. Raises RubyError for one that is frozen."""
+    """Change a string in place. Raises RubyError for a frozen one."""
     if getattr(value, "frozen", False):
         raise RubyError(f"can't modify frozen String: {inspected(value)}", "FrozenError")
     successor = RubyString(changed)
@@ -66,14 +66,14 @@ def change(value: Any, changed: str) -> RubyString:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """`first..last` of numbers or texts. Without `last` it has no end."""
+    """A range `first..last` of numbers or strings. Without `last` it has no end."""
 
     first: Any
     last: Any
     exclusive: bool = False
 
     def items(self) -> list[Any]:
-        """Raises BudgetExceeded for too many, RubyError for what cannot be counted."""
+        """Return the items of a value. Raises BudgetExceeded for too many, RubyError where there are none to count."""
         if isinstance(self.first, str) and isinstance(self.last, str):
             return list(self._texts(self.first, self.last))
         if not _whole(self.first):
@@ -110,14 +110,14 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class ClassValue:
-    """A class or module that a template names, to ask for (`is_a?`) or to raise."""
+    """A class or module that a template names, for `is_a?` or `raise`."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class ExceptionValue:
-    """What `rescue => error` gives."""
+    """The exception of `rescue => error`."""
 
     kind: str
     message: str
@@ -125,7 +125,7 @@ class ExceptionValue:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`$?`: how the last shell line ended."""
+    """The value of `$?`: the status of the last shell line."""
 
     code: int
 
@@ -139,19 +139,19 @@ def is_number(value: Any) -> bool:
 
 
 def true(value: Any) -> bool:
-    """Only nil and false are not."""
+    """Return Ruby's truth of a value: only nil and false are false."""
     return value is not None and value is not False
 
 
 def blank(value: Any) -> bool:
-    """nil, false, an empty or white-space text, an empty list or map."""
+    """Return True for nil, false, an empty or white-space string, an empty array or hash."""
     if isinstance(value, str):
         return not value.strip()
     return not true(value) or (isinstance(value, list | dict) and not value)
 
 
 def text(value: Any) -> str:
-    """Ruby's `to_s`, which is what a tag inserts."""
+    """Return Ruby's `to_s`, which a tag inserts."""
     match value:
         case str():
             return value
@@ -180,7 +180,7 @@ def text(value: Any) -> str:
 
 
 def _own_text(value: Any) -> str:
-    """The text of a value of this package, such as a time; not every one has one."""
+    """Return the text of a value of this package, such as a time, where it has one."""
     own: Any = type(value).__str__
     if own is object.__str__:
         raise Unsupported(f"{described(value)} as a text")
@@ -188,7 +188,7 @@ def _own_text(value: Any) -> str:
 
 
 def inspected(value: Any, depth: int = 0) -> str:
-    """Ruby's `inspect`, as versions before 3.4 print it."""
+    """Return Ruby's `inspect` in the format before version 3.4."""
     if depth > MAXIMUM_DEPTH:
         raise RubyError("a list holds itself, or is nested too deeply", "ArgumentError")
     match value:
@@ -245,12 +245,12 @@ def _jsonable(value: Any, depth: int = 0) -> Any:
 
 
 def shell_escaped(value: str) -> str:
-    """Ruby's way: a backslash before every character that is not plain."""
+    """Escape like Ruby: a backslash before every special character."""
     return _UNSAFE_IN_SHELL.sub(r"\\\1", value).replace("\n", "'\n'") if value else "''"
 
 
 def equal(left: Any, right: Any) -> bool:
-    """Python counts True as 1; Ruby does not."""
+    """Return Ruby's `==`, which tells true from 1 unlike Python."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, list) and isinstance(right, list):
@@ -261,7 +261,7 @@ def equal(left: Any, right: Any) -> bool:
 
 
 def count(value: Any, most: int, depth: int = 0) -> int:
-    """How much there is to go through in a value, shared parts counted each time; stops counting beyond `most`.
+    """Count the items in a value, shared parts each time, up to `most`.
 
     On its way it makes Python's texts inside of lists and maps Ruby's, and replaces those that were changed.
     Raises RubyError for a value that is nested too deeply, or holds itself.
@@ -302,7 +302,7 @@ _CLASSES: Final[tuple[tuple[type, str], ...]] = (
 
 
 def class_name(value: Any) -> str:
-    """The name of a value's class in Ruby."""
+    """Return the name of a value's class in Ruby."""
     if value is None:
         return "NilClass"
     if isinstance(value, bool):
@@ -314,7 +314,7 @@ def class_name(value: Any) -> str:
 
 
 def described(value: Any) -> str:
-    """The value in Ruby's messages: `nil`, `true` or `an instance of String`."""
+    """Describe a value for Ruby's messages: `nil`, `true` or `an instance of String`."""
     if value is None or isinstance(value, bool):
         return inspected(value)
     if isinstance(value, ClassValue):
@@ -323,5 +323,5 @@ def described(value: Any) -> str:
 
 
 def in_message(value: Any) -> str:
-    """The value in messages about conversions: `nil`, `true`, or the name of its class."""
+    """Describe a value for messages about conversions: `nil`, `true`, or the name of its class."""
     return inspected(value) if value is None or isinstance(value, bool) else class_name(value)

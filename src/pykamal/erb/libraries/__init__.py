@@ -1,4 +1,4 @@
-"""Ruby's libraries, a module each, which is imported when a template uses one of its constants."""
+"""Ruby's libraries, one module each, imported when a template uses one of its constants."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIBRARIES: Final = frozenset(
         "active_support/core_ext/string/inflections active_support/core_ext/enumerable English"
     )
 )
-"""Those whose part that is supported is there without asking; to require them does nothing."""
+"""Libraries that need no `require`; to require them does nothing."""
 
 _MODULES: Final = {
     "JSON": "data",
@@ -48,7 +48,7 @@ def is_known(constant: str) -> bool:
 
 
 def function(constant: str, name: str) -> Callable[..., Any] | None:
-    """The function of a constant, None where the libraries have none."""
+    """Return the function of a constant, None where no library has it."""
     return _functions(_MODULES[constant]).get((constant, name)) if constant in _MODULES else None
 
 
@@ -58,5 +58,5 @@ def _functions(module: str) -> Functions:
 
 
 def all_functions() -> Functions:
-    """Those of all libraries, for the documentation."""
+    """Return the functions of all libraries, for the documentation."""
     return {name: function for module in set(_MODULES.values()) for name, function in _functions(module).items()}

@@ -1,4 +1,4 @@
-"""Making lists, maps, texts and sets."""
+"""The constructors of Array, Hash, String and Set."""
 
 from __future__ import annotations
 

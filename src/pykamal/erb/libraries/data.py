@@ -1,4 +1,4 @@
-"""JSON."""
+"""The functions of JSON."""
 
 from __future__ import annotations
 

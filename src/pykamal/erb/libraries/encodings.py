@@ -1,4 +1,4 @@
-"""Base64, Digest, CGI, ERB::Util, Shellwords, and the encodings of URI."""
+"""The functions of Base64, Digest, CGI, ERB::Util and Shellwords, and the encodings of URI."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _strictly_decoded(value: Any) -> str:
 
 
 def _encoded(value: Any) -> str:
-    """Lines of sixty characters."""
+    """Encode as base64 in lines of sixty characters."""
     encoded = base64.b64encode(a_text(value).encode()).decode()
     return "".join(f"{encoded[start : start + 60]}\n" for start in range(0, len(encoded), 60))
 

@@ -1,4 +1,4 @@
-"""SecureRandom."""
+"""The functions of SecureRandom."""
 
 from __future__ import annotations
 

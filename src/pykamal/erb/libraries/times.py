@@ -1,4 +1,4 @@
-"""Ruby's Time and Date: what templates ask of today and now."""
+"""Ruby's Time and Date."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COMPOSED: Final = {
 
 
 class _Ordered:
-    """Values of one class are ordered by their moment."""
+    """A base of values that are ordered by their moment within one class."""
 
     __slots__ = ()
     moment: Any
@@ -57,7 +57,7 @@ class _Ordered:
 
 @dataclass(frozen=True, slots=True)
 class RubyTime(_Ordered):
-    """A time with its zone, or in UTC."""
+    """Ruby's Time: a moment in a time zone or in UTC."""
 
     CLASS: ClassVar[str] = "Time"
     METHODS: ClassVar[dict[str, Method]] = {}
@@ -80,7 +80,7 @@ class RubyTime(_Ordered):
 
 @dataclass(frozen=True, slots=True)
 class RubyDate(_Ordered):
-    """A day."""
+    """Ruby's Date."""
 
     CLASS: ClassVar[str] = "Date"
     METHODS: ClassVar[dict[str, Method]] = {}
@@ -114,7 +114,7 @@ def utc_time(*parts: Any) -> RubyTime:
 
 
 def local_time(*parts: Any) -> RubyTime:
-    """`Time.new(2026, 1, 2)`; without arguments it is now."""
+    """Return `Time.new(2026, 1, 2)`, the present time without arguments."""
     if not parts:
         return now()
     year, month, day, hour, minute, second = _filled(parts)
@@ -122,7 +122,7 @@ def local_time(*parts: Any) -> RubyTime:
 
 
 def _filled(parts: tuple[Any, ...]) -> list[int]:
-    """Year to second, of which the last ones may be missing."""
+    """Complete year to second with defaults for missing parts."""
     if not 1 <= len(parts) <= 6 or not all(isinstance(part, int) for part in parts):
         raise Unsupported("a time of these parts", "Write whole numbers from the year on.")
     return [*parts, *(1, 1, 0, 0, 0)[len(parts) - 1 :]]
@@ -142,7 +142,7 @@ def on_day(year: int, month: int = 1, day: int = 1) -> RubyDate:
 
 
 def parse_date(value: Any) -> RubyDate:
-    """Of the forms that Ruby reads, year, month and day in that order."""
+    """Parse a date of year, month and day in that order; Ruby reads more forms."""
     match = re.search(r"(\d{4})-(\d{1,2})-(\d{1,2})|(?<!\d)(\d{4})(\d{2})(\d{2})(?!\d)", text(value)[:100])
     if match is None:
         if re.search(r"\d", text(value)[:100]):
@@ -163,7 +163,7 @@ def _reachable(make: Callable[[], datetime]) -> datetime:
 
 
 def strftime(value: RubyTime | RubyDate, form: str) -> str:
-    """Ruby's `strftime`, whose directives take flags and a width."""
+    """Format like Ruby's `strftime`, whose directives take flags and a width."""
     return _DIRECTIVE.sub(lambda directive: _shown(value, directive[1], directive[2], directive[3], directive[0]), form)
 
 

@@ -1,4 +1,4 @@
-"""`URI.parse`: the parts of an address."""
+"""Implements `URI.parse` and the parts of an address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Gem::Version`: versions that compare as versions do."""
+"""Implements `Gem::Version`."""
 
 from __future__ import annotations
 
