@@ -92,7 +92,7 @@ def _escaped_character(source: str, start: int) -> tuple[str, int]:
 
 
 def character_class(source: str, start: int, ignore_case: bool) -> tuple[CharacterTest, int]:
-    """The class from behind its `[`, and the place behind its `]`.
+    """Parse a character class from behind its `[`; return its test and the position behind its `]`.
 
     Raises ValueError for what is none and NotImplementedError for what is not supported.
     """
