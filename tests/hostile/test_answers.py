@@ -240,7 +240,7 @@ def described_project(text: str) -> object:
 
 def known_hosts_file(text: str) -> object:
     Path("known_hosts").write_bytes(encoded(text))
-    return [entry.matches("10.0.0.1") for entry in known_hosts.read("known_hosts")]
+    return known_hosts.look_up(["known_hosts"], "10.0.0.1", 22)
 
 
 def ssh_configuration(text: str) -> object:

@@ -1,4 +1,4 @@
-"""Whether to trust the key that a host shows."""
+"""Decides if the key that a host shows is trusted, by policy and known_hosts files."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def known_hosts_files(extension: Extension, settings: HostSettings) -> KnownHost
 
 
 class HostKeyCheck:
-    """The check of one host's key. `refusal` tells why the key was not taken.
+    """Checks the key of one host. `refusal` says why the key was not taken.
 
     `name` is the host as written in deploy.yml, for people; `host` and `port` are what known_hosts knows it by.
     """
@@ -91,7 +91,7 @@ class HostKeyCheck:
         add(self._files.extended, self._host, self._port, key.get_algorithm(), key.public_data)
 
     def trusts_key(self, key: asyncssh.SSHKey) -> bool:
-        """Whether to go on; otherwise `refusal` tells why not."""
+        """Return True for a key that is trusted; otherwise `refusal` says why it is not."""
         blob = key.public_data
         if self._knowledge.revokes(blob):
             self.refusal = self._revoked(blob)
@@ -107,7 +107,7 @@ class HostKeyCheck:
         return False
 
     def trusts_authority(self, key: asyncssh.SSHKey) -> bool:
-        """Whether host certificates that are signed with this key count."""
+        """Return True for an authority whose host certificates count."""
         blob = key.public_data
         return not self._knowledge.revokes(blob) and any(entry.blob == blob for entry in self._knowledge.authorities)
 

@@ -1,56 +1,50 @@
-"""The known_hosts files of OpenSSH: which keys a host may show, and adding one.
+"""Looks up the keys of hosts in known_hosts files of OpenSSH, and adds one.
 
-The format is that of sshd(8), section SSH_KNOWN_HOSTS FILE FORMAT.
+asyncssh parses and matches the lines. Their format is that of sshd(8), section SSH_KNOWN_HOSTS FILE FORMAT.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import fcntl
-import fnmatch
 import hashlib
 import hmac
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
+
+import asyncssh
 
 DEFAULT_PORT: Final = 22
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line. `marker` is empty, `@revoked` or `@cert-authority`; `blob` the key as it is sent on the wire."""
+    """A key of one line of a file."""
 
-    patterns: str
-    key_type: str
-    blob: bytes
-    marker: str = ""
-    path: str = ""
-    line: int = 0
+    key: asyncssh.SSHKey
+    path: str
+    line: int
 
     @property
     def place(self) -> str:
         return f"{self.path}:{self.line}"
 
     @property
+    def key_type(self) -> str:
+        return self.key.get_algorithm()
+
+    @property
+    def blob(self) -> bytes:
+        """The key as it is sent on the wire."""
+        return self.key.public_data
+
+    @property
     def fingerprint(self) -> str:
         return fingerprint(self.blob)
-
-    def matches(self, name: str) -> bool:
-        """Whether the line is about `name`, which is a lower-case host or `[host]:port`."""
-        if self.patterns.startswith("|"):
-            return _hash_matches(self.patterns, name)
-        found = False
-        for pattern in self.patterns.lower().split(","):
-            negated = pattern.startswith("!")
-            if _glob_matches(pattern.removeprefix("!"), name):
-                if negated:
-                    return False
-                found = True
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,30 +79,21 @@ def fingerprint(blob: bytes) -> str:
 
 
 def look_up(paths: Iterable[str], host: str, port: int) -> KnownKeys:
-    """What the files say of a host; files that do not exist say nothing. Raises `OSError` for unreadable ones."""
-    entries = [entry for path in paths for entry in read(path)]
-    name = host_name(host, port)
-    mine = [entry for entry in entries if entry.matches(name)]
-    plain = host.lower()
-    others = [entry for entry in entries if name != plain and not entry.marker and entry.matches(plain)]
-    return KnownKeys(
-        keys=tuple(entry for entry in mine if not entry.marker),
-        authorities=tuple(entry for entry in mine if entry.marker == "@cert-authority"),
-        revoked=tuple(entry for entry in mine if entry.marker == "@revoked"),
-        without_port=tuple(others),
-    )
-
-
-def read(path: str) -> Iterator[Entry]:
-    """The entries of a file; lines that nobody can read are passed over, as OpenSSH does."""
-    try:
-        text = Path(path).read_text("utf-8", "replace")
-    except FileNotFoundError:
-        return
-    for number, line in enumerate(text.splitlines(), 1):
-        entry = _parse(line, path, number)
-        if entry is not None:
-            yield entry
+    """Return what the files hold about a host; a missing file holds nothing. Raises `OSError` for an unreadable one."""
+    name, plain = host_name(host, port), host.lower()
+    keys: list[Entry] = []
+    authorities: list[Entry] = []
+    revoked: list[Entry] = []
+    without_port: list[Entry] = []
+    for path, number, line in _lines(paths):
+        parsed = _parsed(line)
+        if parsed is None:
+            continue
+        for kept, found in zip((keys, authorities, revoked), parsed.match(name, "", None)[:3], strict=True):
+            kept += [Entry(key, path, number) for key in found]
+        if name != plain:
+            without_port += [Entry(key, path, number) for key in parsed.match(plain, "", None)[0]]
+    return KnownKeys(tuple(keys), tuple(authorities), tuple(revoked), tuple(without_port))
 
 
 def add(path: str, host: str, port: int, key_type: str, blob: bytes) -> None:
@@ -136,33 +121,31 @@ def negotiable(key_types: Sequence[str]) -> list[str]:
 _SIGNATURES: Final = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 
-def _parse(line: str, path: str, number: int) -> Entry | None:
-    words = line.split()
-    if not words or words[0].startswith("#"):
+def _lines(paths: Iterable[str]) -> Iterator[tuple[str, int, str]]:
+    """The path, number and text of every line of the files that exist."""
+    for path in paths:
+        try:
+            text = Path(path).read_text("utf-8", "replace")
+        except FileNotFoundError:
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            yield path, number, line.strip()
+
+
+@lru_cache(maxsize=16384)
+def _parsed(line: str) -> asyncssh.SSHKnownHosts | None:
+    """Parse one line, once for all hosts; None for a line that cannot be read, which OpenSSH passes over as well."""
+    words = line.split(None, 2 if line.startswith("@") else 1)
+    if len(words) < 2 or line.startswith("#"):
         return None
-    marker = words.pop(0) if words[0].startswith("@") else ""
-    if len(words) < 3:
-        return None
+    if not words[-2].startswith("|"):
+        if "/" in words[-2]:  # a network to asyncssh, no host of OpenSSH
+            return None
+        words[-2] = words[-2].lower()
     try:
-        blob = base64.b64decode(words[2], validate=True)
-    except (binascii.Error, ValueError):
+        return asyncssh.SSHKnownHosts(" ".join(words))
+    except (ValueError, OverflowError):  # the latter for a key whose numbers are negative
         return None
-    return Entry(words[0], words[1], blob, marker, path, number)
-
-
-def _glob_matches(pattern: str, name: str) -> bool:
-    # `[` is the form of a port here and no character class.
-    return pattern == name or fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
-
-
-def _hash_matches(patterns: str, name: str) -> bool:
-    try:
-        _, version, salt, digest = patterns.split("|")
-        wanted = base64.b64decode(digest)
-        actual = hmac.digest(base64.b64decode(salt), name.encode(), "sha1")
-    except (binascii.Error, ValueError):
-        return False
-    return version == "1" and hmac.compare_digest(wanted, actual)
 
 
 def _hashed(name: str) -> str:

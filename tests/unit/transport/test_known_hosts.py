@@ -50,11 +50,12 @@ def file(tmp_path: Path) -> Path:
         ("[web1]:2222", "web1", 2223, False),
         ("[*.example.com]:2222", "a.example.com", 2222, True),
         ("2001:db8::1", "2001:db8::1", 22, True),
+        ("10.0.0.0/8", "10.0.0.1", 22, False),
         ("[2001:db8::1]:2222", "2001:db8::1", 2222, True),
     ],
 )
 def test_patterns(file: Path, patterns: str, host: str, port: int, known: bool) -> None:
-    """Names, lists, wildcards, negation and ports in the host field."""
+    """Names, lists, wildcards, negation and ports in the host field; a network is no host there."""
     file.write_text(f"{patterns} {text(1)} a comment\n")
     assert bool(look_up([str(file)], host, port).keys) is known
 
@@ -64,12 +65,14 @@ def test_openssh_agrees_on_what_is_known(file: Path) -> None:
     file.write_text(
         f"# comment\n\nweb1,web2 {text(1)}\n[web1]:2222 {text(2)}\n*.example.com,!no.example.com {text(3)}\n"
         f"@revoked * {text(4)}\n@cert-authority *.example.com {text(5)}\nbroken line\n|1|bad|bad {text(6)}\n"
+        f"10.0.0.0/8 {text(7)}\n@unknown web1 {text(8)}\n  web1 {text(9)} behind spaces\n"
     )
     for name, host, port in [
         ("web1", "web1", 22),
         ("[web1]:2222", "web1", 2222),
         ("a.example.com", "a.example.com", 22),
         ("no.example.com", "no.example.com", 22),
+        ("10.0.0.1", "10.0.0.1", 22),
         ("other", "other", 22),
     ]:
         knowledge = look_up([str(file)], host, port)
@@ -165,3 +168,11 @@ def test_no_line_breaks_the_reader(tmp_path_factory: pytest.TempPathFactory, lin
     file = tmp_path_factory.getbasetemp() / "any_known_hosts"
     file.write_text(f"{line}\nweb1 {text(1)}\n", "utf-8")
     assert look_up([str(file)], "web1", 22).trusts(blob(1))
+
+
+def test_a_key_of_impossible_numbers_is_passed_over(file: Path) -> None:
+    """An RSA key with a negative exponent is read as no key, and the line behind it counts."""
+    words = [b"ssh-rsa", b"\xff\x01", b"\x00" + b"\xc1" * 256]
+    impossible = base64.b64encode(b"".join(len(word).to_bytes(4, "big") + word for word in words)).decode()
+    file.write_text(f"web1 ssh-rsa {impossible}\nweb1 {text(1)}\n")
+    assert [entry.line for entry in look_up([str(file)], "web1", 22).keys] == [2]
