@@ -26,7 +26,7 @@ SHORT = ("--drain-timeout", "100ms")
 FOR_EACH_WORKER = 15
 ROLLED_OUT = [("Cookie", "kamal-rollout=me")]
 
-SLOW_LOOK = ("lua/cutter.lua", "local PERIOD_S = 0.05", "local PERIOD_S = 0.7")
+SLOW_LOOK = ("lua/kamal/connection_killer.lua", "local PERIOD_S = 0.05", "local PERIOD_S = 0.7")
 """Workers that look for orders so seldom that a command which does not wait for them is seen for sure."""
 
 
@@ -120,9 +120,10 @@ def test_each_of_two_guards_keeps_uploads_from_a_drained_target(
     """What all workers see at once, and that the command waits for each of them; without both the test sees uploads."""
     own_proxy.plant(*SLOW_LOOK)
     if guards != 1:
-        own_proxy.plant("operations.py", "    while load:\n", "    while False:\n")
+        own_proxy.plant("command_handlers.py", "    while load:\n", "    while False:\n")
     if guards != 2:
-        own_proxy.plant("lua/balancer.lua", "flights.was_cut(record.counted, record.cuts)", "false")
+        was_cut = "in_flight.was_cut(record.in_flight_slot, record.cuts)"
+        own_proxy.plant("lua/kamal/balancer_phase.lua", was_cut, "false")
     own_proxy.start("--metrics-port", str(own_proxy.metrics_port)).deploy("s", t1, *BUFFERS)
     with ExitStack() as stack:
         sent = Uploads(own_proxy, stack)

@@ -156,8 +156,8 @@ def test_a_target_cannot_answer_other_streams(site: Site) -> None:
 @only_ours
 def test_each_of_two_guards_keeps_a_target_from_other_streams(certificates: MakeCertificate) -> None:
     """The look at the request and that at the answer; without both, the forged answer is seen."""
-    request_guard = ("lua/header_lines.lua", "if is_connection_field(line.key)", "if false")
-    answer_guard = ("lua/response.lua", " and not record.is_http2 then", " then")
+    request_guard = ("lua/kamal/header_lines.lua", "if is_connection_field(line.key)", "if false")
+    answer_guard = ("lua/kamal/response.lua", " and not record.is_http2 then", " then")
     for holes, forged in (([request_guard], False), ([answer_guard], False), ([request_guard, answer_guard], True)):
         proxy = Proxy()
         for hole in holes:
@@ -316,7 +316,7 @@ def test_compressed_headers_do_not_fill_the_memory(site: Site, name: str) -> Non
 def test_expanding_headers_that_are_let_pass_would_be_seen(certificates: MakeCertificate) -> None:
     """The same heads, where their weight is not looked at."""
     proxy = Proxy()
-    proxy.plant("lua/header_lines.lua", "bytes > LARGE and", "false and")
+    proxy.plant("lua/kamal/header_lines.lua", "bytes > LARGE and", "false and")
     site = Site(proxy.start(), certificates)
     try:
         before = resident_kilobytes(proxy)

@@ -238,12 +238,12 @@ def test_nothing_is_left_behind(own_proxy: Proxy) -> None:
 @only_ours
 def test_a_control_plane_that_cannot_live_is_started_ever_more_seldom(own_proxy: Proxy, t1: Target, t2: Target) -> None:
     """Each pause is twice as long; requests are served meanwhile, and one that lives answers again (24.1)."""
-    own_proxy.plant("control.py", "def main() -> None:\n", "def main() -> None:\n    pass\n")
+    own_proxy.plant("control_plane.py", "def main() -> None:\n", "def main() -> None:\n    pass\n")
     own_proxy.start().deploy("s", t1)
-    own_proxy.plant("control.py", "    pass\n", "    sys.exit(1)\n")
+    own_proxy.plant("control_plane.py", "    pass\n", "    sys.exit(1)\n")
     os.kill(find_child(own_proxy, "pykamal.proxy.control_plane"), signal.SIGKILL)
     wait_until(lambda: len(ends(own_proxy)) == 4, 10)
-    own_proxy.plant("control.py", "    sys.exit(1)\n", "    pass\n")
+    own_proxy.plant("control_plane.py", "    sys.exit(1)\n", "    pass\n")
     pauses = [record["seconds"] for record in ends(own_proxy)]
     assert pauses == [pauses[0] * 2**number for number in range(4)]
     assert own_proxy.ask().served_by == "T1"

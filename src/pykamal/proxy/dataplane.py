@@ -1,4 +1,4 @@
-"""The control plane's way to nginx: small JSON calls over the admin unix socket (lua/admin.lua)."""
+"""The control plane's way to nginx: small JSON calls over the admin unix socket (kamal/admin.lua)."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class DataPlane:
         await self._load("/cut", {"ids": [target.id for target in targets], "targets": places})
 
     async def install_certificate(self, key: str, *, chain: str, private_key: str, valid_for_s: float) -> None:
-        """Hands an issued certificate (PEM) to all workers, under the name by which lua/issued.lua looks for it.
+        """Hands an issued certificate (PEM) to all workers, under the key that kamal/acme_certificates.lua reads.
 
         Raises ProxyError when nginx is away.
         """

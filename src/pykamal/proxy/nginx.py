@@ -125,7 +125,7 @@ def _listen_tls(port: int, extra: str) -> str:
             _listen(port, f" ssl http2{extra}"),
             '        ssl_certificate "data:$kamal_service";',
             '        ssl_certificate_key "data:$kamal_service";',
-            '        ssl_certificate_by_lua_block { require("certificate")() }',
+            '        ssl_certificate_by_lua_block { require("kamal.certificate")() }',
             "        ssl_protocols TLSv1.2 TLSv1.3;",
             f"        ssl_ciphers {':'.join(_CIPHERS)};",
             f"        ssl_ecdh_curve {':'.join(_CURVES)};",
@@ -143,17 +143,21 @@ def _real_addresses(networks: tuple[str, ...]) -> str:
 
 
 def _locations() -> str:
-    """One for each way of carrying a body up and down; lua/access.lua chooses by name."""
+    """One for each way of carrying a body up and down; kamal/access.lua chooses by name."""
     blocks = []
     for (request, request_on, free), (response, response_on, limit) in itertools.product(
-        (("held", "on", ""), ("streamed", "off", 'require("requests").answered() ')),
-        (("held", "on", ""), ("streamed", "off", ""), ("limited", "on", 'return require("limit")() ')),
+        (("buffered", "on", ""), ("streamed", "off", 'require("kamal.requests").answered() ')),
+        (
+            ("buffered", "on", ""),
+            ("streamed", "off", ""),
+            ("limited", "on", 'return require("kamal.response_limit")() '),
+        ),
     ):
         name = f"@{request}_{response}"
         body_filter = f"\n            body_filter_by_lua_block {{ {free}{limit}}}" if free or limit else ""
         blocks.append(
             f"        location {name} {{\n"
-            '            header_filter_by_lua_block { require("response").adapt() }'
+            '            header_filter_by_lua_block { require("kamal.response").adapt() }'
             f"{body_filter}\n"
             f"            proxy_request_buffering {request_on};\n"
             f"            proxy_buffering {response_on};\n"
@@ -162,7 +166,7 @@ def _locations() -> str:
         )
     blocks.append(
         "        location @upgrade {\n"
-        '            header_filter_by_lua_block { require("response").adapt() }\n'
+        '            header_filter_by_lua_block { require("kamal.response").adapt() }\n'
         "            proxy_request_buffering off;\n"
         "            proxy_buffering off;\n"
         f"{_hidden(_HOP_BY_HOP, indent=12)}\n"
@@ -173,7 +177,7 @@ def _locations() -> str:
     blocks += [
         f"        location @measure_{rung} {{\n"
         f"            client_max_body_size {rung};\n"
-        '            access_by_lua_block { return require("measure")() }\n'
+        '            access_by_lua_block { return require("kamal.body_size")() }\n'
         "            proxy_pass http://fresh;\n"
         "        }"
         for rung in _BODY_RUNGS
@@ -191,7 +195,7 @@ def _metrics_server(port: int) -> str:
         f"{_listen(port)}\n"
         "        location / {\n"
         '            default_type "text/plain; version=0.0.4; charset=utf-8";\n'
-        '            content_by_lua_block { ngx.print(require("metrics").render()) }\n'
+        '            content_by_lua_block { ngx.print(require("kamal.metrics").render()) }\n'
         "        }\n"
         "    }"
     )

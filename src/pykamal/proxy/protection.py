@@ -48,7 +48,7 @@ class Protection:
     security_headers: tuple[str, ...] = ()
 
     def for_nginx(self, users: Mapping[str, str]) -> dict[str, object] | bool:
-        """The document's `protection` (lua/guard.lua), False when there is none; `users` are names with hashes."""
+        """What kamal/protection.lua enforces, False when there is nothing; `users` are names with hashes."""
         if self == Protection():
             return False
         burst = math.ceil(self.rate_limit) if self.rate_limit_burst is None else self.rate_limit_burst

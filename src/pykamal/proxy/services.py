@@ -1,4 +1,4 @@
-"""Services as the control plane holds them, and the documents that nginx works from (lua/services.lua)."""
+"""Services as the control plane holds them, and the documents that nginx works from (kamal/services.lua)."""
 
 from __future__ import annotations
 

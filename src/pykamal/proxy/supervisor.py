@@ -269,7 +269,7 @@ class Complaints:
             if int(time.monotonic()) != self._second:
                 self._second, self._count = int(time.monotonic()), 0
             self._count += 1
-            # A failed target is already logged in full by lua/errors.lua.
+            # A failed target is already logged in full by kamal/errors.lua.
             if self._count <= _NGINX_LINES_PER_SECOND and " upstream" not in self.last:
                 log(_level(self.last), "nginx", line=self.last)
 

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.unit
     ],
 )
 def test_networks_have_one_form(written: str, canonical: str) -> None:
-    """The data plane reads that form alone (lua/networks.lua)."""
+    """The data plane reads that form alone (kamal/networks.lua)."""
     assert canonical_network(written) == canonical
 
 

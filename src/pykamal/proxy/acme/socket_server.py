@@ -1,4 +1,4 @@
-"""The socket on which nginx asks for certificates and approvals (lua/issued.lua): a line of JSON each way."""
+"""The socket on which nginx asks for certificates and approvals (kamal/control_client.lua): a line of JSON each way."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 -- unlike ngx.ctx it survives internal redirects, and unlike an nginx variable it costs no string.
 local ffi = require("ffi")
 local base = require("resty.core.base")
-local flights = require("flights")
-local leases = require("leases")
+local in_flight = require("kamal.in_flight")
+local dns_lease = require("kamal.dns_lease")
 local new_table, clear = require("table.new"), require("table.clear")
 
 local counters = ngx.shared.counters
@@ -30,13 +30,13 @@ end
 -- Takes the request out of its target's in-flight count, and its address out of those that are looked up for uploads;
 -- harmless when it is in none.
 function M.leave_target(record)
-  if record.kept then
-    leases.release(record)
+  if record.leased_target then
+    dns_lease.release(record)
   end
-  local counted = record.counted
-  if counted then
-    record.counted = nil
-    flights.leave(counted)
+  local slot = record.in_flight_slot
+  if slot then
+    record.in_flight_slot = nil
+    in_flight.leave(slot)
   end
 end
 
@@ -51,13 +51,13 @@ function M.answered()
   end
 end
 
--- Takes the request out of what its client has open (lua/guard.lua).
+-- Takes the request out of what its client has open (kamal/protection.lua).
 function M.leave_client(record)
-  local slot = record.slot
-  if slot then
-    record.slot = nil
-    if counters:incr(slot, -1) == 0 then
-      counters:delete(slot)
+  local counter = record.client_counter_key
+  if counter then
+    record.client_counter_key = nil
+    if counters:incr(counter, -1) == 0 then
+      counters:delete(counter)
     end
   end
 end
@@ -86,11 +86,11 @@ end
 
 -- An upgraded connection no longer delays a drain or the end of this worker.
 function M.upgrade(record)
-  local counted = record.counted
-  if counted then
-    record.counted, record.upgraded, record.upgraded_slot = nil, true, counted
+  local slot = record.in_flight_slot
+  if slot then
+    record.in_flight_slot, record.upgraded, record.upgraded_slot = nil, true, slot
     M.active = M.active - 1
-    flights.upgrade(counted)
+    in_flight.upgrade(slot)
   end
 end
 
@@ -99,7 +99,7 @@ function M.leave_upgraded(record)
   local slot = record.upgraded_slot
   if slot then
     record.upgraded_slot = nil
-    flights.leave_upgraded(slot)
+    in_flight.leave_upgraded(slot)
   end
 end
 

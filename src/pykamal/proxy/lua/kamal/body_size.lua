@@ -1,6 +1,6 @@
 -- Reads a request body of unknown length, compares it with the service's limit, and goes on.
-local requests = require("requests")
-local access = require("access")
+local requests = require("kamal.requests")
+local access = require("kamal.access")
 
 local function body_size()
   local data = ngx.req.get_body_data()
@@ -23,6 +23,6 @@ return function()
   if body_size() > record.service.body_limit then
     return ngx.exit(413)
   end
-  record.measured = true
+  record.body_measured = true
   return access.route(record)
 end

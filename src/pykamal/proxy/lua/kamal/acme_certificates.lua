@@ -3,8 +3,8 @@ local ffi = require("ffi")
 local base = require("resty.core.base")
 local lrucache = require("resty.lrucache")
 local cjson = require("cjson.safe")
-local pairs_of_pem = require("pairs_of_pem")
-local questions = require("questions")
+local key_pair = require("kamal.key_pair")
+local control_client = require("kamal.control_client")
 
 ffi.cdef([[
 void *ngx_http_lua_ffi_get_req_ssl_pointer(void *r, const char **err);
@@ -78,7 +78,7 @@ local function pair_of(key, text)
   if not stored or stored.expires <= ngx.time() then
     return nil
   end
-  local pair, problem = pairs_of_pem.parse(stored.chain, stored.key)
+  local pair, problem = key_pair.parse(stored.chain, stored.key)
   if not pair then
     ngx.log(ngx.ERR, "an issued certificate cannot be read: ", problem)
     return nil
@@ -93,7 +93,7 @@ function M.find(service, host)
   local key = service.automatic.origin .. "|" .. host .. "|" .. key_type
   local text = certificates:get(key)
   if not text then
-    local answer = questions.ask({ ask = "certificate", service = service.name, host = host, key_type = key_type })
+    local answer = control_client.ask({ ask = "certificate", service = service.name, host = host, key_type = key_type })
     if answer == false then
       return nil
     end

@@ -1,9 +1,9 @@
 -- Hands the certificate of the right service to a TLS handshake (spec/proxy.md 7.1).
 local ssl = require("ngx.ssl")
-local services = require("services")
-local issued = require("issued")
-local pairs_of_pem = require("pairs_of_pem")
-local json_log = require("json_log")
+local services = require("kamal.services")
+local acme_certificates = require("kamal.acme_certificates")
+local key_pair = require("kamal.key_pair")
+local json_log = require("kamal.json_log")
 
 local lower, sub = string.lower, string.sub
 
@@ -11,11 +11,11 @@ local custom = setmetatable({}, { __mode = "k" }) -- service -> parsed pair
 
 local function material(service, name)
   if not service.certificate then
-    return issued.find(service, name or service.hosts[1])
+    return acme_certificates.find(service, name or service.hosts[1])
   end
   local pair = custom[service]
   if not pair then
-    pair = assert(pairs_of_pem.parse(service.certificate.chain, service.certificate.key))
+    pair = assert(key_pair.parse(service.certificate.chain, service.certificate.key))
     custom[service] = pair
   end
   return pair
@@ -38,7 +38,7 @@ return function()
   if not pair then
     return ngx.exit(ngx.ERROR)
   end
-  local ok, problem = pairs_of_pem.present(pair)
+  local ok, problem = key_pair.present(pair)
   if not ok then
     ngx.log(ngx.ERR, "cannot use the certificate of ", service.name, ": ", problem)
     return ngx.exit(ngx.ERROR)

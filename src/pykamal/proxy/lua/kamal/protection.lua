@@ -1,8 +1,8 @@
 -- Protections of a service, each off unless asked for: networks, rate, requests at once, passwords, headers.
-local clients = require("clients")
-local networks = require("networks")
-local passwords = require("passwords")
-local requests = require("requests")
+local clients = require("kamal.clients")
+local networks = require("kamal.networks")
+local passwords = require("kamal.passwords")
+local requests = require("kamal.requests")
 
 local counters, limits = ngx.shared.counters, ngx.shared.limits
 local header = ngx.header
@@ -47,8 +47,8 @@ end
 -- The status with which a client's address is refused, nil when it is welcome.
 function M.unwelcome(record)
   local protection = record.service.protection
-  if record.identified ~= record.service then
-    record.identified = record.service
+  if record.identified_service ~= record.service then
+    record.identified_service = record.service
     clients.identify(record)
   end
   if protection.deny and networks.contains(protection.deny, record.client)
@@ -81,12 +81,12 @@ local function too_fast(record, rate)
   return false
 end
 
--- Counted for each worker, so that the counts of one that was killed can be dropped (lua/boot.lua).
+-- Counted for each worker, so that the counts of one that was killed can be dropped (kamal/settings.lua).
 local function too_many(record, limit)
   local name = ":client:" .. record.service.name .. "\0" .. clients.key(record)
   local own = worker_id()
   local total = counters:incr(own .. name, 1, 0)
-  record.slot = own .. name
+  record.client_counter_key = own .. name
   for worker = 0, worker_count() - 1 do
     if worker ~= own then
       total = total + (counters:get(worker .. name) or 0)
@@ -105,11 +105,11 @@ end
 function M.refusal(record, target_path)
   local service = record.service
   local protection = service.protection
-  if record.passed == service then
+  if record.admitted_service == service then
     return nil
   end
-  if not record.counted_once then
-    record.counted_once = true
+  if not record.client_limits_counted then
+    record.client_limits_counted = true
     if protection.rate and too_fast(record, protection.rate)
       or protection.connections and too_many(record, protection.connections) then
       return 429
@@ -117,7 +117,7 @@ function M.refusal(record, target_path)
   end
   local status = protection.auth and passwords.refusal(record, protection.auth, target_path)
   if not status then
-    record.passed = service
+    record.admitted_service = service
   end
   return status
 end

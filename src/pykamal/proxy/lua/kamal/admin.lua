@@ -1,11 +1,11 @@
--- The control plane's door, on a unix socket that nothing else can reach.
+-- Calls of the control plane, on a unix socket that nothing else can reach.
 local cjson = require("cjson.safe")
-local cutter = require("cutter")
-local flights = require("flights")
-local heartbeats = require("heartbeats")
-local issued = require("issued")
-local challenges = require("challenges")
-local services = require("services")
+local connection_killer = require("kamal.connection_killer")
+local in_flight = require("kamal.in_flight")
+local heartbeats = require("kamal.heartbeats")
+local acme_certificates = require("kamal.acme_certificates")
+local challenges = require("kamal.challenges")
+local services = require("kamal.services")
 
 local counters = ngx.shared.counters
 
@@ -46,12 +46,12 @@ answers["/publish"] = function()
 end
 
 local function count(ids)
-  local in_flight, upgraded = 0, 0
+  local requests, connections = 0, 0
   for _, id in ipairs(ids) do
-    local requests, connections = flights.totals(id)
-    in_flight, upgraded = in_flight + requests, upgraded + connections
+    local of_target, upgraded = in_flight.totals(id)
+    requests, connections = requests + of_target, connections + upgraded
   end
-  return { in_flight = in_flight, upgraded = upgraded }
+  return { in_flight = requests, upgraded = connections }
 end
 
 -- {targets: [id]} -> {in_flight: n, upgraded: n}
@@ -62,7 +62,7 @@ end
 -- {targets: [id]}: nobody will ask for them again.
 answers["/forget"] = function()
   for _, id in ipairs(body().targets) do
-    flights.forget(id)
+    in_flight.forget(id)
   end
   return {}
 end
@@ -71,13 +71,13 @@ end
 -- addresses; without targets only upgraded connections are closed. Answers like /in-flight: workers take a moment.
 answers["/cut"] = function()
   local order = body()
-  cutter.order(order)
+  connection_killer.order(order)
   return count(order.ids)
 end
 
 -- {key, chain, private_key, valid_for: seconds}
 answers["/certificate"] = function()
-  issued.install(body())
+  acme_certificates.install(body())
   return {}
 end
 

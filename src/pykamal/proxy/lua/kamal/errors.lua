@@ -1,9 +1,9 @@
 -- Answers that the proxy makes itself: error pages, redirects, malformed requests.
-local guard = require("guard")
-local requests = require("requests")
-local boot = require("boot")
-local json_log = require("json_log")
-local paths = require("paths")
+local protection = require("kamal.protection")
+local requests = require("kamal.requests")
+local settings = require("kamal.settings")
+local json_log = require("kamal.json_log")
+local paths = require("kamal.paths")
 
 local header, var = ngx.header, ngx.var
 local counters = ngx.shared.counters
@@ -79,7 +79,7 @@ local function blame_target(record, status)
     json_log.write("INFO", "Request cancelled due to draining", { service = record.service.name, target = target.name })
     return 504
   end
-  if record.late then
+  if record.timed_out then
     status = 504
   end
   if counters:add("suspect:" .. target.id, true, 60) then
@@ -104,8 +104,8 @@ local function describe(record)
   if record.target then
     var.kamal_target = record.target.name
   end
-  if record.remote then
-    var.kamal_remote = record.remote
+  if record.remote_addr then
+    var.kamal_remote = record.remote_addr
   end
 end
 
@@ -130,7 +130,7 @@ end
 -- Whatever `error_page` leads here.
 function M.answer()
   local record = requests.current()
-  local status = record and record.refused or ngx.status
+  local status = record and record.refused_status or ngx.status
   if not record or not record.service and (status == 400 or status == 431) then
     return malformed(status)
   end
@@ -138,13 +138,13 @@ function M.answer()
   describe(record)
   local service = record.service
   if service and service.headers then
-    guard.add_headers(record)
+    protection.add_headers(record)
   end
   if status == 301 then
     return redirect(record)
   end
   if status == 401 then
-    header["WWW-Authenticate"] = record.challenge
+    header["WWW-Authenticate"] = record.auth_challenge
   elseif status == 429 then
     header["Retry-After"] = record.retry_after
   end
@@ -153,7 +153,7 @@ function M.answer()
   end
   local name = tostring(status)
   local page = service and service.pages[name]
-    or boot.builtin_pages[name]
+    or settings.builtin_pages[name]
     or "<h1>" .. status .. " " .. (REASONS[status] or "Error") .. "</h1>"
   return send(status, "text/html; charset=utf-8", page)
 end

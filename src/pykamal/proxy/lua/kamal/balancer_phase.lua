@@ -1,17 +1,17 @@
 -- Sends the request to the target that the access phase chose.
 local balancer = require("ngx.balancer")
-local cutter = require("cutter")
-local flights = require("flights")
-local late = require("late")
-local leases = require("leases")
-local requests = require("requests")
+local connection_killer = require("kamal.connection_killer")
+local in_flight = require("kamal.in_flight")
+local response_header_timeout = require("kamal.response_header_timeout")
+local dns_lease = require("kamal.dns_lease")
+local requests = require("kamal.requests")
 
 local DAY_S = 86400
 local CONNECT_S = 60
 
--- nginx makes a 500 of whatever this phase is left with; lua/errors.lua looks at the record.
+-- nginx makes a 500 of whatever this phase is left with; kamal/errors.lua looks at the record.
 local function refuse(record)
-  record.refused = 502
+  record.refused_status = 502
   return ngx.exit(ngx.ERROR)
 end
 
@@ -20,11 +20,11 @@ return function()
   local target = record.target
   -- The drain that cancelled it may have ended before its upload did, or have closed a kept connection under it. This
   -- worker need not have heard of that yet.
-  if record.cancelled or flights.was_cut(record.counted, record.cuts) then
+  if record.cancelled or in_flight.was_cut(record.in_flight_slot, record.cuts) then
     record.cancelled = true
     return ngx.exit(ngx.ERROR)
   end
-  if record.kept and not leases.release(record) then
+  if record.leased_target and not dns_lease.release(record) then
     return refuse(record)
   end
   local ok, problem = balancer.set_current_peer(target.address, target.port)
@@ -32,9 +32,9 @@ return function()
     ngx.log(ngx.ERR, "cannot use target ", target.name, ": ", problem)
     return refuse(record)
   end
-  if record.endless then
-    record.descriptor = cutter.next_descriptor()
-    late.expect(record)
+  if record.streaming then
+    record.descriptor = connection_killer.next_descriptor()
+    response_header_timeout.expect(record)
   end
   local timeout_ms = record.timeout_ms
   if timeout_ms ~= 30000 then

@@ -2,8 +2,8 @@
 -- but all upstream sockets of a worker are its own descriptors, and one that is shut down ends its request at once.
 local ffi = require("ffi")
 local cjson = require("cjson.safe")
-local flights = require("flights")
-local requests = require("requests")
+local in_flight = require("kamal.in_flight")
+local requests = require("kamal.requests")
 
 ffi.cdef([[
   typedef struct { unsigned short family; unsigned char port[2]; unsigned char address[124]; } kamal_address;
@@ -147,7 +147,7 @@ end
 function M.order(request)
   if request.targets then
     for _, id in ipairs(request.ids) do
-      flights.cut(id)
+      in_flight.cut(id)
     end
   end
   local order = cjson.encode(request)

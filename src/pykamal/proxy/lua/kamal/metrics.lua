@@ -1,5 +1,5 @@
 -- Prometheus counters: collected in each worker, added up in shared memory, rendered on demand.
-local boot = require("boot")
+local settings = require("kamal.settings")
 local shared = ngx.shared.metrics
 
 local sub, format = string.sub, string.format
@@ -15,30 +15,30 @@ local worker = 0
 
 -- Called once a request has found its service ("" for none) and again if that changes while it is held.
 function M.enter(record, service, path)
-  if not boot.metrics or record.measured_as == service.name then
+  if not settings.metrics or record.metrics_service == service.name then
     return
   end
   M.leave(record)
   if service.excluded[path] then
     return
   end
-  record.measured_as = service.name
+  record.metrics_service = service.name
   in_flight[service.name] = (in_flight[service.name] or 0) + 1
 end
 
 function M.leave(record)
-  local name = record.measured_as
+  local name = record.metrics_service
   if name then
-    record.measured_as = nil
+    record.metrics_service = nil
     in_flight[name] = in_flight[name] - 1
   end
 end
 
 function M.count(record)
-  if not boot.metrics then
+  if not settings.metrics then
     return
   end
-  local service = record.measured_as
+  local service = record.metrics_service
   M.leave(record)
   if not service then
     if record.service then
@@ -85,7 +85,7 @@ end
 
 function M.start_worker(number)
   worker = number
-  if not boot.metrics then
+  if not settings.metrics then
     return
   end
   for _, key in ipairs(shared:get_keys(0)) do

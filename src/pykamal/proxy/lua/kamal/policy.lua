@@ -1,10 +1,10 @@
 -- What a service asks of a request before a target is chosen: redirects, pause and stop, body limits, headers.
-local paths = require("paths")
-local boot = require("boot")
-local challenges = require("challenges")
-local clients = require("clients")
-local guard = require("guard")
-local json_log = require("json_log")
+local paths = require("kamal.paths")
+local settings = require("kamal.settings")
+local challenges = require("kamal.challenges")
+local clients = require("kamal.clients")
+local protection = require("kamal.protection")
+local json_log = require("kamal.json_log")
 
 local var, req = ngx.var, ngx.req
 local exit, exec, now, sleep = ngx.exit, ngx.exec, ngx.now, ngx.sleep
@@ -21,7 +21,7 @@ local KEPT_OPTIONS = {
 }
 
 local M = {}
-local held = 0
+local waiting_count = 0
 
 -- Reads a Connection header: removes the headers it names, and tells whether it asks for an upgrade.
 function M.connection_options(value)
@@ -68,26 +68,26 @@ end
 
 -- Waits one step; false when the request has waited as long as it may.
 function M.hold(record, max_pause_ms)
-  if not record.deadline then
-    record.deadline = now() + max_pause_ms / 1000
+  if not record.pause_deadline then
+    record.pause_deadline = now() + max_pause_ms / 1000
   end
-  local left = record.deadline - now()
+  local left = record.pause_deadline - now()
   -- A shorter sleep would end within the same turn of nginx's clock, which then would never advance.
   if left < 0.001 then
     return false
   end
-  record.asleep = true
-  held = held + 1
-  sleep(min(left, max(HOLD_STEP_S, held / WAKE_UPS_PER_SECOND)))
+  record.waiting = true
+  waiting_count = waiting_count + 1
+  sleep(min(left, max(HOLD_STEP_S, waiting_count / WAKE_UPS_PER_SECOND)))
   M.wake(record)
   return true
 end
 
 -- Also for a request that ends in its sleep: a client that leaves takes the rest of `hold` along.
 function M.wake(record)
-  if record.asleep then
-    record.asleep = nil
-    held = held - 1
+  if record.waiting then
+    record.waiting = nil
+    waiting_count = waiting_count - 1
   end
 end
 
@@ -98,8 +98,8 @@ local function measured(record, limit)
   if length then
     return length <= limit
   end
-  if not record.measured and (var.http_transfer_encoding or record.is_http2) then
-    for _, rung in ipairs(boot.body_rungs) do
+  if not record.body_measured and (var.http_transfer_encoding or record.is_http2) then
+    for _, rung in ipairs(settings.body_rungs) do
       if limit <= rung then
         return exec("@measure_" .. rung)
       end
@@ -115,10 +115,10 @@ function M.admitted(record, binding, method)
     return exit(503)
   end
   if service.automatic and not record.secure and challenges.concerns(var.request_uri) then
-    return exec(boot.internal .. "/challenge")
+    return exec(settings.internal .. "/challenge")
   end
   if service.protection then
-    local status = guard.unwelcome(record)
+    local status = protection.unwelcome(record)
     if status then
       return exit(status)
     end
@@ -127,7 +127,7 @@ function M.admitted(record, binding, method)
     return exit(301)
   end
   if service.protection then
-    local status = guard.refusal(record, service.protection.auth and target_path(record, binding))
+    local status = protection.refusal(record, service.protection.auth and target_path(record, binding))
     if status then
       return exit(status)
     end
@@ -135,12 +135,12 @@ function M.admitted(record, binding, method)
   local state = service.state
   if state ~= "running" then
     if asks_for_health(record, binding, method) then
-      return exec(boot.internal .. "/healthy")
+      return exec(settings.internal .. "/healthy")
     end
     if state == "stopped" then
       return exit(503)
     end
-    record.held = binding
+    record.paused_binding = binding
     if M.hold(record, service.max_pause_ms) then
       return false
     end
@@ -162,7 +162,7 @@ function M.adapt_headers(record)
   if not service.forward_headers then
     local received = var.http_x_forwarded_for
     if received then
-      record.remote = received
+      record.remote_addr = received
       var.kamal_remote = received
       req.clear_header("X-Forwarded-For")
     end
@@ -183,7 +183,7 @@ function M.adapt_headers(record)
       address = address[1]
     end
     if address and address ~= "" then
-      record.remote = address
+      record.remote_addr = address
       var.kamal_remote = address
       if service.forward_headers then
         req.set_header("X-Forwarded-For", address)

@@ -1,7 +1,7 @@
 -- What a target's response head needs before it goes to the client.
-local guard = require("guard")
-local late = require("late")
-local requests = require("requests")
+local protection = require("kamal.protection")
+local response_header_timeout = require("kamal.response_header_timeout")
+local requests = require("kamal.requests")
 
 local header, req, var = ngx.header, ngx.req, ngx.var
 local now, http_time = ngx.now, ngx.http_time
@@ -62,9 +62,9 @@ end
 
 local REFUSED = 599 -- leads to where nginx is told to end the connection: it gives up one whose request fails this late
 
--- Answers with an error page instead (lua/errors.lua).
+-- Answers with an error page instead (kamal/errors.lua).
 local function refuse(status)
-  requests.current().refused = status
+  requests.current().refused_status = status
   return ngx.exit(REFUSED)
 end
 
@@ -108,14 +108,14 @@ end
 
 local M = {}
 
--- For a service that changes nothing in it (`route_of` in lua/services.lua).
+-- For a service that changes nothing in it (`route_of` in kamal/services.lua).
 function M.check()
   is_sound(nil)
 end
 
 function M.adapt()
   local record = requests.current()
-  late.arrived(record)
+  response_header_timeout.arrived(record)
   if not is_sound(record) then
     return
   end
@@ -124,10 +124,10 @@ function M.adapt()
   end
   local service = record.service
   if service.headers then
-    guard.add_headers(record)
+    protection.add_headers(record)
   end
-  if record.prefix and service.scope_cookie_paths then
-    scope_cookies(record.prefix)
+  if record.stripped_prefix and service.scope_cookie_paths then
+    scope_cookies(record.stripped_prefix)
   end
   if service.max_response_body > 0 and service.buffer_responses and record.method ~= "HEAD" and ngx.status ~= 304 then
     local length = tonumber(header["Content-Length"])

@@ -1,6 +1,6 @@
 -- Who sent a request, where other proxies may stand in front of this one.
-local header_lines = require("header_lines")
-local networks = require("networks")
+local header_lines = require("kamal.header_lines")
+local networks = require("kamal.networks")
 
 local var, req = ngx.var, ngx.req
 local gmatch, lower, match, sub = string.gmatch, string.lower, string.match, string.sub
@@ -44,16 +44,16 @@ local function believed(list, trusted)
   return client, binary, concat(entries, ", ", first)
 end
 
--- Sets `client` (binary), `client_text`, `forwards` (whether X-Forwarded-* count) and `chain` (what to forward of
+-- Sets `client` (binary), `client_text`, `from_trusted_proxy` (X-Forwarded-* count) and `forwarded_for` (what to forward of
 -- X-Forwarded-For).
 function M.identify(record)
   local service = record.service
   local trusted = service.protection.trusted
   record.client, record.client_text = networks.normal(var.binary_remote_addr), var.remote_addr
-  record.forwards, record.chain = false, ""
+  record.from_trusted_proxy, record.forwarded_for = false, ""
   if trusted and networks.contains(trusted, record.client) then
     local client, binary, chain = believed(received(service), trusted)
-    record.forwards, record.chain = true, chain
+    record.from_trusted_proxy, record.forwarded_for = true, chain
     if client then
       record.client, record.client_text = binary, client
     end
@@ -71,9 +71,9 @@ function M.adapt_headers(record)
   if header ~= "" then
     header_lines.drop_lookalikes({ [lower(header)] = true })
   end
-  if record.forwards then
-    if record.chain ~= "" then
-      req.set_header("X-Forwarded-For", record.chain)
+  if record.from_trusted_proxy then
+    if record.forwarded_for ~= "" then
+      req.set_header("X-Forwarded-For", record.forwarded_for)
     else
       req.clear_header("X-Forwarded-For")
     end
@@ -85,7 +85,7 @@ function M.adapt_headers(record)
       req.clear_header(header)
     end
   end
-  record.remote = record.client_text
+  record.remote_addr = record.client_text
   var.kamal_remote = record.client_text
 end
 

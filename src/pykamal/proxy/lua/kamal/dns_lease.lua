@@ -1,6 +1,6 @@
 -- The address of a name is good for a moment only: where containers come and go, another one may have it next.
 -- A container starts more slowly than a lease ends, so nothing new is sent to an address that changed hands.
-local networks = require("networks")
+local networks = require("kamal.networks")
 
 local now, sleep, timer_at, exiting = ngx.now, ngx.sleep, ngx.timer.at, ngx.worker.exiting
 local counters = ngx.shared.counters
@@ -94,7 +94,7 @@ end
 -- The lease of a request's target is renewed from now on, until `release`.
 function M.keep(record)
   local target = record.target
-  record.kept = target
+  record.leased_target = target
   kept[target] = (kept[target] or 0) + 1
   if not keeping then
     keep_on(false)
@@ -104,8 +104,8 @@ end
 -- Whether what was kept is still the target's address, be it that its lease has ended this moment. A worker that is about
 -- to end can ask nobody any more.
 function M.release(record)
-  local target = record.kept
-  record.kept = nil
+  local target = record.leased_target
+  record.leased_target = nil
   local count = kept[target] - 1
   kept[target] = count > 0 and count or nil
   return (target.lease or 0) + LEASE_S > now() or exiting()

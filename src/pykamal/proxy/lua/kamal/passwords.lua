@@ -1,6 +1,6 @@
 -- Basic authentication. A password is hashed once in a while, in a thread, and then remembered by a keyed digest.
 local cjson = require("cjson.safe")
-local clients = require("clients")
+local clients = require("kamal.clients")
 
 local var, req = ngx.var, ngx.req
 local limits = ngx.shared.limits
@@ -51,7 +51,7 @@ local function credentials(header)
 end
 
 local function refuse(record, auth)
-  record.challenge = auth.challenge
+  record.auth_challenge = auth.challenge
   return 401
 end
 
@@ -68,7 +68,7 @@ local function check(record, auth, header, remembered)
   end
   -- An unknown user costs as much time as a known one.
   local hash = auth.users[user]
-  local answered, matches = ngx.run_worker_thread("passwords", "crypt", "matches", password, hash or UNKNOWN_USER)
+  local answered, matches = ngx.run_worker_thread("passwords", "kamal.crypt", "matches", password, hash or UNKNOWN_USER)
   if not answered then
     return 503
   end

@@ -1,11 +1,11 @@
--- Loads the last snapshot before the port opens, and looks after each worker's beginning and end.
+-- Starts and ends nginx: loads the last snapshot before the ports open, starts each worker, and lets it end.
 local cjson = require("cjson.safe")
 local ffi = require("ffi")
+local settings = require("kamal.settings")
 
 ffi.cdef("int kill(int pid, int signal);")
 
--- `internal` is the unguessable prefix of our own locations; `body_rungs` are the static body limits, ascending.
-local M = { internal = "", builtin_pages = {}, body_rungs = {}, metrics = false }
+local M = {}
 
 local function read(path)
   local file = assert(io.open(path, "rb"))
@@ -14,13 +14,15 @@ local function read(path)
   return text
 end
 
--- `directory` holds snapshot.json ([{name, document}, ...]) and pages.json ({status: html}).
-function M.load(directory, settings)
-  M.internal, M.body_rungs, M.metrics = settings.internal, settings.body_rungs, settings.metrics
-  require("passwords").make_key()
-  M.builtin_pages = assert(cjson.decode(read(directory .. "/pages.json")))
-  require("flights").make_room()
-  local services = require("services")
+-- `directory` holds snapshot.json ([{name, document}, ...]) and pages.json ({status: html}); `given` are kamal/settings.lua's.
+function M.load(directory, given)
+  for name, value in pairs(given) do
+    settings[name] = value
+  end
+  settings.builtin_pages = assert(cjson.decode(read(directory .. "/pages.json")))
+  require("kamal.passwords").make_key()
+  require("kamal.in_flight").make_room()
+  local services = require("kamal.services")
   for _, document in ipairs(assert(cjson.decode(read(directory .. "/snapshot.json")))) do
     local ok, problem = services.publish({ document }, {})
     if not ok then
@@ -35,7 +37,7 @@ local function leave(premature)
   if not premature then
     return
   end
-  local requests = require("requests")
+  local requests = require("kamal.requests")
   while requests.active > 0 do
     ngx.sleep(0.02)
   end
@@ -56,12 +58,12 @@ function M.start_worker()
       counters:delete(key)
     end
   end
-  require("flights").start_worker(number)
-  require("services").start_worker()
-  require("metrics").start_worker(number)
-  require("cutter").start_worker()
-  require("late").start_worker()
-  require("heartbeats").start_worker(number)
+  require("kamal.in_flight").start_worker(number)
+  require("kamal.services").start_worker()
+  require("kamal.metrics").start_worker(number)
+  require("kamal.connection_killer").start_worker()
+  require("kamal.response_header_timeout").start_worker()
+  require("kamal.heartbeats").start_worker(number)
   assert(ngx.timer.at(100000000, leave))
 end
 

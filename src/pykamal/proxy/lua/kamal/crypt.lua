@@ -1,4 +1,4 @@
--- Runs in a thread of its own (lua/passwords.lua), since a good password hash takes long on purpose.
+-- Runs in a thread of its own (kamal/passwords.lua), since a good password hash takes long on purpose.
 local ffi = require("ffi")
 
 ffi.cdef("char *crypt_r(const char *phrase, const char *setting, void *data);")

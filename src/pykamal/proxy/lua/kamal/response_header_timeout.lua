@@ -1,6 +1,6 @@
 -- Upgrades and event streams may be silent for a day, but not before their answer begins (spec/proxy.md 17). nginx has one
 -- limit for both, so it gets the day, and the wait for the answer is ended here.
-local cutter = require("cutter")
+local connection_killer = require("kamal.connection_killer")
 
 local now = ngx.now
 local PERIOD_S = 0.05
@@ -8,26 +8,26 @@ local PERIOD_S = 0.05
 local M = {}
 local waiting = {} -- record -> true
 
--- From now on the answer has `record.answer_ms`, where that is set.
+-- From now on the answer has `record.header_timeout_ms`, where that is set.
 function M.expect(record)
-  if record.answer_ms then
-    record.answer_by = now() + record.answer_ms / 1000
+  if record.header_timeout_ms then
+    record.header_deadline = now() + record.header_timeout_ms / 1000
     waiting[record] = true
   end
 end
 
 -- The answer has begun, or the request has ended.
 function M.arrived(record)
-  if record.answer_by then
-    record.answer_by = nil
+  if record.header_deadline then
+    record.header_deadline = nil
     waiting[record] = nil
   end
 end
 
 local function look()
   for record in pairs(waiting) do
-    if now() >= record.answer_by and cutter.close(record) then
-      record.late = true
+    if now() >= record.header_deadline and connection_killer.close(record) then
+      record.timed_out = true
       M.arrived(record)
     end
   end

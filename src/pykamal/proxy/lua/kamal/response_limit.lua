@@ -1,5 +1,5 @@
 -- Cuts a response off once more of its body has come than its service allows.
-local requests = require("requests")
+local requests = require("kamal.requests")
 
 return function()
   local record = requests.current()
@@ -7,8 +7,8 @@ return function()
   if not limit then
     return
   end
-  record.sent = (record.sent or 0) + #ngx.arg[1]
-  if record.sent > limit then
+  record.response_bytes = (record.response_bytes or 0) + #ngx.arg[1]
+  if record.response_bytes > limit then
     return ngx.ERROR
   end
 end

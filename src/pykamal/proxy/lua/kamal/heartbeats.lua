@@ -14,7 +14,7 @@ function M.all()
   return found
 end
 
--- The names of what is counted begin with the worker's number, so that they go when it is killed (lua/boot.lua).
+-- The names of what is counted begin with the worker's number, so that they go when it is killed (kamal/settings.lua).
 function M.start_worker(number)
   counters:set(number .. ":pid", ngx.worker.pid())
   counters:set(number .. ":beats", 0)

@@ -1,7 +1,7 @@
 -- Answers an authority that fetches an HTTP-01 challenge (spec/proxy.md 7.3).
-local errors = require("errors")
-local questions = require("questions")
-local requests = require("requests")
+local errors = require("kamal.errors")
+local control_client = require("kamal.control_client")
+local requests = require("kamal.requests")
 local cjson = require("cjson.safe")
 
 local var = ngx.var
@@ -30,7 +30,7 @@ function M.answer()
     return errors.plain(200, found.text)
   end
   if service.automatic.on_demand
-    and not questions.ask({ ask = "approval", service = service.name, host = var.host }) then
+    and not control_client.ask({ ask = "approval", service = service.name, host = var.host }) then
     return errors.plain(403, "403 Forbidden\n")
   end
   return errors.plain(404, "404 Not Found\n")

@@ -1,7 +1,7 @@
 -- The service table: documents in shared memory with a change log, decoded once in each worker.
 local cjson = require("cjson.safe")
-local flights = require("flights")
-local guard = require("guard")
+local in_flight = require("kamal.in_flight")
+local protection = require("kamal.protection")
 local documents = ngx.shared.services
 
 local insert, remove = table.insert, table.remove
@@ -57,12 +57,12 @@ end
 -- `turns` names the counter of the turns that these targets take.
 local function prepare_targets(targets, turns)
   for _, target in ipairs(targets) do
-    target.slot = flights.slot(target.id)
+    target.slot = in_flight.slot(target.id)
   end
   targets.count, targets.turns = #targets, turns
 end
 
--- All that a request needs to know of a service with nothing to decide (lua/access.lua), nil for any other. A table of its
+-- All that a request needs to know of a service with nothing to decide (kamal/access.lua), nil for any other. A table of its
 -- own, with eight fields: where there are thousands of services, what a request looks at is in no processor's cache.
 local function route_of(service)
   local active = service.active
@@ -84,7 +84,7 @@ local function route_of(service)
     slot = target.slot,
     timeout_ms = service.timeout_ms,
     secure = service.tls,
-    usual = service.log == "headers" and service.body_limit == 0 and not service.adapts_headers and not target.name_server,
+    all_defaults = service.log == "headers" and service.body_limit == 0 and not service.adapts_headers and not target.name_server,
   }
 end
 
@@ -103,7 +103,7 @@ local function prepare(service)
   for _, path in ipairs(service.exclude_metrics_paths) do
     service.excluded[path] = true
   end
-  guard.prepare(service)
+  protection.prepare(service)
   service.scoped_checks = service.tls or service.canonical_host ~= ""
   service.adapts_headers = not service.forward_headers or service.client_ip_header ~= ""
     or service.protection and service.protection.trusted ~= nil

@@ -1,15 +1,15 @@
 -- From a request to its target: routing, redirects, pause and stop, limits, choice, in-flight count.
-local authority = require("authority")
-local flights = require("flights")
-local header_lines = require("header_lines")
-local leases = require("leases")
-local requests = require("requests")
-local services = require("services")
-local paths = require("paths")
-local policy = require("policy")
-local choice = require("choice")
-local metrics = require("metrics")
-local boot = require("boot")
+local host_header = require("kamal.host_header")
+local in_flight = require("kamal.in_flight")
+local header_lines = require("kamal.header_lines")
+local dns_lease = require("kamal.dns_lease")
+local requests = require("kamal.requests")
+local services = require("kamal.services")
+local paths = require("kamal.paths")
+local policy = require("kamal.policy")
+local balancing = require("kamal.balancing")
+local metrics = require("kamal.metrics")
+local settings = require("kamal.settings")
 
 local var = ngx.var
 local get_method, set_header = ngx.req.get_method, ngx.req.set_header
@@ -28,13 +28,13 @@ local function speaks_http2(secure)
 end
 
 local function enter_target(record, target, slot, revision)
-  local cuts = flights.enter(slot)
+  local cuts = in_flight.enter(slot)
   -- A deploy may have been published between the look-up and the count; its drain did not see us.
   if services.changed_since(revision) then
-    flights.leave(slot)
+    in_flight.leave(slot)
     return false
   end
-  record.counted, record.cuts = slot, cuts
+  record.in_flight_slot, record.cuts = slot, cuts
   record.target = target
   return true
 end
@@ -42,11 +42,11 @@ end
 -- False when it is not sure (any longer) that the target's address is its own: the control plane is told, and the
 -- request waits a little for what it finds out.
 local function is_certain(record, target)
-  if not target.name_server or not target.address or leases.holds(target) then
+  if not target.name_server or not target.address or dns_lease.holds(target) then
     return true
   end
-  record.unsure_until = record.unsure_until or now() + UNSURE_S
-  if now() > record.unsure_until then
+  record.lease_wait_until = record.lease_wait_until or now() + UNSURE_S
+  if now() > record.lease_wait_until then
     record.target = target
     return exit(502)
   end
@@ -65,10 +65,10 @@ end
 
 -- A request that was held belongs to its service, whatever that answers for by now (spec/proxy.md 9.1 and 11).
 local function find_binding(record)
-  local held = record.held
-  if held then
-    local service = services.by_name[held.service.name]
-    return service and { service = service, prefix = held.prefix, length = held.length }
+  local paused = record.paused_binding
+  if paused then
+    local service = services.by_name[paused.service.name]
+    return service and { service = service, prefix = paused.prefix, length = paused.length }
   end
   local list = services.bindings(record.host)
   if not list then
@@ -95,8 +95,8 @@ local function location_for(service, upgrade)
     return "@upgrade"
   end
   local limited = service.buffer_responses and service.max_response_body > 0
-  return "@" .. (service.buffer_requests and "held" or "streamed")
-    .. (limited and "_limited" or service.buffer_responses and "_held" or "_streamed")
+  return "@" .. (service.buffer_requests and "buffered" or "streamed")
+    .. (limited and "_limited" or service.buffer_responses and "_buffered" or "_streamed")
 end
 
 local function has_body()
@@ -117,13 +117,13 @@ local function forward(record, binding, method, upgrade)
   local raw = var.request_uri
   if service.strips and binding.length > 1 then
     raw = paths.stripped(raw, binding.length)
-    record.prefix = binding.prefix
+    record.stripped_prefix = binding.prefix
   end
   if service.buffer_requests and record.target.name_server and is_upload(record, method) then
-    leases.keep(record)
+    dns_lease.keep(record)
   end
   var.kamal_uri = raw
-  var.kamal_pool = (REPLAYABLE[method] and not record.endless and not has_body()) and "pooled" or "fresh"
+  var.kamal_pool = (REPLAYABLE[method] and not record.streaming and not has_body()) and "pooled" or "fresh"
   if upgrade then
     var.kamal_upgrading = "1"
   end
@@ -150,7 +150,7 @@ end
 
 local function forward_chosen(record, binding, revision, method, upgrade)
   local service = record.service
-  local target = choice.pick(record, method, upgrade)
+  local target = balancing.pick(record, method, upgrade)
   var.kamal_service = service.name
   if not target then
     return exit(503)
@@ -167,10 +167,10 @@ local function forward_chosen(record, binding, revision, method, upgrade)
   if service.adapts_headers then
     policy.adapt_headers(record)
   end
-  record.endless = upgrade or accepts_events()
-  if record.endless then
+  record.streaming = upgrade or accepts_events()
+  if record.streaming then
     record.timeout_ms = 0
-    record.answer_ms = service.timeout_ms > 0 and is_sent_at_once(record, method, upgrade) and service.timeout_ms
+    record.header_timeout_ms = service.timeout_ms > 0 and is_sent_at_once(record, method, upgrade) and service.timeout_ms
   end
   return forward(record, binding, method, upgrade)
 end
@@ -194,16 +194,16 @@ function M.route(record)
       local service = binding.service
       record.service = service
       record.timeout_ms = service.timeout_ms
-      if boot.metrics then
+      if settings.metrics then
         metrics.enter(record, service, policy.target_path(record, binding))
       end
       if policy.admitted(record, binding, method) then
         forward_chosen(record, binding, revision, method, upgrade)
       end
-    elseif not record.held or not policy.hold(record, 0) then
+    elseif not record.paused_binding or not policy.hold(record, 0) then
       -- Where the service of a held request went, it stays held for its time.
       record.service = nil
-      return exit(record.held and 504 or 404)
+      return exit(record.paused_binding and 504 or 404)
     end
     -- Here the table changed while we looked or waited: look again.
   end
@@ -212,7 +212,7 @@ end
 -- False for a request that `run` must look at after all.
 local function is_still_plain(record, service, target)
   return not (service.body_limit > 0 and may_have_body(record))
-    and (not target.name_server or leases.runs(target))
+    and (not target.name_server or dns_lease.runs(target))
 end
 
 -- Fast way: one writer, nothing to decide, no body. "1" for a request that is on its way to its target, "" for one that
@@ -224,7 +224,7 @@ function M.run_plain(secure)
   end
   local record = requests.open()
   record.secure, record.method, record.is_http2 = secure, method, is_http2
-  if not authority.agrees(record) then
+  if not host_header.agrees(record) then
     return ""
   end
   local revision = services.sync()
@@ -232,19 +232,19 @@ function M.run_plain(secure)
   if not route or route.secure ~= secure then
     return ""
   end
-  local service, target, usual = route.service, route.target, route.usual
-  if not usual and not is_still_plain(record, service, target)
+  local service, target, all_defaults = route.service, route.target, route.all_defaults
+  if not all_defaults and not is_still_plain(record, service, target)
     or not enter_target(record, target, route.slot, revision) then
     return ""
   end
-  record.service, record.usual = service, usual
+  record.service, record.all_defaults = service, all_defaults
   record.timeout_ms = route.timeout_ms
-  if boot.metrics then
+  if settings.metrics then
     metrics.enter(record, service, record.path or paths.decoded(var.request_uri))
   end
   var.kamal_service = route.service_name
   var.kamal_target = route.target_name
-  if not usual and service.adapts_headers then
+  if not all_defaults and service.adapts_headers then
     policy.adapt_headers(record)
   end
   return "1"
@@ -259,7 +259,7 @@ function M.run(secure)
   if status then
     return exit(status)
   end
-  if not authority.agrees(record) then
+  if not host_header.agrees(record) then
     return exit(400)
   end
   return M.route(record)

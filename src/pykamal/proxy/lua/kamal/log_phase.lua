@@ -1,9 +1,9 @@
 -- The end of a request: in-flight count, metrics, and the log attributes that are not static.
-local json_log = require("json_log")
-local late = require("late")
-local requests = require("requests")
-local metrics = require("metrics")
-local policy = require("policy")
+local json_log = require("kamal.json_log")
+local response_header_timeout = require("kamal.response_header_timeout")
+local requests = require("kamal.requests")
+local metrics = require("kamal.metrics")
+local policy = require("kamal.policy")
 
 local var = ngx.var
 local encoded, shortened = json_log.encoded, json_log.shortened
@@ -95,9 +95,9 @@ return function()
     log(nil)
     return repair(nil)
   end
-  if not record.usual then
+  if not record.all_defaults then
     policy.wake(record)
-    late.arrived(record)
+    response_header_timeout.arrived(record)
     describe_departure(record)
     log(record.service)
   end
