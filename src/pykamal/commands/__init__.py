@@ -1,1 +1,1 @@
-"""Pure builders: configuration in, `Command` out. Every line that ever reaches a shell is made in this room."""
+"""Pure builders of shell commands: configuration in, `Command` out. Every line that reaches a shell is built here."""

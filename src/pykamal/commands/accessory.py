@@ -1,4 +1,4 @@
-"""Accessories: databases, caches and the like, each in one container on its hosts (spec/cli.md 14.8)."""
+"""Commands for accessories, such as databases and caches, each one container on its hosts (spec/cli.md 14.8)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pykamal.config.models.accessory import Accessory, Directory, File
 from pykamal.config.models.service import Config
 
 FILE_MODE: Final = "755"
-"""Ruby Kamal's for every uploaded file without a `mode`."""
+"""The mode of uploaded files without a `mode` in deploy.yml, as in Ruby Kamal."""
 
 PRIVATE_FILE_MODE: Final = "600"
 
@@ -55,7 +55,7 @@ def stop(accessory: Accessory) -> Command:
 
 
 def container_id(accessory: Accessory) -> Command:
-    """The id of the running container; prints nothing when there is none."""
+    """Print the identifier of the running container; nothing when there is none."""
     return query("docker", "container", "ls", *name_filter(accessory.service), "--quiet")
 
 
@@ -64,7 +64,7 @@ def details(accessory: Accessory) -> Command:
 
 
 def logs(accessory: Accessory, selection: LogSelection = ALL_LINES, *, follow: bool = False) -> Command:
-    """Its log, both streams in one. Following starts with the last lines unless the selection says otherwise."""
+    """Print the log, both streams in one. Following starts with the last lines unless the selection says otherwise."""
     return container_logs(accessory.service, selection, follow=follow)
 
 
@@ -84,7 +84,7 @@ def exec_new(
 
 
 def remove_exec(accessory: Accessory, suffix: str) -> Command:
-    """End what runs in a container of its own, whether it heeds signals or not."""
+    """Remove the container of `exec_new` by force."""
     return command("docker", "rm", "--force", _exec_name(accessory, suffix)).failing_allowed()
 
 
@@ -105,7 +105,7 @@ def pull_image(accessory: Accessory) -> Command:
 
 
 def remove_image(accessory: Accessory) -> Command:
-    """Remove the image, unless a container of somebody else is made of it: by force its name would go all the same."""
+    """Remove the image, unless a foreign container uses it: removal by force would take its name away."""
     users = query("docker", "ps", "--all", "--filter", f"ancestor={accessory.image}", "--format", "{{.Names}}")
     others = users | query("grep", "-v", "-x", "-F", accessory.service).redirected("> /dev/null")
     return others.or_(command("docker", "image", "rm", "--force", accessory.image))
@@ -115,12 +115,12 @@ def remove_image(accessory: Accessory) -> Command:
 
 
 def make_directories(accessory: Accessory) -> list[Command]:
-    """Make what `directories` mounts, with mode and owner where they are given."""
+    """Make the directories that `directories` mounts, with mode and owner where they are given."""
     return [step for directory in accessory.directories for step in _make_directory(accessory, directory)]
 
 
 def file_path(accessory: Accessory, file: File) -> str:
-    """Where an uploaded file is on the host, relative to the login directory."""
+    """Return the path of an uploaded file on the host, relative to the login directory."""
     return accessory.service + file.remote
 
 
@@ -129,12 +129,12 @@ def make_file_directory(accessory: Accessory, file: File) -> Command:
 
 
 def close_directory(accessory: Accessory) -> Command:
-    """Keep other users of the host out of the accessory's directory; its container's mounts do not pass through it."""
+    """Close the accessory's directory to other users of the host; the container's mounts do not pass through it."""
     return command("chmod", "0700", accessory.service)
 
 
 def file_permissions(accessory: Accessory, file: File, *, holds_secrets: bool = False) -> list[Command]:
-    """What follows the upload of a file: its mode, and its owner where one is given."""
+    """Set mode and owner of an uploaded file, where they are given."""
     mode = file.mode or (PRIVATE_FILE_MODE if holds_secrets else FILE_MODE)
     return list(_permissions(file_path(accessory, file), mode, file.owner))
 

@@ -1,4 +1,4 @@
-"""Containers of the application (spec/cli.md 14.2, 14.4 and 14.5)."""
+"""Commands for the application's containers (spec/cli.md 14.2, 14.4 and 14.5)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def stop(role: Role, version: str) -> Command:
 
 
 def stop_known(role: Role, version: str) -> Command:
-    """Stop the container of a version that was seen on the host; one that is gone by now is as good as stopped."""
+    """Stop the container of a version that was seen on the host; one that is gone by now counts as stopped."""
     return stopping.stop(role.container_name(version), *_stop_flags(role))
 
 
@@ -82,12 +82,12 @@ def remove_containers(config: Config, role: Role) -> Command:
 
 
 def container_id(role: Role, version: str) -> Command:
-    """The id of a version's container, running or not; prints nothing when there is none."""
+    """Print the identifier of a version's container, running or not; nothing when there is none."""
     return evidence.identifier(role.container_name(version))
 
 
 def current_version(config: Config, role: Role) -> Command:
-    """The version of the newest running container, of the latest image if possible; prints nothing without one."""
+    """Print the version of the newest running container, preferably of the latest image; nothing without one."""
     names = _running(config, role, "--format", "{{.Names}}")
     version = joined(Syntax("${line#"), f"{role.container_prefix}-", Syntax("};"))
     return (names | query("while", Syntax("read line; do echo"), version, Syntax("done"))).failing_allowed()
@@ -142,7 +142,7 @@ def exec_new(
 
 
 def remove_exec(role: Role, version: str, suffix: str) -> Command:
-    """End what runs in a container of its own, whether it heeds signals or not."""
+    """Remove the container of `exec_new` by force."""
     return command("docker", "rm", "--force", _exec_name(role, version, suffix)).failing_allowed()
 
 
@@ -171,7 +171,7 @@ def logs(
     container_id: str | None = None,
     follow: bool = False,
 ) -> Command:
-    """Log lines of the running container, or of `container_id`; both output streams in one."""
+    """Print log lines of the running container, or of `container_id`; both output streams in one."""
     source = _log_source(config, role, container_id)
     words: list[Word] = ["xargs", "docker", "logs"]
     words += ["--timestamps"] if selection.timestamps else []
@@ -227,7 +227,7 @@ def _stop_flags(role: Role) -> list[str]:
 
 
 def _running(config: Config, role: Role, *format_flags: Word) -> Command:
-    """Ids or names of the newest running container: of the image tagged latest first, else of any image."""
+    """Print identifier or name of the newest running container: of the image tagged latest, else of any image."""
     states = ["--filter", "status=running", "--filter", "status=restarting"]
     newest = query("docker", "ps", "--latest", *format_flags, *label_filters(config, role), *states)
     latest = query(

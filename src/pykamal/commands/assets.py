@@ -1,4 +1,4 @@
-"""Assets shared by an old and a new version, and error pages (spec/cli.md 14.11)."""
+"""Commands for assets, which old and new version share, and for error pages (spec/cli.md 14.11)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def clean_up(config: Config, role: Role, version: str) -> Command:
 
 
 def error_pages_path(config: Config) -> str:
-    """The directory on a host that holds a directory of error pages for each version."""
+    """Return the directory on a host that holds a directory of error pages for each version."""
     return f"{proxied_app_directory(config)}/error_pages"
 
 

@@ -1,4 +1,4 @@
-"""The audit log of a service on each host (spec/cli.md 14.0)."""
+"""Commands for the audit log of a service on each host (spec/cli.md 14.0)."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def record(config: Config, message: str, *, who: str, role: Role | None = None) 
 
 
 def tail(config: Config, lines: int = 50) -> Command:
-    """The newest lines. Fails where there is no log yet."""
+    """Print the newest lines. Fails where there is no log yet."""
     return query("tail", "-n", str(lines), config.audit_log)

@@ -1,4 +1,4 @@
-"""Building and pushing images, and the builders that do it (spec/cli.md 15.1 and 15.3, spec/config.md 7)."""
+"""Commands to build and push images, and for their builders (spec/cli.md 15.1 and 15.3, spec/config.md 7)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pykamal.core.sensitive import Sensitive
 
 
 class Kind(Enum):
-    """Who builds. Values are what `build details` and `build create` show."""
+    """The kind of builder. Values are the words of `build details` and `build create`."""
 
     LOCAL = "local"
     REMOTE = "remote"
@@ -34,12 +34,12 @@ def local_architecture() -> Command:
 
 
 def architecture(text: str) -> str:
-    """What `local_architecture` printed, by the name that deploy.yml uses."""
+    """Return the output of `local_architecture` by its name in deploy.yml."""
     return {"aarch64": "arm64", "x86_64": "amd64"}.get(text.strip(), text.strip())
 
 
 def kind(config: Config, local_arch: str | None = None) -> Kind:
-    """`local_arch` as `architecture` gives it; it counts only with `builder.remote`."""
+    """Return the kind of builder. `local_arch`, from `architecture`, counts only with `builder.remote`."""
     builder = config.builder
     if remote_arches(builder, local_arch):
         return Kind.HYBRID if local_arches(builder, local_arch) else Kind.REMOTE
@@ -60,7 +60,7 @@ def remote_arches(builder: Builder, local_arch: str | None) -> tuple[str, ...]:
 
 
 def builder_name(config: Config, local_arch: str | None = None) -> str | None:
-    """The name for `--builder`; None for buildpacks and for the engine's own builder (driver `docker`)."""
+    """Return the name for `--builder`; None for buildpacks and for the engine's own builder (driver `docker`)."""
     builder = config.builder
     local_registry = config.registry.local
     remote = _UNSAFE.sub("-", builder.remote or "") + ("-local-registry" if local_registry else "")
@@ -127,7 +127,7 @@ def push(
 def push_environment(
     config: Config, secrets: Mapping[str, Sensitive], local_arch: str | None = None
 ) -> dict[str, str | Sensitive]:
-    """Variables that `push` needs; `secrets` are the values of `builder.secrets`."""
+    """Return the environment of `push`; `secrets` are the values of `builder.secrets`."""
     chosen, builder = kind(config, local_arch), config.builder
     token = {"BUILDKIT_NO_CLIENT_TOKEN": "1"} if chosen in (Kind.REMOTE, Kind.HYBRID) else {}
     if chosen is Kind.PACK:
@@ -202,7 +202,7 @@ def remove(config: Config, local_arch: str | None = None) -> Command | None:
 
 
 def info(config: Config, local_arch: str | None = None) -> Command:
-    """List contexts and builders, or what is in the buildpack builder."""
+    """List contexts and builders, or the contents of the buildpack builder."""
     chosen = kind(config, local_arch)
     if chosen is Kind.PACK and config.builder.pack is not None:
         return query("pack", "builder", "inspect", config.builder.pack.builder)
@@ -248,7 +248,7 @@ def _secret(builder: Builder, name: str) -> Word:
 
 
 def _secret_variable(builder: Builder, name: str) -> str:
-    """Where Docker finds a secret: under its own name, unless a build argument has that."""
+    """Return the variable of a secret: its own name, unless a build argument has that name."""
     _, variables = environment_flags("--build-arg", builder.args)
     return f"KAMAL_SECRET_{name}" if name in variables else name
 
@@ -262,12 +262,12 @@ def _tags(images: tuple[str, str]) -> list[Word]:
 
 
 def _flag(name: str, value: str | bool | None) -> list[Word]:
-    """A flag whose value is taken as deploy.yml has it, `$SSH_AUTH_SOCK` included."""
+    """Return a flag with a value of deploy.yml, in which the shell may expand `$SSH_AUTH_SOCK`."""
     return [] if value is None or value == "" else [name, HostValue(text_of(value))]
 
 
 def _cache_flags(config: Config) -> list[Word]:
-    """`--cache-to` and `--cache-from` (spec/config.md 7.3)."""
+    """Return `--cache-to` and `--cache-from` (spec/config.md 7.3)."""
     cache = config.builder.cache
     if cache is None or not cache.type:
         return []
@@ -282,7 +282,7 @@ def _cache_flags(config: Config) -> list[Word]:
 
 
 def _cache_variables(builder: Builder) -> dict[str, Word]:
-    """The token of GitHub's cache, where Docker looks for one that is no option."""
+    """Return the variables with the token of GitHub's cache."""
     cache = builder.cache
     tokens = [] if cache is None else [option for option in _cache_options(cache) if _is_token(cache, option)]
     return {"ACTIONS_RUNTIME_TOKEN": HostValue(tokens[-1].removeprefix("token="))} if tokens else {}

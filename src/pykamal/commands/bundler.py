@@ -1,4 +1,4 @@
-"""Ruby's bundler, for projects that want Kamal in their Gemfile too (spec/cli.md 18.3)."""
+"""Commands of Ruby's bundler, for projects that also have Kamal in their Gemfile (spec/cli.md 18.3)."""
 
 from __future__ import annotations
 

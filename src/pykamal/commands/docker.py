@@ -1,4 +1,4 @@
-"""The engine on a host: its network, its images, its mirrors."""
+"""Commands for the engine on a host: its network, its images, its mirrors."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pykamal.config.models.service import Config
 
 
 def create_network(name: str = "kamal") -> Command:
-    """Make sure that the network is there; prints nothing and is no failure when it was.
+    """Create the network unless it exists; prints nothing.
 
-    It is looked for once more at the end, for somebody else may have made it between the first look and the attempt.
+    The last part looks for it once more, because another run may create it between the first look and the attempt.
     """
     present = query("docker", "network", "inspect", name)
     create = command("docker", "network", "create", name).redirected("> /dev/null")
@@ -34,5 +34,5 @@ def inspect_label(config: Config, image: str) -> Command:
 
 
 def mirrors() -> Command:
-    """The first registry mirror; "slice index out of range" on standard error when there is none (spec/cli.md 15.4)."""
+    """Print the first registry mirror; "slice index out of range" on standard error without one (spec/cli.md 15.4)."""
     return query("docker", "info", "--format", "{{index .RegistryConfig.Mirrors 0}}").failing_allowed()

@@ -1,4 +1,4 @@
-"""The text of env files on servers (spec/config.md 18.6, spec/cli.md 3.4)."""
+"""Encodes env files on servers (spec/config.md 18.6, spec/cli.md 3.4)."""
 
 from __future__ import annotations
 

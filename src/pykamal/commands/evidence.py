@@ -1,4 +1,4 @@
-"""What explains a failed step, read on its host afterwards. None of these fails."""
+"""Commands that gather evidence about a failed step on its host. None of them fails."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pykamal.commands.flags import name_filter
 from pykamal.commands.words import Output, Word, joined
 
 HOLDER_FIELDS = ("name", "service", "role", "destination")
-"""What `port_holders` tells of a container, behind the word `container`."""
+"""The fields of a container in the output of `port_holders`, behind the word `container`."""
 
 
 def state(container: str, *, lines: int = 50) -> Command:
-    """Why a container is not healthy: a line of JSON, then the last `lines` of its log.
+    """Print the state of a container as a line of JSON, then the last `lines` of its log.
 
     The JSON has `restarts`, and in `state` what Docker knows: `Status`, `ExitCode`, `OOMKilled`, `Error` and, with a
     health check, `Health`.
@@ -63,7 +63,7 @@ def failed_checks(container: str, *, port: int) -> Command:
 
 
 def port_holders(ports: Sequence[int]) -> Command:
-    """Print who has these ports of the host: containers, as `container` and `HOLDER_FIELDS`, then lines of `ss`.
+    """Print the holders of these ports: containers, as `container` and `HOLDER_FIELDS`, then lines of `ss`.
 
     Fields are separated by tabs. `ss` names the programs to root alone; the one of a container's port is Docker's.
     """
@@ -77,5 +77,5 @@ def port_holders(ports: Sequence[int]) -> Command:
 
 
 def identifier(container: str) -> Command:
-    """The id of a container, running or not; prints nothing when there is none."""
+    """Print the identifier of a container, running or not; nothing when there is none."""
     return query("docker", "container", "ls", "--all", *name_filter(container), "--quiet")

@@ -1,4 +1,4 @@
-"""What a flow reads of a host before it decides anything."""
+"""Commands that read the facts of a host, from which flows decide."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ CONTAINER_FIELDS: Final = (
 
 
 def containers() -> Command:
-    """One line for each container of the host, newest first: `CONTAINER_FIELDS` separated by tabs."""
+    """Print a line for each container of the host, newest first: `CONTAINER_FIELDS` separated by tabs."""
     return query("docker", "container", "ls", "--all", "--format", "\t".join(CONTAINER_FIELDS)).quietly()
 
 
 def proxy_container() -> Command:
-    """A line of JSON: `Config` and `HostConfig` of the proxy's container. Fails where there is none."""
+    """Print a line of JSON: `Config` and `HostConfig` of the proxy's container. Fails where there is none."""
     template = '{"Config": {{json .Config}}, "HostConfig": {{json .HostConfig}}}'
     return _optional(query("docker", "container", "inspect", "--format", template, proxy.CONTAINER))
 
 
 def proxy_services() -> Command:
-    """The proxy's state file, which names its services (spec/proxy.md 4). Prints nothing where there is none.
+    """Print the proxy's state file, which names its services (spec/proxy.md 4); nothing where there is none.
 
     It is copied out, which takes a third of the time that a program inside takes and works while the proxy is stopped.
     """
@@ -41,7 +41,7 @@ def proxy_services() -> Command:
 
 
 def proxy_settings(config: Config, host: str) -> Command:
-    """Two lines: the login directory, and how a proxy is made where deploy.yml does not say (spec/cli.md 14.7)."""
+    """Print two lines: the login directory, and the proxy's settings on the host (spec/cli.md 14.7)."""
     return query("pwd").then(proxy.stored_settings(config, host)).quietly()
 
 

@@ -1,4 +1,4 @@
-"""Directories and files on a host. A file is complete under its name or not there at all."""
+"""Commands for directories and files on a host. A file appears under its name only when it is complete."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write(path: str, content: str | bytes | Sensitive, mode: str) -> Command:
 
 
 def upload_target(path: str, mode: str, *, size: int | None = None) -> Command:
-    """The same with the bytes from the channel's standard input.
+    """Write a file like `write`, with the bytes of the channel's standard input.
 
     `size` in bytes is checked before the rename: a connection that breaks looks like the end of the file to `cat`.
     """
@@ -33,7 +33,7 @@ def upload_target(path: str, mode: str, *, size: int | None = None) -> Command:
 
 
 def remove(path: Word, *, recursive: bool = False) -> Command:
-    """Remove a file or a tree; a missing one is no failure of the run (spec/cli.md 14.6, 14.7)."""
+    """Remove a file or a tree; a missing one is no failure (spec/cli.md 14.6, 14.7)."""
     return command("rm", *(["-r"] if recursive else []), path).failing_allowed()
 
 

@@ -1,4 +1,4 @@
-"""Flags that several areas share: log driver, label filters, name filters, terminals."""
+"""Docker flags that several modules share: log driver, label filters, name filters, terminals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Interactive: TypeAlias = Literal["tty", "stdin"]
 
 
 def log_flags(logging: Logging) -> list[Word]:
-    """Driver and options; 10 MB of Docker's default driver when neither is given (spec/config.md 13)."""
+    """Return log driver and options; by default 10 MB of Docker's default driver (spec/config.md 13)."""
     named = logging.driver is not None and logging.driver is not False and str(logging.driver).strip()
     if not named and not logging.options:
         return key_values("--log-opt", {"max-size": "10m"})
@@ -23,7 +23,7 @@ def log_flags(logging: Logging) -> list[Word]:
 
 
 def label_filters(config: Config, role: Role | None = None) -> list[Word]:
-    """Containers of the service at its destination, of one role or of all (spec/cli.md 14.2).
+    """Return filters for the service's containers at its destination, of one role or of all (spec/cli.md 14.2).
 
     Without a destination the filter has an empty value, so that other destinations' containers stay out.
     """
@@ -36,7 +36,7 @@ def service_filter(service: str) -> list[Word]:
 
 
 def name_filter(name: str) -> list[Word]:
-    """The container of exactly that name."""
+    """Return the filter for the container of exactly that name."""
     return ["--filter", f"name=^{name}$"]
 
 

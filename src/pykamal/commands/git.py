@@ -1,4 +1,4 @@
-"""The operator's Git work tree and the clone that images are built from (spec/cli.md 15.2).
+"""Commands for the operator's Git work tree and the clone that images are built from (spec/cli.md 15.2).
 
 A repository's own configuration can name programs: a file system monitor, a signature checker, a pager, hooks, the
 transport to a remote that has missing objects. Looking at a repository must run none of them. `_read` and `_change`
@@ -22,7 +22,7 @@ _OPTIONS: Final = (
     *("-c", "core.fsmonitor=false"),
 )
 _READ_OPTIONS: Final = ("--no-optional-locks", *_OPTIONS, "-c", "core.hooksPath=/dev/null")
-"""Without the first, `git status` writes the index, after which a hook runs."""
+"""`--no-optional-locks` keeps `git status` from writing the index, after which a hook would run."""
 
 _NO_TRANSPORT: Final = ("env", "GIT_ALLOW_PROTOCOL=", "GIT_NO_LAZY_FETCH=1")
 """Missing objects of a partial clone are not fetched: the repository would name the program that fetches them."""
@@ -41,12 +41,12 @@ def revision(directory: str | None = None) -> Command:
 
 
 def uncommitted(directory: str | None = None) -> Command:
-    """List what differs from HEAD, untracked files included; prints nothing for a clean tree."""
+    """List changes against HEAD, untracked files included; prints nothing for a clean tree."""
     return _read(*_in(directory), "status", "--porcelain")
 
 
 def latest_commits(count: int) -> Command:
-    """Print full hash, tab, age and subject of each, the newest first."""
+    """Print full hash, tab, age and subject of the latest commits, newest first."""
     return _read("log", f"--max-count={count}", "--format=%H%x09%cr: %s")
 
 
@@ -72,13 +72,13 @@ def user_email() -> Command:
 
 
 def clone_directory(clones: str, service: str, working_directory: str) -> str:
-    """Where the clone of a working directory is kept between builds, below the directory of all clones."""
+    """Return the path of a working directory's clone, which is kept between builds."""
     digest = hashlib.sha256(encoded(working_directory)).hexdigest()[:13]
     return f"{clones}/{service}-{digest}"
 
 
 def build_directory(clone: str, git_root: str, working_directory: str) -> str:
-    """The working directory's place inside the clone; ends in a slash at the root of the repository."""
+    """Return the working directory's path inside the clone; it ends in a slash at the root of the repository."""
     relative = working_directory.removeprefix(git_root).lstrip("/")
     return f"{clone}/{posixpath.basename(git_root)}/{relative}"
 
@@ -89,7 +89,7 @@ def clone(git_root: str, directory: str) -> Command:
 
 
 def reset(git_root: str, directory: str, to_revision: str) -> dict[str, Command]:
-    """Bring an old clone to a revision: named steps, in order."""
+    """Return named steps that bring an old clone to a revision."""
     steps = {
         "point clone to repository": ("remote", "set-url", "origin", git_root),
         "fetch": ("fetch", "origin"),
@@ -117,5 +117,5 @@ def _change(*words: str) -> Command:
 
 
 def _shown(words: tuple[str, ...]) -> str:
-    """The line without what is the same in every one, as Ruby Kamal shows it."""
+    """Return the line for display, without the options that every line has, as Ruby Kamal shows it."""
     return str(query("git", *words))

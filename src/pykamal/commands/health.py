@@ -1,4 +1,4 @@
-"""Waiting on the host itself until a container is seen to work, and giving up once it is seen not to.
+"""Commands that wait on the host until a container works, and give up once it cannot.
 
 A look at a container's state cannot tell whether it works: one that ends and is started again runs most of the time.
 So its restarts count, and its start time: the same process has to be there at the end of the wait (spec/cli.md 13.5.1).
@@ -13,16 +13,16 @@ from pykamal.commands.words import Syntax, render
 from pykamal.core.sensitive import Sensitive
 
 LISTENING_SECONDS: Final = 2
-"""How long the first health check may be put off for a port that is not open yet."""
+"""The longest that the first health check waits for a port to open."""
 
 MOST_RESTARTS: Final = 3
-"""A new container that was restarted so often is not waited for any longer."""
+"""The restarts after which the wait for a new container ends with a failure."""
 
 NOT_READY_STATUS: Final = 70
-"""Exit status of `watched` where the container ended for good or again and again (EX_SOFTWARE of sysexits.h)."""
+"""Exit status of `watched` where the container ended for good or keeps restarting (EX_SOFTWARE of sysexits.h)."""
 
 STEADY_SECONDS: Final = 3
-"""How long a container that has no readiness of its own to wait for, an accessory's, must stay up."""
+"""The seconds for which a container without a readiness of its own, such as an accessory's, must stay up."""
 
 _FORMAT: Final = (
     "{{.State.Status}} {{.RestartCount}} {{.State.StartedAt}} {{.State.ExitCode}} {{.State.Pid}} "
@@ -57,7 +57,7 @@ def wait_steady(container: str, *, deploy_timeout: int, new: bool = True) -> Com
 
 
 def still_up(container: str, *, deploy_timeout: int, readiness_delay: int) -> Command:
-    """See that a container that was ready has not ended since; one that was restarted is waited for like a new one."""
+    """Check that a container that was ready still runs; after a restart it is waited for like a new one."""
     text = _waiting(
         container,
         steady_seconds=readiness_delay,
@@ -132,7 +132,7 @@ def listening(container: str, *, port: int) -> Command:
 
 
 def watched(told: Command, container: str, *, port: int, new: bool = True) -> Command:
-    """Run `told`, one program that waits until `container` is healthy, and end it once that cannot come.
+    """Run `told`, a program that waits until `container` is healthy, and end it once the container cannot be.
 
     That is so when the container has ended for good or was restarted three times: status `NOT_READY_STATUS`. Tells on
     standard error when `port` was first seen open, unless it was from the beginning.
@@ -176,7 +176,7 @@ def watched(told: Command, container: str, *, port: int, new: bool = True) -> Co
 
 
 def _look(container: str, *, new: bool) -> str:
-    """A shell function that reads what the others judge; `$health` is empty where there is no check to go by."""
+    """Return a shell function that reads the container's state; `$health` is empty without a health check."""
     inspect = "docker container inspect --format"
     name = render(container, shown=False)
     return f"""before={0 if new else f"$({inspect} '{{{{.RestartCount}}}}' {name} || echo 0)"}
@@ -189,7 +189,7 @@ def _look(container: str, *, new: bool) -> str:
 
 
 def _listens(port: int) -> str:
-    """Whether a process of the network namespace of `$process` listens on `port`."""
+    """Return a test that succeeds where the network namespace of `$process` listens on `port`."""
     table = '"/proc/$process/net/tcp'
     return f'cat {table}" {table}6" 2> /dev/null | grep -q ":{port:04X} [0-9A-F:]* 0A "'
 

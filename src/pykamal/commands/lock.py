@@ -1,4 +1,4 @@
-"""The deploy lock: a directory on the primary host and a text in it that says who holds it (spec/cli.md 8.1)."""
+"""Commands for the deploy lock: a directory on the primary host, with its holder's details (spec/cli.md 8.1)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pykamal.config.models.service import Config
 AUTOMATIC_MESSAGE: Final = "Automatic deploy lock"
 
 LOCK_HELD_STATUS: Final = 75
-"""Exit status of `acquire` when somebody holds the lock (EX_TEMPFAIL of sysexits.h)."""
+"""Exit status of `acquire` for a lock that is held (EX_TEMPFAIL of sysexits.h)."""
 
 _BYTES_PER_LINE: Final = 45  # 60 characters of base64, as Ruby's encode64 writes it
 
 
 @dataclass(frozen=True, slots=True)
 class LockDetails:
-    """What the lock says of its holder; fields are empty where the text was not written by Kamal or pykamal."""
+    """The details of a lock; fields are empty where the text was not written by Kamal or pykamal."""
 
     holder: str
     at: str
@@ -30,17 +30,17 @@ class LockDetails:
 
     @property
     def automatic(self) -> bool:
-        """Taken by a command for its own run, so it is worth waiting for."""
+        """True for a lock that a command took for its own run, so that waiting for it makes sense."""
         return AUTOMATIC_MESSAGE in self.message
 
 
 def details_text(*, locked_by: str, at: str, version: str, message: str) -> str:
-    """The text inside the lock. `at` is UTC as `2026-11-22T00:30:57Z`."""
+    """Return the text inside the lock. `at` is UTC as `2026-11-22T00:30:57Z`."""
     return f"Locked by: {locked_by} at {at}\nVersion: {version}\nMessage: {message}"
 
 
 def parse_details(text: str) -> LockDetails:
-    """Read what `status`, or `acquire` of a held lock, printed."""
+    """Parse the output of `status`, or of `acquire` for a held lock."""
     match = _DETAILS.match(text.strip())
     return LockDetails(*(match.groups() if match else ("", "", "", text.strip())))
 
@@ -67,13 +67,13 @@ def acquire(config: Config, text: str) -> Command:
 
 
 def release(config: Config) -> Command:
-    """Give the lock back. Fails when there is none."""
+    """Release the lock. Fails when there is none."""
     directory = config.lock_directory
     return command("rm", f"{directory}/details").and_(command("rm", "-r", directory)).quietly()
 
 
 def status(config: Config) -> Command:
-    """Print the holder's text. Fails when there is no lock."""
+    """Print the lock's text. Fails when there is no lock."""
     present = query("stat", config.lock_directory).redirected("> /dev/null")
     return present.and_(_read(config)).quietly()
 

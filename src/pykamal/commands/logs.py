@@ -1,4 +1,4 @@
-"""What of a container's log is asked for, and the lines that show it (spec/cli.md 14.5)."""
+"""Commands that print container logs, and the selection of their lines (spec/cli.md 14.5)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pykamal.commands.command import Command, query
 from pykamal.commands.words import DoubleQuoted, SingleQuoted, Syntax, Word
 
 SHOWN_LINES: Final = 100
-"""Lines of each container when nothing narrows them down."""
+"""The lines of each container without a selection."""
 
 FOLLOWED_LINES: Final = 10
-"""Lines that following starts with."""
+"""The lines that following starts with."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogSelection:
-    """Part of a log, all of it by default.
+    """A selection of log lines, all by default.
 
     `since` is a time as Docker reads it (`5m`, a time stamp), `lines` how many of the last ones, `grep` what is in them
     and `grep_options` further words for `grep`, split as a shell does; `timestamps` are shown in front of the lines.
@@ -31,7 +31,7 @@ class LogSelection:
     timestamps: bool = True
 
     def limited(self, lines: int = SHOWN_LINES) -> LogSelection:
-        """The last `lines` of it, unless the user has narrowed it down in any way."""
+        """Limit to the last `lines`, unless the user gave a selection."""
         narrowed = self.lines is not None or self.since or self.grep
         return self if narrowed else replace(self, lines=lines)
 
@@ -45,7 +45,7 @@ def container_checks(name: str, selection: LogSelection) -> list[tuple[str, Comm
 
 
 def container_logs(name: str, selection: LogSelection, *, follow: bool) -> Command:
-    """The log of a container of that name, both streams in one; following starts with the last lines by default."""
+    """Print the log of the container with that name, both streams in one; following starts with the last lines."""
     unlimited = selection.lines is None and selection.since is None
     tail = FOLLOWED_LINES if follow and unlimited else selection.lines
     parts: dict[str, list[Word]] = {
@@ -75,7 +75,7 @@ def no_lines(selection: LogSelection) -> list[Word]:
 
 
 def matching(shown: Command, selection: LogSelection, *, follow: bool) -> Command:
-    """Of the lines shown, those that `grep` asks for; its pattern is in double quotes when following."""
+    """Filter the lines by `grep`; its pattern is in double quotes when following."""
     return shown | _grep(selection, follow=follow) if selection.grep else shown
 
 

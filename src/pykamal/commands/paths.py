@@ -1,4 +1,4 @@
-"""Paths on hosts below the directory that is mounted into the proxy, all relative to the login directory."""
+"""Paths below the directory on hosts that is mounted into the proxy, relative to the login directory."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ APPS_DIRECTORY_INSIDE: Final = "/home/kamal-proxy/.apps-config"
 
 
 def proxied_app_directory(config: Config) -> str:
-    """What the proxy reads of one service at one destination: certificates and error pages."""
+    """Return the directory of a service's certificates and error pages at its destination."""
     return f"{APPS_DIRECTORY}/{config.service_with_destination}"
 
 
 def inside_proxy(path: str) -> str:
-    """The same place as the proxy's container sees it."""
+    """Return the path of the same directory inside the proxy's container."""
     return path.replace(APPS_DIRECTORY, APPS_DIRECTORY_INSIDE, 1)

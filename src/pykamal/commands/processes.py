@@ -1,4 +1,4 @@
-"""Processes on a host that the transport started there."""
+"""Commands that the transport uses to start and end processes on a host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The proxy container on a host and what it is told (spec/cli.md 14.7)."""
+"""Commands for the proxy's container and for the program in it (spec/cli.md 14.7)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run(config: Config, host: str) -> Command:
 
 
 def create(config: Config, host: str, *, name: str) -> Command:
-    """The same container, under a name of its own and not started."""
+    """Create the container under another name without starting it."""
     return _container_command(config, host, "create", name)
 
 
@@ -72,7 +72,7 @@ def _container_command(config: Config, host: str, verb: str, name: str, *flags: 
 
 
 def _limits(config: Config) -> list[Word]:
-    """What our proxy alone is told for all services (x-pykamal/proxy/run)."""
+    """Return flags for all services, which our proxy alone has (x-pykamal/proxy/run)."""
     limits = config.extension.proxy.limits
     if not proxy_image.is_ours(config):
         return []
@@ -85,7 +85,7 @@ def _limits(config: Config) -> list[Word]:
 
 
 def publish_flags(settings: ProxyRun) -> list[Word]:
-    """Both ports on each address, or on all; IPv6 addresses in brackets."""
+    """Return flags that publish both ports on each address, or on all; IPv6 addresses are in brackets."""
     if not settings.publish:
         return []
     prefixes: list[tuple[Word, ...]] = [(_bracketed(each), ":") for each in settings.bind_ips] or [()]
@@ -94,7 +94,7 @@ def publish_flags(settings: ProxyRun) -> list[Word]:
 
 
 def _bracketed(address: str) -> Word:
-    """The brackets stand outside of quotes, as Ruby Kamal has them; there is no file that they could match."""
+    """Put an address in brackets outside the quotes, as Ruby Kamal does; no file could match them."""
     if ":" not in address:
         return HostValue(address)
     return joined(Syntax("["), address.removeprefix("[").removesuffix("]"), Syntax("]"))
@@ -107,7 +107,7 @@ def legacy_settings(image: Word = LEGACY_REFERENCE, run_command: str = "", flags
 
 
 def stored_settings(config: Config, host: str) -> Command:
-    """The same with the image and the limits of our proxy, where that is asked for."""
+    """Print the settings of `legacy_settings`, with image and limits of our proxy where deploy.yml selects it."""
     limits = _limits(config)
     return legacy_settings(proxy_image.reference(config, host), "kamal-proxy run" if limits else "", limits)
 
@@ -159,7 +159,7 @@ def details() -> Command:
 
 
 def logs(selection: LogSelection = ALL_LINES, *, follow: bool = False) -> Command:
-    """The proxy's log, both streams in one. Following starts with its end unless the selection says otherwise."""
+    """Print the proxy's log, both streams in one. Following starts with the last lines unless selected otherwise."""
     return container_logs(CONTAINER, selection, follow=follow)
 
 
@@ -191,7 +191,7 @@ def deploy_role(config: Config, role: Role, version: str, *, new: bool = True) -
 
 
 def deploy_accessory(config: Config, accessory: Accessory, version: str, *, new: bool = True) -> Command:
-    """The same for an accessory. `version` of the app says which error pages it gets (spec/cli.md 22, quirk 19)."""
+    """Route to an accessory's container. `version` of the app selects its error pages (spec/cli.md 22, quirk 19)."""
     if accessory.proxy is None:
         raise ValueError(f"accessory {accessory.name} does not run behind the proxy")
     return _deploy_to(
@@ -219,7 +219,7 @@ def deploy(
     error_pages_version: str | None = None,
     protection: Sequence[Word] = (),
 ) -> Command:
-    """Tell the proxy of a service. `target` is `HOST:PORT` on the network `kamal`.
+    """Deploy a service to the proxy. `target` is `HOST:PORT` on the network `kamal`.
 
     `tls_directory`, inside the proxy, is used for custom certificates only; `error_pages_version` for
     `error_pages_path` only; `protection` are flags that our proxy alone knows.
@@ -267,7 +267,7 @@ esac"""
 
 
 def stop(service: str, *, drain_timeout: int, message: str | None = None) -> Command:
-    """Answer all requests of a service with the maintenance page; `drain_timeout` in seconds for those under way."""
+    """Answer a service's requests with the maintenance page; those in flight have `drain_timeout` seconds."""
     flags = {"drain-timeout": _seconds(drain_timeout)} | ({"message": message} if message else {})
     return _kamal_proxy("stop", service, *options(flags, separator="="))
 
@@ -281,7 +281,7 @@ def list_services() -> Command:
 
 
 def certificates_directory(config: Config, role: Role) -> str:
-    """Where `cert.pem` and `key.pem` of a role are (spec/cli.md 14.11)."""
+    """Return the directory of a role's `cert.pem` and `key.pem` (spec/cli.md 14.11)."""
     return f"{proxied_app_directory(config)}/tls/{role.name}"
 
 
@@ -305,7 +305,7 @@ class _Watched(NamedTuple):
 
 
 def _deploy_to(container_id: Command, name: str, watched: _Watched, told: Command) -> Command:
-    """`told`, which names the container `$id`, or status ENDPOINT_MISSING_STATUS when there is none."""
+    """Run `told` with the container as `$id`; exit with ENDPOINT_MISSING_STATUS when there is none."""
     message = f"Failed to get endpoint for {name}, did the container boot?"
     missing = query("echo", message).redirected(">&2").then(query("exit", str(ENDPOINT_MISSING_STATUS))).grouped()
     found = query(joined(Syntax("id="), Output(container_id))).and_(query("test", "-n", Syntax('"$id"')))

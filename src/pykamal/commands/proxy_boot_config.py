@@ -1,4 +1,4 @@
-"""The files on a host that say how the proxy is started where deploy.yml does not (spec/cli.md 14.7, deprecated)."""
+"""Commands for the proxy's settings in files on a host, which deploy.yml overrides (spec/cli.md 14.7, deprecated)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMES: Final = ("options", "image", "image_version", "run_command")
 
 
 def store(settings: ProxyRun, docker_options: Sequence[str] = ()) -> list[Command]:
-    """Write what differs from the defaults and remove the rest, in order.
+    """Write the files of settings that differ from the defaults and remove the others.
 
     `docker_options` are flags of `docker run` without their leading dashes; `settings.options` is not used.
     """
@@ -29,7 +29,7 @@ def store(settings: ProxyRun, docker_options: Sequence[str] = ()) -> list[Comman
 
 
 def reset() -> list[Command]:
-    """Go back to the defaults."""
+    """Remove the files, which restores the defaults."""
     return [files.remove(_path(name)) for name in NAMES]
 
 

@@ -1,4 +1,4 @@
-"""Files on a host that only the proxy may read beside their owner: private keys, password hashes.
+"""Commands for files that only their owner and the proxy may read: private keys, password hashes.
 
 They belong to the login that deploys, so that either tool can replace them, and to the group of the proxy's user, which
 is no group of the login's. A directory with the set-group-ID bit passes its group on to the files that are made in it.
@@ -26,7 +26,7 @@ for directory do
   chown -R ":$group" "$directory" && chmod -R o-r "$directory" && chmod 2711 "$directory" || exit 1
   while [ "$directory" != {APPS_DIRECTORY_INSIDE} ]; do directory=${{directory%/*}}; chmod go+x "$directory"; done
 done"""
-"""Directories are for everybody to pass, by path, so that what Ruby Kamal writes is found by any proxy."""
+"""Directories can be traversed by all, so that any proxy finds the files that Ruby Kamal writes."""
 
 
 def make_directory(directory: str) -> Command:
@@ -35,19 +35,19 @@ def make_directory(directory: str) -> Command:
 
 
 def grant(directory: str) -> Command:
-    """Let the proxy, which must run, read what is and what will be in a directory."""
+    """Let the proxy, which must run, read present and future files of a directory."""
     target = render(inside_proxy(directory), shown=False)
     return _shell(_granted(f" {target}"), f"# let the proxy alone read {directory}")
 
 
 def grant_all() -> Command:
-    """The same for every such directory that there is: after another proxy was started."""
+    """Let the proxy read every such directory, after another proxy was started."""
     none = f"""[ "$(find {APPS_DIRECTORY} -mindepth 2 -maxdepth 2 '(' -name tls -o -name auth ')')" ] || exit 0"""
     return _shell(f"{none}\n{_granted()}", "# let the proxy alone read the private files of apps").failing_allowed()
 
 
 def open_to_any_proxy() -> Command:
-    """Let a proxy of another group read them too, until `grant_all`: others do not get past the run directory."""
+    """Let a proxy of any group read the files until `grant_all`; the run directory keeps other users out."""
     text = f"""for directory in {APPS_DIRECTORY}/*/tls {APPS_DIRECTORY}/*/auth; do
   [ ! -d "$directory" ] || chmod -R o+r "$directory"
 done"""

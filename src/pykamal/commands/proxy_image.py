@@ -1,4 +1,4 @@
-"""The image that a host's proxy runs: which one, whether it is there, how ours is made and gets there."""
+"""Commands for the proxy's image: selecting, checking, building and loading it."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from pykamal.config.models.proxy_extension import ProxyEngine
 from pykamal.config.models.service import Config
 
 OWN_REPOSITORY: Final = "pykamal/kamal-proxy"
-"""Not the upstream's name: where Ruby Kamal makes a container, it makes one of the upstream's image."""
+"""Another name than upstream's: a container that Ruby Kamal makes is one of upstream's image."""
 
 REVISION_LABEL: Final = "org.opencontainers.image.revision"
-"""What our image was made of, in the words of its builder (`pykamal.proxy.image`)."""
+"""The label with the revision of our image, from its builder (`pykamal.proxy.image`)."""
 
 NO_REVISION: Final = "missing"
-"""What `revision` prints where there is no such image."""
+"""The output of `revision` where there is no such image."""
 
 IMAGE_MISSING_STATUS: Final = 72
 """Exit status of `ensure` where our image is not on the host (EX_OSFILE of sysexits.h)."""
 
 
 def is_ours(config: Config) -> bool:
-    """Whether deploy.yml asks for our proxy."""
+    """Return True where deploy.yml selects our proxy."""
     return config.extension.proxy.engine is ProxyEngine.PYKAMAL
 
 
 def ours(config: Config, host: str) -> str:
-    """Our image as a host knows it.
+    """Return the reference of our image.
 
     `proxy/run` may name registry, repository and version. The version is the upstream's whose contract ours fulfils,
     since that is what Ruby Kamal compares with the least that it can drive.
@@ -44,7 +44,7 @@ def ours(config: Config, host: str) -> str:
 
 
 def reference(config: Config, host: str) -> Word:
-    """The image that a host's proxy is made of; the files of `proxy boot_config` tell it where deploy.yml does not."""
+    """Return the image of a host's proxy; the files of `proxy boot_config` name it where deploy.yml does not."""
     if is_ours(config):
         return ours(config, host)
     settings = config.proxy_run_on(host)
@@ -54,7 +54,7 @@ def reference(config: Config, host: str) -> Word:
 
 
 def file_or(name: str, default: str) -> Syntax:
-    """What `proxy boot_config` left in a file, or the default."""
+    """Print the contents of a file of `proxy boot_config`, or the default."""
     saved = query("cat", f"{PROXY_DIRECTORY}/{name}").redirected("2> /dev/null")
     fallback = query("echo", Syntax(f'"{default}"'))
     return Syntax(f"$({saved.or_(fallback)})")
@@ -66,7 +66,7 @@ LEGACY_REFERENCE: Final = joined(
 
 
 def ensure(config: Config, host: str) -> Command:
-    """Have the image on the host before anything is stopped.
+    """Pull or check the image before anything is stopped.
 
     Ours is never asked for at a public registry, where its name may be anybody's.
     """
@@ -80,7 +80,7 @@ def ensure(config: Config, host: str) -> Command:
 
 
 def has_registry(image: str) -> bool:
-    """Whether a reference names the registry: its first part has a dot or a port, or is localhost."""
+    """Return True where a reference names its registry: the first part has a dot or a port, or is localhost."""
     first, slash, _ = image.partition("/")
     return bool(slash) and ("." in first or ":" in first or first == "localhost")
 
@@ -89,7 +89,7 @@ def has_registry(image: str) -> bool:
 
 
 def describe(directory: str, images: Iterable[str]) -> Command:
-    """Print what `build` would make, as one line of JSON: path, revision, architecture; see `pykamal.proxy.image`."""
+    """Print path, revision and architecture of the image that `build` makes, as JSON; see `pykamal.proxy.image`."""
     return query(*_builder(images), "--describe", directory)
 
 
@@ -106,14 +106,14 @@ def revision(image: str) -> Command:
 
 
 def compress(path: str) -> Command:
-    """`PATH.gz` beside the file, complete or not at all: the same bytes for the same image."""
+    """Write `PATH.gz` beside the file, only complete, and the same bytes for the same image."""
     unfinished = joined(path, Syntax(".new-$$"))
     packed = command("gzip", "--stdout", "--no-name", path).to_file(unfinished)
     return packed.and_(command("mv", "-f", unfinished, f"{path}.gz"))
 
 
 def load(path: str | None = None) -> Command:
-    """Have the engine take images from a file, or from standard input; compressed or not."""
+    """Load images into the engine from a file or from standard input, compressed or not."""
     return command("docker", "load", "--quiet", *(["--input", path] if path else []))
 
 

@@ -1,4 +1,4 @@
-"""What pykamal's own proxy is told to protect the app with (x-pykamal/proxy); nothing for Ruby Kamal's."""
+"""Flags of our own proxy that protect the app (x-pykamal/proxy); Ruby Kamal's proxy has none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pykamal.config.models.service import Config
 
 
 def flags(config: Config) -> list[Word]:
-    """Flags of the proxy's `deploy`, literal to the last character. Passwords travel in `users_file` only."""
+    """Return flags of the proxy's `deploy`, all literal. Passwords travel in `users_file` only."""
     protection = config.extension.proxy.protection
     return [
         *_each("trusted-proxy", protection.trusted_proxies),
@@ -26,7 +26,7 @@ def flags(config: Config) -> list[Word]:
 
 
 def users_file(config: Config) -> str:
-    """Where the proxy finds user names with password hashes, on the host."""
+    """Return the path on the host of the file with user names and password hashes."""
     return f"{proxied_app_directory(config)}/auth/users"
 
 
@@ -53,5 +53,5 @@ def _basic_auth(config: Config, auth: BasicAuth | None) -> Iterator[str]:
 
 
 def _list_item(text: str) -> str:
-    """The proxy splits lists at commas, unless an item is quoted."""
+    """Quote an item of a list, which the proxy splits at commas."""
     return '"{}"'.format(text.replace('"', '""')) if "," in text or '"' in text else text

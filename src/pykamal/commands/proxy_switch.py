@@ -1,4 +1,4 @@
-"""One proxy container in place of another, with the ports in nobody's hands for as short a time as can be.
+"""Commands that replace the proxy's container, with the shortest possible time without a listener.
 
 The new container is made before the old one is stopped, so that nothing is pulled, made or removed in between. They
 change names while neither runs: wherever a switch is cut off, `docker container start kamal-proxy || docker run ...`,
@@ -23,10 +23,10 @@ REPLACED: Final = f"{CONTAINER}-replaced"
 """The old container's name from then on, until the new one serves."""
 
 ANSWERS_SECONDS: Final = 30
-"""How long the new proxy may take until it answers: a second or two with 10,000 services."""
+"""The seconds that the new proxy has to answer; 10,000 services take one or two."""
 
 PUT_BACK_SECONDS: Final = 8
-"""The same for the old one when it is put back; one that was ending by then is started again."""
+"""The seconds that the old proxy has when it is put back; one that was ending by then is started again."""
 
 _MADE: Final = query("docker", "container", "inspect", CONTAINER).redirected("> /dev/null 2>&1")
 _SHARED: Final = 'chown -R "${1%%:*}" /state && chmod -R g+rwX /state'
@@ -37,7 +37,7 @@ _OWNED: Final = (
 
 
 def share_state(config: Config, host: str) -> Command:
-    """Let the new proxy's user write the state too; the old one's still may, by its group."""
+    """Let the new proxy's user write the state as well as the old one's, by its group."""
     return _state_for(config, host, unless_of=CONTAINER, script=_SHARED, summary="# share the state with the new proxy")
 
 
@@ -47,29 +47,29 @@ def own_state(config: Config, host: str) -> Command:
 
 
 def claim_state(config: Config, host: str) -> Command:
-    """The same before a proxy is made where none is, for what an earlier one left."""
+    """Give the state that an earlier proxy left to the user of a proxy that is about to be made."""
     return _state_for(config, host, unless_of=None, script=_OWNED, summary="# give the proxy what an earlier one left")
 
 
 def unless_made(prepared: Command) -> Command:
-    """What only a container that has yet to be made needs."""
+    """Run a command only where no container of the proxy exists."""
     return _MADE.or_(prepared.grouped())
 
 
 def clear() -> Command:
-    """Remove what an interrupted switch left, but for the last proxy there is: that one gets its name back."""
+    """Remove the remains of an interrupted switch; the last remaining proxy gets its name back."""
     renamed = command("docker", "container", "rename", REPLACED, CONTAINER).redirected("> /dev/null 2>&1")
     left = command("docker", "container", "rm", "--force", NEXT, REPLACED).redirected("> /dev/null 2>&1")
     return _MADE.or_(renamed).then(left).failing_allowed()
 
 
 def make(config: Config, host: str) -> Command:
-    """The new container, not started."""
+    """Create the new container without starting it."""
     return create(config, host, name=NEXT).redirected("> /dev/null")
 
 
 def switch() -> Command:
-    """Stop the old one, if any, and start the new one. What was in flight had the time that its engine gives it."""
+    """Stop the old container, if any, and start the new one. Requests in flight have the engine's stop timeout."""
     text = f"""
     docker container stop {CONTAINER} > /dev/null 2>&1
     docker container rename {CONTAINER} {REPLACED} > /dev/null 2>&1
@@ -78,7 +78,7 @@ def switch() -> Command:
 
 
 def wait() -> Command:
-    """Until the new proxy answers: it has read its state and listens then. One that ends again and again never will."""
+    """Wait until the new proxy answers, which means that it has read its state. Fails where it keeps restarting."""
     return _shell(_answers(ANSWERS_SECONDS), f"# wait until {CONTAINER} answers, at most {ANSWERS_SECONDS} seconds")
 
 
@@ -87,7 +87,7 @@ def remove_replaced() -> Command:
 
 
 def put_back() -> Command:
-    """After a failure: the old container under its own name, running, on a state of its own."""
+    """Restore the old container after a failure: under its name, running, with the state's ownership."""
     text = f"""
     if {_exists(REPLACED)}; then
       docker container rm --force {CONTAINER} > /dev/null 2>&1
@@ -104,7 +104,7 @@ def put_back() -> Command:
 
 
 def _answers(seconds: int) -> str:
-    """Asked from outside, for not every image has a shell."""
+    """Test from outside the container that the proxy answers, because not every image has a shell."""
     return f"""
     tries=0
     until docker exec {CONTAINER} kamal-proxy list > /dev/null 2>&1; do

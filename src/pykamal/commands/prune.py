@@ -1,4 +1,4 @@
-"""Removing what old deploys left (spec/cli.md 14.10).
+"""Commands that remove old containers and images (spec/cli.md 14.10).
 
 A host may carry several destinations of a service, whose containers and images have the same `service` label. What
 belongs to another destination is never removed: it may be what that one is rolled back to, or boots next.
@@ -67,13 +67,13 @@ def tagged_images(config: Config) -> Command:
 
 
 def all_images(config: Config) -> Command:
-    """The same, and the destination's own latest (`app remove`)."""
+    """Remove unused images of the service, the destination's own latest included (`app remove`)."""
     line = _remove_unused_images(config, kept="").and_(dangling_images(config))
     return replace(line, summary=f"# remove images of {config.service} that no container and no other destination uses")
 
 
 def _remove_unused_images(config: Config, *, kept: str) -> Command:
-    """`kept` is a name that stays although no container uses the image."""
+    """Remove images that no container uses, but for the name `kept`."""
     used = query("docker", "container", "ls", "--all", "--format", "{{.Image}}")
     labelled = service_filter(config.service)
     images = query("docker", "image", "ls", *labelled, "--format", "{{.ID}} {{.Repository}}:{{.Tag}}")
@@ -84,12 +84,12 @@ def _remove_unused_images(config: Config, *, kept: str) -> Command:
 
 
 def _variables(**values: str) -> list[str]:
-    """Flags that give awk its variables."""
+    """Return flags that set variables of awk."""
     return [word for name, value in values.items() for word in ("-v", f"{name}={value}")]
 
 
 def _stored(name: str, source: Command) -> Command:
-    """A command's output in a shell variable: its failure ends the line, which it would not at the start of a pipe."""
+    """Store a command's output in a shell variable, so that its failure ends the line; in a pipe it would not."""
     return query(joined(Syntax(f"{name}="), Output(source)))
 
 
@@ -98,7 +98,7 @@ def _lines(*names: str) -> Command:
 
 
 def _remove_each(kind: str) -> Command:
-    """Remove what is named on standard input. What somebody else has removed by then is no failure."""
+    """Remove the items named on standard input. An item that is gone by then is no failure."""
     gone = f'! docker {kind} inspect "$name" > /dev/null 2>&1'
     loop = f'while read -r name; do docker {kind} rm "$name" || {gone} || failed=1; done'
     return command(Syntax(f'{{ failed=0; {loop}; exit "$failed"; }}'))

@@ -1,4 +1,4 @@
-"""Whether a host can take part in a deploy: its disks have room, its engine answers, the proxy's ports are free.
+"""Commands that check a host before a deploy: free disk space, an engine that answers, free ports for the proxy.
 
 All of it only looks, so that a host that is not ready stops a deploy before any host was changed.
 """
@@ -17,13 +17,13 @@ from pykamal.config.models.proxy import ProxyRun
 from pykamal.config.models.service import Config
 
 PORT_TAKEN_STATUS: Final = 73
-"""Exit status of `engine_and_ports` when a port is taken; who has it is told on standard error (EX_CANTCREAT)."""
+"""Exit status of `engine_and_ports` for a taken port, whose holder is on standard error (EX_CANTCREAT)."""
 
 DISK_FULL_STATUS: Final = 74
-"""Exit status of `disks` when one is full; which one is told on standard error (EX_IOERR of sysexits.h)."""
+"""Exit status of `disks` for a full disk, which is named on standard error (EX_IOERR of sysexits.h)."""
 
 LEAST_KILOBYTES: Final = 1024
-"""What must be free for the few small files of a deploy; how much an image takes is not known before the pull."""
+"""The free space for the few small files of a deploy; the size of an image is not known before the pull."""
 
 
 def disks() -> Command:
@@ -42,7 +42,7 @@ def engine() -> Command:
 def engine_and_ports(config: Config, host: str) -> Command:
     """Fail when no proxy runs and something else listens on its ports, or when there is no engine to ask.
 
-    Not looked at: ports of a proxy that is bound to single addresses, or set up by `kamal proxy boot_config`. Without
+    Ports of a proxy that is bound to single addresses, or set up by `kamal proxy boot_config`, are not checked. Without
     `ss` on the host they count as free.
     """
     settings = config.proxy_run_on(host)

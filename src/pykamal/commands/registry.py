@@ -1,4 +1,4 @@
-"""Logging in to registries, and the registry on the operator's machine (spec/cli.md 14.9)."""
+"""Commands that log in to registries and run a local registry (spec/cli.md 14.9)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def login(server: str | None, username: str | Sensitive, password: str | Sensiti
 
 
 def ensure_login(server: str | None, username: str | Sensitive, password: str | Sensitive) -> Command:
-    """Log in unless exactly this user and password are stored already, which spares a conversation with the registry.
+    """Log in unless exactly this user and password are stored already, which saves a request to the registry.
 
     Nothing but the shell sees what is compared. Entries that a credential helper keeps do not match, so those log in.
     """
@@ -37,7 +37,7 @@ def logout(server: str | None) -> Command:
 
 
 def start_local(port: int) -> Command:
-    """Start the local registry, or make it. Only this machine can reach it."""
+    """Start the local registry, or create it. Only this machine can reach it."""
     run = command("docker", "run", "--detach", "-p", f"127.0.0.1:{port}:5000", "--name", LOCAL_REGISTRY, "registry:3")
     return command("docker", "start", LOCAL_REGISTRY).or_(run)
 

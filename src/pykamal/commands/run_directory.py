@@ -1,4 +1,4 @@
-"""The run directory of a login on a host, `.kamal`, which is closed to all other users of the host."""
+"""Commands for the run directory `.kamal` on a host, which is closed to all other users of the host."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def make(directory: str = RUN_DIRECTORY) -> Command:
 
 
 def make_private(directory: str) -> Command:
-    """The same with the directory itself closed too, for secrets."""
+    """Make a directory in the run directory that is closed itself, for secrets."""
     return _make_directory(directory, RUN_DIRECTORY, directory)
 
 
 def _make_directory(directory: str, *closed: str) -> Command:
-    """Logins that share a run directory by a link keep the modes that its owner gave it."""
+    """Make directories. A run directory that is a link, shared by logins, keeps the modes of its owner."""
     shared = query("test", Syntax("!"), "-O", RUN_DIRECTORY)
     return command("mkdir", "-p", directory).and_(shared.or_(command("chmod", "0700", *closed)).grouped())

@@ -1,4 +1,4 @@
-"""Preparing a host: its run directory and Docker itself (spec/cli.md 14.1)."""
+"""Commands that prepare a host: its run directory and Docker (spec/cli.md 14.1)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def docker_version() -> Command:
 
 
 def use_docker() -> Command:
-    """Fails where the engine does not answer, or does not answer this user."""
+    """Fail where the engine does not answer, or does not answer this user."""
     return query("docker", "version", "--format", "{{.Server.Version}}").failing_allowed()
 
 
 def can_administer() -> Command:
-    """Succeeds for root and for users who may run `usermod` through sudo without a password."""
+    """Succeed for root and for users who may run `usermod` through sudo without a password."""
     may_sudo = query("sudo", "-nl", "usermod").redirected(">/dev/null")
     return is_root().or_(may_sudo).failing_allowed()
 
@@ -58,7 +58,7 @@ def install_docker_packages() -> Command:
 
 
 def install_docker_script() -> Command:
-    """Install Docker with its makers' script."""
+    """Install Docker with its vendor's script."""
     url = "https://get.docker.com"
     fetch = command("curl", "-fsSL", url).or_(command("wget", "-O", "-", url)).or_(command("echo", Syntax('"exit 1"')))
     return command("sh", "-c", SingleQuoted(fetch)) | command("sh")

@@ -1,4 +1,4 @@
-"""The `ssh` program of this machine: for terminals that it takes over, and for the way to hosts that it opens."""
+"""Argument vectors of this machine's `ssh`, for interactive terminals and for proxy commands."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _way(ssh: Ssh, extension: Extension, keys: Sequence[str]) -> list[str]:
 
 
 def _through(jumps: str, options: Sequence[str]) -> str:
-    """The ProxyCommand that goes through these jump hosts, each with the options."""
+    """Return the ProxyCommand through these jump hosts, each with the options."""
     before, _, last = jumps.rpartition(",")
     address = parse_host(last.strip())
     first = _option("ProxyCommand", _through(before, options)) if before else []
@@ -101,7 +101,7 @@ def _keys(ssh: Ssh, *, agent_has_keys: bool) -> list[str]:
 
 
 def _trust(extension: Extension) -> list[str]:
-    """The same trust as for the connections that we make: a terminal must not accept what they refuse."""
+    """Return options for host keys that equal those of our own connections: a terminal must not accept more."""
     policy, file = extension.host_key_policy, extension.known_hosts
     checking = _option("StrictHostKeyChecking", "accept-new" if policy is HostKeyPolicy.ACCEPT_NEW else "yes")
     if policy is HostKeyPolicy.PINNED:

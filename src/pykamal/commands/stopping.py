@@ -1,4 +1,4 @@
-"""Stopping a container, and seeing that it no longer runs."""
+"""Commands that stop a container and check that it no longer runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pykamal.commands.command import Command, Effect, Simple
 from pykamal.commands.words import Syntax, render
 
 SLOW_SECONDS: Final = 2
-"""One that ended sooner was not killed: Docker waits for ten seconds, or as many as `stop_timeout` says."""
+"""A container that ended sooner was not killed: Docker waits for ten seconds, or for `stop_timeout`."""
 
 _END: Final = (
     '{"state": {{json .State}}, "program": {{json .Path}}, "arguments": {{json .Args}}, '
@@ -18,7 +18,7 @@ _END: Final = (
 
 
 def stop(container: str, *flags: str, words: Sequence[str] = ("docker", "stop")) -> Command:
-    """Stop a container; one that does not run, or is gone, is as good as stopped. Fails where it runs on.
+    """Stop a container. One that does not run, or is gone, counts as stopped. Fails where it still runs.
 
     Prints how it ended where that took long: seconds, and as JSON its state, its program with the arguments, and
     whether it has an init.
@@ -28,7 +28,7 @@ def stop(container: str, *flags: str, words: Sequence[str] = ("docker", "stop"))
 
 
 def stop_found(found: Command, *flags: str) -> Command:
-    """The same for the container whose id another command prints; nothing to do where it prints none."""
+    """Stop the container whose identifier another command prints; nothing where it prints none."""
     line = _line(("docker", "stop"), flags)
     finding = f'container=$({found.wire()})\n[ -n "$container" ] || exit 0'
     return _stopping(finding, line, summary=f"{found} | xargs {line}")

@@ -1,4 +1,4 @@
-"""What a step is about. When it fails, that says where the cause can be, and where in deploy.yml it is set."""
+"""The subject of a step, from which a failure's possible causes and its settings in deploy.yml follow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pykamal.config.models.role import Role
 
 
 class Action(Enum):
-    """What a step does."""
+    """The action of a step."""
 
     LOG_IN = auto()
     CREATE_BUILDER = auto()
@@ -24,18 +24,18 @@ class Action(Enum):
     WAIT = auto()
     """Watch a container until it works."""
     RECHECK = auto()
-    """See that a container that worked still does."""
+    """Check that a container that worked still does."""
     REMOVE = auto()
-    """Remove files, or a service from the proxy; what cannot be removed ends no run."""
+    """Remove files, or a service from the proxy; a failure does not end the run."""
     SWITCH = auto()
-    """Tell the proxy something."""
+    """Send a command to the proxy."""
     EXECUTE = auto()
     """Run a line that the user gave."""
     LOOK = auto()
 
 
 class Kind(Enum):
-    """What it does that to."""
+    """The kind of object that a step acts on."""
 
     APP = auto()
     ROLE = auto()
@@ -47,7 +47,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`name` is that of a role or an accessory, `service` the label of its containers.
+    """The object of a step. `name` is that of a role or an accessory, `service` the label of its containers.
 
     `setting` is the key path of deploy.yml that describes it. `deploy_timeout` is how many seconds a step waits.
     """
@@ -61,7 +61,7 @@ class Subject:
 
     @property
     def title(self) -> str:
-        """In a sentence: `role web`."""
+        """Return its name in a sentence: `role web`."""
         match self.kind:
             case Kind.ROLE:
                 return f"role {self.name}"
@@ -95,12 +95,12 @@ def of_proxy(action: Action) -> Subject:
 
 
 def of_registry(setting: str = "registry") -> Subject:
-    """A login; `setting` is where the registry is described, an accessory's own one below the accessory."""
+    """Return the subject of a login; `setting` is the registry's key path, an accessory's own below the accessory."""
     return Subject(Action.LOG_IN, Kind.REGISTRY, setting)
 
 
 def of_local_registry() -> Subject:
-    """The container of a registry on the operator's machine."""
+    """Return the subject for the container of a local registry."""
     return Subject(Action.RUN, Kind.REGISTRY, "registry/server")
 
 

@@ -1,4 +1,4 @@
-"""Taking back a new container that did not get as far as serving."""
+"""Commands that stop a new container after an interrupted deploy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pykamal.config.models.role import Role
 def stop_unless_serving(role: Role, version: str) -> Command:
     """Stop a version's container (kept for inspection), unless the proxy already sends it traffic.
 
-    The proxy is asked, because it finishes a switch that was begun even when the one who asked for it is gone
+    The proxy is asked, because it finishes a switch that has begun even when its client is gone
     (spec/proxy.md 2).
     """
     stop = app.stop(role, version)
