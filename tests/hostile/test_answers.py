@@ -20,7 +20,8 @@ from pykamal.cli import framework_detection
 from pykamal.cli.completion import versions
 from pykamal.cli.dispatch import dispatch
 from pykamal.cli.report import BUG
-from pykamal.cli.table import COMMANDS, Entry
+from pykamal.cli.table import COMMANDS
+from pykamal.cli.table.row import CommandRow
 from pykamal.commands import facts, lock, proxy, proxy_image, readiness
 from pykamal.commands.command import shell_line
 from pykamal.commands.script import Script, Step
@@ -187,27 +188,27 @@ def lie(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
 WORDS: Final = {"NAME": "db", "VERSION": "1", "COMMAND...": "true", "COMMAND": "true", "set|get|reset": "get"}
 
 
-def line(entry: Entry) -> list[str]:
+def line(row: CommandRow) -> list[str]:
     """A command line of a command that asks nothing."""
-    words = [WORDS[word] for word in entry.arguments.replace("[", "").replace("]", "").split() if word in WORDS]
-    confirmed = ["--confirmed"] if any(option.name == "confirmed" for option in entry.all_options) else []
-    message = ["-m", "x"] if entry.path == "lock acquire" else []
-    return [*entry.path.split(), *words, *confirmed, *message]
+    words = [WORDS[word] for word in row.arguments.replace("[", "").replace("]", "").split() if word in WORDS]
+    confirmed = ["--confirmed"] if any(option.name == "confirmed" for option in row.all_options) else []
+    message = ["-m", "x"] if row.path == "lock acquire" else []
+    return [*row.path.split(), *words, *confirmed, *message]
 
 
 LIARS: Final = int(os.environ.get("PYKAMAL_TEST_LIARS", "8"))
-TALKING: Final = [entry for entry in COMMANDS if entry.needs_project and entry.path not in ("init", "config")]
+TALKING: Final = [row for row in COMMANDS if row.needs_project and row.path not in ("init", "config")]
 
 
-@pytest.mark.parametrize("entry", TALKING, ids=lambda entry: entry.path.replace(" ", "-"))
+@pytest.mark.parametrize("row", TALKING, ids=lambda row: row.path.replace(" ", "-"))
 def test_no_answer_is_a_bug_of_ours(
-    entry: Entry, application: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    row: CommandRow, application: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Several liars for each command: it may succeed or fail, but never by accident."""
     for number in range(LIARS):
         with monkeypatch.context() as patched:
-            lie(patched, zlib.crc32(entry.path.encode()) + number)
-            code = dispatch([*line(entry), "-v"] if number % 2 else line(entry))
+            lie(patched, zlib.crc32(row.path.encode()) + number)
+            code = dispatch([*line(row), "-v"] if number % 2 else line(row))
         told = capsys.readouterr().out
         assert code != BUG, f"liar {number}: {told[-300:]}"
         assert code in (0, 1, 2)

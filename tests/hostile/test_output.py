@@ -137,8 +137,8 @@ STREAMS = {
     "cli/prompt.py": "asks filtered questions",
     "cli/run_logs.py": "looks whether there is a terminal",
     "cli/exec_ssh.py": "hands the terminal to ssh, or copies filtered logs",
-    "cli/verbs/sandbox.py": "flushes",
-    "cli/verbs/secrets.py": "looks whether there is a terminal",
+    "cli/handlers/sandbox.py": "flushes",
+    "cli/handlers/secrets.py": "looks whether there is a terminal",
     "core/printable.py": "is the filter",
 }
 """The modules that name a standard stream, and why. Everything else prints by `core/printable.py` or by events."""

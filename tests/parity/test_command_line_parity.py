@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from pykamal.cli.table import COMMANDS, GROUPS, OURS, Entry
+from pykamal.cli.table import COMMANDS, GROUPS, names_of_ours
+from pykamal.cli.table.row import CommandRow
 from tests import unreachable
 from tests.e2e.application import KAMAL
 from tests.parity.oracle import ruby_kamal
@@ -131,6 +132,14 @@ MESSAGES = (
 )
 
 
+OURS = names_of_ours()
+
+
+def is_ours(path: str) -> bool:
+    """Whether a command or group is one that Ruby Kamal does not have."""
+    return path.split(maxsplit=1)[0] in OURS or any(command.ours for command in COMMANDS if command.path == path)
+
+
 def meaning(text: str) -> str:
     text = re.sub(r"\x1b\[[\d;]*m", "", text)
     for message in MESSAGES:
@@ -142,9 +151,7 @@ def meaning(text: str) -> str:
         return f"help of {found[1].strip()}"
     if text.startswith("Commands:\n"):
         listed = re.findall(r"^  kamal ([a-z_]+(?: [a-z_]+)?)", text, re.MULTILINE)
-        return (
-            f"list of {' '.join(sorted(name for name in listed if name.split()[0] not in OURS and name not in OURS))}"
-        )
+        return f"list of {' '.join(sorted(name for name in listed if not is_ours(name)))}"
     return text
 
 
@@ -179,12 +186,12 @@ def test_more_of_them(project: Path) -> None:
 
 VISIBLE = [command.path for command in COMMANDS if not command.hidden]
 LONGEST = 4
-KNOWN = [command for command in COMMANDS if command.path.split()[0] not in OURS and command.path not in OURS]
+KNOWN = [command for command in COMMANDS if not command.ours]
 
 
-def refused_lines(command: Entry) -> Iterable[str]:
+def refused_lines(command: CommandRow) -> Iterable[str]:
     """The command with an argument too many and with an unknown option; none for those that take any words."""
-    if command.most_arguments is not None and command.module:
+    if command.most_arguments is not None and command.handler:
         required = " ".join(f"--{option.name} x" for option in command.options if option.required)
         words = " ".join(["x"] * (command.most_arguments + 1))
         yield " ".join(filter(None, [command.path, required, words]))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pykamal.cli.options import GLOBAL, Kind
 from pykamal.cli.prefix_match import begins_one, resolve
-from pykamal.cli.table import GROUPS, OURS, Entry, entry, paths_named, top_names, within
+from pykamal.cli.table import GROUPS, command_row, names_of_ours, paths_named, top_names, within
+from pykamal.cli.table.row import CommandRow
 from pykamal.cli.usage_errors import called_with
 from pykamal.core.errors import ConfigurationError, UsageError
 
@@ -22,7 +23,7 @@ Expand = Callable[[str, Sequence[str]], list[str] | None]
 class Run:
     """Run this, with these words still to be parsed. `alias` is the first word as typed, if it was one."""
 
-    entry: Entry
+    row: CommandRow
     words: tuple[str, ...]
     alias: str | None = None
 
@@ -60,13 +61,13 @@ def _route(words: list[str], expand: Expand, aliases: tuple[str, ...]) -> Run | 
         try:
             found = expand(word, rest)
         except ConfigurationError:
-            if begins_one(word, top_names(), OURS):
+            if begins_one(word, top_names(), names_of_ours()):
                 return False  # an abbreviated command tells by itself what is wrong with the file, if it reads it
             raise
         expanded[:] = found or []
         return found is not None
 
-    name = resolve(first, top_names(), is_alias=is_alias, yielding=OURS, elsewhere=paths_named)
+    name = resolve(first, top_names(), is_alias=is_alias, yielding=names_of_ours(), elsewhere=paths_named)
     if name is None:
         if first in aliases or len(aliases) == DEEPEST_ALIAS:
             raise UsageError(f"Alias {aliases[0]} leads back to itself: {' -> '.join([*aliases, first])}")
@@ -78,7 +79,7 @@ def _route(words: list[str], expand: Expand, aliases: tuple[str, ...]) -> Run | 
         return _tree(None, rest)
     if name in GROUPS:
         return _in_group(name, rest, alias)
-    return _command(entry(name), rest, alias)
+    return _command(command_row(name), rest, alias)
 
 
 def _in_group(group: str, words: list[str], alias: str | None) -> Run | Help | Tree:
@@ -93,25 +94,25 @@ def _in_group(group: str, words: list[str], alias: str | None) -> Run | Help | T
         return Help(_topic([group, *_split(rest)[0]]))
     if name == "tree":
         return _tree(group, rest)
-    return _command(entry(f"{group} {name}"), rest, alias)
+    return _command(command_row(f"{group} {name}"), rest, alias)
 
 
 def _resolve_in(group: str, word: str) -> str | None:
     commands = within(group)
     visible = ["help", "tree", *(command.name for command in commands if not command.hidden)]
     hidden = [command.name for command in commands if command.hidden]
-    return resolve(word, visible, hidden, yielding=[command.name for command in commands if command.path in OURS])
+    return resolve(word, visible, hidden, yielding=names_of_ours(group))
 
 
 def _tree(group: str | None, words: list[str]) -> Help | Tree:
     if "--help" in words:
         return Help("tree")
     if plain := _split(words)[0]:
-        raise called_with(entry("tree"), plain)
+        raise called_with(command_row("tree"), plain)
     return Tree(group)
 
 
-def _command(found: Entry, words: list[str], alias: str | None) -> Run | Help:
+def _command(found: CommandRow, words: list[str], alias: str | None) -> Run | Help:
     before_separator = words[: words.index("--")] if "--" in words else words
     if "--help" in before_separator:
         return Help(found.path)
@@ -134,7 +135,7 @@ def _topic(words: Sequence[str]) -> str | None:
     """The full name that `help WORDS` is about."""
     if not words:
         return None
-    name = resolve(words[0], top_names(), yielding=OURS) or words[0]
+    name = resolve(words[0], top_names(), yielding=names_of_ours()) or words[0]
     if name not in GROUPS or len(words) == 1:
         return name
     sub = _resolve_in(name, words[1])

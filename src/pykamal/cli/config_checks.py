@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from pykamal.cli.entry import COMPLETE
+from pykamal.cli.table import top_names
 from pykamal.config.document import MapNode, Node, ScalarNode
 from pykamal.config.limits import MAXIMUM_FILE_BYTES
 from pykamal.config.models import Config
@@ -67,6 +69,17 @@ def missing_ssh_files(config: Config) -> Iterator[str]:
     for file in config.ssh.config:
         if not Path(file).expanduser().is_file():
             yield f"{_place(node)}ssh/config: there is no file {file}; connections are made without it"
+
+
+def hidden_aliases(config: Config) -> Iterator[str]:
+    """A warning for each alias that Ruby Kamal accepts and that has the name of a command here.
+
+    The command wins: shells evaluate what `completion` prints, which must not depend on the working directory.
+    """
+    for name in config.aliases:
+        if name in top_names() or name == COMPLETE:
+            place = _place(child(config.document, "aliases", name))
+            yield f"{place}the alias {name} never runs, as there is a command of that name; rename it"
 
 
 def undefined_secrets(config: Config, secrets: Secrets, path: Path) -> Iterator[str]:

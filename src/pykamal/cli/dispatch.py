@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import time
 from collections import deque
@@ -17,6 +16,7 @@ from pykamal.core.printable import print_error, print_line
 
 if TYPE_CHECKING:
     from pykamal.cli.invocation import Invocation
+    from pykamal.cli.table.row import CommandRow
     from pykamal.events import Event
 
 INTERRUPTED = 128 + 2
@@ -34,14 +34,14 @@ def dispatch(words: Sequence[str]) -> int:
                 print_line(topic_text(topic))
             case Tree(group):
                 print_line(tree_text(group))
-            case Run(entry, rest):
+            case Run(row, rest):
                 from pykamal.cli.parser import parse
                 from pykamal.cli.renderers import connected
 
-                invocation = connected(parse(entry, rest))
+                invocation = connected(parse(row, rest))
                 if invocation.misread:
                     print_error(f"warning: {invocation.advice}")
-                return _run(entry.module, invocation)
+                return _run(row, invocation)
     except UsageError as error:
         print_error("\n".join(filter(None, [error.message, error.hint])))
         return error.exit_code
@@ -60,8 +60,8 @@ def dispatch(words: Sequence[str]) -> int:
     return 0
 
 
-def _run(module: str, invocation: Invocation) -> int:
-    """Run a verb. The last event of a run is `RunFinished` or, through an error, `RunFailed`."""
+def _run(row: CommandRow, invocation: Invocation) -> int:
+    """Run a command. The last event of a run is `RunFinished` or, through an error, `RunFailed`."""
     from pykamal.events import CommandOutput, RunFinished
     from pykamal.transport.signals import output_lost
 
@@ -70,8 +70,16 @@ def _run(module: str, invocation: Invocation) -> int:
     started = time.monotonic()
     last: deque[Event] = deque(maxlen=1)
     invocation.bus.subscribe(last.append, ignores=lambda event: isinstance(event, CommandOutput))
-    verb = importlib.import_module(f"pykamal.cli.verbs.{module}")
-    code: int = verb.run(invocation)
+    code = _run_handler(row, invocation)
     if last and not isinstance(last[0], RunFinished):
         invocation.bus.emit(RunFinished(operation=invocation.command, seconds=time.monotonic() - started))
     return OUTPUT_CLOSED if code == 0 and output_lost() else code
+
+
+def _run_handler(row: CommandRow, invocation: Invocation) -> int:
+    if row.is_flow:
+        from pykamal.cli.runner import run_flow
+
+        return run_flow(row, invocation)
+    code: int = row.function()(invocation)
+    return code

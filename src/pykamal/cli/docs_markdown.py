@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pykamal.cli.options import GLOBAL, Kind, Option
-from pykamal.cli.table import GROUPS, Entry, within
+from pykamal.cli.table import GROUPS, within
+from pykamal.cli.table.row import CommandRow
 from pykamal.events import types
 from pykamal.events.json_lines import as_mapping, kind
 
@@ -43,11 +44,11 @@ def _commands() -> Iterator[str]:
         yield ""
 
 
-def _format_command(command: Entry) -> str:
+def _format_command(command: CommandRow) -> str:
     return f"{command.summary} (not listed by help)" if command.hidden else command.summary
 
 
-def _own_options(command: Entry) -> str:
+def _own_options(command: CommandRow) -> str:
     return ", ".join(f"`{'/'.join(option.forms)}`" for option in command.options)
 
 

@@ -8,6 +8,14 @@ import sys
 
 from pykamal import KAMAL_VERSION, __version__
 
+TYPE_CHECKING = False  # importing `typing` would take longer than printing the version
+if TYPE_CHECKING:
+    from pykamal.cli.invocation import Invocation
+
+COMPLETE = "__complete"
+"""The word with which shells ask for completions (cli/completion)."""
+_VERSION = f"{KAMAL_VERSION} (pykamal {__version__})"
+
 
 def main() -> None:
     """Run the command line of this process and end it with the command's exit code."""
@@ -18,9 +26,9 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments in (["version"], ["--version"]):
         # Scripts ask often; nothing is imported for the answer.
-        os.write(sys.stdout.fileno(), f"{KAMAL_VERSION} (pykamal {__version__})\n".encode())
+        os.write(sys.stdout.fileno(), f"{_VERSION}\n".encode())
         return
-    if arguments[:1] == ["__complete"]:
+    if arguments[:1] == [COMPLETE]:
         from pykamal.cli.completion.deadline import start_deadline
 
         start_deadline()
@@ -38,6 +46,14 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = OUTPUT_CLOSED
     sys.exit(code)
+
+
+def version(invocation: Invocation) -> int:
+    """`kamal version` with options, where `main` does not give its fast answer."""
+    from pykamal.events import Result
+
+    invocation.bus.emit(Result(text=_VERSION))
+    return 0
 
 
 def _open_closed_streams() -> None:

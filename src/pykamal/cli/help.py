@@ -7,9 +7,11 @@ import textwrap
 from collections.abc import Iterable
 
 from pykamal.cli.options import GLOBAL, Option
-from pykamal.cli.table import COMMANDS, GROUPS, Entry, entry, within
+from pykamal.cli.table import COMMANDS, GROUPS, command_row, within
+from pykamal.cli.table.row import CommandRow
 
-Row = tuple[str, str]
+Listed = tuple[str, str]
+"""A command or an option, and a few words about it."""
 
 _ENDING = (
     "kamal COMMAND --help tells about one of them, kamal tree shows them all.",
@@ -21,16 +23,16 @@ def topic_text(topic: str | None) -> str:
     """Help of a command or a group by its full name, or of everything."""
     if topic is None:
         rows = [(name, summary) for name, summary in GROUPS.items()]
-        rows += [_row(command) for command in within(None) if not command.hidden]
+        rows += [_listed(command) for command in within(None) if not command.hidden]
         return _overview(rows, *_ENDING)
     if topic in GROUPS:
-        rows = [_row(command) for command in within(topic) if not command.hidden]
+        rows = [_listed(command) for command in within(topic) if not command.hidden]
         rows += [
             (f"{topic} help [COMMAND]", "Show these commands, or one of them"),
             (f"{topic} tree", "Show them as a tree"),
         ]
         return _overview(rows, f"{GROUPS[topic]}.")
-    return _command(entry(topic))
+    return _command(command_row(topic))
 
 
 def tree_text(group: str | None = None) -> str:
@@ -43,12 +45,12 @@ def tree_text(group: str | None = None) -> str:
     return "\n".join(lines)
 
 
-def _overview(rows: Iterable[Row], *ending: str) -> str:
+def _overview(rows: Iterable[Listed], *ending: str) -> str:
     commands = _columns(sorted((f"kamal {usage}", summary) for usage, summary in rows))
     return "\n".join(["Commands:", *commands, "", "Options:", *_options(GLOBAL), "", *ending])
 
 
-def _command(command: Entry) -> str:
+def _command(command: CommandRow) -> str:
     own = list(_options(command.options))
     inherited = [option for option in command.all_options if option not in command.options]
     lines = ["Usage:", f"  kamal {command.usage}", "", command.summary + "."]
@@ -79,7 +81,7 @@ def _option_text(option: Option) -> str:
     return " ".join(notes)
 
 
-def _columns(rows: Iterable[Row]) -> list[str]:
+def _columns(rows: Iterable[Listed]) -> list[str]:
     rows = list(rows)
     left = max((len(first) for first, _ in rows), default=0)
     width = max(30, _terminal_width() - left - 6)
@@ -98,7 +100,7 @@ def _terminal_width() -> int:
         return 100
 
 
-def _row(command: Entry) -> Row:
+def _listed(command: CommandRow) -> Listed:
     return command.usage, command.summary
 
 
@@ -106,7 +108,7 @@ def _tree(group: str | None, indent: str) -> list[str]:
     rows = [
         (command.name, command.summary)
         for command in COMMANDS
-        if command.group == group and not command.hidden and command.module
+        if command.group == group and not command.hidden and command.handler
     ]
     if group is None:
         rows += GROUPS.items()

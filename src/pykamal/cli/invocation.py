@@ -1,4 +1,4 @@
-"""A command line, understood."""
+"""A command line that was parsed."""
 
 from __future__ import annotations
 
@@ -7,31 +7,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pykamal.cli.table.row import Effect
 from pykamal.events import Bus
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What the user asked for, and the bus that shows what becomes of it.
+    """The command line of a user, and the bus that shows the events of its run.
 
-    `options` holds every option of the command by key (`skip_push`), defaults filled in. `logged` as in its `Entry`.
-    The last `literal` arguments stood behind `--`. Options of ours behind the first word of a command line to run have
-    `advice`, for they may have been meant for that; `misread` tells that words of it follow, which makes it likely.
+    `options` holds every option of the command by key (`skip_push`), defaults filled in. The last `literal` arguments
+    stood behind `--`. Options of ours behind the first word of a command line to run have `advice`, for they may have
+    been meant for that; `misread` tells that words of it follow, which makes it likely.
     """
 
     command: str
     arguments: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
-    logged: bool = False
+    effect: Effect = Effect.LOOKS
     bus: Bus = field(default_factory=Bus)
     literal: int = 0
     advice: str | None = None
     misread: bool = False
-
-    @property
-    def name(self) -> str:
-        """The command without its group."""
-        return self.command.rpartition(" ")[2]
 
     @property
     def verbosity(self) -> str:

@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pykamal.cli.config_checks import mention, missing_ssh_files
+from pykamal.cli.config_checks import hidden_aliases, mention, missing_ssh_files
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.table import entry
+from pykamal.cli.table import command_row
 from pykamal.config.load import load as load_config
 from pykamal.config.models import Config
 from pykamal.config.redaction import literal_secrets
@@ -31,7 +31,7 @@ def load(invocation: Invocation, system: SafeSystem | None = None) -> Loaded:
     Puts the destination into the environment, where hooks and back-ticks look for it (spec/cli.md 1.4). Where a
     `system` is given, nothing of the files is run, commands in secrets files neither.
     """
-    assert entry(invocation.command).needs_project, f"{invocation.command} is to read no project"
+    assert command_row(invocation.command).needs_project, f"{invocation.command} is to read no project"
     path = Path(invocation.options["config_file"])
     destination = invocation.options["destination"]
     if destination is None:
@@ -52,7 +52,7 @@ def load(invocation: Invocation, system: SafeSystem | None = None) -> Loaded:
     assert config.document is not None, "a loaded configuration has its document"
     literal = literal_secrets(config.document)
     invocation.bus.hide(lambda: (*secrets.known(), *literal))
-    for warning in (*config.warnings, *(missing_ssh_files(config) if system is None else ())):
+    for warning in (*config.warnings, *hidden_aliases(config), *(missing_ssh_files(config) if system is None else ())):
         _warn(invocation, warning)
     return Loaded(config, secrets)
 

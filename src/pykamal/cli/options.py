@@ -23,7 +23,9 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """`name` is the long name without dashes; `value` is what help calls the value; `choices` are all it may be."""
+    """An option. `name` is the long name without dashes, `value` the name of its value in help, `choices` every value
+    it may have. `not_json` is the reason for which `--output` of a command is no format of its output.
+    """
 
     name: str
     help: str
@@ -33,6 +35,7 @@ class Option:
     default: str | int | None = None
     required: bool = False
     choices: tuple[str, ...] = ()
+    not_json: str = ""
 
     @property
     def key(self) -> str:
@@ -89,3 +92,26 @@ GLOBAL: tuple[Option, ...] = (
 
 OURS = frozenset({"output", "debug"})
 """Those of them that Ruby Kamal does not have. Behind the first word of a command line to run they are its own."""
+
+# -- options of several commands
+
+CONFIRMED = flag("confirmed", "Do it without asking", "y")
+UPGRADE_PROXY = flag("upgrade-proxy", "Replace a proxy that is too old, without asking")
+OUTSIDE_OF_FLOWS = (CONFIRMED, PLAN, UPGRADE_PROXY)
+"""Answered before a flow starts, or part of the settings of its context: not handed to it by name."""
+
+KEEP_DATA = flag("keep-data", "Leave the data directories of accessories on the servers")
+ROLLING = flag("rolling", "One host after another instead of all at once")
+NO_CACHE = flag("no-cache", "Build without the cache of earlier builds")
+BUILDING = (flag("skip-push", "Use the image that is in the registry, build none", "P"), NO_CACHE)
+RAW = flag("raw", "Write the output as it comes, without headings and messages")
+INTERACTIVE = flag("interactive", "Run it in this terminal, over SSH (consoles, shells)", "i")
+REUSE = flag("reuse", "Run it in the running container instead of a new one")
+PROXY_LOGS = (
+    text("since", "TIME", "Lines since a time (2013-01-02T13:23:37Z) or for a while (42m)", "s"),
+    number("lines", "N", "At most so many lines of each server", "n"),
+    text("grep", "PATTERN", "Only lines with a match", "g"),
+    flag("follow", "Keep showing lines of the primary host as they are written", "f"),
+    flag("skip-timestamps", "Lines without the time at their start", "T"),
+)
+LOGS = (*PROXY_LOGS[:3], text("grep-options", "OPTIONS", "More options for grep"), *PROXY_LOGS[3:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -15,62 +15,76 @@ from pykamal.cli.invocation import Invocation
 from pykamal.cli.option_tokens import HANDED_ON, Line, plain_form
 from pykamal.cli.options import Kind, Option
 from pykamal.cli.prefix_match import suggestion
-from pykamal.cli.table import Entry
+from pykamal.cli.table.row import CommandRow
 from pykamal.cli.usage_errors import called_with, usage
 from pykamal.core.errors import UsageError
 
 _ARGUMENTS = "arguments"
 
 
-def parse(entry: Entry, words: Sequence[str]) -> Invocation:
+def parse(row: CommandRow, words: Sequence[str]) -> Invocation:
     """Raises `UsageError` for options that are unknown or lack a value, and for the wrong number of arguments."""
-    line = Line(entry.command_at)
+    line = Line(row.command_at)
     try:
-        invocation = _understood(entry, words, line)
+        invocation = _understood(row, words, line)
     except UsageError as error:
         if line.taken:
-            error.hint = "\n".join(filter(None, [error.hint, _advice(entry, words, line)]))
+            error.hint = "\n".join(filter(None, [error.hint, _advice(row, words, line)]))
         raise
     if not line.taken:
         return invocation
-    return replace(invocation, advice=_advice(entry, words, line), misread=bool(line.inside))
+    return replace(invocation, advice=_advice(row, words, line), misread=bool(line.inside))
 
 
-def _understood(entry: Entry, words: Sequence[str], line: Line) -> Invocation:
+def _understood(row: CommandRow, words: Sequence[str], line: Line) -> Invocation:
     try:
-        values = _parsed(entry, plain_form(words, entry.all_options, line))
+        values = _parsed(row, plain_form(words, row.all_options, line))
     except click.BadOptionUsage as error:
-        raise UsageError(f"No value provided for option '{_long_name(entry, error.option_name)}'") from error
+        raise UsageError(f"No value provided for option '{_long_name(row, error.option_name)}'") from error
 
-    for option in entry.options:
+    for option in row.options:
         if option.required and values[option.key] is None:
-            raise UsageError(f"No value provided for required options '--{option.name}'", hint=usage(entry))
+            raise UsageError(f"No value provided for required options '--{option.name}'", hint=usage(row))
     arguments = tuple(word.removeprefix(HANDED_ON) for word in values.pop(_ARGUMENTS))
-    if not entry.passes_options:
+    if not row.passes_options:
         for unknown in (word.partition("=")[0] for word in arguments if word.startswith("-")):
-            raise called_with(
-                entry, arguments, suggestion(unknown, [f"--{option.name}" for option in entry.all_options])
+            raise called_with(row, arguments, suggestion(unknown, [f"--{option.name}" for option in row.all_options]))
+    if len(arguments) < row.least_arguments:
+        if len(arguments) == row.command_at:
+            raise UsageError("No command provided. You must specify a command to execute.", hint=usage(row))
+        raise called_with(row, arguments)
+    if row.most_arguments is not None and len(arguments) > row.most_arguments:
+        raise called_with(row, arguments, _flag_value_hint(row, words))
+    options = {option.key: _converted(option, values[option.key]) for option in row.all_options}
+    _refuse_conflicts(row, options)
+    return Invocation(row.path, arguments, options, row.effect_of(arguments, options), literal=line.literal)
+
+
+def _refuse_conflicts(row: CommandRow, options: Mapping[str, Any]) -> None:
+    for conflict in row.conflicts:
+        others = [other for other in conflict.others if options[other]]
+        if options[conflict.option] and others:
+            raise UsageError(
+                conflict.message or f"{conflict.option.capitalize()} is not compatible with {' or '.join(others)}"
             )
-    if len(arguments) < entry.least_arguments:
-        if len(arguments) == entry.command_at:
-            raise UsageError("No command provided. You must specify a command to execute.", hint=usage(entry))
-        raise called_with(entry, arguments)
-    if entry.most_arguments is not None and len(arguments) > entry.most_arguments:
-        raise called_with(entry, arguments, _flag_value_hint(entry, words))
-    options = {option.key: _converted(option, values[option.key]) for option in entry.all_options}
-    return Invocation(entry.path, arguments, options, logged=entry.logged, literal=line.literal)
+    for option in row.options:
+        if option.not_json and options[option.key] == "json":
+            raise UsageError(
+                f"kamal {row.path} has no JSON: {option.not_json}",
+                hint="`kamal deploy --output json` builds and tells about it in JSON",
+            )
 
 
-def _advice(entry: Entry, words: Sequence[str], line: Line) -> str:
+def _advice(row: CommandRow, words: Sequence[str], line: Line) -> str:
     """How to give the command to run the options that were taken for ours."""
     taken = ", ".join(dict.fromkeys(line.taken))
     meant = shlex.join([*words[: line.first], "--", *words[line.first :]])
-    return f"{taken} was read as an option of kamal; for one of the command's own, write: kamal {entry.path} {meant}"
+    return f"{taken} was read as an option of kamal; for one of the command's own, write: kamal {row.path} {meant}"
 
 
-def _flag_value_hint(entry: Entry, words: Sequence[str]) -> str | None:
+def _flag_value_hint(row: CommandRow, words: Sequence[str]) -> str | None:
     """Advice for `--flag false`, where the word behind the flag is an argument."""
-    flags = {form: option.name for option in entry.all_options if option.kind is Kind.FLAG for form in option.forms}
+    flags = {form: option.name for option in row.all_options if option.kind is Kind.FLAG for form in option.forms}
     for word, value in pairwise(words):
         name = flags.get(word.replace("_", "-"))
         if name is not None and value in ("true", "false"):
@@ -78,11 +92,11 @@ def _flag_value_hint(entry: Entry, words: Sequence[str]) -> str | None:
     return None
 
 
-def _parsed(entry: Entry, words: list[str]) -> dict[str, Any]:
+def _parsed(row: CommandRow, words: list[str]) -> dict[str, Any]:
     command = click.Command(
-        entry.path,
+        row.path,
         params=[
-            *(_parameter(option) for option in entry.all_options),
+            *(_parameter(option) for option in row.all_options),
             click.Argument([_ARGUMENTS], nargs=-1, type=click.UNPROCESSED),
         ],
         add_help_option=False,
@@ -91,7 +105,7 @@ def _parsed(entry: Entry, words: list[str]) -> dict[str, Any]:
             "ignore_unknown_options": True,  # they are arguments, with the words behind them (cli.md 1.3)
         },
     )
-    with command.make_context(entry.path, words) as context:
+    with command.make_context(row.path, words) as context:
         return context.params
 
 
@@ -130,8 +144,8 @@ def _pair(option: Option, text: str) -> tuple[str, str]:
     return key, value
 
 
-def _long_name(entry: Entry, name: str) -> str:
-    for option in entry.all_options:
+def _long_name(row: CommandRow, name: str) -> str:
+    for option in row.all_options:
         if name in (f"-{option.short}", f"--{option.name}"):
             return f"--{option.name}"
     return name

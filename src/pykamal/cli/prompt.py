@@ -17,12 +17,12 @@ NOT_CONFIRMED: Final = 1
 
 
 def confirmed(invocation: Invocation, question: str) -> bool:
-    """Whether the user agrees: exactly `y`, or `--confirmed`. The end of input is a no; a no is told as `Aborted`.
+    """Ask for the user's consent: exactly `y`, or `--confirmed`. The end of input is a no; a no is told as `Aborted`.
 
-    Raises `UsageError` where machines read the output, who cannot be asked.
+    A plan needs no consent. Raises `UsageError` where machines read the output, who cannot be asked.
     """
     refuse_unasked(invocation)
-    if invocation.options["confirmed"]:
+    if _consented(invocation):
         return True
     while True:
         _put(question)
@@ -38,8 +38,12 @@ def confirmed(invocation: Invocation, question: str) -> bool:
 
 def refuse_unasked(invocation: Invocation) -> None:
     """Raise `UsageError` where `confirmed` will: before anything is read for a question that cannot be put."""
-    if invocation.json and not invocation.options["confirmed"]:
+    if invocation.json and not _consented(invocation):
         raise UsageError(f"kamal {invocation.command} --output json cannot ask", hint="add --confirmed")
+
+
+def _consented(invocation: Invocation) -> bool:
+    return bool(invocation.options["confirmed"] or invocation.options.get("plan"))
 
 
 def asker(invocation: Invocation) -> Callable[[str], Awaitable[bool]] | None:

@@ -8,7 +8,11 @@ from typing import Any, Final
 
 import yaml
 
+from pykamal.cli.invocation import Invocation
+from pykamal.cli.prefix_match import suggestion
 from pykamal.config.schema import resolved, schema_node
+from pykamal.core.errors import UsageError
+from pykamal.events import Result
 
 Schema = dict[str, Any]
 
@@ -35,6 +39,19 @@ _SECTIONS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 """For each section the place of its schema and the keys under which it stands in deploy.yml."""
 
 NAMES: Final = tuple(_SECTIONS)
+
+
+def docs(invocation: Invocation) -> int:
+    """`kamal docs [SECTION]`."""
+    wanted = invocation.arguments[0].lower() if invocation.arguments else "configuration"
+    text = reference_text(wanted)
+    if text is None:
+        near = suggestion(wanted, NAMES)
+        raise UsageError(
+            f"No documentation found for {invocation.arguments[0]}", hint=near or f"Sections: {', '.join(NAMES)}"
+        )
+    invocation.bus.emit(Result(text=text))
+    return 0
 
 
 def reference_text(name: str) -> str | None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pykamal import KAMAL_VERSION
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.report import failed
+from pykamal.cli.table.row import Effect
 from pykamal.config.models import Config
 from pykamal.core.errors import KamalError
 from pykamal.core.printable import print_error
@@ -20,8 +21,8 @@ from pykamal.events.run_log import RunLog
 
 @contextmanager
 def recorded(invocation: Invocation, config: Config) -> Iterator[None]:
-    """Keep the logs while the command runs. What goes wrong with them is told, and the command goes on."""
-    logs = _opened(invocation, config) if _wanted(invocation) else []
+    """Keep the logs while the command runs. A log that cannot be kept is reported, and the command goes on."""
+    logs = _opened(invocation, config) if invocation.effect >= Effect.LOGGED else []
     for log in logs:
         invocation.bus.subscribe(log)
     started = time.monotonic()
@@ -38,13 +39,6 @@ def recorded(invocation: Invocation, config: Config) -> Iterator[None]:
             told = log.close(failure, seconds)
             if told is not None:
                 invocation.bus.emit(Result(text=told))
-
-
-def _wanted(invocation: Invocation) -> bool:
-    """A plan changes nothing, nor do `app stale_containers` without `--stop` and `rollback` without a version."""
-    options = invocation.options
-    lists = invocation.command == "rollback" and not invocation.arguments
-    return invocation.logged and not options.get("plan") and options.get("stop", True) and not lists
 
 
 def _opened(invocation: Invocation, config: Config) -> list[RunLog]:

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from pykamal.cli.exec_ssh import become_ssh, follow_by_ssh
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import Loaded, load
-from pykamal.cli.prompt import asker
+from pykamal.cli.prompt import NOT_CONFIRMED, asker, confirmed
 from pykamal.cli.run_logs import recorded
+from pykamal.cli.table.row import CommandRow, Effect
 from pykamal.commands.command import Command
 from pykamal.config.models import Config
 from pykamal.core.errors import UsageError
@@ -24,7 +25,14 @@ Flow = Callable[[Context], Awaitable[None]]
 TerminalCommand = tuple[str, Command]
 """A host and what is to run on it, in the user's terminal."""
 
-_DEPLOYING = frozenset({"deploy", "redeploy", "rollback", "setup"})
+
+def run_flow(row: CommandRow, invocation: Invocation) -> int:
+    """Run the flow of a row with the arguments and options of the command line, after the row's question."""
+    if row.question and not confirmed(invocation, row.question):
+        return NOT_CONFIRMED
+    flow = row.function()
+    given = {**row.named(invocation.arguments), **invocation.own(*row.flow_options)}
+    return operate(invocation, lambda context: flow(context, **given), connects=row.connects)
 
 
 def operate(invocation: Invocation, flow: Flow, *, connects: bool = True, loaded: Loaded | None = None) -> int:
@@ -91,7 +99,7 @@ async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: 
         ) in context.selection.remarks:  # which refuses a selection of nothing, whatever the command does with it
             context.bus.log(text, Level.WARN)
         await flow(context)
-    if invocation.command in _DEPLOYING and not context.settings.plan_only:
+    if invocation.effect is Effect.DEPLOYS:
         from pykamal.cli.completion.versions import remember
 
         remember(context.config.service, context.config.destination, context.version)

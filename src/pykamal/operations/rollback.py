@@ -27,11 +27,14 @@ from pykamal.operations.hosts.reading import deploy_lock, read_facts
 from pykamal.operations.proxy.conflicts import refuse_conflicts
 
 
-async def rollback(context: Context, *, version: str) -> None:
-    """Boot an earlier version, whose name may be abbreviated.
+async def rollback(context: Context, *, version: str | None = None) -> None:
+    """Boot an earlier version, whose name may be abbreviated; without a version, list those there are.
 
     Raises `KamalError`, before anything changes, where it is not on every host or its name is not one's alone.
     """
+    if version is None:
+        await show_versions(context)
+        return
     context.version_override = version
     if context.settings.plan_only:
         known = await read_facts(context, context.selection.hosts, proxy=True)

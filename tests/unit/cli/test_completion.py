@@ -75,7 +75,7 @@ def test_help() -> None:
     assert values("help", "deploy", "") == []
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command.module])
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.handler])
 def test_options_of_every_command(command) -> None:  # type: ignore[no-untyped-def]
     """All its options, and help."""
     expected = {f"--{option.name}" for option in command.all_options} | {"--help"}
@@ -155,7 +155,7 @@ def test_an_alias_named_like_a_command() -> None:
     assert values("completion", "") == ["bash", "zsh", "fish"]
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command.module and not command.needs_project])
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.handler and not command.needs_project])
 def test_a_command_that_needs_no_project_has_no_values_of_it(command, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     """Its completion reads no configuration, whatever option stands before the cursor."""
     monkeypatch.setattr(project_module, "read_root", lambda *_: pytest.fail("the configuration was read"))

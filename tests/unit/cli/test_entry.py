@@ -108,7 +108,7 @@ def test_help_of_everything_needs_nothing(tmp_path: Path) -> None:
     """`--help` behind every command and group, without a configuration, exit code 0, and importing nothing heavy
     (cli.md 1.3; design.md, rule 6). One process asks for all of them.
     """
-    topics = [*(entry.path for entry in COMMANDS), *GROUPS]
+    topics = [*(row.path for row in COMMANDS), *GROUPS]
     program = (
         "import io, json, sys\n"
         "from contextlib import redirect_stdout\n"

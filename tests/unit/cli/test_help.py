@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pykamal.cli.help import topic_text, tree_text
-from pykamal.cli.table import COMMANDS, GROUPS, entry, within
+from pykamal.cli.table import COMMANDS, GROUPS, command_row, within
 
 pytestmark = pytest.mark.unit
 
@@ -60,9 +60,9 @@ def test_the_tree() -> None:
     for group in GROUPS:
         assert f"\n  kamal:cli:{group}\n" in text
     named = re.findall(r"[├└]─ ([a-z_]+) ", text)
-    visible = [command.name for command in COMMANDS if not command.hidden and command.module]
+    visible = [command.name for command in COMMANDS if not command.hidden and command.handler]
     assert sorted(named) == sorted([*visible, *GROUPS])
-    assert tree_text("lock").splitlines()[-1] == f"  └─ status ({entry('lock status').summary})"
+    assert tree_text("lock").splitlines()[-1] == f"  └─ status ({command_row('lock status').summary})"
 
 
 @pytest.mark.parametrize("columns", ["20", "80", "200", "nonsense"])

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pykamal.cli.handlers.exec import command_line
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.option_values import command_line
 from pykamal.cli.parser import parse
-from pykamal.cli.table import COMMANDS, entry
+from pykamal.cli.table import COMMANDS, command_row
 from pykamal.core.errors import UsageError
 
 pytestmark = pytest.mark.unit
 
 
 def parsed(path: str, line: str = "") -> Invocation:
-    return parse(entry(path), shlex.split(line))
+    return parse(command_row(path), shlex.split(line))
 
 
 def refusal(path: str, line: str = "") -> UsageError:

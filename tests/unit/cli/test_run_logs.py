@@ -9,7 +9,8 @@ import pytest
 
 from pykamal.cli.parser import parse
 from pykamal.cli.run_logs import recorded
-from pykamal.cli.table import COMMANDS, entry
+from pykamal.cli.table import COMMANDS, command_row
+from pykamal.cli.table.row import Effect
 from pykamal.config.models import Config
 from pykamal.config.models.output import Output
 from pykamal.core.errors import BootError
@@ -35,7 +36,7 @@ def writing_to(folder: Path) -> Config:
 
 def test_what_is_logged() -> None:
     """Column M of the command catalogue (cli.md 12)."""
-    logged = {command.path for command in COMMANDS if command.logged}
+    logged = {command.path for command in COMMANDS if command.effect >= Effect.LOGGED}
     assert logged >= LOGGED
     assert not logged & UNLOGGED
     assert not [path for path in logged if path.startswith(UNLOGGED_GROUPS)]
@@ -44,7 +45,7 @@ def test_what_is_logged() -> None:
 def test_a_command_that_is_done(tmp_path: Path) -> None:
     """The file ends with the time it took, and people are told where it is (cli.md 11.1)."""
     shown: list[Event] = []
-    invocation = parse(entry("app boot"), [])
+    invocation = parse(command_row("app boot"), [])
     invocation.bus.subscribe(shown.append)
     with recorded(invocation, writing_to(tmp_path / "log")):
         invocation.bus.say("Doing...")
@@ -58,7 +59,7 @@ def test_a_command_that_fails(tmp_path: Path) -> None:
     """Class and message are those of the final error (cli.md 11.1)."""
     with (
         pytest.raises(BootError),
-        recorded(parse(entry("deploy"), []), writing_to(tmp_path)),
+        recorded(parse(command_row("deploy"), []), writing_to(tmp_path)),
     ):
         raise BootError("no health", host="10.0.0.1")
     (log,) = tmp_path.iterdir()
@@ -71,14 +72,14 @@ def test_a_command_that_fails(tmp_path: Path) -> None:
 )
 def test_what_changes_nothing_is_not_logged(words: list[str], tmp_path: Path) -> None:
     """Plans, reading commands and those without an M (cli.md 11, 12)."""
-    with recorded(parse(entry(words[0]), words[1:]), writing_to(tmp_path)):
+    with recorded(parse(command_row(words[0]), words[1:]), writing_to(tmp_path)):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_stale_containers_are_logged_when_they_are_stopped(tmp_path: Path) -> None:
     """M with `--stop` (cli.md 12.2)."""
-    with recorded(parse(entry("app stale_containers"), ["--stop"]), writing_to(tmp_path)):
+    with recorded(parse(command_row("app stale_containers"), ["--stop"]), writing_to(tmp_path)):
         pass
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -88,7 +89,7 @@ def test_a_log_that_cannot_be_kept(tmp_path: Path, capsys: pytest.CaptureFixture
     (tmp_path / "log").write_text("a file")
     service = replace(config(role("web", "h")), output=Output(str(tmp_path / "log"), "collector:4318"))
     ran = False
-    with recorded(parse(entry("deploy"), []), service):
+    with recorded(parse(command_row("deploy"), []), service):
         ran = True
     assert ran
     first, second = capsys.readouterr().err.splitlines()

@@ -13,7 +13,7 @@ from pykamal.cli.exec_ssh import become_ssh
 from pykamal.cli.loading import load
 from pykamal.cli.parser import parse
 from pykamal.cli.runner import settings_of
-from pykamal.cli.table import COMMANDS, entry
+from pykamal.cli.table import command_row
 from pykamal.commands.command import command
 from pykamal.core.errors import SecretNotFound, UsageError
 from pykamal.core.sensitive import Sensitive
@@ -47,41 +47,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("module", sorted({command.module for command in COMMANDS if command.module}))
-def test_every_command_has_a_verb(module: str) -> None:
-    """A command in the table can be run: nothing is listed that does not exist."""
-    import importlib
-
-    assert callable(importlib.import_module(f"pykamal.cli.verbs.{module}").run)
-
-
-@pytest.mark.parametrize(
-    "path", [command.path for command in COMMANDS if command.module in ("accessory", "app", "build", "deploy", "proxy")]
-)
-def test_every_command_of_a_verb_has_a_flow(path: str) -> None:
-    """The commands that a verb looks up by name are those of the table."""
-    import importlib
-
-    flows = importlib.import_module(f"pykamal.cli.verbs.{entry(path).module}")._FLOWS
-    special = {
-        "accessory exec",
-        "accessory logs",
-        "app maintenance",
-        "app stale_containers",
-        "proxy logs",
-    }
-    special |= {"accessory remove", "accessory upgrade", "app remove_container"}
-    special |= {"proxy boot_config", "proxy reboot", "proxy remove", "proxy upgrade"}
-    assert (entry(path).name in flows) != (path in special)
-
-
 def test_settings_are_the_global_options() -> None:
     """Each global option reaches the operations (cli.md 1.4)."""
     line = (
         "--version 1 -p -h a,b -r web -c x.yml -d staging -H --lock-wait --lock-wait-timeout 5 "
         "--lock-wait-interval 2 -v --plan"
     )
-    assert settings_of(parse(entry("deploy"), shlex.split(line))) == Settings(
+    assert settings_of(parse(command_row("deploy"), shlex.split(line))) == Settings(
         version="1",
         hosts="a,b",
         roles="web",
@@ -99,7 +71,7 @@ def test_settings_are_the_global_options() -> None:
 
 def test_a_missing_secret_names_the_line_that_asks_for_it(project: Path) -> None:
     """The first mention of the name in the configuration (config.md 1.6)."""
-    secrets = load(parse(entry("config"), [])).secrets
+    secrets = load(parse(command_row("config"), [])).secrets
     with pytest.raises(SecretNotFound) as caught:
         secrets["REGISTRY_PASSWORD"]
     assert caught.value.hint == "add REGISTRY_PASSWORD=... to .kamal/secrets (config/deploy.yml:7:7 asks for it)"
@@ -110,7 +82,7 @@ def test_secrets_that_are_read_are_shown_nowhere(project: Path) -> None:
     (project / ".kamal").mkdir()
     (project / ".kamal" / "secrets").write_text("REGISTRY_PASSWORD=hush-hush\n")
     shown: list[str] = []
-    invocation = replace(parse(entry("config"), []), bus=Bus(lambda event: shown.append(str(event))))
+    invocation = replace(parse(command_row("config"), []), bus=Bus(lambda event: shown.append(str(event))))
     secrets = load(invocation).secrets
     invocation.bus.log("before: hush-hush")
     assert secrets["REGISTRY_PASSWORD"]
@@ -132,7 +104,7 @@ def test_the_terminal_is_handed_to_ssh(project: Path, monkeypatch: pytest.Monkey
     """The process is replaced by the ssh of deploy.yml; the line that is logged hides secrets (cli.md 7.1)."""
     path = project / "config" / "deploy.yml"
     path.write_text(CONFIG + "ssh: {user: deploy, proxy: jump}\n")
-    config = load(parse(entry("config"), [])).config
+    config = load(parse(command_row("config"), [])).config
     became: list[str] = []
     shown: list[str] = []
     monkeypatch.setattr("os.execvp", lambda program, arguments: became.extend(arguments))
@@ -167,7 +139,7 @@ def test_the_client_configuration_of_ssh(
     for jump in ("", "proxy: jump, "):
         policy = "x-pykamal: {ssh: {host_key_policy: strict}}\n"  # so that the jump host's ssh gets the option as well
         (project / "config" / "deploy.yml").write_text(f"{CONFIG}ssh: {{{jump}config: {setting}}}\n{policy}")
-        config = load(parse(entry("config"), [])).config
+        config = load(parse(command_row("config"), [])).config
         became: list[str] = []
         monkeypatch.setattr("os.execvp", lambda program, arguments, became=became: became.extend(arguments))
         become_ssh(config, "10.0.0.1", command("ls"), Bus())
@@ -182,7 +154,7 @@ def test_the_client_configuration_of_ssh(
 def test_a_client_configuration_that_is_not_there(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A warning with the place: connections are made without it, as by Ruby Kamal."""
     (project / "config" / "deploy.yml").write_text(CONFIG + "ssh: {config: nowhere}\n")
-    load(parse(entry("config"), []))
+    load(parse(command_row("config"), []))
     assert capsys.readouterr().err == (
         "warning: config/deploy.yml:11:15: ssh/config: there is no file nowhere; connections are made without it\n"
     )
@@ -193,7 +165,7 @@ def test_keys_in_deploy_yml_are_deprecated(project: Path) -> None:
     (project / ".kamal").mkdir()
     (project / ".kamal" / "secrets").write_text("SSH_KEY=a-key\n")
     (project / "config" / "deploy.yml").write_text(CONFIG + "ssh: {key_data: [SSH_KEY, -----BEGIN]}\n")
-    config = load(parse(entry("config"), [])).config
+    config = load(parse(command_row("config"), [])).config
     warned: list[str] = []
     assert [key.reveal() for key in key_texts(config, Secrets(warn=warned.append))] == ["a-key", "-----BEGIN"]
     assert warned == [INLINE_KEY]

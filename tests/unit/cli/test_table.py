@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from pykamal.cli.options import GLOBAL, Kind
-from pykamal.cli.table import COMMANDS, GROUPS, OURS, entry, top_names, within
-from pykamal.config.validation.per_section import BUILT_IN_COMMANDS, OTHER_COMMANDS
+from pykamal.cli.table import COMMANDS, GROUPS, command_row, names_of_ours, top_names, within
+from pykamal.cli.table.row import Effect
+from pykamal.config.validation.per_section import BUILT_IN_COMMANDS
 
 pytestmark = pytest.mark.unit
 
@@ -159,21 +163,66 @@ def written(options) -> set[str]:  # type: ignore[no-untyped-def]
 def test_every_command_of_the_catalogue(path: str) -> None:
     """Its arguments, its options with their short forms, and whether help lists it (cli.md 12)."""
     arguments, options = CATALOGUE[path]
-    command = entry(path)
+    command = command_row(path)
     assert command.arguments == arguments
     assert written(option for option in command.options if option.name not in OUR_OPTIONS) == set(options.split())
     assert command.hidden == (path in HIDDEN)
 
 
 def test_nothing_but_the_catalogue() -> None:
-    """What Ruby Kamal does not have is listed as ours, so that it takes no abbreviation away (cli.md 1.2)."""
-    more = {command.path for command in COMMANDS} - set(CATALOGUE)
-    assert {path for path in more if path not in OURS and path.split()[0] not in OURS} == set()
+    """What Ruby Kamal does not have is marked as ours, so that it takes no abbreviation away (cli.md 1.2)."""
+    assert {command.path for command in COMMANDS if not command.ours} == set(CATALOGUE)
 
 
-def test_the_validation_of_aliases_knows_every_command() -> None:
+def test_the_validation_of_aliases_knows_every_command_of_ruby_kamal() -> None:
     """An alias named like a command never runs: an error where it is one in Ruby Kamal, else a warning (cli.md 10)."""
-    assert set(top_names()) == (BUILT_IN_COMMANDS | OTHER_COMMANDS) - {"__complete"}
+    assert set(top_names()) - names_of_ours() - {"help", "tree"} == BUILT_IN_COMMANDS
+
+
+SPECIFICATION = Path(__file__).parents[3] / "docs" / "spec" / "cli.md"
+
+
+def specified() -> Iterator[tuple[str, dict[str, str]]]:
+    """Every command in the tables of cli.md 12, with the cells of its row by column."""
+    _, _, rest = SPECIFICATION.read_text(encoding="utf-8").partition("\n## 12. Command catalogue\n")
+    section, _, _ = rest.partition("\n### 12.6 ")
+    for part in section.split("\n### ")[1:]:
+        heading, *lines = part.splitlines()
+        columns: list[str] = []
+        for line in lines:
+            cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            if cells[:1] == ["Command"]:
+                columns = cells
+            elif cells and not cells[0].startswith("-"):
+                facts = dict(zip(columns, cells, strict=True))
+                yield from ((path, facts) for path in named(cells[0], heading.split()[1]))
+
+
+def named(cell: str, heading: str) -> Iterator[str]:
+    """The full names in a cell such as `build create`, `remove` or `lock status/acquire`."""
+    group = heading if heading in GROUPS and f"`{heading} " not in cell else ""
+    for text in re.findall(r"`([^`]+)`", cell):
+        *before, last = [word for word in text.split() if re.fullmatch("[a-z_/]+", word)]
+        group = " ".join(before) or group
+        yield from (f"{group} {name}".strip() for name in last.split("/"))
+
+
+@pytest.mark.parametrize(("path", "facts"), list(specified()))
+def test_the_effect_of_every_command(path: str, facts: dict[str, str]) -> None:
+    """The deploy lock, the log, the connection at the start and `all`, by the columns of the catalogue (cli.md 12)."""
+    row = command_row(path)
+    locked, logged = facts["L"], facts.get("M", facts["L"])
+    assert (row.effect >= Effect.LOCKED) == (locked not in ("no", "-"))
+    assert (row.effect >= Effect.LOGGED) == (logged != "no" and path.split(maxsplit=1)[0] != "lock")
+    assert (row.looks_without == "stop") == locked.startswith("with")
+    assert row.takes_all == (facts.get("all") == "yes")
+    if facts.get("C") == "no":
+        assert not (row.is_flow and row.connects)
+
+
+def test_the_catalogue_is_read_as_a_whole() -> None:
+    """Every row of a command of Ruby Kamal was compared."""
+    assert {path for path, _ in specified()} == set(CATALOGUE)
 
 
 def test_the_global_options() -> None:
@@ -185,14 +234,32 @@ def test_the_global_options() -> None:
 def test_the_groups() -> None:
     """cli.md 1.1."""
     expected = ["accessory", "app", "build", "lock", "proxy", "prune", "registry", "secrets", "server"]
-    assert sorted(set(GROUPS) - OURS) == expected
+    assert sorted(set(GROUPS) - names_of_ours()) == expected
     assert all(within(group) for group in GROUPS)
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command.module])
-def test_a_verb_behind_every_command(command) -> None:  # type: ignore[no-untyped-def]
-    """The module that the table names exists."""
-    assert importlib.util.find_spec(f"pykamal.cli.verbs.{command.module}") is not None
+@pytest.mark.parametrize("row", [row for row in COMMANDS if row.path not in ("help", "tree")], ids=lambda row: row.path)
+def test_every_command_has_a_handler(row) -> None:  # type: ignore[no-untyped-def]
+    """A flow takes a context, and the arguments and options of its row by name; another handler an invocation."""
+    signature = inspect.signature(row.function())
+    if row.is_flow:
+        for count in {row.least_arguments, len(row.argument_names)}:
+            signature.bind(object(), **row.named(["x"] * count), **dict.fromkeys(row.flow_options))
+    else:
+        signature.bind(object())
+        assert signature.return_annotation in ("int", "NoReturn")
+    assert row.needs_project or not row.is_flow
+
+
+def test_the_lookup_answers_for_the_commands_without_a_handler() -> None:
+    """`help` and `tree` are texts about the table, so nothing runs."""
+    assert [row.path for row in COMMANDS if not row.handler] == ["help", "tree"]
+
+
+def test_an_unknown_name_is_an_error_of_ours() -> None:
+    """No name that the table lacks gets the facts of another command."""
+    with pytest.raises(AssertionError, match="secrets show is no command"):
+        command_row("secrets show")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

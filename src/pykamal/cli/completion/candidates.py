@@ -9,7 +9,8 @@ from typing import Final
 from pykamal.cli.command_lookup import HELP_AS_FIRST_WORD, Help, Run, route
 from pykamal.cli.completion.project import Project, in_list
 from pykamal.cli.options import GLOBAL, Kind, Option
-from pykamal.cli.table import GROUPS, Entry, within
+from pykamal.cli.table import GROUPS, within
+from pykamal.cli.table.row import CommandRow
 from pykamal.core.errors import KamalError
 
 
@@ -40,7 +41,7 @@ def _possible(before: list[str], current: str) -> Iterable[Candidate]:
     except KamalError:
         return []
     if isinstance(found, Run):
-        return _behind(found.entry, _read(found.words, found.entry.all_options), current)
+        return _behind(found.row, _read(found.words, found.row.all_options), current)
     if not isinstance(found, Help) or "--help" in before or before[0] in HELP_AS_FIRST_WORD:
         return []
     if before[0].startswith("-"):
@@ -121,7 +122,7 @@ def _read(words: Sequence[str], options: Iterable[Option]) -> _Words:
     return read
 
 
-def _behind(command: Entry, words: _Words, current: str) -> Iterable[Candidate]:
+def _behind(command: CommandRow, words: _Words, current: str) -> Iterable[Candidate]:
     project = _project(words) if command.needs_project else None
     if not words.options_ended and (words.waiting is not None or current.startswith("-")):
         return _option_words(command.all_options, words, project, current)
@@ -165,9 +166,6 @@ def _option_words(
 
 # -- values of options and arguments
 
-_TAKE_ALL: Final = frozenset({"boot", "details", "reboot", "remove", "upgrade"})
-"""Commands about accessories that take `all` for a name (spec/cli.md 12.3)."""
-
 
 def _values(option: Option, project: Project | None, current: str) -> Iterator[Candidate]:
     if option.choices:
@@ -197,13 +195,13 @@ def _described(found: Iterable[tuple[str, str]]) -> Iterator[Candidate]:
     return (Candidate(value, about) for value, about in found)
 
 
-def _argument(command: Entry, usage: str, project: Project | None, current: str) -> Iterator[Candidate]:
+def _argument(command: CommandRow, usage: str, project: Project | None, current: str) -> Iterator[Candidate]:
     word = usage.strip("[].")
     if "|" in word:
         yield from map(Candidate, word.split("|"))
     elif word == "NAME" and command.group == "accessory" and project is not None:
         yield from _described(project.accessories().items())
-        if command.name in _TAKE_ALL:
+        if command.takes_all:
             yield Candidate("all", "Every accessory")
     elif word == "VERSION" and project is not None:
         yield from _described(project.versions())

@@ -8,27 +8,18 @@ from pykamal.config.decoding.connections import boot_limit_is_usable, port_is_us
 from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
 from pykamal.config.reading import child, entries, text
 from pykamal.config.servers import role_nodes
-from pykamal.config.validation.per_section import OTHER_COMMANDS
 
 
 def warnings(root: MapNode) -> Iterator[str]:
     yield from _ignored_hosts(root)
     yield from _unknown_tags(root)
     yield from _accessory_paths(root)
-    yield from _hidden_aliases(root)
     port = child(root, "ssh", "port")
     if port is not None and not port_is_usable(port):
         yield f"{port.position}: ssh/port is no port number; 22 is used"
     limit = child(root, "boot", "limit")
     if limit is not None and not boot_limit_is_usable(text(limit)):
         yield f"{limit.position}: boot/limit is neither a number nor a percentage; nothing can be booted with it"
-
-
-def _hidden_aliases(root: MapNode) -> Iterator[str]:
-    """What a shell evaluates the output of must not depend on the directory that it starts in."""
-    for name, node in entries(root.get("aliases")):
-        if name in OTHER_COMMANDS:
-            yield f"{node.position}: the alias {name} never runs, as there is a command of that name; rename it"
 
 
 def _ignored_hosts(root: MapNode) -> Iterator[str]:

@@ -23,8 +23,7 @@ BUILT_IN_COMMANDS: Final = frozenset(
     )
     for name in group.split()
 )
-OTHER_COMMANDS: Final = frozenset(("help", "tree", "completion", "sandbox", "__complete"))
-"""Commands of this tool of whose names Ruby Kamal accepts an alias; here the command wins."""
+"""Names that Ruby Kamal gives no alias (spec/config.md 15)."""
 
 _SELECTORS: Final = ("host", "hosts", "role", "roles", "tag", "tags")
 _LOG_LEVELS: Final = frozenset(("debug", "info", "warn", "error", "fatal", "unknown"))

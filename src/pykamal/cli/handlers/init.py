@@ -23,7 +23,7 @@ _HEALTH: Final = "  # healthcheck:\n  #   path: /up\n  #   interval: 3\n  #   ti
 _CONSOLE: Final = '"bin/console"'
 
 
-def run(invocation: Invocation) -> int:
+def init(invocation: Invocation) -> int:
     """Raises `KamalError` where a file or folder cannot be written."""
     try:
         return _init(invocation)

@@ -1,4 +1,4 @@
-"""`kamal remove` (spec/cli.md 13.6)."""
+"""`kamal remove` and `accessory remove`: their question names what would go, and from where (spec/cli.md 13.6)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,30 @@ from pykamal.cli.prompt import NOT_CONFIRMED, confirmed, refuse_unasked
 from pykamal.cli.runner import operate, selected
 from pykamal.config.models import Accessory, Config
 from pykamal.operations import removal
+from pykamal.operations.accessory import lifecycle
 from pykamal.operations.selection import Selection
 
 
-def run(invocation: Invocation) -> int:
-    """The question needs the configuration: it names what would go, and from where."""
+def remove(invocation: Invocation) -> int:
     refuse_unasked(invocation)
-    loaded = load(invocation)
-    options = invocation.own("keep_data")
+    loaded, options = load(invocation), invocation.own("keep_data")
     if not confirmed(invocation, _question(loaded.config, selected(invocation, loaded.config), **options)):
         return NOT_CONFIRMED
     return operate(invocation, lambda context: removal.remove(context, **options), loaded=loaded)
+
+
+def accessory_remove(invocation: Invocation) -> int:
+    """Nothing is asked about an unknown name, which the operation refuses."""
+    refuse_unasked(invocation)
+    (name,) = invocation.arguments
+    loaded, options = load(invocation), invocation.own("keep_data")
+    selection = selected(invocation, loaded.config)
+    chosen = [each for each in loaded.config.accessories if name in ("all", each.name) and selection.hosts_of(each)]
+    what = "containers and images" if options["keep_data"] else "containers, images and data directories"
+    where = "; ".join(f"{each.service} on {', '.join(selection.hosts_of(each))}" for each in chosen)
+    if chosen and not confirmed(invocation, f"This will remove all {what} for {name} ({where}). Are you sure?"):
+        return NOT_CONFIRMED
+    return operate(invocation, lambda context: lifecycle.remove(context, name=name, **options), loaded=loaded)
 
 
 def _question(config: Config, selection: Selection, *, keep_data: bool) -> str:

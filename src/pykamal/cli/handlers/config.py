@@ -10,12 +10,12 @@ from typing import Final
 
 import yaml
 
-from pykamal.cli.config_checks import missing_ssh_files, placeholders, undefined_secrets
+from pykamal.cli.config_checks import hidden_aliases, missing_ssh_files, placeholders, undefined_secrets
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import load
 from pykamal.cli.safe_mode import explaining_safety, safe_system
 from pykamal.cli.safe_mode import warnings as safety_warnings
-from pykamal.cli.table import entry
+from pykamal.cli.table import command_row
 from pykamal.cli.usage_errors import called_with
 from pykamal.commands.flags import log_flags
 from pykamal.commands.words import render
@@ -38,7 +38,7 @@ UNKNOWN_VERSION: Final = "unknown"
 """With `--safe` Git is not asked either."""
 
 
-def run(invocation: Invocation) -> int:
+def config(invocation: Invocation) -> int:
     action = _action(invocation)
     if invocation.options["output"] == "sarif" and action is not _validate:
         raise UsageError("--output sarif is for `kamal config validate`")
@@ -54,7 +54,7 @@ def _action(invocation: Invocation) -> Callable[[Invocation], int]:
     if invocation.arguments:
         action = _ACTIONS.get(invocation.arguments[0])
         if action is None:
-            raise called_with(entry("config"), invocation.arguments)
+            raise called_with(command_row("config"), invocation.arguments)
         return action
     if invocation.options["explain"]:
         return _explain
@@ -135,6 +135,7 @@ def _warnings(config: Config, path: Path, system: SafeSystem | None) -> Iterator
     """Files of this machine outside of the project are none of a foreign configuration's business."""
     secrets = Secrets(config.secrets_path, config.destination)
     yield from config.warnings
+    yield from hidden_aliases(config)
     if system is None:
         yield from missing_ssh_files(config)
     if system is None or all(system.may_read(Path(file)) for file in secrets.files):

@@ -15,7 +15,7 @@ from pykamal.events import Result
 _SCRIPTS: Final = Path(pykamal.cli.completion.__file__).parent / "scripts"
 
 
-def run(invocation: Invocation) -> int:
+def print_script(invocation: Invocation) -> int:
     (shell,) = invocation.arguments
     if shell not in SHELLS:
         hint = suggestion(shell, SHELLS) or f"Shells: {', '.join(SHELLS)}"

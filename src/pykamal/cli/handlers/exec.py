@@ -1,0 +1,49 @@
+"""`kamal app exec`, `accessory exec` and `server exec` (spec/cli.md 14.1, 14.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pykamal.cli.invocation import Invocation
+from pykamal.cli.runner import in_terminal, operate
+from pykamal.commands.words import render
+from pykamal.operations.accessory import exec as accessory
+from pykamal.operations.app import exec as app
+from pykamal.operations.hosts import server
+
+
+def app_exec(invocation: Invocation) -> int:
+    command = command_line(invocation.arguments, literal=invocation.literal)
+    if invocation.options["interactive"]:
+        options = invocation.own("reuse", "env")
+        return in_terminal(invocation, lambda context: app.interactive(context, command=command, **options))
+    options = invocation.own("reuse", "env", "detach", "raw")
+    return operate(invocation, lambda context: app.exec_(context, command=command, **options))
+
+
+def accessory_exec(invocation: Invocation) -> int:
+    name, *words = invocation.arguments
+    command = command_line(words, literal=min(invocation.literal, len(words)))
+    if invocation.options["interactive"]:
+        reuse = invocation.options["reuse"]
+        return in_terminal(
+            invocation, lambda context: accessory.interactive(context, name=name, command=command, reuse=reuse)
+        )
+    options = invocation.own("reuse", "raw")
+    return operate(invocation, lambda context: accessory.exec_(context, name=name, command=command, **options))
+
+
+def server_exec(invocation: Invocation) -> int:
+    command = command_line(invocation.arguments, literal=invocation.literal)
+    if invocation.options["interactive"]:
+        return in_terminal(invocation, lambda context: server.interactive(context, command=command))
+    return operate(invocation, lambda context: server.exec_(context, command=command, **invocation.own("raw")))
+
+
+def command_line(words: Sequence[str], *, literal: int = 0) -> str:
+    """The command that an exec was given, in one string or in several words; the host's shell splits it again.
+
+    The last `literal` of several words are words of one command, each as it is. A lone word is a line in any case.
+    """
+    as_lines = len(words) - literal if len(words) > 1 else 1
+    return " ".join([*map(str.strip, words[:as_lines]), *(render(word, shown=False) for word in words[as_lines:])])

@@ -1,0 +1,123 @@
+"""The commands without a group."""
+
+from __future__ import annotations
+
+from pykamal.cli.options import (
+    BUILDING,
+    CONFIRMED,
+    KEEP_DATA,
+    PLAN,
+    ROLLING,
+    UPGRADE_PROXY,
+    Kind,
+    Option,
+    flag,
+    text,
+)
+from pykamal.cli.table.row import CommandRow, Effect
+
+CONFIG_OPTIONS = (
+    flag("resolved", "The files as they are after templating and merging"),
+    text("explain", "KEY", "What a key such as proxy/app_port is, and where it was set"),
+    flag("strict", "With `validate`: count warnings as errors"),
+    flag("safe", "Run no command of the files and hide the environment from them, for files of others"),
+    Option("pass-env", "With --safe: show templates this variable; may be repeated", kind=Kind.REPEATED, value="NAME"),
+    text(
+        "output",
+        "FORM",
+        "Readable text, JSON, or SARIF for `validate`",
+        default="text",
+        choices=("text", "json", "sarif"),
+    ),
+)
+
+TOP_LEVEL = (
+    CommandRow("audit", "Show the servers' audit logs", "operations.hosts.audit:show", Effect.LOOKS),
+    CommandRow(
+        "completion",
+        "Print the script that completes command lines in a shell",
+        "cli.handlers.completion:print_script",
+        Effect.LOOKS,
+        "bash|zsh|fish",
+        needs_project=False,
+        ours=True,
+    ),
+    CommandRow(
+        "config",
+        "Show the combined configuration, secrets redacted; or `validate` it, or print its JSON `schema` for editors",
+        "cli.handlers.config:config",
+        Effect.LOOKS,
+        "[validate|schema]",
+        CONFIG_OPTIONS,
+    ),
+    CommandRow(
+        "deploy",
+        "Build the image and switch the servers to it",
+        "operations.deploy:deploy",
+        Effect.DEPLOYS,
+        options=(*BUILDING, UPGRADE_PROXY, PLAN),
+    ),
+    CommandRow(
+        "details",
+        "Show every container of the app, its proxy and accessories",
+        "operations.details:details",
+        Effect.LOOKS,
+    ),
+    CommandRow(
+        "docs",
+        "Show what deploy.yml can hold, or one section of it",
+        "cli.reference:docs",
+        Effect.LOOKS,
+        "[SECTION]",
+        needs_project=False,
+    ),
+    CommandRow("help", "Show the commands, or one of them", "", Effect.LOOKS, "[COMMAND...]", needs_project=False),
+    CommandRow(
+        "init",
+        "Write a first config/deploy.yml for this project, .kamal/secrets and sample hooks",
+        "cli.handlers.init:init",
+        Effect.CHANGES,
+        options=(flag("bundle", "Add Ruby Kamal to the Gemfile and create a bin/kamal binstub"),),
+        needs_project=False,
+    ),
+    CommandRow(
+        "redeploy",
+        "Deploy without touching the proxy",
+        "operations.deploy:redeploy",
+        Effect.DEPLOYS,
+        options=(*BUILDING, PLAN),
+    ),
+    CommandRow(
+        "remove",
+        "Remove the app, its proxy and accessories with their data",
+        "cli.handlers.removal:remove",
+        Effect.LOCKED,
+        options=(CONFIRMED, KEEP_DATA),
+    ),
+    CommandRow(
+        "rollback",
+        "Switch back to a deployed version, or to the one that begins so; without one, list those there are",
+        "operations.rollback:rollback",
+        Effect.DEPLOYS,
+        "[VERSION]",
+        (PLAN,),
+        looks_without="version",
+    ),
+    CommandRow(
+        "setup",
+        "Prepare new servers, boot accessories and deploy",
+        "operations.deploy:setup",
+        Effect.DEPLOYS,
+        options=(*BUILDING, UPGRADE_PROXY, PLAN),
+    ),
+    CommandRow("tree", "Show the commands as a tree", "", Effect.LOOKS, needs_project=False),
+    CommandRow(
+        "upgrade",
+        "Move servers from Kamal 1 to Kamal 2",
+        "operations.upgrade:upgrade",
+        Effect.LOCKED,
+        options=(ROLLING, CONFIRMED),
+        question="This will replace Traefik with kamal-proxy and restart all accessories",
+    ),
+    CommandRow("version", "Show the version", "cli.entry:version", Effect.LOOKS, needs_project=False),
+)

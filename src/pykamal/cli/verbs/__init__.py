@@ -1,1 +1,0 @@
-"""One module a command or a small group, each with one public function: `run(invocation) -> int`, the exit code."""
