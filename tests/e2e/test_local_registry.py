@@ -13,6 +13,7 @@ from pykamal.config.load import load
 from pykamal.core.errors import ConnectionFailed, HostErrors
 from pykamal.events import Bus, Event, Level, Log, Message
 from pykamal.operations.context import Context, Settings
+from pykamal.operations.execution.executor import ActingExecutor
 from pykamal.operations.images import port_forwarding
 from pykamal.operations.local.system import LocalSystem
 from pykamal.operations.run import run_context
@@ -131,7 +132,15 @@ class Forwarding:
 
         async def main() -> list[str]:
             config = load(self.application.folder / "config" / "deploy.yml", destination=None, system=LocalSystem())
-            run = run_context(config, Settings(), Bus(tell), Secrets(), operation="build push", connects=False)
+            run = run_context(
+                config,
+                Settings(),
+                Bus(tell),
+                Secrets(),
+                operation="build push",
+                executor=ActingExecutor(),
+                connects=False,
+            )
             async with run as context:
                 return await self._hear(context, hosts, port)
 

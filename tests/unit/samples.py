@@ -10,6 +10,7 @@ from pykamal.config.models import Builder, Config, Credential, Proxy, Registry, 
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus
 from pykamal.operations.context import Context, Settings
+from pykamal.operations.execution.executor import ActingExecutor
 from pykamal.operations.local.local_context import LocalContext
 
 
@@ -64,5 +65,6 @@ def context(
         secrets={"REGISTRY_PASSWORD": Sensitive("registry-pass")}  # type: ignore[arg-type]
         | {name: Sensitive(value) for name, value in (secrets or {}).items()},
         local_context=local_context,
+        executor=ActingExecutor(),
         operation="deploy",
     )

@@ -16,6 +16,9 @@ from pykamal.core.errors import UsageError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Level, RunStarted, Tone
 from pykamal.operations.context import Context, Settings
+from pykamal.operations.execution.executor import ActingExecutor
+from pykamal.operations.execution.printing import show
+from pykamal.operations.execution.recording import RecordingExecutor
 from pykamal.operations.local.local_context import short_version
 from pykamal.operations.run import key_texts, run_context
 from pykamal.operations.selection import Selection, select
@@ -83,12 +86,14 @@ def _chosen(invocation: Invocation, choose: Choose) -> tuple[Config, str, Comman
 
 
 async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: bool) -> None:
+    recording = RecordingExecutor() if invocation.options.get("plan") else None
     opening = run_context(
         loaded.config,
         settings_of(invocation),
         invocation.bus,
         loaded.secrets,
         operation=invocation.command,
+        executor=recording or ActingExecutor(),
         connects=connects,
         ask=asker(invocation),
     )
@@ -99,6 +104,8 @@ async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: 
         ) in context.selection.remarks:  # which refuses a selection of nothing, whatever the command does with it
             context.bus.log(text, Level.WARN)
         await flow(context)
+    if recording is not None:
+        show(invocation.bus, recording.plan(invocation.command))
     if invocation.effect is Effect.DEPLOYS:
         from pykamal.cli.completion.versions import remember
 
@@ -141,7 +148,6 @@ def settings_of(invocation: Invocation) -> Settings:
         lock_wait_timeout=options["lock_wait_timeout"],
         lock_wait_interval=options["lock_wait_interval"],
         verbosity=invocation.verbosity,
-        plan_only=options.get("plan", False),
         upgrade_proxy=options.get("upgrade_proxy", False),
         config_file=options["config_file"],
         destination=options["destination"],

@@ -64,6 +64,10 @@ def install_docker_script() -> Command:
     return command("sh", "-c", SingleQuoted(fetch)) | command("sh")
 
 
+def unless_docker_is_installed(install: Command) -> Command:
+    return query("docker", "-v").redirected("> /dev/null 2>&1").or_(install)
+
+
 def in_docker_group() -> Command:
     groups = query("id", "-nG", Syntax('"${USER:-$(id -un)}"'))
     return (groups | query("grep", "-qw", "docker")).failing_allowed()

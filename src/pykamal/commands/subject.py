@@ -12,6 +12,8 @@ from pykamal.config.models.role import Role
 class Action(Enum):
     """The action of a step."""
 
+    INSTALL = auto()
+    """Make the engine of a host answer."""
     LOG_IN = auto()
     CREATE_BUILDER = auto()
     BUILD = auto()
@@ -21,6 +23,7 @@ class Action(Enum):
     """Make a container and start it."""
     START = auto()
     STOP = auto()
+    REMOVE_CONTAINER = auto()
     WAIT = auto()
     """Watch a container until it works."""
     RECHECK = auto()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from pykamal.events.sanitizing import AnyEvent, KnownSecrets, Sanitizer
 from pykamal.events.types import Event, Level, Log, Message, Tone
@@ -32,6 +33,15 @@ class Bus:
         """Mask these secrets from now on. `secrets` is called at each event."""
         self._sanitizer = Sanitizer(secrets)
 
+    def without(self, ignored: Ignores) -> Bus:
+        """A bus to the same subscribers that hands on no events which are `ignored`."""
+        bus = Bus()
+        bus._sanitizer = self._sanitizer
+        bus._subscribers = {
+            subscriber: partial(_either, ignored, ignores) for subscriber, ignores in self._subscribers.items()
+        }
+        return bus
+
     def sanitized(self, event: AnyEvent) -> AnyEvent:
         """Return the event as subscribers would get it."""
         return self._sanitizer.event(event)
@@ -55,6 +65,10 @@ class Bus:
 
     def log(self, text: str, level: Level = Level.INFO, host: str | None = None) -> None:
         self.emit(Log(level=level, text=text, host=host))
+
+
+def _either(first: Ignores, second: Ignores, event: Event) -> bool:
+    return first(event) or second(event)
 
 
 def _ignores_nothing(_event: Event) -> bool:

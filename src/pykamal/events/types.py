@@ -107,7 +107,7 @@ class Connected(Event):
 class CommandStarted(Event):
     """`id` is 8 hex digits, unique in the run; `host` is None on this machine; `exchange` numbers the round trip
     on the host that carries the command, so that the commands of one script share it. `shown` commands are for the
-    user to follow as they run, whatever the verbosity."""
+    user to follow as they run, whatever the verbosity. `effect` is `read` or `change`, as in plans."""
 
     id: str
     command: str
@@ -117,6 +117,7 @@ class CommandStarted(Event):
     step: str | None = None
     exchange: int = 0
     shown: bool = False
+    effect: str = "change"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,7 @@ from pykamal.operations.app.versions import (
 )
 from pykamal.operations.context import Context
 from pykamal.operations.deploy import announced
-from pykamal.operations.execution import hooks, printing
-from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution import hooks
 from pykamal.operations.execution.plan import Phase, Plan
 from pykamal.operations.hosts.facts import HostFacts
 from pykamal.operations.hosts.reading import deploy_lock, read_facts
@@ -36,59 +35,52 @@ async def rollback(context: Context, *, version: str | None = None) -> None:
         await show_versions(context)
         return
     context.version_override = version
-    if context.settings.plan_only:
-        known = await read_facts(context, context.selection.hosts, proxy=True)
-        _choose(context, known, version)
-        plan = hooks.plan_of(context, "pre-deploy") + rollback_plan(context, known, context.version)
-        printing.show(context, plan + hooks.plan_of(context, "post-deploy"))
-        return
-
     started = time.monotonic()
-    async with announced(context), deploy_lock(context, proxy=True) as fresh:
-        known = await read_facts(context, context.selection.hosts, fresh, proxy=True)
-        _choose(context, known, version)
+    async with context.executor.around(announced(context), None), deploy_lock(context, proxy=True) as given:
+        facts = await read_facts(context, context.selection.hosts, given, proxy=True)
+        _choose(context, facts, version)
         if await hooks.fire(context, "pre-deploy"):
-            known = await read_facts(context, context.selection.hosts)
-        await execute(rollback_plan(context, known, context.version), context)
+            facts = await read_facts(context, context.selection.hosts)
+        await context.execute(rollback_plan(context, facts, context.version))
     await hooks.fire(context, "post-deploy", extra={"KAMAL_RUNTIME": str(int(time.monotonic() - started))})
 
 
-def _choose(context: Context, known: Mapping[str, HostFacts], text: str) -> None:
+def _choose(context: Context, facts: Mapping[str, HostFacts], text: str) -> None:
     """Make the version that was meant the one in effect, if every host can go back to it."""
-    context.version_override = full_version(context, known, text)
+    context.version_override = full_version(context, facts, text)
     if context.version != text:
         context.bus.say(f"Rolling back to {context.version}...")
-    check_available(context, known, context.version)
-    refuse_conflicts(context, known)
+    check_available(context, facts, context.version)
+    refuse_conflicts(context, facts)
 
 
-def rollback_plan(context: Context, known: Mapping[str, HostFacts], version: str) -> Plan:
-    phases = [*boot_phases(context, known, version), Phase("tag", tag_tasks(context, version))]
+def rollback_plan(context: Context, facts: Mapping[str, HostFacts], version: str) -> Plan:
+    phases = [*boot_phases(context, facts, version), Phase("tag", tag_tasks(context, version))]
     return Plan(context.operation, tuple(phases))
 
 
-def check_available(context: Context, known: Mapping[str, HostFacts], version: str) -> None:
+def check_available(context: Context, facts: Mapping[str, HostFacts], version: str) -> None:
     """Refuse a version that some host has no container of, naming those that can be rolled back to.
 
     Ruby Kamal says the same and exits 0; a rollback that did not happen is a failure here (spec/cli.md 22, 11).
     """
-    lacking = without_container(context, known, version)
+    lacking = without_container(context, facts, version)
     if lacking:
         raise KamalError(
             f"The app version '{version}' is not available as a container "
             "(use 'kamal app containers' for available versions)",
-            details=[missing(facts, role, version) for facts, role in lacking],
-            hint=f"versions on every host: {listed(available_versions(context, known))}",
+            details=[missing(each, role, version) for each, role in lacking],
+            hint=f"versions on every host: {listed(available_versions(context, facts))}",
         )
 
 
 async def show_versions(context: Context) -> None:
     """`kamal rollback` without a version: what there is to go back to, host by host, newest first."""
-    known = await read_facts(context, context.selection.app_hosts)
+    facts = await read_facts(context, context.selection.app_hosts)
     for host in context.selection.app_hosts:
-        context.bus.emit(HostResult(host=host, text=_table(known[host], context.selection.roles_on(host))))
-    running = {known[host].current_version(role) for host in known for role in context.selection.roles_on(host)}
-    others = [version for version in available_versions(context, known) if {version} != running]
+        context.bus.emit(HostResult(host=host, text=_table(facts[host], context.selection.roles_on(host))))
+    running = {facts[host].current_version(role) for host in facts for role in context.selection.roles_on(host)}
+    others = [version for version in available_versions(context, facts) if {version} != running]
     if others:
         context.bus.say(f"`kamal rollback VERSION` goes to one that every host has: {', '.join(others)}")
     else:

@@ -1,18 +1,20 @@
-"""One run from start to end: connections, secrets, the operator's side, all closed when it is over."""
+"""Opens the context of a run and closes its connections when the run is over."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Final
 
 from pykamal.config.models import Config
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus
-from pykamal.operations.context import Context, Settings
+from pykamal.operations.context import Context, Executor, Settings
 from pykamal.operations.execution import hooks
+from pykamal.operations.execution.executor import ActingExecutor
 from pykamal.operations.local.local_context import read_local_context
 from pykamal.secrets.store import Secrets
 from pykamal.transport.fleet import Fleet, load_ssh_library
@@ -31,19 +33,22 @@ async def run_context(
     secrets: Secrets,
     *,
     operation: str,
+    executor: Executor,
     connects: bool = True,
     ask: Callable[[str], Awaitable[bool]] | None = None,
 ) -> AsyncIterator[Context]:
-    """The context of a run. With `connects`, all selected hosts are being connected to while the flow begins.
+    """The context of a run, whose steps the executor takes.
 
-    A host that cannot be reached is reported by the first step that needs it.
+    With `connects`, all selected hosts are being connected to while the flow begins. A host that cannot be reached is
+    reported by the first step that needs it.
     """
     local = LocalSession(bus)
     # Asking Git who and what is deployed is no step of the run, so it is not shown.
     reading = asyncio.create_task(read_local_context(LocalSession(Bus()), config))
 
     async def pre_connect() -> None:
-        await hooks.fire(context, "pre-connect")
+        """Run the hook for a plan as well: it may be what opens the way to the hosts that a plan reads."""
+        await hooks.fire(replace(context, executor=ActingExecutor()), "pre-connect")
 
     fleet = Fleet(
         config.ssh,
@@ -59,11 +64,12 @@ async def run_context(
         context = Context(
             config=config,
             settings=settings,
-            bus=bus,
+            bus=executor.flow_bus(bus),
             fleet=fleet,
             local=local,
             secrets=secrets,
             local_context=await reading,
+            executor=executor,
             operation=operation,
             lock_held=hooks.held_by_parent(),
             ask=ask,

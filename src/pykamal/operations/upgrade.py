@@ -12,7 +12,6 @@ from pykamal.events import Tone
 from pykamal.operations.accessory import lifecycle as accessory
 from pykamal.operations.app import lifecycle as app
 from pykamal.operations.context import Context
-from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock, prune
 from pykamal.operations.hosts.reading import read_facts
@@ -59,10 +58,10 @@ async def _look_at_others(context: Context) -> None:
     Raises `KamalError` where projects that share a kamal-proxy would lose settings.
     """
     hosts = context.selection.proxy_hosts
-    known = await read_facts(context, hosts, proxy=True)
-    refuse_losses(context, known, hosts)
+    facts = await read_facts(context, hosts, proxy=True)
+    refuse_losses(context, facts, hosts)
     for host in hosts:
-        running = [each for each in known[host].containers if each.running]
+        running = [each for each in facts[host].containers if each.running]
         apps = {each.service for each in running if each.role and each.service != context.config.service}
         if apps and any(each.name == "traefik" for each in running):
             text = f"Traefik goes away on {host}, and with it what it serves of {', '.join(sorted(apps))}"
@@ -78,14 +77,14 @@ async def _upgrade_proxies(context: Context, hosts: Sequence[str]) -> None:
         registry.login_steps(context),
         Step("remove Traefik", commands.remove_traefik()),
         Step("stop proxy", commands.container_stop(), of_proxy(Action.STOP)),
-        Step("remove proxy container", commands.remove_container()),
+        Step("remove proxy container", commands.remove_container(), of_proxy(Action.REMOVE_CONTAINER)),
         # Ours may have come without a registry, and would have to be brought again.
         () if proxy_image.is_ours(context.config) else Step("remove proxy image", commands.remove_image()),
     )
     removal = Phase("remove old proxy", tuple(Task(host, "remove old proxy", replaced) for host in hosts))
-    await execute(Plan("proxy upgrade", (*before, removal)), context)
+    await context.execute(Plan("proxy upgrade", (*before, removal)))
     await proxy.boot(context)
     await app.boot(context)
     await prune.prune_all(context)
-    await execute(Plan("proxy upgrade", after), context)
+    await context.execute(Plan("proxy upgrade", after))
     context.bus.say(f"Upgraded proxy on {names}")

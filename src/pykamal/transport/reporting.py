@@ -45,6 +45,7 @@ class StepReporter:
                 step=step.name or None,
                 exchange=self._exchange,
                 shown=self._shown,
+                effect=step.command.effect.value,
             )
         )
 

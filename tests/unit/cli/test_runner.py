@@ -51,7 +51,7 @@ def test_settings_are_the_global_options() -> None:
     """Each global option reaches the operations (cli.md 1.4)."""
     line = (
         "--version 1 -p -h a,b -r web -c x.yml -d staging -H --lock-wait --lock-wait-timeout 5 "
-        "--lock-wait-interval 2 -v --plan"
+        "--lock-wait-interval 2 -v"
     )
     assert settings_of(parse(command_row("deploy"), shlex.split(line))) == Settings(
         version="1",
@@ -63,7 +63,6 @@ def test_settings_are_the_global_options() -> None:
         lock_wait_timeout=5,
         lock_wait_interval=2,
         verbosity="verbose",
-        plan_only=True,
         config_file="x.yml",
         destination="staging",
     )

@@ -19,9 +19,11 @@ from pykamal.core.errors import BuildError, CommandFailed, DependencyError
 from pykamal.events import Bus
 from pykamal.operations.context import Context
 from pykamal.operations.execution.plan import Plan
+from pykamal.operations.execution.recording import RecordingExecutor
 from pykamal.operations.images import build, builders, pull, registry
 from pykamal.transport.local import LocalSession
 from tests.unit import samples
+from tests.unit.memory_fleet import MemoryFleet
 
 pytestmark = pytest.mark.unit
 
@@ -66,13 +68,25 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, 
 def context(builder: Builder, server: Registry = HUB, **more: Any) -> Context:
     configuration = samples.config(samples.role("web", "10.0.0.1", "10.0.0.2"), builder=builder, registry=server)
     made = samples.context(configuration, **more)
-    local_context = replace(made.local_context, clones=False)
-    return replace(made, local=LocalSession(Bus()), local_context=local_context)
+    local_context = replace(made.local_context, clones=False, git_root=None)
+    return replace(
+        made,
+        local=LocalSession(Bus()),
+        fleet=MemoryFleet({}),  # type: ignore[arg-type]
+        local_context=local_context,
+    )
 
 
 def lines(plan: Plan) -> list[str]:
     """`HOST: COMMAND` in order."""
     return [f"{task.host}: {step.command}" for phase in plan for task in phase.tasks for step in task.script]
+
+
+def push_plan(given: Context) -> Plan:
+    """What `kamal build push` would do."""
+    recording = RecordingExecutor()
+    waited(build.push(replace(given, executor=recording)))
+    return recording.plan("build push")
 
 
 def waited(call: Coroutine[Any, Any, Any]) -> Any:
@@ -162,14 +176,14 @@ def waited(call: Coroutine[Any, Any, Any]) -> Any:
 @pytest.mark.usefixtures("programs")
 def test_push(builder: Builder, server: Registry, expected: list[str]) -> None:
     """15.3: the local registry is started for every kind; a missing builder is removed, if it is, and made."""
-    assert lines(waited(build.push_plan(context(builder, server)))) == expected
+    assert lines(push_plan(context(builder, server))) == expected
 
 
 @pytest.mark.usefixtures("programs")
 def test_environment_and_secrets_of_a_remote_build() -> None:
     """15.3, step 8: BUILDKIT_NO_CLIENT_TOKEN, and secrets in the environment, never on the command line."""
     given = Builder(BOTH, remote=REMOTE, local=False, secrets=("TOKEN",))
-    plan = waited(build.push_plan(context(given, secrets={"TOKEN": "hush"})))
+    plan = push_plan(context(given, secrets={"TOKEN": "hush"}))
     (task,) = plan.phases[-1].tasks
     assert {name: str(value) for name, value in task.environment.items()} == {
         "TOKEN": "[REDACTED]",
@@ -203,7 +217,7 @@ def test_docker_is_missing(programs: Callable[[str, str], None]) -> None:
     """15.3, step 2: before anything else is asked."""
     programs("docker", "[ $1 = --version ] || { echo \"docker: 'buildx' is not a docker command.\" >&2; exit 1; }")
     with pytest.raises(DependencyError, match="Docker buildx plugin is not installed locally"):
-        waited(build.push_plan(context(Builder(("amd64",)))))
+        push_plan(context(Builder(("amd64",))))
 
 
 PULL = [

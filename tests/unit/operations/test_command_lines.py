@@ -1,8 +1,7 @@
 """What each flow sends to a host, in order, against tests/data/command_lines.txt, whose headings name spec/cli.md.
 
-The plans are recorded where the executor would carry them out; locking and reading have tests of their own. After a
-change that is meant, `UPDATE_COMMAND_LINES=1 pytest tests/unit/operations/test_command_lines.py` writes the file anew:
-read the difference.
+The steps are recorded. After a change that is meant,
+`UPDATE_COMMAND_LINES=1 pytest tests/unit/operations/test_command_lines.py` writes the file anew: read the difference.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,10 +34,12 @@ from pykamal.operations.app import lifecycle as app
 from pykamal.operations.app import removal as app_removal
 from pykamal.operations.context import Context
 from pykamal.operations.execution.plan import Plan
+from pykamal.operations.execution.recording import RecordingExecutor
 from pykamal.operations.hosts import prune
 from pykamal.operations.hosts.facts import Container, HostFacts
 from pykamal.operations.proxy import boot_config as proxy_boot_config
 from pykamal.operations.proxy import lifecycle as proxy
+from tests.unit.memory_fleet import MemoryFleet
 from tests.unit.samples import config, context, role
 
 pytestmark = pytest.mark.unit
@@ -90,8 +89,8 @@ STALE = HostFacts(
 Flow = Callable[[Context], Awaitable[None]]
 
 
-def released(run: Context, known: HostFacts, *, whole: bool) -> Plan:
-    return deploy.release_plan(run, {HOST: known}, proxy=whole)
+def released(run: Context, facts: HostFacts, *, whole: bool) -> Plan:
+    return deploy.release_plan(run, {HOST: facts}, proxy=whole)
 
 
 FLOWS: dict[str, tuple[Config, HostFacts, Flow | Callable[[Context], Plan]]] = {
@@ -152,25 +151,23 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     (folder / "pages" / "503.html").chmod(0o644)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        found = {heading: "\n".join(_sent(patch, *FLOWS[heading])) for heading in FLOWS}
+        found = {heading: "\n".join(_sent(*FLOWS[heading])) for heading in FLOWS}
         if os.environ.get("UPDATE_COMMAND_LINES"):
             SNAPSHOT.write_text("\n\n".join(f"== {heading}\n{text}" for heading, text in found.items()) + "\n")
         yield found
 
 
-def _sent(
-    patch: pytest.MonkeyPatch, configuration: Config, known: HostFacts, flow: Callable[[Context], Any]
-) -> list[str]:
-    plans: list[Plan] = []
-    _record(patch, plans, known)
+def _sent(configuration: Config, facts: HostFacts, flow: Callable[[Context], Any]) -> list[str]:
+    recording = RecordingExecutor()
     secrets = {"TOKEN": "t0ken", "CERTIFICATE": "cert", "KEY": "key"}
-    run = context(configuration, version="v2", secrets=secrets)
+    fleet = MemoryFleet({HOST: facts}, {f"current {role}": version for role, version in facts.chosen.items()})
+    run = replace(context(configuration, version="v2", secrets=secrets), executor=recording, fleet=fleet)  # type: ignore[arg-type]
     outcome = flow(run)
     if isinstance(outcome, Plan):
-        plans.append(outcome)
+        asyncio.run(run.execute(outcome))
     else:
         asyncio.run(outcome)
-    tasks = [task for plan in plans for phase in plan for task in phase.tasks]
+    tasks = [task for phase in recording.plan("test") for task in phase.tasks]
     return [line for task in tasks for line in _lines(step.command for step in task.script)]
 
 
@@ -178,31 +175,6 @@ def _lines(commands: Iterable[Any]) -> Iterator[str]:
     for command in commands:
         text = " ".join(RANDOM.sub(r"\1HEX", str(command)).split())
         yield f"{text}{'  (may fail)' if command.may_fail else ''}"
-
-
-def _record(patch: pytest.MonkeyPatch, plans: list[Plan], known: HostFacts) -> None:
-    async def execute(plan: Plan, _: Context) -> None:
-        plans.append(plan)
-
-    async def read_facts(*_: object, **__: object) -> Mapping[str, HostFacts]:
-        return {HOST: known}
-
-    async def capture(*_: object) -> Mapping[str, list[Any]]:
-        class Nothing:
-            captured = ""
-
-        return {HOST: [Nothing()]}
-
-    @asynccontextmanager
-    async def held(*_: object, **__: object) -> AsyncIterator[Any]:
-        yield {}
-
-    replaced = {"execute": execute, "read_facts": read_facts, "capture": capture, "under_lock": held, "held": held}
-    for name, module in list(sys.modules.items()):
-        if name.startswith("pykamal.operations."):
-            for attribute, value in replaced.items():
-                if hasattr(module, attribute):
-                    patch.setattr(module, attribute, value)
 
 
 def expected() -> dict[str, str]:

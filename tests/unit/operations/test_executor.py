@@ -15,7 +15,6 @@ from pykamal.commands.subject import Action, of_role
 from pykamal.core.errors import CommandFailed, HealthError, HookFailed, HostErrors, HostUnreachable, KamalError
 from pykamal.events import Bus, CommandStarted, Event, Log, Message, PhaseFinished, PhaseStarted
 from pykamal.operations.context import Context
-from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import LOCAL, Barrier, Phase, Plan, Task
 from pykamal.transport.local import LocalSession
 from tests.unit.samples import config, context, role
@@ -56,7 +55,7 @@ def lines(*texts: str) -> Script:
 
 
 async def carry_out(run: Context, *phases: Phase) -> None:
-    await execute(Plan("test", phases), run)
+    await run.execute(Plan("test", phases))
 
 
 def test_phases_run_one_after_another_and_hosts_at_the_same_time(run: Context, tmp_path: Path) -> None:

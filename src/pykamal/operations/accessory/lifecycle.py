@@ -14,7 +14,6 @@ from pykamal.events import Tone
 from pykamal.operations.accessory.files import content
 from pykamal.operations.context import Context
 from pykamal.operations.execution import evidence
-from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.reading import read_facts, show_on_hosts
@@ -35,18 +34,18 @@ def single(context: Context, name: str) -> Accessory:
 
     Raises `KamalError` for an unknown one, and for one that is on no selected host.
     """
-    found = context.config.accessory(name)
-    if found is None:
+    accessory = context.config.accessory(name)
+    if accessory is None:
         names = _names(context)
         options = f" (options: {names})" if names else ""
         raise KamalError(f"No accessory by the name of '{name}'{options}")
-    if not context.selection.hosts_of(found):
-        known = ", ".join(found.hosts)
+    if not context.selection.hosts_of(accessory):
+        hosts = ", ".join(accessory.hosts)
         raise KamalError(
             f"No host of accessory {name} is selected",
-            hint=f"it is on {known}: check --hosts and --roles" if known else "give it a host in deploy.yml",
+            hint=f"it is on {hosts}: check --hosts and --roles" if hosts else "give it a host in deploy.yml",
         )
-    return found
+    return accessory
 
 
 def _names(context: Context) -> str:
@@ -59,15 +58,15 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])}, and {names[-1]}"
 
 
-async def boot_all(context: Context) -> None:
-    await execute(await boot_plan(context, context.config.accessories), context)
+async def boot_all(context: Context, accessories: Iterable[Accessory]) -> None:
+    await context.execute(await boot_plan(context, accessories))
 
 
 async def boot(context: Context, *, name: str) -> None:
     """Start the accessory where it has no container yet; its files and directories are brought everywhere."""
     accessories = named(context, name)
     async with lock.held(context):
-        await execute(await boot_plan(context, accessories), context)
+        await boot_all(context, accessories)
 
 
 def _require_all(context: Context, accessories: Iterable[Accessory]) -> None:
@@ -77,17 +76,15 @@ def _require_all(context: Context, accessories: Iterable[Accessory]) -> None:
             script(file_steps(context, accessory), _start_steps(context, accessory, host))
 
 
-async def boot_plan(
-    context: Context, accessories: Iterable[Accessory], *, prepared: bool = False, bare: Sequence[str] = ()
-) -> Plan:
+async def boot_plan(context: Context, accessories: Iterable[Accessory], *, prepared: bool = False) -> Plan:
     """Boot one accessory after the other, then see all of them stay up: the new containers, and those that run already.
 
-    `prepared` hosts are logged in and have the network already, `bare` ones have no Docker.
+    `prepared` hosts are logged in and have the network already.
     """
     booting, watching = Plan("accessory boot", ()), Plan("accessory boot", ())
     for accessory in accessories:
         hosts = context.selection.hosts_of(accessory)
-        present = await _present(context, accessory, [host for host in hosts if host not in bare])
+        present = await _present(context, accessory, hosts)
         tasks = tuple(
             Task(
                 host,
@@ -110,16 +107,16 @@ async def boot_plan(
 
 async def _present(context: Context, accessory: Accessory, hosts: Sequence[str]) -> dict[str, bool]:
     """Whether its container runs, on those of the hosts that have one; somebody may have stopped it on purpose."""
-    known = await read_facts(context, hosts, proxy=accessory.running_proxy)
-    refuse_conflicts(context, known, accessories=[accessory], roles=False)
-    found = {host: [each for each in known[host].containers if each.service == accessory.service] for host in hosts}
-    present = {host: any(each.running for each in containers) for host, containers in found.items() if containers}
+    facts = await read_facts(context, hosts, proxy=accessory.running_proxy)
+    refuse_conflicts(context, facts, accessories=[accessory], roles=False)
+    own = {host: [each for each in facts[host].containers if each.service == accessory.service] for host in hosts}
+    present = {host: any(each.running for each in containers) for host, containers in own.items() if containers}
     if present:
         context.bus.say(
             f"Skipping booting `{accessory.name}` on {', '.join(present)}, a container already exists", Tone.WARNING
         )
     for host in (host for host, runs in present.items() if not runs):
-        text = f"`{accessory.name}` does not run on {host}, its container is {found[host][0].state}"
+        text = f"`{accessory.name}` does not run on {host}, its container is {own[host][0].state}"
         context.bus.say(f"{text}: see kamal accessory logs, start, reboot", Tone.WARNING)
     return present
 
@@ -138,13 +135,13 @@ def directory_steps(accessory: Accessory) -> Iterator[Step]:
 
 def file_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
     for file in accessory.files:
-        found = content(accessory, file, context.secrets, LocalSystem())
+        uploaded = content(accessory, file, context.secrets, LocalSystem())
         yield Step("make directory", commands.make_file_directory(accessory, file))
-        if found.holds_secrets:
+        if uploaded.holds_secrets:
             yield Step("close directory", commands.close_directory(accessory))
-        yield Step(f"upload {file.local}", files.write(commands.file_path(accessory, file), found.data, "0600"))
-        log = _about_mode(accessory, file) if found.holds_secrets and file.mode is None else None
-        for command in commands.file_permissions(accessory, file, holds_secrets=found.holds_secrets):
+        yield Step(f"upload {file.local}", files.write(commands.file_path(accessory, file), uploaded.data, "0600"))
+        log = _about_mode(accessory, file) if uploaded.holds_secrets and file.mode is None else None
+        for command in commands.file_permissions(accessory, file, holds_secrets=uploaded.holds_secrets):
             yield Step(f"permissions of {file.remote}", command, log=log)
             log = None
 
@@ -216,7 +213,7 @@ async def reboot(context: Context, *, name: str) -> None:
                 remove_container_steps(context, accessory),
             )
             await on_hosts(context, accessory, f"stop {accessory.name}", steps.steps)
-            await execute(await boot_plan(context, [accessory], prepared=True), context)
+            await context.execute(await boot_plan(context, [accessory], prepared=True))
 
 
 async def start(context: Context, *, name: str) -> None:
@@ -233,7 +230,7 @@ async def start(context: Context, *, name: str) -> None:
         watching = Plan("accessory start", ())
         for accessory in accessories:
             watching += watch_plan(context, accessory, dict.fromkeys(context.selection.hosts_of(accessory), False))
-        await execute(watching.merged("watch accessories"), context)
+        await context.execute(watching.merged("watch accessories"))
 
 
 async def stop(context: Context, *, name: str) -> None:
@@ -289,7 +286,8 @@ def pull_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
 
 def remove_container_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
     yield audit.step(context, f"Remove {accessory.name} accessory container")
-    yield Step("remove container", commands.remove_containers(accessory))
+    removed = of_accessory(Action.REMOVE_CONTAINER, accessory)
+    yield Step("remove container", commands.remove_containers(accessory), removed)
 
 
 def remove_image_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
@@ -304,7 +302,7 @@ def remove_directory_steps(accessory: Accessory) -> Iterator[Step]:
 async def on_hosts(context: Context, accessory: Accessory, title: str, steps: Sequence[Step]) -> None:
     hosts, explanation = context.selection.hosts_of(accessory), _evidence(accessory)
     tasks = tuple(Task(host, title, script(steps), evidence=explanation) for host in hosts)
-    await execute(Plan(f"accessory {title}", (Phase(title, tasks),)), context)
+    await context.execute(Plan(f"accessory {title}", (Phase(title, tasks),)))
 
 
 # -- looking

@@ -28,19 +28,19 @@ async def users_elsewhere(context: Context) -> Users:
         ],
     )
     return {
-        (name, host): found
+        (name, host): each
         for host, (containers, files) in read.items()
-        for name, found in users_on(context, facts.parse(host, [containers]), files.stdout.split()).items()
+        for name, each in users_on(context, facts.parse(host, [containers]), files.stdout.split()).items()
     }
 
 
-def users_on(context: Context, known: HostFacts, files: Sequence[str]) -> dict[str, list[str]]:
+def users_on(context: Context, facts: HostFacts, files: Sequence[str]) -> dict[str, list[str]]:
     """The same for one host, by name; `files` are those with secrets of accessories, of every destination."""
     users = {
-        accessory.name: [*_booted_by(context, accessory, files), *_beside(context, accessory, known)]
+        accessory.name: [*_booted_by(context, accessory, files), *_beside(context, accessory, facts)]
         for accessory in context.config.accessories
     }
-    return {name: found for name, found in users.items() if found}
+    return {name: each for name, each in users.items() if each}
 
 
 def _booted_by(context: Context, accessory: Accessory, files: Sequence[str]) -> Iterator[str]:
@@ -48,10 +48,10 @@ def _booted_by(context: Context, accessory: Accessory, files: Sequence[str]) -> 
     yield from (file for file in files if file.endswith(f"/{accessory.name}.env") and file != own)
 
 
-def _beside(context: Context, accessory: Accessory, known: HostFacts) -> Iterator[str]:
+def _beside(context: Context, accessory: Accessory, facts: HostFacts) -> Iterator[str]:
     config = context.config
     if accessory.service != f"{config.service}-{accessory.name}":
         return  # a name that deploy.yml gives it may well be this destination's own
-    for each in known.containers:
+    for each in facts.containers:
         if each.service == config.service and each.role and each.destination != (config.destination or ""):
             yield each.name

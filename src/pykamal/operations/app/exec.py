@@ -117,8 +117,8 @@ async def _current_version(context: Context) -> str:
         return context.settings.version
     context.bus.say("Get current version of running container...")
     host, role = _primary(context)
-    known = await read_facts(context, [host])
-    return known[host].current_version(role) or context.version
+    facts = await read_facts(context, [host])
+    return facts[host].current_version(role) or context.version
 
 
 def _primary(context: Context) -> tuple[str, Role]:

@@ -15,8 +15,7 @@ from pykamal.events import HostResult
 from pykamal.operations.app.boot_plan import boot_phases, ready_steps, stale_versions, stop_step, tag_tasks
 from pykamal.operations.app.versions import available_versions, listed, missing, without_container
 from pykamal.operations.context import Context
-from pykamal.operations.execution import evidence, printing
-from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution import evidence
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.facts import HostFacts
@@ -27,16 +26,10 @@ from pykamal.operations.proxy.site_files import error_page_steps
 
 async def boot(context: Context) -> None:
     """Start a version that is on the hosts as an image: `--version`, else the latest tag."""
-    if context.settings.plan_only:
+    async with deploy_lock(context, proxy=True) as given:
         version = _choose_version(context)
-        printing.show(
-            context, _boot_plan(context, await read_facts(context, context.selection.app_hosts, proxy=True), version)
-        )
-        return
-    async with deploy_lock(context, proxy=True) as fresh:
-        version = _choose_version(context)
-        known = await read_facts(context, context.selection.app_hosts, fresh, proxy=True)
-        await execute(_boot_plan(context, known, version), context)
+        facts = await read_facts(context, context.selection.app_hosts, given, proxy=True)
+        await context.execute(_boot_plan(context, facts, version))
 
 
 def _choose_version(context: Context) -> str:
@@ -47,9 +40,9 @@ def _choose_version(context: Context) -> str:
     return context.version
 
 
-def _boot_plan(context: Context, known: Mapping[str, HostFacts], version: str) -> Plan:
-    refuse_conflicts(context, known)
-    phases = [*boot_phases(context, known, version), Phase("tag", tag_tasks(context, version))]
+def _boot_plan(context: Context, facts: Mapping[str, HostFacts], version: str) -> Plan:
+    refuse_conflicts(context, facts)
+    phases = [*boot_phases(context, facts, version), Phase("tag", tag_tasks(context, version))]
     return Plan("app boot", tuple(phases))
 
 
@@ -60,60 +53,60 @@ async def start(context: Context) -> None:
     """
     version = context.version
 
-    def check(known: Mapping[str, HostFacts]) -> None:
-        _require_containers(context, known, version)
-        refuse_conflicts(context, known)
+    def check(facts: Mapping[str, HostFacts]) -> None:
+        _require_containers(context, facts, version)
+        refuse_conflicts(context, facts)
 
-    def steps(role: Role, known: HostFacts) -> Iterable[Step]:
+    def steps(role: Role, facts: HostFacts) -> Iterable[Step]:
         yield audit.step(context, f"Started app version {version}")
-        if known.has_container(role, version):
+        if facts.has_container(role, version):
             yield Step(f"start {role.name}", commands.start(role, version), of_role(Action.START, role))
         if role.proxy is not None:
-            serving = known.current_version(role) or version
+            serving = facts.current_version(role) or version
             yield from error_page_steps(context.config, serving)  # a boot of another version has removed them
             yield from ready_steps(context, role, serving, new=False)
-        elif known.has_container(role, version):
+        elif facts.has_container(role, version):
             yield from ready_steps(context, role, version, new=False)
 
-    def explanation(role: Role, known: HostFacts) -> Script:
-        serving = known.current_version(role) if role.proxy is not None else None
+    def explanation(role: Role, facts: HostFacts) -> Script:
+        serving = facts.current_version(role) if role.proxy is not None else None
         return evidence.of_container(role.container_name(serving or version), role.proxy)
 
     await change(context, "app start", steps, explanation, check=check)
 
 
-def _require_containers(context: Context, known: Mapping[str, HostFacts], version: str) -> None:
+def _require_containers(context: Context, facts: Mapping[str, HostFacts], version: str) -> None:
     """Raise `KamalError` where there is nothing to start: no container of the version, and none that runs.
 
     A version that was asked for by name has to be there, whatever runs.
     """
     named = context.settings.version is not None
     lacking = [
-        (facts, role)
-        for facts, role in without_container(context, known, version)
-        if named or facts.current_version(role) is None
+        (each, role)
+        for each, role in without_container(context, facts, version)
+        if named or each.current_version(role) is None
     ]
     if lacking:
         raise KamalError(
             f"There is no container of version {version} to start",
             host=lacking[0][0].host,
-            details=[missing(facts, role, version) for facts, role in lacking],
+            details=[missing(each, role, version) for each, role in lacking],
             hint=f"boot it with `kamal app boot --version {version}`, or name with --version one that is on every "
-            f"host: {listed(available_versions(context, known))}",
+            f"host: {listed(available_versions(context, facts))}",
         )
 
 
 async def stop(context: Context, *, stale: bool = False) -> None:
     """Take the containers out of the proxy, then stop the current ones; with `stale` those of all versions."""
-    await change(context, "app stop", lambda role, known: _stop_steps(context, role, known, stale=stale))
+    await change(context, "app stop", lambda role, facts: _stop_steps(context, role, facts, stale=stale))
 
 
-def _stop_steps(context: Context, role: Role, known: HostFacts, *, stale: bool) -> Iterable[Step]:
+def _stop_steps(context: Context, role: Role, facts: HostFacts, *, stale: bool) -> Iterable[Step]:
     yield audit.step(context, "Stopped app", role)
-    if role.running_proxy and known.current_version(role) is not None:
+    if role.running_proxy and facts.current_version(role) is not None:
         yield Step(f"remove {role.name} from proxy", proxy.remove(role.container_prefix), of_role(Action.REMOVE, role))
     yield Step(f"stop {role.name}", commands.stop_current(context.config, role), of_role(Action.STOP, role))
-    for version in stale_versions(known, role) if stale else ():
+    for version in stale_versions(facts, role) if stale else ():
         yield stop_step(f"stop stale {version}", role, version)
 
 
@@ -151,19 +144,19 @@ def _proxied(role: Role, command: Command) -> Iterable[Step]:
 async def stale_containers(context: Context, *, stop: bool = False) -> None:
     """Name the running containers of versions that are not current; with `stop` also stop them."""
     if not stop:
-        known = await read_facts(context, context.selection.app_hosts)
+        facts = await read_facts(context, context.selection.app_hosts)
         for host in context.selection.app_hosts:
             for role in context.selection.roles_on(host):
-                for version in stale_versions(known[host], role):
+                for version in stale_versions(facts[host], role):
                     advice = "(use `kamal app stale_containers --stop` to stop)"
                     text = f"Detected stale container for role {role.name} with version {version} {advice}"
                     context.bus.emit(HostResult(host=host, text=text))
         return
 
-    def steps(role: Role, known: HostFacts) -> Iterable[Step]:
-        for version in stale_versions(known, role):
+    def steps(role: Role, facts: HostFacts) -> Iterable[Step]:
+        for version in stale_versions(facts, role):
             text = f"Stopping stale container for role {role.name} with version {version}"
-            context.bus.emit(HostResult(host=known.host, text=text))
+            context.bus.emit(HostResult(host=facts.host, text=text))
             yield stop_step(f"stop stale {version}", role, version)
 
     await change(context, "app stale_containers", steps)
@@ -180,23 +173,23 @@ async def change(
     """Under the lock, run a role's steps on each of its hosts; `check` sees the facts of all, proxies too, before."""
     parallel = context.config.boot.parallel_roles
     async with lock.held(context):
-        known = await read_facts(context, context.selection.app_hosts, proxy=check is not None)
+        facts = await read_facts(context, context.selection.app_hosts, proxy=check is not None)
         if check is not None:
-            check(known)
+            check(facts)
         tasks = tuple(
             Task(
                 host,
                 name,
                 script(steps),
-                evidence=evidence_of(role, known[host]) if evidence_of is not None else None,
+                evidence=evidence_of(role, facts[host]) if evidence_of is not None else None,
                 branch=role.name if parallel else None,
             )
             for host in context.selection.app_hosts
             for role in context.selection.roles_on(host)
-            for steps in [tuple(steps_of(role, known[host]))]
+            for steps in [tuple(steps_of(role, facts[host]))]
             if steps
         )
-        await execute(Plan(name, (Phase(name, tasks),)), context)
+        await context.execute(Plan(name, (Phase(name, tasks),)))
 
 
 # -- looking

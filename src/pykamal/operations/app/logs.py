@@ -33,12 +33,12 @@ async def logs(context: Context, selection: LogSelection = ALL_LINES, *, contain
 
 
 async def _hosts_with(context: Context, container_id: str) -> list[str]:
-    """The hosts of a container, known by its name or the beginning of its id."""
-    known = await read_facts(context, context.selection.app_hosts)
+    """The hosts of a container, facts by its name or the beginning of its id."""
+    facts = await read_facts(context, context.selection.app_hosts)
     found = [
         host
         for host in context.selection.app_hosts
-        for each in known[host].containers
+        for each in facts[host].containers
         if container_id == each.name or each.identifier.startswith(container_id[: len(each.identifier)])
     ]
     if not found:

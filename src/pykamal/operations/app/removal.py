@@ -12,7 +12,6 @@ from pykamal.config.models import Role
 from pykamal.core.errors import KamalError
 from pykamal.operations.app import lifecycle
 from pykamal.operations.context import Context
-from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.facts import HostFacts
@@ -39,10 +38,10 @@ async def remove_containers(context: Context) -> None:
 async def remove_container(context: Context, *, version: str) -> None:
     """Remove the stopped containers of one version. Raises `KamalError` before any is removed where one is missing."""
 
-    def steps(role: Role, known: HostFacts) -> Iterable[Step]:
-        if not known.has_container(role, version):
+    def steps(role: Role, facts: HostFacts) -> Iterable[Step]:
+        if not facts.has_container(role, version):
             name = role.container_name(version)
-            raise KamalError(f"There is no container {name} on {known.host}", host=known.host, hint=LISTING)
+            raise KamalError(f"There is no container {name} on {facts.host}", host=facts.host, hint=LISTING)
         yield audit.step(context, f"Removed app container with version {version}", role)
         yield Step(f"remove {version} of {role.name}", commands.remove_container(role, version))
 
@@ -81,7 +80,7 @@ async def _on_emptied_hosts(context: Context, title: str, steps: tuple[Step, ...
         context.bus.say(f"Not to {title} on {', '.join(others)}: roles that are not selected are there too")
     async with lock.held(context):
         tasks = tuple(Task(host, title, script(steps)) for host in hosts)
-        await execute(Plan("app remove", (Phase(title, tasks),)), context)
+        await context.execute(Plan("app remove", (Phase(title, tasks),)))
 
 
 def _all_roles_selected(context: Context, host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Carries out plans. The only part of the flows that changes anything."""
+"""Carries out plans on hosts and on this machine. Nothing else in the flows changes anything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import mmap
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,9 +16,9 @@ from pykamal.commands.script import Script, Step, script
 from pykamal.commands.subject import Action
 from pykamal.core.errors import CommandFailed, HealthError, KamalError
 from pykamal.core.sensitive import Sensitive
-from pykamal.events import Level, PhaseFinished, PhaseStarted
-from pykamal.operations.context import Context
-from pykamal.operations.execution import evidence
+from pykamal.events import Bus, Level, PhaseFinished, PhaseStarted
+from pykamal.operations.context import Context, Entered
+from pykamal.operations.execution import evidence, fanout
 from pykamal.operations.execution.failure_hints import explain, failed_step
 from pykamal.operations.execution.fanout import gather_hosts
 from pykamal.operations.execution.hints import hint_of
@@ -34,25 +35,52 @@ UNDO_SECONDS = 20.0
 """How long what was begun may take to be taken back, after a failure or an interrupt."""
 
 
-async def execute(plan: Plan, context: Context) -> None:
-    """Run the phases in order. Raises the failures of a phase once all its hosts are done; later phases do not start.
+class ActingExecutor:
+    """Carries steps out (see `Executor`)."""
 
-    Nothing starts before every host of the plan is connected to. A failed or interrupted task is undone before the
-    error goes on, and what the other hosts have done and what was left out is told.
-    """
-    phases = plan.coalesced().phases
-    hosts = dict.fromkeys(host for phase in phases for host in phase.hosts if host != LOCAL)
-    await context.fleet.connect_all(hosts)
-    for index, phase in enumerate(phases):
-        run = _Run(phase, context)
-        try:
-            await run.carry_out()
-        except KamalError:
-            done = [host for host in phase.hosts if host not in run.unfinished]
-            unstarted = [*run.unstarted, *(later.name for later in phases[index + 1 :])]
-            if done or unstarted:
-                context.bus.log(_standing(run, done, unstarted), Level.ERROR)
-            raise
+    def flow_bus(self, bus: Bus) -> Bus:
+        return bus
+
+    async def execute(self, plan: Plan, context: Context) -> None:
+        """Run the phases in order. Raises the failures of a phase once all its hosts are done.
+
+        Nothing starts before every host of the plan is connected to. A failed or interrupted task is undone before the
+        error goes on, and what the other hosts have done and what was left out is told.
+        """
+        phases = plan.coalesced().phases
+        hosts = dict.fromkeys(host for phase in phases for host in phase.hosts if host != LOCAL)
+        await context.fleet.connect_all(hosts)
+        for index, phase in enumerate(phases):
+            run = _Run(phase, context)
+            try:
+                await run.carry_out()
+            except KamalError:
+                done = [host for host in phase.hosts if host not in run.unfinished]
+                unstarted = [*run.unstarted, *(later.name for later in phases[index + 1 :])]
+                if done or unstarted:
+                    context.bus.log(_standing(run, done, unstarted), Level.ERROR)
+                raise
+
+    async def exchange(self, phase: Phase, context: Context) -> Mapping[str, Sequence[StepResult]]:
+        async def run(task: Task) -> list[StepResult]:
+            session = await context.fleet.session(task.host)
+            return await session.run_script(task.script, check=False)
+
+        tasks = {task.host: task for task in phase.tasks}
+        return await gather_hosts(tasks, lambda host: run(tasks[host]))
+
+    async def run_all(self, *calls: Coroutine[object, object, None]) -> None:
+        """Run them at the same time. The first failure cancels the others and is raised."""
+        await fanout.run_all(*calls)
+
+    def around(self, scope: AbstractAsyncContextManager[Entered], _: Entered) -> AbstractAsyncContextManager[Entered]:
+        return scope
+
+    async def beside(self, call: Callable[[], Awaitable[None]]) -> None:
+        await call()
+
+    def pending(self, _: str) -> Sequence[Step]:
+        return ()
 
 
 def _standing(run: _Run, done: Sequence[str], unstarted: Sequence[str]) -> str:

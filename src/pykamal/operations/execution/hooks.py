@@ -10,7 +10,6 @@ from pykamal.commands import hooks as commands
 from pykamal.commands.script import Step, script
 from pykamal.core.sensitive import Sensitive
 from pykamal.operations.context import Context
-from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 from pykamal.operations.local.local_context import short_version
 
@@ -49,18 +48,12 @@ def _output(context: Context, name: str) -> str | None:
     return configured.get(name) if isinstance(configured, Mapping) else configured
 
 
-def plan_of(context: Context, name: str) -> Plan:
-    """A hook as the part of a plan that is to be shown; nothing where it will not run."""
-    found = phase(context, name)
-    return Plan(context.operation, () if found is None else (found,))
-
-
 async def fire(context: Context, name: str, *, extra: Mapping[str, str] | None = None) -> bool:
     """Run a hook now; whether there was one."""
-    found = phase(context, name, extra=extra)
-    if found is None:
+    hook = phase(context, name, extra=extra)
+    if hook is None:
         return False
-    await execute(Plan(name, (found,)), context)
+    await context.execute(Plan(name, (hook,)))
     return True
 
 

@@ -1,11 +1,10 @@
-"""Showing a plan: as text for people, as one event for machines."""
+"""Shows a plan as text for people and as one event for machines."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pykamal.events import Result
-from pykamal.operations.context import Context
+from pykamal.events import Bus, Result
 from pykamal.operations.execution.plan import LOCAL, Plan, Task
 
 
@@ -17,13 +16,13 @@ class PlanPrinted(Result):
     phases: tuple[dict[str, object], ...]
 
 
-def show(context: Context, plan: Plan) -> None:
+def show(bus: Bus, plan: Plan) -> None:
     plan = plan.coalesced()
     phases = tuple(
         {"name": phase.name, "tasks": [_task_data(task) for task in phase.tasks], "pause": phase.pause}
         for phase in plan
     )
-    context.bus.emit(PlanPrinted(operation=plan.operation, text=as_text(plan), phases=phases))
+    bus.emit(PlanPrinted(operation=plan.operation, text=as_text(plan), phases=phases))
 
 
 def as_text(plan: Plan) -> str:

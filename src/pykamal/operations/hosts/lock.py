@@ -14,8 +14,9 @@ from pykamal.core.errors import CommandFailed, KamalError, LockError
 from pykamal.events import Result, Tone
 from pykamal.operations.context import Context
 from pykamal.operations.execution.failure_hints import error_of
+from pykamal.operations.execution.plan import Phase, Task
 from pykamal.operations.local.local_context import now
-from pykamal.transport.session import Session, StepResult
+from pykamal.transport.session import StepResult
 
 RELEASE_SECONDS = 15.0
 LEFT = "when its host answers again, see kamal lock status, then run kamal lock release"
@@ -33,19 +34,26 @@ async def held(context: Context, reading: Script | None = None) -> AsyncIterator
     if context.lock_held or host is None:
         yield ()
         return
+    async with context.executor.around(_taken(context, host, reading), ()) as results:
+        context.lock_held = True
+        try:
+            yield results
+        finally:
+            context.lock_held = False
+
+
+@asynccontextmanager
+async def _taken(context: Context, host: str, reading: Script | None) -> AsyncIterator[Sequence[StepResult]]:
     await context.fleet.connect_all(context.selection.hosts)  # a host out of reach stops the run before it begins
     results = await _acquire_waiting(context, host, reading)
-    context.lock_held = True
     try:
         yield results
     except BaseException:
-        context.lock_held = False
         try:
             await _release_announced(context, host)
         except KamalError as error:
             _tell_of_left_lock(context, error)
         raise
-    context.lock_held = False
     try:
         await _release_announced(context, host)
     except CommandFailed as error:
@@ -109,8 +117,7 @@ async def _acquire(
         version=context.version,
         message=context.bus.sanitized_text(message),
     )
-    session = await context.fleet.session(host)
-    acquisition = asyncio.ensure_future(_acquire_on(session, context, text, reading))
+    acquisition = asyncio.ensure_future(_acquire_on(context, host, text, reading))
     try:
         results = await asyncio.shield(acquisition)
     except asyncio.CancelledError:
@@ -132,16 +139,20 @@ async def _acquire(
     )
 
 
-async def _acquire_on(session: Session, context: Context, text: str, reading: Script | None) -> list[StepResult]:
+async def _acquire_on(context: Context, host: str, text: str, reading: Script | None) -> Sequence[StepResult]:
     steps = script(
         Step("make run directory", run_directory.make()),
         Step("acquire lock", commands.acquire(context.config, text)),
         reading.steps if reading is not None else (),
     )
-    return await session.run_script(steps, check=False)
+    return await _exchange(context, Task(host, "acquire lock", steps))
 
 
-async def _give_back(context: Context, host: str, acquisition: asyncio.Future[list[StepResult]]) -> None:
+async def _exchange(context: Context, task: Task) -> Sequence[StepResult]:
+    return (await context.executor.exchange(Phase(task.title, (task,)), context))[task.host]
+
+
+async def _give_back(context: Context, host: str, acquisition: asyncio.Future[Sequence[StepResult]]) -> None:
     try:
         async with asyncio.timeout(RELEASE_SECONDS):
             results = await acquisition
@@ -168,8 +179,10 @@ def _tell_of_left_lock(context: Context, error: Exception) -> None:
 
 
 async def _release(context: Context, host: str) -> None:
-    session = await context.fleet.session(host)
-    await session.run(commands.release(context.config), name="release lock")
+    release = script(Step("release lock", commands.release(context.config)))
+    (result,) = await _exchange(context, Task(host, "release lock", release))
+    if not result.ok:
+        raise result.failure(host)
 
 
 # -- the `kamal lock` commands (spec/cli.md 8.4)

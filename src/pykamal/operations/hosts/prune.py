@@ -6,7 +6,6 @@ from pykamal.commands import prune as commands
 from pykamal.commands.script import Step, script
 from pykamal.core.errors import KamalError
 from pykamal.operations.context import Context
-from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
 
@@ -52,4 +51,4 @@ async def prune_images(context: Context) -> None:
 async def _under_lock(context: Context, name: str, steps: tuple[Step, ...]) -> None:
     async with lock.held(context):
         each = tuple(Task(host, name, script(steps)) for host in context.selection.hosts)
-        await execute(Plan(name, (Phase(name, each),)), context)
+        await context.execute(Plan(name, (Phase(name, each),)))

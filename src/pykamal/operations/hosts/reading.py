@@ -1,4 +1,4 @@
-"""Looking at hosts without changing them: facts for planners, outputs for people."""
+"""Reads hosts without changing them: facts for planners, outputs for people."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from pykamal.events import HostResult
 from pykamal.operations.context import Context
 from pykamal.operations.execution.failure_hints import error_of, failed_step
 from pykamal.operations.execution.fanout import gather_hosts
-from pykamal.operations.hosts import facts, lock, results
+from pykamal.operations.hosts import facts as host_facts
+from pykamal.operations.hosts import lock, results
 from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.hosts.projection import engine_pending, projected
 from pykamal.transport.session import StepResult
 
 ENGINE = Step("check engine", readiness.engine())
@@ -23,29 +25,33 @@ ENGINE = Step("check engine", readiness.engine())
 
 
 async def read_facts(
-    context: Context, hosts: Iterable[str], known: dict[str, HostFacts] | None = None, *, proxy: bool = False
+    context: Context, hosts: Iterable[str], given: dict[str, HostFacts] | None = None, *, proxy: bool = False
 ) -> dict[str, HostFacts]:
-    """Facts of the hosts, in one exchange each; `known` ones are not read again. `proxy` asks for those of proxies too.
+    """Facts of the hosts, in one exchange each; `given` ones are not read again. `proxy` asks for those of proxies too.
 
-    Where several versions of a role run, a second exchange tells which one is current.
+    Where several versions of a role run, a second exchange tells which one is current. Steps that are pending on a host
+    show in its facts as if they were done; of an engine that they make answer nothing is known yet.
     """
-    known = known or {}
+    given = given or {}
 
     async def read(host: str) -> HostFacts:
-        found = known.get(host) or facts.parse(host, await run_on(context, host, _reading(context, host, proxy)))
-        undecided = found.undecided(context.selection.roles_on(host))
+        pending = context.executor.pending(host)
+        if engine_pending(pending):
+            return projected(context.config, HostFacts(host, ()), pending)
+        facts = given.get(host) or host_facts.parse(host, await run_on(context, host, _reading(context, host, proxy)))
+        undecided = facts.undecided(context.selection.roles_on(host))
         if not undecided:
-            return found
+            return projected(context.config, facts, pending)
         steps = (Step(f"current {role.name}", app.current_version(context.config, role)) for role in undecided)
         results = await run_on(context, host, script(steps))
         chosen = {role.name: result.captured for role, result in zip(undecided, results, strict=True)}
-        return replace(found, chosen=chosen)
+        return projected(context.config, replace(facts, chosen=chosen), pending)
 
     return await gather_hosts(hosts, read)
 
 
 def _reading(context: Context, host: str, proxy: bool) -> Script:
-    return facts.reading(context.config, host, proxy=proxy and host in context.selection.proxy_hosts)
+    return host_facts.reading(context.config, host, proxy=proxy and host in context.selection.proxy_hosts)
 
 
 @asynccontextmanager
@@ -58,7 +64,7 @@ async def deploy_lock(context: Context, *, proxy: bool = False) -> AsyncIterator
     alone = len(context.selection.hosts) == 1
     reading = _reading(context, host, proxy) if alone and host is not None else None
     async with lock.held(context, reading) as results:
-        yield {host: facts.parse(host, results)} if host is not None and results else {}
+        yield {host: host_facts.parse(host, results)} if host is not None and results else {}
 
 
 async def run_on(context: Context, host: str, steps: Script) -> list[StepResult]:

@@ -1,22 +1,23 @@
-"""The hosts themselves: Docker on them, a command on all of them (spec/cli.md 14.1)."""
+"""Installs Docker on the hosts and runs command lines on them (spec/cli.md 14.1)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pykamal.commands import server as commands
 from pykamal.commands.command import Command, shell_line
 from pykamal.commands.processes import by_login_shell
-from pykamal.commands.script import Step, script
+from pykamal.commands.script import Script, Step, script
 from pykamal.commands.subject import Action, of_host
 from pykamal.core.errors import DependencyError, KamalError
 from pykamal.operations.context import Context
 from pykamal.operations.execution import hooks
-from pykamal.operations.execution.failure_hints import error_of
+from pykamal.operations.execution.failure_hints import error_of, failed_step
 from pykamal.operations.execution.fanout import gather_hosts
 from pykamal.operations.execution.plan import Phase, Task
 from pykamal.operations.hosts import audit, lock
-from pykamal.operations.hosts.reading import run_on, show_steps
+from pykamal.operations.hosts.reading import show_steps
 from pykamal.operations.local.terminal import require_command
 from pykamal.transport.session import StepResult
 
@@ -30,91 +31,114 @@ async def bootstrap(context: Context) -> None:
         await install_docker(context)
 
 
+@dataclass(frozen=True, slots=True)
+class _EngineFacts:
+    """What was read of a host's Docker, and of what the SSH user may do. `missing` tells that it is not installed.
+
+    `refusal` is the result of a user's question that the engine did not answer, None where it did.
+    """
+
+    missing: bool
+    refusal: StepResult | None
+    may_install: bool
+    uses_docker: bool
+    user: str
+
+    @property
+    def joins_group(self) -> bool:
+        """Whether the user has to become a member of the group docker."""
+        denied = self.refusal is not None and "permission denied" in self.refusal.stderr
+        return not self.uses_docker and (self.missing or denied)
+
+
 async def install_docker(context: Context) -> None:
     """Install Docker where it is missing. Raises `DependencyError` naming the hosts where it could not be."""
-    outcomes = await gather_hosts(context.selection.hosts, lambda host: _install_on(context, host))
-    missing = {host: why for host, why in outcomes.items() if why is not None}
-    if missing:
-        raise DependencyError(
-            f"Docker is not installed on {', '.join(missing)} and can't be automatically installed without having "
-            f"root access and either `wget` or `curl`. {MANUAL}",
-            host=next(iter(missing)),
-            details=[f"{host}: {line}" for host, why in missing.items() for line in why],
-            hint="give the SSH user root or sudo rights and the host a way to its package mirror, or install Docker "
-            "on these hosts yourself",
-        )
+    engines = await gather_hosts(context.selection.hosts, lambda host: _look(context, host))
+    for host, facts in engines.items():
+        if facts.refusal is not None and not facts.missing and not facts.may_install:
+            raise error_of(facts.refusal, host)
+    barred = {host: facts for host, facts in engines.items() if facts.missing and not facts.may_install}
+    _refuse(
+        {
+            host: [f"{facts.user} is neither root nor allowed to use sudo without a password"]
+            for host, facts in barred.items()
+        }
+    )
+    tasks = tuple(
+        Task(host, "install Docker" if facts.missing else "make Docker usable", _steps(host, facts))
+        for host, facts in engines.items()
+        if facts.missing or facts.refusal is not None
+    )
+    results = await context.executor.exchange(Phase("install Docker", tasks), context)
+    _refuse({host: why for host, answers in results.items() if (why := _failure(host, answers))})
+    for host, facts in engines.items():
+        if facts.joins_group:
+            context.bus.log("Session refreshed due to group change.", host=host)
+            await context.fleet.reconnect(host)
     await hooks.fire(context, "docker-setup")
 
 
-async def without_docker(context: Context) -> list[str]:
-    """The selected hosts that have no Docker."""
-
-    async def has(host: str) -> bool:
-        session = await context.fleet.session(host)
-        return (await session.run(commands.docker_version(), check=False)).ok
-
-    return [host for host, there in (await gather_hosts(context.selection.hosts, has)).items() if not there]
-
-
-def install_phases(context: Context, hosts: Sequence[str]) -> tuple[Phase, ...]:
-    """What `install_docker` does on hosts without Docker, to be shown: there it is done with a look at each answer."""
-    steps = script(
-        Step("install packages", commands.install_docker_packages()),
-        Step("install Docker where that failed", commands.install_docker_script()),
-        Step("start engine", commands.start_engine()),
-    )
-    hook = hooks.phase(context, "docker-setup")
-    installing = Phase("install Docker", tuple(Task(host, "install Docker", steps) for host in hosts))
-    return (installing,) if hook is None else (installing, hook)
+def _refuse(reasons: Mapping[str, Sequence[str]]) -> None:
+    if reasons:
+        raise DependencyError(
+            f"Docker is not installed on {', '.join(reasons)} and can't be automatically installed without having "
+            f"root access and either `wget` or `curl`. {MANUAL}",
+            host=next(iter(reasons)),
+            details=[f"{host}: {line}" for host, lines in reasons.items() for line in lines],
+            hint="give the SSH user root or sudo rights and the host a way to its package mirror, or install Docker "
+            "on these hosts yourself",
+        )
 
 
-async def _install_on(context: Context, host: str) -> Sequence[str] | None:
-    """None when the host has a usable Docker in the end, else why not."""
+async def _look(context: Context, host: str) -> _EngineFacts:
     session = await context.fleet.session(host)
-    version, rights, use = await session.run_script(
+    version, use, rights, member = await session.run_script(
         script(
             Step("check Docker", commands.docker_version()),
-            Step("check rights", commands.can_administer()),
             Step("check use of Docker", commands.use_docker()),
+            Step("check rights", commands.can_administer()),
+            Step("check group", commands.is_root().or_(commands.in_docker_group())),
         ),
         check=False,
     )
-    if version.ok and use.ok:
-        return None
-    if version.ok and not rights.ok:
-        raise error_of(use, host)
-    if version.ok and "permission denied" in use.stderr:
-        await _join_docker_group(context, host)
-        return None
-    if version.ok:
-        await run_on(context, host, script(Step("start engine", commands.start_engine())))
-        return None
-    if not rights.ok:
-        return (f"{session.user or 'the SSH user'} is neither root nor allowed to use sudo without a password",)
-    context.bus.log(f"Missing Docker on {host}. Installing…", host=host)
-    packages = await session.run(commands.install_docker_packages(), name="install packages", check=False)
-    if not packages.ok:
-        makers = await session.run(commands.install_docker_script(), name="install Docker", check=False)
-        if not makers.ok:
-            return (*_last_lines(packages), *_last_lines(makers))
-    await run_on(context, host, script(Step("start engine", commands.start_engine())))
-    await _join_docker_group(context, host)
-    return None
+    return _EngineFacts(
+        missing=not version.ok,
+        refusal=None if use.ok else use,
+        may_install=rights.ok,
+        uses_docker=member.ok,
+        user=session.user or "the SSH user",
+    )
+
+
+def _steps(host: str, facts: _EngineFacts) -> Script:
+    """Have an engine that answers this user. The makers' script is for where packages did not bring Docker."""
+    steps: list[Step] = []
+    if facts.missing:
+        announcement = f"Missing Docker on {host}. Installing…"
+        by_script = commands.unless_docker_is_installed(commands.install_docker_script())
+        steps += [
+            Step("install packages", commands.install_docker_packages(), of_host(Action.INSTALL), log=announcement),
+            Step("install Docker", by_script, of_host(Action.INSTALL)),
+        ]
+    if facts.missing or not facts.joins_group:
+        steps.append(Step("start engine", commands.start_engine(), of_host(Action.INSTALL)))
+    if facts.joins_group:
+        steps.append(Step("join docker group", commands.add_to_docker_group(), of_host(Action.INSTALL)))
+    return script(steps)
+
+
+def _failure(host: str, results: Sequence[StepResult]) -> list[str]:
+    """The last lines of why Docker could not be installed, if so. Raises what else failed."""
+    failure = failed_step(results)
+    if failure is None:
+        return []
+    if failure.step.name != "install Docker":
+        raise error_of(failure, host)
+    return [line for result in results for line in _last_lines(result)]
 
 
 def _last_lines(result: StepResult) -> list[str]:
     return [f"{result.step.name}: {line}" for line in result.stderr.splitlines() if line.strip()][-SHOWN_LINES:]
-
-
-async def _join_docker_group(context: Context, host: str) -> None:
-    session = await context.fleet.session(host)
-    root = await session.run(commands.is_root(), check=False)
-    member = root.ok or (await session.run(commands.in_docker_group(), check=False)).ok
-    if member:
-        return
-    await session.run(commands.add_to_docker_group(), name="join docker group")
-    context.bus.log("Session refreshed due to group change.", host=host)
-    await context.fleet.reconnect(host)
 
 
 async def exec_(context: Context, *, command: str, raw: bool = False) -> None:

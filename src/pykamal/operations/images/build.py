@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from pykamal.commands import builder
@@ -11,9 +12,7 @@ from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_app
 from pykamal.core.errors import BuildError
 from pykamal.operations.context import Context
-from pykamal.operations.execution import hooks, preflight, printing
-from pykamal.operations.execution.executor import execute
-from pykamal.operations.execution.fanout import run_all
+from pykamal.operations.execution import hooks, preflight
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 from pykamal.operations.images import builders, clone, pull, registry
 from pykamal.operations.images.port_forwarding import forwarded
@@ -39,44 +38,27 @@ async def deliver(
         return
 
     async def check() -> None:
-        await execute(Plan("check hosts", (checks,)), context)
+        await context.execute(Plan("check hosts", (checks,)))
         if meanwhile is not None:
             await meanwhile(context)
 
-    await run_all(push(context, no_cache=no_cache), check())
+    await context.executor.run_all(check(), push(context, no_cache=no_cache))
     await pull.pull_after(context, ())
 
 
 async def push(context: Context, *, output: str = "registry", no_cache: bool = False) -> None:
     """Build from a clean clone of the commit (or from the context that deploy.yml names) and push."""
-    if context.settings.plan_only:
-        printing.show(context, await push_plan(context, output=output, no_cache=no_cache))
-        return
     await context.fleet.before_connecting()
     _require_dockerfile_unless_hooked(context)
     await require_docker(context)
     arch = await builders.local_architecture(context)
-    await execute(Plan("build push", _first_phases(context, arch)), context)
-    require_dockerfile(context)
+    await context.execute(Plan("build push", _first_phases(context, arch)))
+    await context.executor.beside(partial(_require_dockerfile_by_now, context))
     await clone.prepare(context)
     async with _registry_in_reach_of_builder(context, arch):
         await builders.ensure(context, arch)
         task = build_task(context, arch, output=output, no_cache=no_cache)
-        await execute(Plan("build push", (Phase("build", (task,)),)), context)
-
-
-async def push_plan(context: Context, *, output: str = "registry", no_cache: bool = False) -> Plan:
-    """What `push` does where nothing gets in its way. Raises `BuildError` when there is no Dockerfile."""
-    _require_dockerfile_unless_hooked(context)
-    await require_docker(context)
-    arch = await builders.local_architecture(context)
-    phases = [
-        *_first_phases(context, arch),
-        *clone.phases(context),
-        *await builders.missing_phases(context, arch),
-        Phase("build", (build_task(context, arch, output=output, no_cache=no_cache),)),
-    ]
-    return Plan("build push", tuple(phases))
+        await context.execute(Plan("build push", (Phase("build", (task,)),)))
 
 
 def require_dockerfile(context: Context) -> None:
@@ -95,6 +77,10 @@ def _require_dockerfile_unless_hooked(context: Context) -> None:
     """Early, unless a hook may still write it."""
     if hooks.phase(context, "pre-build") is None:
         require_dockerfile(context)
+
+
+async def _require_dockerfile_by_now(context: Context) -> None:
+    require_dockerfile(context)
 
 
 def build_task(context: Context, arch: str | None, *, output: str, no_cache: bool = False, dirty: bool = False) -> Task:
@@ -138,5 +124,5 @@ async def _registry_in_reach_of_builder(context: Context, arch: str | None) -> A
     if port is None or host is None or not builders.is_remote(context, arch):
         yield
         return
-    async with forwarded(context, port, [host]):
+    async with context.executor.around(forwarded(context, port, [host]), None):
         yield

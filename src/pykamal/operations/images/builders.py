@@ -12,7 +12,6 @@ from pykamal.commands.subject import Action, of_app
 from pykamal.core.errors import BuildError
 from pykamal.events import Level, Result
 from pykamal.operations.context import Context
-from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.hints import hint_of
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 
@@ -29,7 +28,7 @@ async def create(context: Context) -> None:
     phases = _create_phases(context, arch)
     if not phases:
         context.bus.log(f"Nothing to create: the driver {context.config.builder.driver} needs no builder")
-    await execute(Plan("build create", phases), context)
+    await context.execute(Plan("build create", phases))
 
 
 async def remove(context: Context) -> None:
@@ -41,7 +40,7 @@ async def remove(context: Context) -> None:
         context.bus.log("Nothing to remove: no builder of its own is used")
         return
     task = Task(LOCAL, "remove builder", script(Step("remove builder", removed, of_app(Action.CREATE_BUILDER))))
-    await execute(Plan("build remove", (Phase("builder", (task,)),)), context)
+    await context.execute(Plan("build remove", (Phase("builder", (task,)),)))
 
 
 async def details(context: Context) -> None:
@@ -72,7 +71,7 @@ async def ensure(context: Context, arch: str | None) -> None:
     phases = await missing_phases(context, arch)
     if phases:
         context.bus.log("Missing compatible builder, so creating a new one first", Level.WARN)
-    await execute(Plan("build create", phases), context)
+    await context.execute(Plan("build create", phases))
 
 
 async def local_architecture(context: Context) -> str | None:

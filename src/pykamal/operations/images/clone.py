@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from pykamal.commands import files, git
@@ -11,7 +12,6 @@ from pykamal.core.errors import BuildError, CommandFailed
 from pykamal.core.private_directories import check_private, make_private, user_cache
 from pykamal.events import Level, Tone
 from pykamal.operations.context import Context
-from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 from pykamal.operations.local.local_context import NO_COMMIT
 
@@ -57,12 +57,16 @@ async def prepare(context: Context) -> None:
     if not context.local_context.clones:
         return
     _require_commit(context)
-    make_private(user_cache("clones"))
+    await context.executor.beside(_make_cache)
     try:
         await _make(context)
     except BuildError as error:
         context.bus.log(f"Error preparing clone: {error.message}, deleting and retrying...", Level.ERROR)
         await _make(context, anew=True)
+
+
+async def _make_cache() -> None:
+    make_private(user_cache("clones"))
 
 
 async def _make(context: Context, *, anew: bool = False) -> None:
@@ -72,10 +76,10 @@ async def _make(context: Context, *, anew: bool = False) -> None:
     else:
         context.bus.log(f"Cloning repo into build directory `{directory}`...")
     try:
-        await execute(Plan("build clone", phases(context, anew=anew)), context)
+        await context.execute(Plan("build clone", phases(context, anew=anew)))
     except CommandFailed as error:
         raise _problem(f"Failed to clone repo: {error.message}", error) from error
-    await _check(context)
+    await context.executor.beside(partial(_check, context))
 
 
 async def _check(context: Context) -> None:

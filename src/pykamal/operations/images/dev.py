@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pykamal.commands import builder, git
 from pykamal.events import Bus, Tone
 from pykamal.operations.context import Context
-from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan
 from pykamal.operations.images import build, builders
 from pykamal.operations.local.docker import require_docker
@@ -22,7 +21,7 @@ async def dev(context: Context, *, output: str = "docker", no_cache: bool = Fals
         await _warn_of_files(context)
     arch = await builders.local_architecture(context)
     task = build.build_task(context, arch, output=output, no_cache=no_cache, dirty=True)
-    await execute(Plan("build dev", (Phase("build", (task,)),)), context)
+    await context.execute(Plan("build dev", (Phase("build", (task,)),)))
 
 
 async def _warn_of_files(context: Context) -> None:

@@ -9,11 +9,10 @@ from pykamal.commands import docker
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_app
 from pykamal.operations.context import Context
-from pykamal.operations.execution import preflight, printing
-from pykamal.operations.execution.executor import execute
-from pykamal.operations.execution.fanout import run_all
+from pykamal.operations.execution import preflight
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit
+from pykamal.operations.hosts.projection import engine_pending
 from pykamal.operations.hosts.reading import capture
 from pykamal.operations.images import registry
 from pykamal.operations.images.port_forwarding import forwarded
@@ -27,19 +26,16 @@ async def pull(context: Context) -> None:
 async def pull_after(context: Context, checks: tuple[Phase, ...]) -> None:
     """The same, after `checks` of the hosts."""
     checking = Plan("build pull", checks)
-    if context.settings.plan_only:
-        printing.show(context, checking + pull_plan(context, await _mirrors(context)))
-        return
     mirrors: dict[str, str] = {}
     if len(context.selection.app_hosts) > 1:
 
         async def ask() -> None:
             mirrors.update(await _mirrors(context))
 
-        await run_all(execute(checking, context), ask())
+        await context.executor.run_all(context.execute(checking), ask())
         checking = Plan("build pull", ())
     async with _registry_in_reach(context):
-        await execute(checking + pull_plan(context, mirrors), context)
+        await context.execute(checking + pull_plan(context, mirrors))
 
 
 def pull_plan(context: Context, mirrors: Mapping[str, str] | None = None) -> Plan:
@@ -86,8 +82,9 @@ async def _mirrors(context: Context) -> dict[str, str]:
 
 
 async def _mirrors_of(context: Context, hosts: Sequence[str]) -> dict[str, str]:
-    found = await capture(context, hosts, lambda _: [("registry mirrors", docker.mirrors())])
-    return {host: found[host][-1].captured for host in hosts if found[host][-1].captured}
+    asked = [host for host in hosts if not engine_pending(context.executor.pending(host))]
+    answers = await capture(context, asked, lambda _: [("registry mirrors", docker.mirrors())])
+    return {host: mirror for host, results in answers.items() if (mirror := results[-1].captured)}
 
 
 @asynccontextmanager
@@ -96,5 +93,5 @@ async def _registry_in_reach(context: Context) -> AsyncIterator[None]:
     if port is None:
         yield
         return
-    async with forwarded(context, port, context.selection.hosts):
+    async with context.executor.around(forwarded(context, port, context.selection.hosts), None):
         yield

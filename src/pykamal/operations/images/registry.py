@@ -11,7 +11,6 @@ from pykamal.config.models import Accessory, Credential, Registry
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.operations.context import Context
-from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 from pykamal.operations.local.docker import require_docker
 
@@ -96,4 +95,4 @@ async def _everywhere(context: Context, operation: str, local: Sequence[Step], r
         for hosts, steps in places
         if steps
     ]
-    await execute(Plan(operation, tuple(phases)), context)
+    await context.execute(Plan(operation, tuple(phases)))

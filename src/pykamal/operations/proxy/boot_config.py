@@ -13,7 +13,6 @@ from pykamal.config.models.proxy import MINIMUM_PROXY_VERSION
 from pykamal.core.errors import UsageError
 from pykamal.events import Result, Tone
 from pykamal.operations.context import Context
-from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts.reading import capture
 
@@ -78,4 +77,4 @@ def settings(
 async def _on_proxies(context: Context, title: str, commands: Sequence[Command]) -> None:
     steps = script(Step(title, command) for command in commands)
     tasks = tuple(Task(host, title, steps) for host in context.selection.proxy_hosts)
-    await execute(Plan(f"proxy boot_config {title}", (Phase(title, tasks),)), context)
+    await context.execute(Plan(f"proxy boot_config {title}", (Phase(title, tasks),)))

@@ -43,17 +43,17 @@ class _Problem:
 
 
 def refuse_conflicts(
-    context: Context, known: Mapping[str, HostFacts], *, accessories: Iterable[Accessory] = (), roles: bool = True
+    context: Context, facts: Mapping[str, HostFacts], *, accessories: Iterable[Accessory] = (), roles: bool = True
 ) -> None:
     """Raise `KamalError` for what the proxies of the selected hosts would refuse of the roles and these accessories."""
     accessories = tuple(accessories)
     problems: list[_Problem] = []
-    for host in (host for host in context.selection.hosts if host in known):
+    for host in (host for host in context.selection.hosts if host in facts):
         own = tuple(_roles(context, host)) if roles else ()
         if own:
-            _refuse_unprotected(context, known[host])
+            _refuse_unprotected(context, facts[host])
         wanted = [*own, *_accessories(context, accessories, host)]
-        problems += [*_taken(known[host], wanted), *_tls(known[host], wanted)]
+        problems += [*_taken(facts[host], wanted), *_tls(facts[host], wanted)]
     if problems:
         first = problems[0]
         raise KamalError(
@@ -87,16 +87,16 @@ def _service(name: str, settings: Proxy) -> ProxyService:
     )
 
 
-def _taken(known: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[_Problem]:
+def _taken(facts: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[_Problem]:
     """Pairs of a host and a path that two services would have."""
     told = {each.service.name for each in wanted}
-    there = [(service, described(service, known)) for service in known.proxy_facts.services if service.name not in told]
+    there = [(service, described(service, facts)) for service in facts.proxy_facts.services if service.name not in told]
     for each in wanted:
         for other, who in there:
             for host, path in sorted(_routes(each.service) & _routes(other)):
                 where = f"{host or 'every host name'} at {path}"
                 text = f"{each.service.name} cannot have {where}: {who} has it"
-                yield _Problem(known.host, text, f"{each.setting}: {_ROUTES}")
+                yield _Problem(facts.host, text, f"{each.setting}: {_ROUTES}")
         there.append((each.service, f"{each.service.name} of this deploy.yml"))
 
 
@@ -104,8 +104,8 @@ def _routes(service: ProxyService) -> set[tuple[str, str]]:
     return {(host, path) for host in service.hosts for path in service.paths}
 
 
-def _tls(known: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[_Problem]:
-    everything = [*(each.service for each in wanted), *known.proxy_facts.services]
+def _tls(facts: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[_Problem]:
+    everything = [*(each.service for each in wanted), *facts.proxy_facts.services]
     for each in wanted:
         ssl = each.settings.ssl
         if ssl is None:
@@ -113,11 +113,11 @@ def _tls(known: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[_Problem]:
         if "/" not in each.service.paths:
             paths = ", ".join(each.service.paths)
             text = f"{each.service.name} cannot set up TLS below {paths}: {_root_of(each.service, everything)}"
-            yield _Problem(known.host, text, f"{each.setting}: {_PATH_TLS}")
+            yield _Problem(facts.host, text, f"{each.setting}: {_PATH_TLS}")
         wildcards = [name for name in each.service.hosts if "*" in name]
         if wildcards and not ssl.custom:
             text = f"{each.service.name} cannot get a certificate for {', '.join(wildcards)} by itself"
-            yield _Problem(known.host, text, f"{each.setting}/ssl: {_WILDCARD}")
+            yield _Problem(facts.host, text, f"{each.setting}/ssl: {_WILDCARD}")
 
 
 def _root_of(service: ProxyService, everything: Sequence[ProxyService]) -> str:
@@ -130,11 +130,11 @@ def _root_of(service: ProxyService, everything: Sequence[ProxyService]) -> str:
     return f"no service answers / of {service.hosts[0]}, and only that one can have ssl"
 
 
-def _refuse_unprotected(context: Context, known: HostFacts) -> None:
+def _refuse_unprotected(context: Context, facts: HostFacts) -> None:
     """Ruby Kamal's proxy does not know the flags of protections; one that is too old may be replaced before."""
-    running = known.proxy
+    running = facts.proxy
     protected = bool(proxy_protection.flags(context.config))
-    if protected and running is not None and upstream(running.image) and not outdated(known):
+    if protected and running is not None and upstream(running.image) and not outdated(facts):
         raise KamalError(
-            f"The proxy of {known.host} is {running.image}, which cannot protect an app", host=known.host, hint=_REBOOT
+            f"The proxy of {facts.host} is {running.image}, which cannot protect an app", host=facts.host, hint=_REBOOT
         )

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pykamal.commands import paths, proxy
-
-Flags = Mapping[str, tuple[str, ...]]
-"""Options by name, without dashes, each with all its values in order."""
+from pykamal.operations.hosts.wanted_proxy import Flags
 
 
 @dataclass(frozen=True, slots=True)

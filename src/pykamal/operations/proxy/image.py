@@ -13,12 +13,11 @@ from pykamal.core.answers import json_object
 from pykamal.core.errors import BuildError, KamalError, UnexpectedAnswer
 from pykamal.core.private_directories import make_private, user_cache
 from pykamal.operations.context import Context
-from pykamal.operations.execution import printing
-from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.fanout import run_all
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 from pykamal.operations.hosts import audit
 from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.hosts.projection import engine_pending
 from pykamal.operations.hosts.reading import capture
 from pykamal.operations.images import registry
 
@@ -33,11 +32,14 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """The revision of the image that a host has under the name, if any, and its engine's architecture."""
+class _ImageFacts:
+    """The revision of the image that a host has under the name, if any, and its engine's architecture.
+
+    The architecture is None for an engine that is not installed yet.
+    """
 
     revision: str
-    architecture: str
+    architecture: str | None
 
 
 async def build(context: Context) -> None:
@@ -50,28 +52,24 @@ async def build(context: Context) -> None:
     if not images:
         raise KamalError("No host runs the proxy", hint="check --hosts and --roles")
     described: list[Build] = []
-    found: dict[str, _Found] = {}
+    facts: dict[str, _ImageFacts] = {}
 
     async def describe() -> None:
         described.append(await _describe(context, images))
 
     async def look() -> None:
-        found.update(await _look(context, images))
+        facts.update(await _look(context, images))
 
     await run_all(describe(), look())
-    lacking = [host for host in images if found[host].revision != described[0].revision]
+    lacking = [host for host in images if facts[host].revision != described[0].revision]
     if not lacking:
         context.bus.say("Every host has the proxy's image already.")
         return
-    _check_architecture(described[0], found)
-    plan = build_plan(context, described[0], images, lacking)
-    if context.settings.plan_only:
-        printing.show(context, plan)
-        return
-    await execute(plan, context)
+    _check_architecture(described[0], facts)
+    await context.execute(build_plan(context, described[0], images, lacking))
 
 
-async def ensure_proxy_image(context: Context, known: Mapping[str, HostFacts]) -> None:
+async def ensure_proxy_image(context: Context, facts: Mapping[str, HostFacts]) -> None:
     """The same for new hosts, before their first proxy is made: those without a proxy and without any image for it.
 
     Where a registry has the image, the hosts pull it by themselves.
@@ -80,15 +78,15 @@ async def ensure_proxy_image(context: Context, known: Mapping[str, HostFacts]) -
         return
     names = {host: commands.ours(context.config, host) for host in context.selection.proxy_hosts}
     images = {
-        host: name for host, name in names.items() if known[host].proxy is None and not commands.has_registry(name)
+        host: name for host, name in names.items() if facts[host].proxy is None and not commands.has_registry(name)
     }
-    found = await _look(context, images)
-    lacking = [host for host in images if found[host].revision == commands.NO_REVISION]
+    image_facts = await _look(context, images)
+    lacking = [host for host in images if image_facts[host].revision == commands.NO_REVISION]
     if lacking:
         context.bus.say(f"Bring the proxy's image to {', '.join(lacking)}...")
         described = await _describe(context, images)
-        _check_architecture(described, found)
-        await execute(build_plan(context, described, images, lacking), context)
+        _check_architecture(described, image_facts)
+        await context.execute(build_plan(context, described, images, lacking))
 
 
 def build_plan(context: Context, image: Build, images: Mapping[str, str], lacking: Sequence[str]) -> Plan:
@@ -162,17 +160,23 @@ async def _describe(context: Context, images: Mapping[str, str]) -> Build:
     return Build(path, revision, architecture)
 
 
-async def _look(context: Context, images: Mapping[str, str]) -> dict[str, _Found]:
-    read = await capture(context, images, lambda host: [("proxy image", commands.revision(images[host]))])
-    found = {}
+async def _look(context: Context, images: Mapping[str, str]) -> dict[str, _ImageFacts]:
+    facts = {
+        host: _ImageFacts(commands.NO_REVISION, None)
+        for host in images
+        if engine_pending(context.executor.pending(host))
+    }
+    asked = [host for host in images if host not in facts]
+    read = await capture(context, asked, lambda host: [("proxy image", commands.revision(images[host]))])
     for host, results in read.items():
         revision, _, architecture = results[-1].captured.partition("\n")
-        found[host] = _Found(revision, architecture)
-    return found
+        facts[host] = _ImageFacts(revision, architecture)
+    return facts
 
 
-def _check_architecture(image: Build, found: Mapping[str, _Found]) -> None:
-    others = [f"{host}: {each.architecture}" for host, each in found.items() if each.architecture != image.architecture]
+def _check_architecture(image: Build, facts: Mapping[str, _ImageFacts]) -> None:
+    fitting = (image.architecture, None)
+    others = [f"{host}: {each.architecture}" for host, each in facts.items() if each.architecture not in fitting]
     if others:
         raise BuildError(
             f"The proxy's image is built for {image.architecture} here, which not all hosts are",

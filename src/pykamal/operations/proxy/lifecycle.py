@@ -13,12 +13,13 @@ from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_proxy
 from pykamal.core.answers import number
 from pykamal.core.errors import KamalError, UnexpectedAnswer
+from pykamal.events import Tone
 from pykamal.operations.context import Context
-from pykamal.operations.execution import evidence, printing
-from pykamal.operations.execution.executor import execute
+from pykamal.operations.execution import evidence
 from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.hosts.projection import app_removal_pending
 from pykamal.operations.hosts.reading import capture, deploy_lock, read_facts, show_on_hosts
 from pykamal.operations.local.terminal import followed
 from pykamal.operations.proxy.boot_plan import boot_tasks, reboot_phases
@@ -30,19 +31,16 @@ from pykamal.transport.session import StepResult
 
 async def boot(context: Context) -> None:
     """Have the network and the proxy running; a running proxy is left alone, unless it is too old."""
-    if context.settings.plan_only:
-        printing.show(context, _boot_plan(context, await read_facts(context, context.selection.hosts, proxy=True)))
-        return
     async with lock.held(context):
-        known = await read_facts(context, context.selection.hosts, proxy=True)
-        await ensure_proxy_image(context, known)
-        known = await upgrade_outdated_proxies(context, known)
-        await execute(_boot_plan(context, known), context)
+        facts = await read_facts(context, context.selection.hosts, proxy=True)
+        await ensure_proxy_image(context, facts)
+        facts = await upgrade_outdated_proxies(context, facts)
+        await context.execute(_boot_plan(context, facts))
 
 
-def _boot_plan(context: Context, known: Mapping[str, HostFacts]) -> Plan:
-    warn_of_drift(context, known)
-    return Plan("proxy boot", (Phase("proxy", boot_tasks(context, known, log_in=True)),))
+def _boot_plan(context: Context, facts: Mapping[str, HostFacts]) -> Plan:
+    warn_of_drift(context, facts)
+    return Plan("proxy boot", (Phase("proxy", boot_tasks(context, facts, log_in=True)),))
 
 
 async def reboot(context: Context, *, rolling: bool = False, force: bool = False) -> None:
@@ -51,15 +49,11 @@ async def reboot(context: Context, *, rolling: bool = False, force: bool = False
     Raises `KamalError` where other projects would lose settings, unless by `force`.
     """
     hosts = _proxy_hosts(context)
-    if context.settings.plan_only:
-        refuse_losses(context, await read_facts(context, hosts, proxy=True), hosts, force=force)
-        printing.show(context, _reboot_plan(context, rolling=rolling))
-        return
-    async with deploy_lock(context, proxy=True) as fresh:
-        known = await read_facts(context, hosts, fresh, proxy=True)
-        refuse_losses(context, known, hosts, force=force)
-        tell_of_others(context, known)
-        await execute(_reboot_plan(context, rolling=rolling), context)
+    async with deploy_lock(context, proxy=True) as given:
+        facts = await read_facts(context, hosts, given, proxy=True)
+        refuse_losses(context, facts, hosts, force=force)
+        tell_of_others(context, facts)
+        await context.execute(_reboot_plan(context, rolling=rolling))
 
 
 def _reboot_plan(context: Context, *, rolling: bool) -> Plan:
@@ -115,7 +109,7 @@ async def remove_unless_needed(context: Context) -> None:
     """The same as a part of `kamal remove`, for which it is no failure that the proxy has to stay."""
     needed = await _needed_by(context)
     if needed:
-        context.bus.say("\n".join([KEPT, *needed]))
+        context.bus.say("\n".join([KEPT, *needed]), Tone.WARNING)
     else:
         await _remove(context)
 
@@ -127,11 +121,13 @@ async def _needed_by(context: Context) -> list[str]:
     """Hosts with applications, as lines for people: directories of this login's, and whatever is behind the proxy."""
     hosts = context.selection.proxy_hosts
     counted = await capture(context, hosts, lambda _: [("count apps", server.count_apps())])
-    known = await read_facts(context, hosts, proxy=True)
+    facts = await read_facts(context, hosts, proxy=True)
     lines = []
     for host in hosts:
         count = _count(host, counted[host][-1])
-        services = [described(service, known[host]) for service in others(context, known[host])]
+        if app_removal_pending(context.executor.pending(host)):
+            count = max(0, count - 1)
+        services = [described(service, facts[host]) for service in others(context, facts[host])]
         if count or services:
             shown = f"behind the proxy: {', '.join(services)}" if services else f"apps in .kamal/apps: {count}"
             lines.append(f"{host}: {shown}")
@@ -181,7 +177,7 @@ def _stop_steps(context: Context) -> tuple[Step, ...]:
 
 def _remove_container_steps(context: Context) -> tuple[Step, ...]:
     note = audit.step(context, "Removed proxy container")
-    return note, Step("remove proxy container", commands.remove_container())
+    return note, Step("remove proxy container", commands.remove_container(), of_proxy(Action.REMOVE_CONTAINER))
 
 
 def _remove_image_steps(context: Context) -> tuple[Step, ...]:
@@ -196,7 +192,7 @@ async def _on_proxies(context: Context, title: str, steps: Sequence[Step]) -> No
     async with lock.held(context):
         state = evidence.of_container(commands.CONTAINER)
         tasks = tuple(Task(host, title, script(steps), evidence=state) for host in context.selection.proxy_hosts)
-        await execute(Plan(title, (Phase(title, tasks),)), context)
+        await context.execute(Plan(title, (Phase(title, tasks),)))
 
 
 # -- looking

@@ -16,16 +16,16 @@ from pykamal.operations.proxy.drift import differences, newer
 REBOOT = "`kamal proxy reboot` makes it anew with those, with a brief outage"
 
 
-def others(context: Context, known: HostFacts) -> tuple[ProxyService, ...]:
+def others(context: Context, facts: HostFacts) -> tuple[ProxyService, ...]:
     """The services behind the proxy that are not of this deploy.yml and destination."""
     config = context.config
     own = {role.container_prefix for role in config.roles} | {accessory.service for accessory in config.accessories}
-    return tuple(service for service in known.proxy_facts.services if service.name not in own)
+    return tuple(service for service in facts.proxy_facts.services if service.name not in own)
 
 
-def described(service: ProxyService, known: HostFacts) -> str:
+def described(service: ProxyService, facts: HostFacts) -> str:
     """The proxy's name for it, and whose containers are behind it, as far as they are there."""
-    owner = next(filter(None, (known.container_of(target) for target in service.targets)), None)
+    owner = next(filter(None, (facts.container_of(target) for target in service.targets)), None)
     if owner is None:
         return f"{service.name} (its container is gone)"
     labels = {"service": owner.service, "role": owner.role, "destination": owner.destination}
@@ -33,19 +33,19 @@ def described(service: ProxyService, known: HostFacts) -> str:
     return f"{service.name} ({told})" if told else f"{service.name} (container {owner.name})"
 
 
-def warn_of_drift(context: Context, known: Mapping[str, HostFacts]) -> None:
+def warn_of_drift(context: Context, facts: Mapping[str, HostFacts]) -> None:
     """Tell where a proxy does not run as deploy.yml wants it: until a reboot, its settings have no effect.
 
     A deploy.yml that says nothing of the proxy itself has no opinion about one that it shares.
     """
     by_text: dict[str, list[str]] = {}
     for host in context.selection.proxy_hosts:
-        found = differences(context.config, host, known[host].proxy_facts)
-        shared = others(context, known[host])
-        if not found or (shared and not _has_opinion(context, host)):
+        drift = differences(context.config, host, facts[host].proxy_facts)
+        shared = others(context, facts[host])
+        if not drift or (shared and not _has_opinion(context, host)):
             continue
         names = ", ".join(service.name for service in shared)
-        text = f"{'; '.join(map(str, found))}. {REBOOT}{f', for {names} too' if names else ''}"
+        text = f"{'; '.join(map(str, drift))}. {REBOOT}{f', for {names} too' if names else ''}"
         by_text.setdefault(text, []).append(host)
     for text, hosts in by_text.items():
         context.bus.say(f"kamal-proxy of {', '.join(hosts)} does not run as deploy.yml says: {text}", Tone.WARNING)
@@ -55,25 +55,25 @@ def _has_opinion(context: Context, host: str) -> bool:
     return context.config.proxy_run_on(host) is not None or proxy_image.is_ours(context.config)
 
 
-def tell_of_others(context: Context, known: Mapping[str, HostFacts]) -> None:
+def tell_of_others(context: Context, facts: Mapping[str, HostFacts]) -> None:
     """Name those who share a proxy that is about to be unavailable."""
-    for host, facts in known.items():
-        shared = [described(service, facts) for service in others(context, facts)]
+    for host, each in facts.items():
+        shared = [described(service, each) for service in others(context, each)]
         if shared:
             context.bus.say(f"kamal-proxy of {host} also serves {', '.join(shared)}", Tone.WARNING)
 
 
 def refuse_losses(
-    context: Context, known: Mapping[str, HostFacts], hosts: Sequence[str], *, force: bool = False
+    context: Context, facts: Mapping[str, HostFacts], hosts: Sequence[str], *, force: bool = False
 ) -> None:
     """Before a proxy is replaced: raise `KamalError` where others behind it would lose settings, unless by `force`."""
     lines: list[str] = []
     for host in hosts:
-        shared = others(context, known[host])
-        found = differences(context.config, host, known[host].proxy_facts)
-        losses = [each for each in found if not (each.name == "image" and newer(each.wanted, each.running))]
+        shared = others(context, facts[host])
+        drift = differences(context.config, host, facts[host].proxy_facts)
+        losses = [each for each in drift if not (each.name == "image" and newer(each.wanted, each.running))]
         if shared and losses:
-            lines.append(f"{host}: behind it too: {', '.join(described(service, known[host]) for service in shared)}")
+            lines.append(f"{host}: behind it too: {', '.join(described(service, facts[host]) for service in shared)}")
             lines += (f"  {text}" for text in _losses(losses, shared))
     if not lines:
         return

@@ -7,7 +7,6 @@ from pykamal.config.models.proxy import MINIMUM_PROXY_VERSION
 from pykamal.core.errors import KamalError
 from pykamal.events import Tone
 from pykamal.operations.context import Context
-from pykamal.operations.execution.executor import execute
 from pykamal.operations.execution.plan import Plan
 from pykamal.operations.hosts.facts import HostFacts
 from pykamal.operations.hosts.reading import read_facts
@@ -20,52 +19,52 @@ STILL_OLD = (
 )
 
 
-async def upgrade_outdated_proxies(context: Context, known: dict[str, HostFacts]) -> dict[str, HostFacts]:
+async def upgrade_outdated_proxies(context: Context, facts: dict[str, HostFacts]) -> dict[str, HostFacts]:
     """Replace the proxies that are too old, where the user agrees to it; the facts as they are then.
 
     Hosts where a reboot was cut off are named: their proxy may have the settings of before.
     Raises `KamalError` where nobody agrees, and for a proxy that is still too old afterwards.
     """
     for host in context.selection.proxy_hosts:
-        if proxy_switch.NEXT in [container.name for container in known[host].containers]:
+        if proxy_switch.NEXT in [container.name for container in facts[host].containers]:
             message = f"{host}: the last reboot of the proxy was cut off; `kamal proxy reboot` makes up for it"
             context.bus.say(message, Tone.WARNING)
-    old = _outdated(context, known)
+    old = _outdated(context, facts)
     if not old:
-        return known
-    found = ", ".join(f"{known[host].proxy_version} on {host}" for host in old)
-    if not await _agreed(context, f"kamal-proxy is too old: {found}. Reboot it, with a brief outage on each host?"):
-        raise _refusal(known, old)
-    refuse_losses(context, known, old)
-    await execute(Plan("proxy reboot", tuple(reboot_phases(context, old))), context)
-    now_known = {**known, **await read_facts(context, old, proxy=True)}
-    if still_old := _outdated(context, now_known):
+        return facts
+    versions = ", ".join(f"{facts[host].proxy_version} on {host}" for host in old)
+    if not await _agreed(context, f"kamal-proxy is too old: {versions}. Reboot it, with a brief outage on each host?"):
+        raise _refusal(facts, old)
+    refuse_losses(context, facts, old)
+    await context.execute(Plan("proxy reboot", tuple(reboot_phases(context, old))))
+    facts = {**facts, **await read_facts(context, old, proxy=True)}
+    if still_old := _outdated(context, facts):
         host = still_old[0]
         raise KamalError(
-            f"The new kamal-proxy of {host} has version {now_known[host].proxy_version}, which is too old as well; "
+            f"The new kamal-proxy of {host} has version {facts[host].proxy_version}, which is too old as well; "
             f"{MINIMUM_PROXY_VERSION} is needed",
             host=host,
             hint=STILL_OLD,
         )
-    return now_known
+    return facts
 
 
-def refuse_outdated(context: Context, known: dict[str, HostFacts]) -> None:
+def refuse_outdated(context: Context, facts: dict[str, HostFacts]) -> None:
     """Raise what `upgrade_outdated_proxies` would, where nobody can be asked and nobody agreed before."""
     if context.settings.upgrade_proxy or context.ask is not None:
         return
-    if old := _outdated(context, known):
-        raise _refusal(known, old)
+    if old := _outdated(context, facts):
+        raise _refusal(facts, old)
 
 
-def _refusal(known: dict[str, HostFacts], old: list[str]) -> KamalError:
-    error = too_old(old[0], known[old[0]])
-    error.details = tuple(f"{host}: {known[host].proxy_version}" for host in old)
+def _refusal(facts: dict[str, HostFacts], old: list[str]) -> KamalError:
+    error = too_old(old[0], facts[old[0]])
+    error.details = tuple(f"{host}: {facts[host].proxy_version}" for host in old)
     return error
 
 
-def _outdated(context: Context, known: dict[str, HostFacts]) -> list[str]:
-    return [host for host in context.selection.proxy_hosts if outdated(known[host])]
+def _outdated(context: Context, facts: dict[str, HostFacts]) -> list[str]:
+    return [host for host in context.selection.proxy_hosts if outdated(facts[host])]
 
 
 async def _agreed(context: Context, question: str) -> bool:
