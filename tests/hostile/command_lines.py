@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import posixpath
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from pykamal.commands import (
     docker,
     env_file,
     evidence,
+    exec_env,
     files,
     git,
     health,
@@ -99,7 +101,12 @@ def _of_role(config: Config, role: Role, host: str, given: Arguments) -> Iterato
     version, env = given.version, {given.env_key: given.env_value}
     yield partial(app.run, config, role, host, version, hostname_suffix=SUFFIX)
     yield partial(app.exec_new, config, role, host, version, "true", suffix=SUFFIX, env=env)
+    existing = app.exec_existing(role, version, "true", env=env)
     yield partial(app.exec_existing, role, version, "true", env=env)
+    yield partial(exec_env.from_stdin, env, existing)
+    yield partial(exec_env.write, given.file_path, env)
+    yield partial(_once_it_is_there, f".kamal/{posixpath.basename(given.file_path)}", existing)
+    yield partial(exec_env.remove_later, given.file_path, seconds=0)
     yield partial(app.remove_exec, role, version, SUFFIX)
     yield partial(app.start, role, version)
     yield partial(app.stop, role, version)
@@ -304,7 +311,9 @@ _CONSTANT: Final = {
 
 _PARTS: Final = {
     "command": "command query shell_line",
+    "exec_env": "from_file",
     "facts": "proxy_settings",
+    "files": "write_output",
     "logs": "checks container_checks container_logs matching",
     "processes": "in_shell by_login_shell",
     "proxy": "deploy legacy_settings",
@@ -324,6 +333,11 @@ def _way_through_jump_hosts(ssh: Ssh, host: str, extension: Extension) -> list[C
     ways = [word.removeprefix("ProxyCommand=") for word in vector if word.startswith("ProxyCommand=")]
     tokens = {"%h": "h", "%p": "22", "%%": "%"}
     return [shell_line(re.sub("%[hp%]", lambda match: tokens[match[0]], way)) for way in ways]
+
+
+def _once_it_is_there(path: str, line: Command) -> Command:
+    """A line that reads its variables from a file, which nothing has written here."""
+    return command(":").to_file(path).and_(exec_env.from_file(path, line))
 
 
 def _behind_docker(builder: Callable[..., Command], *arguments: Any) -> Command:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from pykamal.commands import docker, evidence, stopping
+from pykamal.commands import docker, evidence, exec_env, stopping
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.flags import (
     Interactive,
@@ -127,12 +127,16 @@ def exec_new(
     interactive: Interactive | None = None,
     detach: bool = False,
 ) -> Command:
-    """Run `cmd`, a command line as the user wrote it, in a container of its own. `suffix` is 6 hex digits."""
+    """Run `cmd`, a command line as the user wrote it, in a container of its own. `suffix` is 6 hex digits.
+
+    Where `env` has values, it is for `exec_env.from_stdin` or, if it is interactive, for `exec_env.from_file`.
+    """
+    env = env or {}
     return command(
         *("docker", "run", *terminal_flags(interactive), "--detach" if detach else "--rm"),
         *("--name", _exec_name(role, version, suffix), "--network", "kamal"),
-        *_environment(config, role, host),
-        *key_values("--env", env or {}),
+        *_environment(config, role, host, without=env),
+        *exec_env.flags(env, interactive),
         *log_flags(role.logging),
         *key_values("--volume", config.volumes),
         *options(role.options),
@@ -154,10 +158,10 @@ def exec_existing(
     env: Mapping[str, str] | None = None,
     interactive: Interactive | None = None,
 ) -> Command:
-    """Run `cmd`, a command line as the user wrote it, in the container of a version."""
+    """Run `cmd`, a command line as the user wrote it, in the container of a version; `env` as for `exec_new`."""
     return command(
         *("docker", "exec", *terminal_flags(interactive)),
-        *key_values("--env", env or {}),
+        *exec_env.flags(env or {}, interactive),
         role.container_name(version),
         Raw(cmd),
     )
@@ -206,8 +210,10 @@ def _own_environment(role: Role, host: str, version: str) -> dict[str, str]:
     return values | ({"KAMAL_DESTINATION": role.destination} if role.destination else {})
 
 
-def _environment(config: Config, role: Role, host: str) -> list[Word]:
-    return [*key_values("--env", role.env_on(host).clear), "--env-file", config.role_env_file(role)]
+def _environment(config: Config, role: Role, host: str, *, without: Collection[str] = ()) -> list[Word]:
+    """What deploy.yml says. Docker lets an argument win over every file, so those of other files are left out."""
+    clear = {name: value for name, value in role.env_on(host).clear.items() if name not in without}
+    return [*key_values("--env", clear), "--env-file", config.role_env_file(role)]
 
 
 def _asset_volume(config: Config, role: Role, version: str) -> list[Word]:

@@ -23,6 +23,11 @@ def write(path: str, content: str | bytes | Sensitive, mode: str) -> Command:
     return _replaced(path, _printed(content), mode)
 
 
+def write_output(path: str, printing: Command, mode: str) -> Command:
+    """The same with what a command prints."""
+    return _replaced(path, printing, mode)
+
+
 def upload_target(path: str, mode: str, *, size: int | None = None) -> Command:
     """Write a file like `write`, with the bytes of the channel's standard input.
 

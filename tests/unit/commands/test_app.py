@@ -208,8 +208,8 @@ def test_exec_in_a_new_container() -> None:
     terminal = app.exec_new(
         service, web, "10.0.0.1", "v1", "bin/rails c", suffix="abcdef", env={"B": "x y"}, interactive="tty"
     )
-    expected = EXEC.replace("run --rm", "run -it --rm").replace("web.env", 'web.env --env B="x y"')
-    assert str(terminal) == expected
+    expected = EXEC.replace("run --rm", "run -it --rm").replace("web.env", "web.env --env-file /dev/fd/3")
+    assert terminal.wire() == expected
 
 
 def test_what_runs_in_a_new_container_can_be_ended_by_its_name() -> None:
@@ -221,7 +221,14 @@ def test_exec_in_the_running_container() -> None:
     """spec/cli.md 14.4: EXISTING; the command line is passed unquoted."""
     assert str(app.exec_existing(WEB, "v1", "ls | wc")) == "docker exec app-web-v1 ls | wc"
     line = app.exec_existing(WEB, "v1", "sh", env={"A": "1"}, interactive="stdin")
-    assert str(line) == 'docker exec -i --env A="1" app-web-v1 sh'
+    assert line.wire() == "docker exec -i --env-file /dev/fd/3 app-web-v1 sh"
+
+
+def test_variables_of_exec_win_over_those_of_deploy_yml() -> None:
+    """spec/cli.md 14.4: as the last `--env` does in Ruby Kamal; one without a value is unset in the container."""
+    web = replace(WEB, env=Env({"A": "1", "B": "2", "C": "3"}))
+    line = app.exec_new(CONFIG, web, "10.0.0.1", "v1", "env", suffix="abcdef", env={"A": "x", "B": ""}).wire()
+    assert '--env C="3" --env-file .kamal/apps/app/env/roles/web.env --env-file /dev/stdin --env B --log-opt' in line
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pykamal.cli.invocation import Invocation
+from pykamal.cli.own_arguments import hide_values
 from pykamal.cli.runner import in_terminal, operate
 from pykamal.commands.words import render
 from pykamal.operations.accessory import exec as accessory
@@ -13,6 +14,7 @@ from pykamal.operations.hosts import server
 
 
 def app_exec(invocation: Invocation) -> int:
+    hide_values(invocation.options["env"] or {})
     command = command_line(invocation.arguments, literal=invocation.literal)
     if invocation.options["interactive"]:
         options = invocation.own("reuse", "env")

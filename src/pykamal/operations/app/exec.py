@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from pykamal.commands import app as commands
+from pykamal.commands import exec_env, run_directory
 from pykamal.commands.command import Command
-from pykamal.commands.processes import by_login_shell
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_role
 from pykamal.config.models import Role
@@ -18,6 +19,9 @@ from pykamal.operations.hosts.reading import read_facts, run_on, show_steps
 from pykamal.operations.hosts.secret_env import role_env_steps
 from pykamal.operations.images import registry
 from pykamal.operations.local.terminal import interactive_flags, require_command
+
+UNREAD_SECONDS: Final = 600
+"""How long a file of variables may wait for the terminal's `ssh`, which may ask its user for something first."""
 
 
 async def exec_(
@@ -49,7 +53,7 @@ async def _exec_existing(context: Context, command: str, *, env: Mapping[str, st
             for role in context.selection.roles_on(host)
             for step in (
                 audit.step(context, message, role),
-                _executing(commands.exec_existing(role, current, command, env=env), role),
+                _executing(commands.exec_existing(role, current, command, env=env), env, role),
             )
         ]
 
@@ -67,7 +71,7 @@ async def _exec_new(context: Context, command: str, *, env: Mapping[str, str], d
         steps = list(registry.login_steps(context)) if roles else []
         for role in roles:
             line = commands.exec_new(context.config, role, host, wanted, command, suffix=suffix, env=env, detach=detach)
-            steps += [*role_env_steps(context, role, host), audit.step(context, message), _executing(line, role)]
+            steps += [*role_env_steps(context, role, host), audit.step(context, message), _executing(line, env, role)]
         return steps
 
     def removals_on(host: str) -> Iterable[Command]:
@@ -85,23 +89,38 @@ async def interactive(
     require_command(command)
     await context.fleet.before_connecting()
     host, role = _primary(context)
-    terminal = interactive_flags()
+    terminal, suffix, env = interactive_flags(), name_suffix(), env or {}
+    steps: list[Step] = []
     if reuse:
         wanted = await _current_version(context)
-        line = commands.exec_existing(role, wanted, command, env=env or {}, interactive=terminal)
+        line = commands.exec_existing(role, wanted, command, env=env, interactive=terminal)
     else:
         wanted = _image_version(context)
-        await run_on(context, host, script(registry.login_steps(context), role_env_steps(context, role, host)))
+        steps += [*registry.login_steps(context), *role_env_steps(context, role, host)]
         line = commands.exec_new(
-            context.config, role, host, wanted, command, suffix=name_suffix(), env=env or {}, interactive=terminal
+            context.config, role, host, wanted, command, suffix=suffix, env=env, interactive=terminal
         )
+    if exec_env.has_values(env):
+        path = f"{context.config.app_directory}/env/exec-{suffix}"
+        steps += _env_file_steps(path, env)
+        line = exec_env.from_file(path, line)
+    if steps:
+        await run_on(context, host, script(steps))
     place = "existing" if reuse else "new"
     context.bus.say(f"Launching interactive command with version {wanted} via SSH from {place} container on {host}...")
     return host, line
 
 
-def _executing(line: Command, role: Role) -> Step:
-    return Step("", by_login_shell(line), of_role(Action.EXECUTE, role))
+def _executing(line: Command, env: Mapping[str, str], role: Role) -> Step:
+    return Step("", exec_env.from_stdin(env, line), of_role(Action.EXECUTE, role))
+
+
+def _env_file_steps(path: str, env: Mapping[str, str]) -> tuple[Step, ...]:
+    return (
+        Step("make environment directory", run_directory.make_private(path.rpartition("/")[0])),
+        Step("remove environment later", exec_env.remove_later(path, seconds=UNREAD_SECONDS)),
+        Step("write environment", exec_env.write(path, env)),
+    )
 
 
 def _image_version(context: Context) -> str:
