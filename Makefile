@@ -67,6 +67,7 @@ format: setup ## Rewrite the code in the project's style
 docs: setup ## Write the generated parts of the documentation anew
 	$(PYTHON) -m pykamal.cli.docs_markdown docs/cli.md
 	$(PYTHON) -m pykamal.config.reference docs/configuration.md
+	$(PYTHON) -m pykamal.core.catalogue.reference docs/diagnostics.md
 
 lock: setup ## Pin the dependencies anew
 	scripts/lock

@@ -185,7 +185,7 @@ def _render(source: str, limits: Limits | None) -> str:
     try:
         Templates(dict(os.environ), system, limits).render("deploy.yml", source, yaml=True)
     except ConfigurationError as error:
-        return f"{error.problems[0].position}: {error.message}"
+        return f"{error.diagnostics[0].location.position}: {error.message}"
     except BaseException as error:
         return type(error).__name__
     return "rendered"

@@ -385,7 +385,7 @@ def _is_refused(place: str, text: str) -> bool:
         validate(document, None, system)
     except ConfigurationError as error:
         path = place.replace("{key}", text).split("/")
-        return any(len((problem.path or "").split("/")) >= len(path) for problem in error.problems)
+        return any(len(problem.location.setting.split("/")) >= len(path) for problem in error.diagnostics)
     return False
 
 

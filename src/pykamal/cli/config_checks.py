@@ -1,4 +1,4 @@
-"""Warnings about a valid configuration, from a look at this machine's files or given by `config validate` alone."""
+"""Warnings about a valid configuration, from this machine's files or for `config validate` alone."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from pykamal.config.limits import MAXIMUM_FILE_BYTES
 from pykamal.config.models import Config
 from pykamal.config.reading import child, text
 from pykamal.config.secret_names import accessory_secret_names, app_secret_names
+from pykamal.core.catalogue.files import MISSING_SECRET, MISSING_SSH_CONFIG
+from pykamal.core.catalogue.settings import HIDDEN_ALIAS, PLACEHOLDER_VALUE
+from pykamal.core.diagnostics import Diagnostic, Location
 from pykamal.core.files import read_regular
 from pykamal.core.source import Position
 from pykamal.erb.errors import TemplateError
@@ -33,7 +36,7 @@ _PLACEHOLDERS: Final = {
 
 
 def mention(name: str, path: Path, destination: str | None) -> Position | None:
-    """The place of a word in the configuration's files: its first line there, comments aside."""
+    """Find a word in the configuration's files: its first place there, comments aside."""
     word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
     for file in _files(path, destination):
         for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
@@ -44,7 +47,7 @@ def mention(name: str, path: Path, destination: str | None) -> Position | None:
 
 
 def hidden_variables(path: Path, destination: str | None, visible: Container[str]) -> dict[str, Position]:
-    """Variables that the templates of the configuration's files name and are not to see, each with its first place."""
+    """List variables that the templates of the files name and are not to see, each with its first place."""
     hidden: dict[str, Position] = {}
     for file in _files(path, destination):
         with suppress(OSError, TemplateError):
@@ -61,45 +64,48 @@ def _files(path: Path, destination: str | None) -> list[Path]:
     return [path] if destination is None else [path.with_name(f"{path.stem}.{destination}.yml"), path]
 
 
-def missing_ssh_files(config: Config) -> Iterator[str]:
-    """A warning for each file of `ssh/config` that is not there, since connections are made without it."""
+def missing_ssh_files(config: Config) -> Iterator[Diagnostic]:
+    """Warn of each file of `ssh/config` that is not there, since connections are made without it."""
     if not isinstance(config.ssh.config, tuple):
         return
     node = child(config.document, "ssh", "config")
     for file in config.ssh.config:
         if not Path(file).expanduser().is_file():
-            yield f"{_place(node)}ssh/config: there is no file {file}; connections are made without it"
+            message = f"ssh/config: there is no file {file}; connections are made without it"
+            yield MISSING_SSH_CONFIG.diagnostic(message, Location(node.position if node else None, "ssh/config"))
 
 
-def hidden_aliases(config: Config) -> Iterator[str]:
-    """A warning for each alias that Ruby Kamal accepts and that has the name of a command here.
+def hidden_aliases(config: Config) -> Iterator[Diagnostic]:
+    """Warn of each alias that Ruby Kamal accepts and that has the name of a command here.
 
     The command wins: shells evaluate what `completion` prints, which must not depend on the working directory.
     """
     for name in config.aliases:
         if name in top_names() or name == COMPLETE:
-            place = _place(child(config.document, "aliases", name))
-            yield f"{place}the alias {name} never runs, as there is a command of that name; rename it"
+            node = child(config.document, "aliases", name)
+            message = f"the alias {name} never runs, as there is a command of that name; rename it"
+            yield HIDDEN_ALIAS.diagnostic(message, Location(node.position if node else None, f"aliases/{name}"))
 
 
-def undefined_secrets(config: Config, secrets: Secrets, path: Path) -> Iterator[str]:
-    """A warning for each secret that the configuration names and no secrets file defines. Nothing in them is run."""
+def undefined_secrets(config: Config, secrets: Secrets, path: Path) -> Iterator[Diagnostic]:
+    """Warn of each secret that the configuration names and no secrets file defines. Nothing in them is run."""
     names = [
         *app_secret_names(config, config.roles, builds=True),
         *accessory_secret_names(config.accessories),
     ]
     for name in secrets.missing(names):
-        position = mention(name, path, config.destination)
-        place = f"{position}: " if position is not None else ""
-        yield f"{place}the secret {name} is not defined in {' or '.join(secrets.files)}"
+        message = f"the secret {name} is not defined in {' or '.join(secrets.files)}"
+        yield MISSING_SECRET.diagnostic(message, Location(mention(name, path, config.destination)))
 
 
-def placeholders(config: Config) -> Iterator[str]:
-    """A warning for each value that `kamal init` wrote to be replaced."""
+def placeholders(config: Config) -> Iterator[Diagnostic]:
+    """Warn of each value that `kamal init` wrote to be replaced."""
     for path, placeholder in _PLACEHOLDERS.items():
+        setting = "/".join(path)
         for node in _values(child(config.document, *path)):
             if text(node) == placeholder:
-                yield f"{_place(node)}{'/'.join(path)}: {placeholder} is what `kamal init` wrote; replace it"
+                message = f"{setting}: {placeholder} is what `kamal init` wrote; replace it"
+                yield PLACEHOLDER_VALUE.diagnostic(message, Location(node.position, setting))
 
 
 def _values(node: Node | None) -> Iterator[ScalarNode]:
@@ -110,7 +116,3 @@ def _values(node: Node | None) -> Iterator[ScalarNode]:
             return
         case _:
             yield from (item for item in node.items if isinstance(item, ScalarNode))
-
-
-def _place(node: Node | None) -> str:
-    return f"{node.position}: " if node is not None else ""

@@ -12,6 +12,7 @@ from pykamal.cli.table import command_row
 from pykamal.config.load import load as load_config
 from pykamal.config.models import Config
 from pykamal.config.redaction import literal_secrets
+from pykamal.core.diagnostics import Diagnostic
 from pykamal.core.printable import print_error
 from pykamal.events import Tone
 from pykamal.operations.local.system import LocalSystem, SafeSystem
@@ -47,7 +48,7 @@ def load(invocation: Invocation, system: SafeSystem | None = None) -> Loaded:
         environment=os.environ if system is None else system.environment,
         run=substitute if system is None else lambda _: "",
         asked_by=lambda name: mention(name, path, destination),
-        warn=lambda text: _warn(invocation, text),
+        warn=lambda warning: _warn(invocation, warning),
     )
     assert config.document is not None, "a loaded configuration has its document"
     literal = literal_secrets(config.document)
@@ -57,9 +58,10 @@ def load(invocation: Invocation, system: SafeSystem | None = None) -> Loaded:
     return Loaded(config, secrets)
 
 
-def _warn(invocation: Invocation, warning: str) -> None:
-    """On standard error, so that what a command prints stays what it printed before the warning existed."""
+def _warn(invocation: Invocation, warning: Diagnostic) -> None:
+    """Write one line to standard error, so that what a command prints does not change with a warning."""
+    text = f"{warning} [{warning.identifier}]"
     if invocation.json:
-        invocation.bus.say(warning, Tone.WARNING)
+        invocation.bus.say(text, Tone.WARNING)
     else:
-        print_error(invocation.bus.sanitized_text(f"warning: {warning}"))
+        print_error(invocation.bus.sanitized_text(f"warning: {text}"))

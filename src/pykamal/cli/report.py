@@ -1,4 +1,4 @@
-"""Errors as people and machines see them, and the exit codes they end with (spec/cli.md 4.5, 5)."""
+"""Events and exit codes of errors, for people and for machines (spec/cli.md 4.5, 5)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from pykamal.core.printable import print_error
 from pykamal.events import Result, RunFailed
 
 BUG = 3
+_SAYS_IT_ALL = frozenset({KamalError.identifier, Interrupted.identifier})
+"""Identifiers of errors of which the catalogue knows no more than their message tells."""
 
 
 def report(error: Exception, invocation: Invocation | None) -> int:
@@ -66,6 +68,7 @@ def failed(error: KamalError, operation: str) -> RunFailed:
         host=error.host,
         details=tuple(_details(error)),
         hint=error.hint,
+        identifiers=tuple(each for each in error.identifiers if each not in _SAYS_IT_ALL),
     )
 
 
@@ -73,7 +76,8 @@ def _details(error: KamalError) -> list[str]:
     if isinstance(error, Interrupted) and isinstance(error.__cause__, KamalError):
         return [f"while stopping: {error.__cause__.message}", *error.__cause__.details]
     if not isinstance(error, HostErrors) or len(error.errors) == 1:
-        return [line for line in error.details if line != error.message]
+        told = {error.message, *(f"{error.message} [{identifier}]" for identifier in error.identifiers)}
+        return [line for line in error.details if line not in told]
     lines: list[str] = []
     for each in error.errors:
         if each.details:

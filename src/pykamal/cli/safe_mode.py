@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pykamal.cli.config_checks import hidden_variables
 from pykamal.cli.invocation import Invocation
+from pykamal.core.catalogue.files import HIDDEN_VARIABLE
+from pykamal.core.diagnostics import Diagnostic, Location
 from pykamal.core.errors import ConfigurationError
 from pykamal.core.source import Position
 from pykamal.operations.local.system import SafeSystem
@@ -37,10 +39,12 @@ def explaining_safety(invocation: Invocation, system: SafeSystem | None) -> Iter
         raise
 
 
-def warnings(invocation: Invocation) -> list[str]:
-    """A line for each variable that the files name and do not see."""
+def warnings(invocation: Invocation) -> list[Diagnostic]:
+    """Warn of each variable that the files name and do not see."""
     return [
-        f"{position}: {name} is hidden by --safe; --pass-env {name} shows it to the file"
+        HIDDEN_VARIABLE.diagnostic(
+            f"{name} is hidden by --safe; --pass-env {name} shows it to the file", Location(position)
+        )
         for name, position in _hidden(invocation).items()
     ]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from pykamal.core.diagnostics import Diagnostic
 from pykamal.core.ruby import Symbol, ruby_float
 from pykamal.core.source import Position
 
@@ -90,7 +91,7 @@ class Document:
 
     root: MapNode
     lines: dict[str, list[str]] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
     loaded_environment: dict[str, str] = field(default_factory=dict)
 
 

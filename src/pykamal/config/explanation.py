@@ -1,4 +1,4 @@
-"""Where a value of the configuration comes from, and what it means (`kamal config --explain KEY`)."""
+"""The origin and the meaning of a value of the configuration (`kamal config --explain KEY`)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from pykamal.config.document import ListNode, MapNode, Node, plain_value
 from pykamal.config.redaction import without_secrets
 from pykamal.config.schema import bundle, resolved
+from pykamal.config.show import plain_data
+from pykamal.core.diagnostic_report import position_fields
 from pykamal.core.source import Position
 
 
@@ -25,6 +27,18 @@ class Explanation:
     position: Position | None = None
     description: str | None = None
     default: Any = None
+
+    def as_json(self) -> dict[str, Any]:
+        """`{"key", "known", "written", "value", "file", "line", "column", "default", "description"}`."""
+        return {
+            "key": self.path,
+            "known": self.known,
+            "written": self.written,
+            "value": plain_data(self.value),
+            **position_fields(self.position),
+            "default": self.default,
+            "description": self.description,
+        }
 
 
 def explain(root: MapNode, path: str) -> Explanation:

@@ -10,6 +10,3 @@ MAXIMUM_DEPTH: Final = 60
 
 MAXIMUM_NODES: Final = 50_000
 """Keys, values and containers, aliases expanded."""
-
-MAXIMUM_PROBLEMS: Final = 100
-"""Problems reported in one run; the rest is counted."""

@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING, Final
 from pykamal.config.document import Document, MapNode, Node
 from pykamal.config.limits import MAXIMUM_FILE_BYTES, MAXIMUM_NODES
 from pykamal.config.merge import merged
-from pykamal.config.problems import refusal
 from pykamal.config.system import System
-from pykamal.core.errors import ConfigurationError
+from pykamal.core.catalogue.files import (
+    FILE_NOT_FOUND,
+    FILE_TOO_LARGE,
+    FILE_UNREADABLE,
+    INVALID_ENCODING,
+    NOT_A_MAPPING,
+)
+from pykamal.core.diagnostics import Location
+from pykamal.core.errors import ConfigurationError, configuration_error
 from pykamal.core.source import Position
 from pykamal.erb.rendered import Rendered
 
@@ -108,7 +115,8 @@ def _unknown_destination(name: str, known: Sequence[str]) -> str:
 def _merged(base: Document, over: Document) -> Document:
     root = merged(base.root, over.root)
     if root.size > MAXIMUM_NODES:
-        raise refusal(f"more than {MAXIMUM_NODES} keys and values, aliases expanded", position=over.root.position)
+        message = f"more than {MAXIMUM_NODES} keys and values, aliases expanded"
+        raise configuration_error(FILE_TOO_LARGE, message, Location(over.root.position))
     return Document(root, {**base.lines, **over.lines}, (*base.warnings, *over.warnings))
 
 
@@ -161,20 +169,24 @@ def _source(path: Path, name: str, system: System, missing: str) -> str:
     try:
         content = system.read_bytes(path, MAXIMUM_FILE_BYTES + 1)
     except FileNotFoundError:
-        raise refusal(f"Configuration file not found in {path}", label="RuntimeError", hint=missing) from None
+        message = f"Configuration file not found in {path}"
+        raise configuration_error(FILE_NOT_FOUND, message, label="RuntimeError", hint=missing) from None
     except IsADirectoryError:
-        raise refusal(f"Is a directory @ io_fread - {path}", label="Errno::EISDIR") from None
+        message = f"Is a directory @ io_fread - {path}"
+        raise configuration_error(FILE_UNREADABLE, message, label="Errno::EISDIR") from None
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise refusal(f"{path} cannot be read: {reason}", label="Errno::EACCES") from None
+        message = f"{path} cannot be read: {error.strerror or error}"
+        raise configuration_error(FILE_UNREADABLE, message, label="Errno::EACCES") from None
     if len(content) > MAXIMUM_FILE_BYTES:
-        raise refusal(f"{name} is larger than {MAXIMUM_FILE_BYTES} bytes, which is no configuration")
+        message = f"{name} is larger than {MAXIMUM_FILE_BYTES} bytes, which is no configuration"
+        raise configuration_error(FILE_TOO_LARGE, message)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - content.rfind(b"\n", 0, error.start)
-        raise refusal(f"{name} is not valid UTF-8", position=Position(name, line, column)) from None
+        location = Location(Position(name, line, column))
+        raise configuration_error(INVALID_ENCODING, f"{name} is not valid UTF-8", location) from None
 
 
 def _shown(path: Path, working_directory: Path) -> str:
@@ -185,7 +197,8 @@ def _not_a_mapping(root: Node | None, rendered: Rendered) -> ConfigurationError:
     position = root.position if root is not None else Position(rendered.file)
     message = f"{rendered.file} must be a mapping of keys to values"
     hint = "Write {} for a file that sets nothing." if root is None else None
-    return refusal(message, position=position, source=rendered.source, label="NoMethodError", hint=hint)
+    location = Location.in_text(position, rendered.source)
+    return configuration_error(NOT_A_MAPPING, message, location, label="NoMethodError", hint=hint)
 
 
 def _with_root_names(root: MapNode) -> MapNode:

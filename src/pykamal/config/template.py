@@ -9,19 +9,30 @@ from typing import Any, Final, TypeVar
 from pykamal import KAMAL_VERSION
 from pykamal.config.architecture import docker_architecture
 from pykamal.config.document import ListNode, MapNode, Node, OtherKey, ScalarNode, ruby_text
-from pykamal.config.problems import refusal
 from pykamal.config.system import System
-from pykamal.core.errors import ConfigurationError
+from pykamal.core.catalogue.files import (
+    COMMAND_REFUSED,
+    TEMPLATE_ERROR,
+    TEMPLATE_IN_COMMENT,
+    TEMPLATE_LIMIT,
+    TEMPLATE_OUTPUT,
+    TEMPLATE_UNSUPPORTED,
+)
+from pykamal.core.diagnostics import Diagnostic, Location
+from pykamal.core.errors import ConfigurationError, configuration_error
 from pykamal.core.ruby import Symbol
 from pykamal.erb.budget import Budget, Limits
 from pykamal.erb.builtins import Extensions
 from pykamal.erb.comments import Dropped
-from pykamal.erb.errors import RubyError, TemplateError
+from pykamal.erb.errors import RubyError, TemplateError, UnsupportedRuby
 from pykamal.erb.rendered import Rendered
 from pykamal.erb.tags import PartKind, parts
 from pykamal.erb.template import Session, render
 
 T = TypeVar("T")
+
+_RULES: Final = {"BudgetExceeded": TEMPLATE_LIMIT, "CommandRefused": COMMAND_REFUSED}
+"""Rules by the class that a failure names."""
 
 _PLACEHOLDERS: Final = {PartKind.OUTPUT: "x", PartKind.CODE: ""}
 
@@ -63,15 +74,16 @@ def _reported(file: str, source: str, action: Callable[[], T], hint: str | None 
     try:
         return action()
     except TemplateError as error:
-        raise _refusal(file, source, error, hint) from None
+        raise _template_error(file, source, error, hint) from None
 
 
-def _refusal(file: str, source: str, error: TemplateError, hint: str | None = None) -> ConfigurationError:
-    position = error.position(file, source)
-    return refusal(error.message, position=position, source=source, label=error.label, hint=error.hint or hint)
+def _template_error(file: str, source: str, error: TemplateError, hint: str | None = None) -> ConfigurationError:
+    location = Location.in_text(error.position(file, source), source)
+    rule = TEMPLATE_UNSUPPORTED if isinstance(error, UnsupportedRuby) else _RULES.get(error.label or "", TEMPLATE_ERROR)
+    return configuration_error(rule, error.message, location, label=error.label, hint=error.hint or hint)
 
 
-def warnings(rendered: Rendered, root: Node | None) -> list[str]:
+def warnings(rendered: Rendered, root: Node | None) -> list[Diagnostic]:
     """What a template failed at in comments of YAML, and what it printed.
 
     Raises ConfigurationError where such a failure stands in the document after all, as in a text with a `#`.
@@ -79,14 +91,15 @@ def warnings(rendered: Rendered, root: Node | None) -> list[str]:
     texts = list(_texts(root)) if rendered.dropped else []
     for dropped in rendered.dropped:
         if any(dropped.marker in text for text in texts):
-            raise _refusal(rendered.file, rendered.source, dropped.error)
-    printed = [f"{rendered.file} printed: {line}" for line in rendered.printed.splitlines()]
+            raise _template_error(rendered.file, rendered.source, dropped.error)
+    printed = [TEMPLATE_OUTPUT.diagnostic(f"{rendered.file} printed: {line}") for line in rendered.printed.splitlines()]
     return [*(_warning(rendered, dropped) for dropped in rendered.dropped if not dropped.quiet), *printed]
 
 
-def _warning(rendered: Rendered, dropped: Dropped) -> str:
-    place = dropped.error.position(rendered.file, rendered.source)
-    return f"{place}: {dropped.error.message}. The line is a comment, so nothing is inserted there."
+def _warning(rendered: Rendered, dropped: Dropped) -> Diagnostic:
+    location = Location.in_text(dropped.error.position(rendered.file, rendered.source), rendered.source)
+    message = f"{dropped.error.message}. The line is a comment, so nothing is inserted there."
+    return TEMPLATE_IN_COMMENT.diagnostic(message, location)
 
 
 def _texts(node: Node | None) -> Iterator[str]:

@@ -21,9 +21,19 @@ from yaml.parser import ParserError
 
 from pykamal.config.document import Entry, Key, ListNode, MapNode, Node, OtherKey, ScalarNode, Value, ruby_text
 from pykamal.config.limits import MAXIMUM_DEPTH, MAXIMUM_NODES
-from pykamal.config.problems import refusal
 from pykamal.config.scalars import typed
-from pykamal.core.errors import ConfigurationError
+from pykamal.core.catalogue.files import (
+    FILE_TOO_LARGE,
+    INVALID_ENCODING,
+    NUL_BYTE,
+    YAML_ALIAS,
+    YAML_KEY,
+    YAML_SYNTAX,
+    YAML_TAG,
+)
+from pykamal.core.catalogue.settings import AMBIGUOUS_NUMBER, DUPLICATE_KEY, WRONG_TYPE
+from pykamal.core.diagnostics import Diagnostic, Location, Rule
+from pykamal.core.errors import ConfigurationError, configuration_error
 from pykamal.core.ruby import Symbol
 from pykamal.core.source import Position
 from pykamal.erb.rendered import Rendered
@@ -33,7 +43,7 @@ _OBJECT_TAGS: Final = ("!ruby/", f"{_YAML_TAG}ruby/", f"{_YAML_TAG}python/", "!p
 _SYMBOL_TAGS: Final = ("!ruby/symbol", "!ruby/sym")
 
 
-def read_yaml(rendered: Rendered) -> tuple[Node | None, list[str]]:
+def read_yaml(rendered: Rendered) -> tuple[Node | None, list[Diagnostic]]:
     """The first document's root, None when there is none, and warnings about what was read in an unexpected way.
 
     Raises ConfigurationError for text that is no YAML, that goes beyond a limit, or that asks for objects by tag.
@@ -51,7 +61,7 @@ def read_yaml(rendered: Rendered) -> tuple[Node | None, list[str]]:
 
 class _Composer:
     def __init__(self, rendered: Rendered) -> None:
-        self.warnings: list[str] = []
+        self.warnings: list[Diagnostic] = []
         self._rendered = rendered
         self._parser = _parser(rendered.text)
         self._anchors: dict[str, Node | None] = {}
@@ -114,16 +124,16 @@ class _Composer:
 
     def _aliased(self, anchor: str, position: Position) -> Node:
         if anchor not in self._anchors:
-            raise refusal(
+            raise self._error(
+                YAML_ALIAS,
                 f"An alias referenced an unknown anchor: {anchor}",
-                position=position,
-                source=self._rendered.source,
+                position,
                 label="Psych::AnchorNotDefined",
                 hint="Anchors must stand before their aliases, in the same file.",
             )
         node = self._anchors[anchor]
         if node is None:
-            raise self._refused(f"the anchor {anchor} contains itself", position)
+            raise self._error(YAML_ALIAS, f"the anchor {anchor} contains itself", position)
         return node
 
     def _list(self, position: Position, depth: int) -> ListNode:
@@ -153,7 +163,8 @@ class _Composer:
                     entries.update(mapping.entries)
             else:
                 if key in written:
-                    self.warnings.append(f"{key_node.position}: {key} is written twice; the last one counts")
+                    message = f"{key} is written twice; the last one counts"
+                    self.warnings.append(DUPLICATE_KEY.diagnostic(message, Location(key_node.position)))
                 written.add(key)
                 size += 1 + node.size
                 entries[key] = entry
@@ -162,21 +173,21 @@ class _Composer:
 
     def _key(self, node: Node) -> Key:
         if not isinstance(node, ScalarNode):
-            raise self._refused("a key must be a plain value, not a list or a mapping", node.position)
+            raise self._error(YAML_KEY, "a key must be a plain value, not a list or a mapping", node.position)
         return node.value if isinstance(node.value, str) else OtherKey.of(node.value)
 
     def _scalar(self, event: Any, position: Position) -> ScalarNode:
         plain = not event.style
         tag = event.tag
         if "\0" in event.value:
-            raise self._refused("a NUL byte, which no command and no environment variable can carry", position)
+            raise self._error(NUL_BYTE, "a NUL byte, which no command and no environment variable can carry", position)
         if tag is not None and tag.startswith(_OBJECT_TAGS) and tag not in _SYMBOL_TAGS:
             raise self._object_tag(tag, position)
         try:
             value = _tagged(event.value, tag, plain)
         except ValueError:
             label, message = _no_float(typed(event.value))
-            raise refusal(message, position=position, source=self._rendered.source, label=label) from None
+            raise self._error(WRONG_TYPE, message, position, label=label) from None
         if plain and isinstance(value, (int, float)) and not isinstance(value, bool):
             self._warn_of_surprise(event.value, value, position)
         return ScalarNode(value, position, event.value, plain)
@@ -184,23 +195,25 @@ class _Composer:
     def _warn_of_surprise(self, text: str, value: int | float, position: Position) -> None:
         if ":" in text or "," in text:
             number = ruby_text(value)
-            self.warnings.append(
-                f"{position}: YAML reads {text} as the number {number}; write '{text}' to keep the text"
-            )
+            message = f"YAML reads {text} as the number {number}; write '{text}' to keep the text"
+            self.warnings.append(AMBIGUOUS_NUMBER.diagnostic(message, Location(position)))
 
     def _check_container_tag(self, tag: str | None, position: Position) -> None:
         if tag is not None and tag.startswith(_OBJECT_TAGS):
             raise self._object_tag(tag, position)
 
     def _object_tag(self, tag: str, position: Position) -> ConfigurationError:
-        return self._refused(f"the tag {tag} asks for an object, which is never made from YAML", position)
+        return self._error(YAML_TAG, f"the tag {tag} asks for an object, which is never made from YAML", position)
 
     def _too_much(self, message: str, position: Position) -> ConfigurationError:
         self._ended = True  # what stands behind it is not looked at any more
-        return self._refused(message, position)
+        return self._error(FILE_TOO_LARGE, message, position)
 
-    def _refused(self, message: str, position: Position) -> ConfigurationError:
-        return refusal(message, position=position, source=self._rendered.source)
+    def _error(
+        self, rule: Rule, message: str, position: Position, *, label: str | None = None, hint: str | None = None
+    ) -> ConfigurationError:
+        location = Location.in_text(position, self._rendered.source)
+        return configuration_error(rule, message, location, label=label, hint=hint)
 
 
 def _mappings_to_merge(node: Node, aliased: bool) -> list[MapNode] | None:
@@ -277,10 +290,10 @@ def _check_encoding(rendered: Rendered) -> None:
     except UnicodeEncodeError as error:
         line = rendered.text.count("\n", 0, error.start)
         column = error.start - (rendered.text.rfind("\n", 0, error.start) + 1)
-        raise refusal(
+        raise configuration_error(
+            INVALID_ENCODING,
             f"(<unknown>): invalid leading UTF-8 octet at line {line + 1} column {column + 1}",
-            position=rendered.position(line, column),
-            source=rendered.source,
+            Location.in_text(rendered.position(line, column), rendered.source),
             label="Psych::SyntaxError",
             hint="a variable of the environment that the template uses there is no UTF-8",
         ) from None
@@ -290,17 +303,19 @@ def _syntax_error(error: YAMLError, rendered: Rendered) -> ConfigurationError:
     """The message has Psych's form, whose line and column are those of the construct that was being read."""
     if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         problem = str(error).split(": ")[-1].split("\n")[0]
-        return refusal(f"(<unknown>): {problem} at line 1 column 1", label="Psych::SyntaxError")
+        message = f"(<unknown>): {problem} at line 1 column 1"
+        return configuration_error(YAML_SYNTAX, message, label="Psych::SyntaxError")
     mark = error.context_mark or error.problem_mark
     line, column = mark.line + 1, mark.column + 1
     if error.context_mark is None and isinstance(error, ParserError):
         line = column = 1
     problem = " ".join(filter(None, (error.problem, error.context)))
     problem = problem.replace("that violates indentation", "that violate indentation")  # Psych's older libyaml
-    return refusal(
+    position = rendered.position(error.problem_mark.line, error.problem_mark.column)
+    return configuration_error(
+        YAML_SYNTAX,
         f"(<unknown>): {problem} at line {line} column {column}",
-        position=rendered.position(error.problem_mark.line, error.problem_mark.column),
-        source=rendered.source,
+        Location.in_text(position, rendered.source),
         label="Psych::SyntaxError",
         hint="look there and just before it for a bracket or quote left open, a tab, or a line that is set in wrongly",
     )

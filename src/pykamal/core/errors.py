@@ -29,10 +29,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
+from pykamal.core.diagnostic_report import text_lines
+from pykamal.core.diagnostics import NOWHERE, Diagnostic, Location, Rule, Severity
 from pykamal.core.excerpt import excerpt
-from pykamal.core.source import Position
 
 
 class KamalError(Exception):
@@ -60,30 +61,17 @@ class KamalError(Exception):
         self.details = tuple(details)
         self.hint = hint
 
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """The rules of the catalogue that explain the error."""
+        return (self.identifier,)
+
     def __str__(self) -> str:
         return self.message
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with the configuration.
-
-    `path` is the key path in the specification's form (`servers/web/hosts/0`), empty at the root; `message` is the
-    literal text that scripts may match on, path included (spec/config.md 2.2). `note` explains it further.
-    """
-
-    message: str
-    path: str = ""
-    position: Position | None = None
-    expected: str | None = None
-    found: str | None = None
-    suggestion: str | None = None
-    note: str | None = None
-    quoted_line: str | None = None
-
-
 class ConfigurationError(KamalError):
-    """The configuration cannot be used; carries every problem found, in the order of the file."""
+    """The configuration cannot be used. `diagnostics` has everything that is wrong, in the order of the file."""
 
     identifier = "configuration-invalid"
     label = "Kamal::ConfigurationError"
@@ -92,19 +80,32 @@ class ConfigurationError(KamalError):
         self,
         message: str,
         *,
-        problems: Sequence[Problem] = (),
-        details: Sequence[str] = (),
+        diagnostics: Sequence[Diagnostic] = (),
         hint: str | None = None,
         label: str | None = None,
     ) -> None:
-        super().__init__(message, details=details, hint=hint)
-        self.problems = tuple(problems)
+        shown = [replace(each, remedy=None) if each.remedy == hint else each for each in diagnostics]
+        super().__init__(message, details=text_lines(shown), hint=hint)
+        itself = Diagnostic(identifier=self.identifier, severity=Severity.ERROR, message=message, remedy=hint)
+        self.diagnostics = tuple(diagnostics) or (itself,)
         if label is not None:
             self.label = label  # one family, but scripts know some members by another name
 
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(each.identifier for each in self.diagnostics))
+
+
+def configuration_error(
+    rule: Rule, message: str, location: Location = NOWHERE, *, hint: str | None = None, label: str | None = None
+) -> ConfigurationError:
+    """The error for one diagnostic that ends loading at once, such as a file that is no YAML."""
+    diagnostic = replace(rule.diagnostic(message, location, remedy=hint), severity=Severity.ERROR)
+    return ConfigurationError(message, diagnostics=[diagnostic], label=label, hint=hint)
+
 
 class SecretNotFound(ConfigurationError):
-    identifier = "secret-not-found"
+    identifier = "missing-secret"
 
 
 class UsageError(KamalError):
@@ -262,6 +263,10 @@ class HostErrors(KamalError):
             lines = [executing_on(error.host, error.message) for error in errors]
             message = "\n".join([f"Exceptions on {len(errors)} hosts:", *lines])
         super().__init__(message, host=first.host, details=first.details, hint=first.hint)
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(identifier for error in self.errors for identifier in error.identifiers))
 
 
 class Interrupted(KamalError):

@@ -23,6 +23,10 @@ class TemplateError(Exception):
         return Position(file, line, self.offset - source.rfind("\n", 0, self.offset))
 
 
+class UnsupportedRuby(TemplateError):
+    """The template uses Ruby that is not evaluated here."""
+
+
 class RubyError(Exception):
     """A failure that Ruby has too, and that `rescue` catches; `label` is its class.
 
@@ -59,4 +63,4 @@ SUPPORTED = (
 def unsupported(what: str, offset: int, instead: str | None = None) -> TemplateError:
     """Return the error for Ruby outside the subset."""
     hint = instead if instead is not None else SUPPORTED
-    return TemplateError(f"{what} is not supported in templates", offset, label="SyntaxError", hint=hint)
+    return UnsupportedRuby(f"{what} is not supported in templates", offset, label="SyntaxError", hint=hint)

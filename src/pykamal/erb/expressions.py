@@ -84,7 +84,7 @@ class ExpressionParser(Cursor):
     def nested(self) -> Iterator[None]:
         self._depth += 1
         if self._depth > MAXIMUM_NESTING:
-            raise TemplateError("code is nested too deeply", self.peek.offset)
+            raise TemplateError("code is nested too deeply", self.peek.offset, label="BudgetExceeded")
         yield
         self._depth -= 1
 

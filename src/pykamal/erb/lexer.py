@@ -42,7 +42,7 @@ class Lexer(LiteralScanner):
         """Return the tokens from `start` to the `}` that closes an interpolation, and the position behind it."""
         inner = Lexer(self._code, self._base, self._depth + 1)
         if inner._depth > MAXIMUM_NESTING:
-            raise TemplateError("code is nested too deeply", self._base + start)
+            raise TemplateError("code is nested too deeply", self._base + start, label="BudgetExceeded")
         inner._position = start
         inner._run(until_brace=True)
         return inner._tokens, inner._position

@@ -91,6 +91,8 @@ class Lines:
             self._write(line)
         if event.hint is not None:
             self._write(f"  Next: {event.hint}")
+        if event.identifiers:
+            self._write(f"  More: kamal explain {' '.join(event.identifiers)}")
 
     def _log(self, line: LogLine) -> None:
         if line.level < self.threshold and not line.shown:

@@ -26,7 +26,7 @@ KnownSecrets = Callable[[], Iterable[Sensitive]]
 AnyEvent = TypeVar("AnyEvent", bound=Event)
 
 _NAMES: Final = frozenset(
-    {"id", "host", "hosts", "user", "kind", "operation", "identifier", "label", "phase", "step"}
+    {"id", "host", "hosts", "user", "kind", "operation", "identifier", "identifiers", "label", "phase", "step"}
     | {"service", "destination", "version", "service_version", "performer"}
 )
 """Fields that name things of the configuration: machines compare them, and a secret may be a word like `production`."""

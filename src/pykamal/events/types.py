@@ -67,7 +67,10 @@ class RunFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFailed(Event):
-    """A command has failed. `identifier` is the stable name of the error, `details` its evidence, `hint` what to do."""
+    """A command has failed. `identifier` is the stable name of the error, `details` its evidence, `hint` what to do.
+
+    `kamal explain` knows the `identifiers` of what led to it.
+    """
 
     operation: str
     identifier: str
@@ -76,6 +79,7 @@ class RunFailed(Event):
     host: str | None = None
     details: tuple[str, ...] = ()
     hint: str | None = None
+    identifiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

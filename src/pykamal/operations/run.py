@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from pykamal.config.models import Config
+from pykamal.core.catalogue.settings import INLINE_KEY
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus
@@ -20,7 +21,7 @@ from pykamal.secrets.store import Secrets
 from pykamal.transport.fleet import Fleet, load_ssh_library
 from pykamal.transport.local import LocalSession
 
-INLINE_KEY: Final = (
+_INLINE_KEY: Final = INLINE_KEY.diagnostic(
     "Inline key_data usage is deprecated and will be removed in Kamal 3. Please store your key_data in a secret."
 )
 
@@ -106,5 +107,5 @@ def key_texts(config: Config, secrets: Secrets) -> list[Sensitive]:
     """
     found = [(entry, secrets.get(entry)) for entry in config.ssh.key_data]
     if any(key is None for _, key in found):
-        secrets.warn(INLINE_KEY)
+        secrets.warn(_INLINE_KEY)
     return [key or Sensitive(entry) for entry, key in found]

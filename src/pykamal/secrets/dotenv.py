@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pykamal.core.catalogue.files import MISSING_VALUE, NUL_BYTE, SECRET_COMMAND_FAILED
+from pykamal.core.diagnostics import Diagnostic, Location, Rule
 from pykamal.core.errors import ConfigurationError, KamalError
 from pykamal.core.source import Position
 
@@ -48,7 +50,7 @@ def parse(
     substitute: Substitute,
     environment: Mapping[str, str] = os.environ,
     file: str = ".kamal/secrets",
-    warn: Callable[[str], None] | None = None,
+    warn: Callable[[Diagnostic], None] | None = None,
 ) -> dict[str, str]:
     """Return keys and values in the order of first appearance; a later entry replaces an earlier one.
 
@@ -62,24 +64,27 @@ def parse(
         where = Position(file, entry.line)
         if entry.value is None and entry.exported:
             if entry.key not in values:
-                raise ConfigurationError(
-                    f"{where}: `export {entry.key}` has no value",
-                    hint=f"write {entry.key}=VALUE in {file}, or remove the line",
-                )
+                hint = f"write {entry.key}=VALUE in {file}, or remove the line"
+                raise _error(MISSING_VALUE, where, f"`export {entry.key}` has no value", hint)
             continue
         mode = values.get("DOTENV_LINEBREAK_MODE", legacy)
-        run = _located(substitute, f"{where}: the command of {entry.key}", warn)
+        run = _located(substitute, where, f"the command of {entry.key}", warn)
         value = _value(entry.value or "", values, environment, run, line_breaks=mode == "legacy")
         if "\0" in value:
-            raise ConfigurationError(
-                f"{where}: {entry.key} holds a NUL byte, which no environment variable and no command can carry",
-                hint="encode it, in base64 for instance, and let what uses it decode it",
-            )
+            message = f"{entry.key} holds a NUL byte, which no environment variable and no command can carry"
+            raise _error(NUL_BYTE, where, message, "encode it, in base64 for instance, and let what uses it decode it")
         values[entry.key] = value
     return values
 
 
-def _located(substitute: Substitute, what: str, warn: Callable[[str], None] | None) -> Substitute:
+def _error(rule: Rule, where: Position, message: str, hint: str) -> ConfigurationError:
+    diagnostic = rule.diagnostic(message, Location(where), remedy=hint)
+    return ConfigurationError(str(diagnostic), diagnostics=[diagnostic], hint=hint)
+
+
+def _located(
+    substitute: Substitute, where: Position, what: str, warn: Callable[[Diagnostic], None] | None
+) -> Substitute:
     """Add the position of a failed command to its error. The command's text is left out: it may hold secrets."""
 
     def run(command: str) -> str:
@@ -88,10 +93,10 @@ def _located(substitute: Substitute, what: str, warn: Callable[[str], None] | No
         except SubstitutionFailed as ended:
             if warn is not None:
                 printed = "" if ended.output else " and printed nothing"
-                warn(f"{what} ended with {ended}{printed}")
+                warn(SECRET_COMMAND_FAILED.diagnostic(f"{what} ended with {ended}{printed}", Location(where)))
             return ended.output
         except KamalError as error:
-            error.details = (*error.details, f"{what} failed")
+            error.details = (*error.details, f"{where}: {what} failed")
             raise
 
     return run

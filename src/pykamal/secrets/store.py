@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from pykamal.core.errors import ConfigurationError, SecretNotFound
+from pykamal.core.catalogue.files import FILE_UNREADABLE, INVALID_ENCODING
+from pykamal.core.diagnostics import Diagnostic
+from pykamal.core.errors import SecretNotFound, configuration_error
 from pykamal.core.sensitive import Sensitive
 from pykamal.core.source import Position
 from pykamal.secrets import dotenv
@@ -20,8 +22,8 @@ class Secrets:
     """The contents of the secrets files, read on first use because a secret manager may prompt.
 
     `path` is `secrets_path` of deploy.yml; the files are `PATH-common`, then `PATH`, or `PATH.DEST` with a destination.
-    `asked_by` tells where the configuration mentions a name, for the hint of `SecretNotFound`. `warn` is told of
-    commands in the files that end badly: what they print counts all the same.
+    `asked_by` tells where the configuration mentions a name, for the hint of `SecretNotFound`. `warn` takes a warning
+    for each command in the files that ends badly; its output counts all the same.
     """
 
     def __init__(
@@ -32,7 +34,7 @@ class Secrets:
         environment: Mapping[str, str] = os.environ,
         run: dotenv.Substitute = substitute,
         asked_by: Callable[[str], Position | None] | None = None,
-        warn: Callable[[str], None] | None = None,
+        warn: Callable[[Diagnostic], None] | None = None,
     ) -> None:
         self._path = path
         self.files = (f"{path}-common", f"{path}.{destination}" if destination else path)
@@ -109,7 +111,7 @@ class Secrets:
         return None
 
 
-def _ignored(_text: str) -> None:
+def _ignored(_warning: Diagnostic) -> None:
     """Drop a warning."""
 
 
@@ -121,6 +123,8 @@ def _text(file: str) -> str:
     try:
         return Path(file).read_bytes().decode()
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+        message = f"{file} is not UTF-8 text: {error.reason} at byte {error.start}"
+        raise configuration_error(INVALID_ENCODING, message) from error
     except OSError as error:
-        raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from error
+        message = f"{file} cannot be read: {error.strerror}"
+        raise configuration_error(FILE_UNREADABLE, message) from error

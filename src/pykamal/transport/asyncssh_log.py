@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from pykamal.core.errors import ConfigurationError
+from pykamal.core.catalogue.settings import INVALID_VALUE
+from pykamal.core.diagnostics import Location
+from pykamal.core.errors import configuration_error
 from pykamal.events import Bus, Level
 
 LEVELS: Final = {
@@ -25,8 +27,9 @@ class LibraryLog(logging.Handler):
     def __init__(self, log_level: str, bus: Bus) -> None:
         super().__init__()
         if log_level not in LEVELS:
-            raise ConfigurationError(
-                f"invalid log level: {log_level}", hint=f"ssh/log_level is one of {', '.join(LEVELS)}"
+            hint = f"ssh/log_level is one of {', '.join(LEVELS)}"
+            raise configuration_error(
+                INVALID_VALUE, f"invalid log level: {log_level}", Location(setting="ssh/log_level"), hint=hint
             )
         self._bus = bus
         self._logger = logging.getLogger("asyncssh")

@@ -13,7 +13,8 @@ from typing import Any, Final, cast
 from asyncssh import ConfigParseError
 from asyncssh.config import SSHClientConfig
 
-from pykamal.core.errors import ConfigurationError
+from pykamal.core.catalogue.files import SSH_CONFIG_UNREADABLE
+from pykamal.core.errors import configuration_error
 from pykamal.core.hosts import HostAddress
 
 USER_FILE: Final = "~/.ssh/config"
@@ -64,7 +65,8 @@ def _require_own(file: Path) -> None:
     owned = status.st_uid in (0, os.getuid())
     others = stat.S_IWOTH if status.st_gid == os.getgid() else stat.S_IWGRP | stat.S_IWOTH
     if not owned or status.st_mode & others:
-        raise ConfigurationError(
+        raise configuration_error(
+            SSH_CONFIG_UNREADABLE,
             f"Bad owner or permissions on {file}",
             hint=f"it can name programs to run, so nobody else may write it: chown $USER {file}; chmod go-w {file}",
         )
@@ -85,7 +87,8 @@ def settings_for(host: HostAddress, files: Sequence[str]) -> HostSettings:
             host.port or (),
         )
     except (ConfigParseError, OSError, ValueError) as error:
-        raise ConfigurationError(
+        raise configuration_error(
+            SSH_CONFIG_UNREADABLE,
             f"ssh configuration: {error}",
             hint="correct the file, or name other files (or none: false) with ssh/config in deploy.yml",
         ) from error

@@ -81,7 +81,9 @@ def test_problems(words: tuple[str, ...], folder: Path, capsys: pytest.CaptureFi
     """A configuration that cannot be used is answered with the same report everywhere, and exit code 1."""
     (folder / "config" / "deploy.yml").write_text(changed("volums: []"))
     answer = _answer(capsys, *words, code=1)
-    assert (answer["valid"], answer["problems"][0]["suggestion"]) == (False, "volumes")
+    (diagnostic,) = answer["diagnostics"]
+    assert (answer["valid"], diagnostic["identifier"], diagnostic["severity"]) == (False, "unknown-key", "error")
+    assert diagnostic["remedy"] == "did you mean volumes?"
 
 
 def test_warnings_are_not_in_the_way(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,9 +96,10 @@ def test_warnings_are_not_in_the_way(folder: Path, capsys: pytest.CaptureFixture
 
 
 def test_sarif_is_for_problems_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """There is nothing to show in SARIF but findings."""
-    assert dispatch(["config", "--output", "sarif"]) == 2
-    assert dispatch(["config", "validate", "--output", "sarif"]) == 0
+    """There is nothing to show in the formats of reports but diagnostics."""
+    for form in ("sarif", "github", "gitlab"):
+        assert dispatch(["config", "--output", form]) == 2
+        assert dispatch(["config", "validate", "--output", form]) == 0
 
 
 def _validated(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -112,7 +115,8 @@ def test_secrets_that_no_file_defines(folder: Path, capsys: pytest.CaptureFixtur
     (folder / ".kamal").mkdir()
     (folder / ".kamal" / "secrets").write_text("A=$(touch ran)\n")
     expected = (
-        "warning: config/deploy.yml:6:21: the secret C is not defined in .kamal/secrets-common or .kamal/secrets\n"
+        "warning: config/deploy.yml:6:21: the secret C is not defined in .kamal/secrets-common or .kamal/secrets "
+        "[missing-secret]\n"
     )
     assert _validated(capsys) == (0, "config/deploy.yml is valid.\n", expected)
     assert _validated(capsys, "--strict") == (
@@ -120,7 +124,8 @@ def test_secrets_that_no_file_defines(folder: Path, capsys: pytest.CaptureFixtur
         "config/deploy.yml has 1 warning, which --strict refuses.\n",
         expected,
     )
-    assert _answer(capsys, "validate", "--strict", code=1)["warnings"] == [expected.removeprefix("warning: ").strip()]
+    (diagnostic,) = _answer(capsys, "validate", "--strict", code=1)["diagnostics"]
+    assert f"config/deploy.yml:6:21: {diagnostic['message']} [{diagnostic['identifier']}]\n" in expected
     assert not (folder / "ran").exists()
 
 

@@ -91,7 +91,7 @@ def test_a_machine_is_told_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["config", "validate", "--safe", "--output", "json"]) == 1
     document = json.loads(capsys.readouterr().out)
     assert document["valid"] is False
-    assert "IMAGE is hidden by --safe" in document["warnings"][0]
+    assert "IMAGE is hidden by --safe" in [each["message"] for each in document["diagnostics"]][-1]
 
 
 def test_git_is_not_asked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

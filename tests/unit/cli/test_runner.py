@@ -15,11 +15,12 @@ from pykamal.cli.parser import parse
 from pykamal.cli.runner import settings_of
 from pykamal.cli.table import command_row
 from pykamal.commands.command import command
+from pykamal.core.diagnostics import Diagnostic
 from pykamal.core.errors import SecretNotFound, UsageError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus
 from pykamal.operations.context import Settings
-from pykamal.operations.run import INLINE_KEY, key_texts
+from pykamal.operations.run import key_texts
 from pykamal.secrets.store import Secrets
 
 pytestmark = pytest.mark.unit
@@ -155,7 +156,8 @@ def test_a_client_configuration_that_is_not_there(project: Path, capsys: pytest.
     (project / "config" / "deploy.yml").write_text(CONFIG + "ssh: {config: nowhere}\n")
     load(parse(command_row("config"), []))
     assert capsys.readouterr().err == (
-        "warning: config/deploy.yml:11:15: ssh/config: there is no file nowhere; connections are made without it\n"
+        "warning: config/deploy.yml:11:15: ssh/config: there is no file nowhere; connections are made without it "
+        "[missing-ssh-config]\n"
     )
 
 
@@ -165,6 +167,6 @@ def test_keys_in_deploy_yml_are_deprecated(project: Path) -> None:
     (project / ".kamal" / "secrets").write_text("SSH_KEY=a-key\n")
     (project / "config" / "deploy.yml").write_text(CONFIG + "ssh: {key_data: [SSH_KEY, -----BEGIN]}\n")
     config = load(parse(command_row("config"), [])).config
-    warned: list[str] = []
+    warned: list[Diagnostic] = []
     assert [key.reveal() for key in key_texts(config, Secrets(warn=warned.append))] == ["a-key", "-----BEGIN"]
-    assert warned == [INLINE_KEY]
+    assert [warning.identifier for warning in warned] == ["inline-key"]

@@ -45,7 +45,7 @@ def test_every_error_in_one_run_by_line() -> None:
         "proxy: {app_port: '3000'}\n"
     )
     error = refused(text)
-    places = [(str(problem.position), problem.message) for problem in error.problems]
+    places = [(str(problem.location.position), problem.message) for problem in error.diagnostics]
     assert places == [
         (
             "config/deploy.yml:1:10",
@@ -62,11 +62,11 @@ def test_every_error_in_one_run_by_line() -> None:
 
 def test_problem_in_full() -> None:
     """A problem says what was expected and found and quotes its line with a caret."""
-    (problem,) = refused(changed("deploy_timeout: '30'")).problems
-    assert problem.path == "deploy_timeout"
-    assert problem.expected == "an integer"
-    assert problem.found == 'the string "30"'
-    assert problem.quoted_line == "deploy_timeout: '30'\n                ^"
+    (problem,) = refused(changed("deploy_timeout: '30'")).diagnostics
+    assert problem.location.setting == "deploy_timeout"
+    assert problem.identifier == "wrong-type"
+    assert problem.evidence == ('expected an integer, found the string "30"',)
+    assert problem.location.quote == "deploy_timeout: '30'\n                ^"
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_problem_in_full() -> None:
 )
 def test_nearest_spelling(change: str, suggestion: str | None) -> None:
     """An unknown key comes with the nearest key that exists."""
-    (problem,) = refused(changed(change)).problems
-    assert problem.suggestion == suggestion
+    (problem,) = refused(changed(change)).diagnostics
+    assert problem.remedy == (f"did you mean {suggestion}?" if suggestion else None)
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,11 @@ def test_nearest_spelling(change: str, suggestion: str | None) -> None:
 def test_keys_of_kamal_1(change: str, note: str) -> None:
     """A key of Kamal 1 comes with what became of it, and the error tells that the file is for Kamal 1."""
     error = refused(changed(change))
-    (problem,) = error.problems
-    assert problem.note is not None
-    assert note in problem.note
-    assert problem.suggestion is None
+    (problem,) = error.diagnostics
+    assert problem.identifier == "kamal-1-key"
+    assert problem.remedy is not None
+    assert note in problem.remedy
+    assert "did you mean" not in problem.remedy
     assert "Kamal 1" in (error.hint or "")
 
 
@@ -129,32 +130,32 @@ def test_a_forgotten_destination_is_not_blamed_for_other_errors() -> None:
 def test_host_and_hosts_of_two_files() -> None:
     """Both places are shown, since each file alone is right."""
     world = World(files={"config/deploy.staging.yml": "proxy: {hosts: [b.com]}\n"})
-    (problem,) = refused(changed("proxy: {host: a.com}"), destination="staging", world=world).problems
-    assert problem.note == "`host` is set at config/deploy.yml:6:15, `hosts` at config/deploy.staging.yml:1:16"
+    (problem,) = refused(changed("proxy: {host: a.com}"), destination="staging", world=world).diagnostics
+    assert problem.evidence == ("`host` is set at config/deploy.yml:6:15, `hosts` at config/deploy.staging.yml:1:16",)
 
 
 def test_docker_arch_without_docker() -> None:
     """The architecture that Docker did not tell is named as the cause, with what to write instead."""
     world = World(shell={"docker info --format '{{.Architecture}}'": ""})
-    (problem,) = refused(changed("builder: {arch: <%= Kamal::Utils.docker_arch %>}"), world=world).problems
+    (problem,) = refused(changed("builder: {arch: <%= Kamal::Utils.docker_arch %>}"), world=world).diagnostics
     assert problem.message == "builder/arch: should be an array or a string"
-    assert problem.note is not None
-    assert "arch: amd64" in problem.note
+    assert problem.remedy is not None
+    assert "arch: amd64" in problem.remedy
 
 
 def test_plain_variables_beside_clear() -> None:
     """A variable beside `clear` of another file is told where it belongs."""
     world = World(files={"config/deploy.staging.yml": "env: {clear: {C: d}}\n"})
-    (problem,) = refused(changed("env: {A: b}"), destination="staging", world=world).problems
-    assert problem.note is not None
-    assert "config/deploy.staging.yml:1:7" in problem.note
-    assert "below `clear`" in problem.note
+    (problem,) = refused(changed("env: {A: b}"), destination="staging", world=world).diagnostics
+    assert problem.remedy is not None
+    assert "config/deploy.staging.yml:1:7" in problem.remedy
+    assert "below `clear`" in problem.remedy
 
 
 def test_details_are_ready_to_print() -> None:
     """`details` holds every problem with its place, quote and advice, one line an item."""
     assert refused(changed("volums: []")).details == (
-        "config/deploy.yml:6:1: unknown key: volums",
+        "config/deploy.yml:6:1: unknown key: volums [unknown-key]",
         "    volums: []",
         "    ^",
         "    did you mean volumes?",
@@ -170,7 +171,7 @@ def test_secrets_are_not_quoted() -> None:
 def test_many_problems_are_counted() -> None:
     """The report stays readable: after a hundred problems the rest is counted."""
     error = refused(changed(f"volumes: [{', '.join('[]' for _ in range(150))}]"))
-    assert len(error.problems) == 150
+    assert len(error.diagnostics) == 150
     assert error.details[-1] == "and 50 more"
 
 

@@ -9,12 +9,11 @@ import jsonschema_rs
 import pytest
 
 from pykamal.config.explanation import explain
-from pykamal.config.findings_report import as_json, as_sarif
 from pykamal.config.psych_emitter import dumped
 from pykamal.config.schema import editor_schema
 from pykamal.config.show import resolved_root
 from tests.config_catalogue import changed
-from tests.config_world import World, loaded, refused
+from tests.config_world import World, loaded
 
 pytestmark = pytest.mark.unit
 
@@ -51,53 +50,6 @@ def test_explanations(key: str, known: bool, written: bool, value: object) -> No
     assert document is not None
     explanation = explain(document, key)
     assert (explanation.known, explanation.written, explanation.value) == (known, written, value)
-
-
-def test_json_report() -> None:
-    """Every problem with its place as plain fields."""
-    report = as_json(refused(changed("volums: []")))
-    assert (report["valid"], report["message"]) == (False, "unknown key: volums")
-    assert report["problems"] == [
-        {
-            "message": "unknown key: volums",
-            "path": "",
-            "file": "config/deploy.yml",
-            "line": 6,
-            "column": 1,
-            "expected": None,
-            "found": None,
-            "suggestion": "volumes",
-            "note": None,
-        }
-    ]
-    assert as_json(None, ("careful",)) == {
-        "version": 1,
-        "valid": True,
-        "message": None,
-        "problems": [],
-        "warnings": ["careful"],
-    }
-
-
-def test_sarif_report() -> None:
-    """SARIF 2.1.0: one result a problem, at its place."""
-    (run,) = as_sarif(refused(changed("volums: []")))["runs"]
-    (result,) = run["results"]
-    assert result["message"]["text"] == "unknown key: volums, did you mean volumes?"
-    location = result["locations"][0]["physicalLocation"]
-    assert location["artifactLocation"]["uri"] == "config/deploy.yml"
-    assert location["region"] == {"startLine": 6, "startColumn": 1}
-    assert as_sarif(None)["runs"][0]["results"] == []
-
-
-def test_sarif_warnings() -> None:
-    """A warning is a result of its own level, at the place that it begins with."""
-    warnings = ("config/deploy.yml:4:10: service: replace it", "careful")
-    placed, unplaced = as_sarif(None, warnings)["runs"][0]["results"]
-    assert (placed["level"], placed["message"]["text"]) == ("warning", "service: replace it")
-    assert placed["locations"][0]["physicalLocation"]["region"] == {"startLine": 4, "startColumn": 10}
-    assert (unplaced["level"], unplaced["message"]["text"]) == ("warning", "careful")
-    assert "locations" not in unplaced
 
 
 def test_resolved() -> None:

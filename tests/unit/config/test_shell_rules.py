@@ -70,12 +70,14 @@ pytestmark = pytest.mark.unit
 def test_refused(change: str, path: str, remedy: str) -> None:
     """The place is named with file, line and column, and what to write instead; Ruby Kamal sends these as they are."""
     error = refused(changed(change))
-    problems = [problem for problem in error.problems if (problem.path or "").endswith(path)]
+    problems = [problem for problem in error.diagnostics if problem.location.setting.endswith(path)]
     assert any(remedy in problem.message for problem in problems), error.details
     line = changed(change).splitlines().index(change) + 1
-    assert {(problem.position.file, problem.position.line) for problem in problems if problem.position} == {
-        ("config/deploy.yml", line)
-    }
+    assert {
+        (problem.location.position.file, problem.location.position.line)
+        for problem in problems
+        if problem.location.position
+    } == {("config/deploy.yml", line)}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_ruby_kamals_own_refusal_comes_first() -> None:
     """spec/config.md 2.4: the one message for scripts is Ruby Kamal's where it refuses the file too."""
     error = refused(changed("servers: [-h]\n@volumes: foo"))
     assert error.message == "volumes: should be an array"
-    assert len(error.problems) == 2
+    assert len(error.diagnostics) == 2
 
 
 @pytest.mark.parametrize(

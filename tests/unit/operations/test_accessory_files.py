@@ -93,7 +93,7 @@ def test_failing_templates_name_their_place(tmp_path: Path) -> None:
     accessory, file = _accessory("x.erb")
     with pytest.raises(ConfigurationError) as caught:
         content(accessory, file, _SECRETS, LocalSystem(tmp_path, {}))
-    assert str(caught.value.problems[0].position) == "x.erb:2:5"
+    assert str(caught.value.diagnostics[0].location.position) == "x.erb:2:5"
 
 
 def test_comments_of_other_files_are_no_comments_of_yaml(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pykamal.core.diagnostics import Diagnostic
 from pykamal.core.errors import ConfigurationError, KamalError, SecretNotFound
 from pykamal.core.sensitive import Sensitive
 from pykamal.core.source import Position
@@ -137,10 +138,10 @@ def test_the_environment_is_no_fallback(folder: Path) -> None:
 
 def test_commands_that_fail_are_told(folder: Path) -> None:
     """Their exit status does not count (cli.md 16.1), but nobody wants to deploy an empty password unawares."""
-    warnings: list[str] = []
+    warnings: list[Diagnostic] = []
     (folder / "secrets").write_text("A=1\nB=$(exit 3)\nC=$(echo half; exit 1)-$A\n")
     assert Secrets(warn=warnings.append).all() == {"A": Sensitive("1"), "B": Sensitive(""), "C": Sensitive("half-1")}
-    assert warnings == [
+    assert [str(warning) for warning in warnings] == [
         ".kamal/secrets:2:1: the command of B ended with exit status 3 and printed nothing",
         ".kamal/secrets:3:1: the command of C ended with exit status 1",
     ]

@@ -210,6 +210,10 @@ def _argument(command: CommandRow, usage: str, project: Project | None, current:
 
         names = NAMES if not current[:1].isupper() else [name.capitalize() for name in NAMES]
         yield from map(Candidate, names)
+    elif word == "IDENTIFIER":
+        from pykamal.core.catalogue import rules
+
+        yield from _described((rule.identifier, rule.title) for rule in rules().values())
 
 
 def _sandboxes() -> list[str]:

@@ -1,9 +1,9 @@
-"""`kamal config`: how deploy.yml is understood (spec/cli.md 18.1)."""
+"""`kamal config` shows and checks the configuration (spec/cli.md 18.1)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ import yaml
 from pykamal.cli.config_checks import hidden_aliases, missing_ssh_files, placeholders, undefined_secrets
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import load
+from pykamal.cli.options import OUTPUT
 from pykamal.cli.safe_mode import explaining_safety, safe_system
 from pykamal.cli.safe_mode import warnings as safety_warnings
 from pykamal.cli.table import command_row
@@ -21,11 +22,12 @@ from pykamal.commands.flags import log_flags
 from pykamal.commands.words import render
 from pykamal.config import load as load_config
 from pykamal.config.explanation import Explanation, explain
-from pykamal.config.findings_report import as_json, as_sarif, explanation_as_json
 from pykamal.config.models import Config
 from pykamal.config.psych_emitter import dumped
 from pykamal.config.schema import editor_schema
 from pykamal.config.show import config_document, config_fields, plain_data, resolved_root
+from pykamal.core.diagnostic_report import report, text_lines
+from pykamal.core.diagnostics import Diagnostic
 from pykamal.core.errors import ConfigurationError, UsageError
 from pykamal.core.printable import json_text, print_error, print_line
 from pykamal.events import Bus
@@ -40,14 +42,15 @@ UNKNOWN_VERSION: Final = "unknown"
 
 def config(invocation: Invocation) -> int:
     action = _action(invocation)
-    if invocation.options["output"] == "sarif" and action is not _validate:
-        raise UsageError("--output sarif is for `kamal config validate`")
+    form = invocation.options["output"]
+    if form not in OUTPUT.choices and action is not _validate:
+        raise UsageError(f"--output {form} is for `kamal config validate`")
     try:
         return action(invocation)
     except ConfigurationError as error:
         if not invocation.json:
             raise
-        return _written(as_json(error)) or error.exit_code
+        return _reported(invocation, error.diagnostics) or error.exit_code
 
 
 def _action(invocation: Invocation) -> Callable[[Invocation], int]:
@@ -101,12 +104,19 @@ def _print_lines(text: str) -> int:
     return 0
 
 
+def _reported(invocation: Invocation, diagnostics: Sequence[Diagnostic]) -> int:
+    options = invocation.options
+    if document := report(options["output"], diagnostics, options["config_file"]):
+        print_line(document)
+    return 0
+
+
 def _schema(_: Invocation) -> int:
     return _written(editor_schema())
 
 
 def _validate(invocation: Invocation) -> int:
-    """Exit code 1 for a configuration that cannot be used. Machines get one document instead of events."""
+    """Check the configuration; exit code 1 where it cannot be used. Machines get one document instead of events."""
     options = invocation.options
     path, form = Path(options["config_file"]), options["output"]
     system = safe_system(invocation)
@@ -115,24 +125,24 @@ def _validate(invocation: Invocation) -> int:
     try:
         with explaining_safety(invocation, system):
             config = load_config(path, destination=options["destination"], system=system or LocalSystem())
-        warnings += _warnings(config, path, system)
-    except ConfigurationError as refusal:
+        warnings += [each.quoting(config.lines) for each in _warnings(config, path, system)]
+    except ConfigurationError as raised:
         if form == "text":
             raise
-        error = refusal
+        error = raised
     refused = bool(warnings) and options["strict"]
     if form == "text":
         for warning in warnings:
-            print_error(f"warning: {warning}")
+            print_error("\n".join(text_lines([warning], "warning: ")))
         counted = "1 warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
         _print_lines(f"{path} has {counted}, which --strict refuses." if refused else f"{path} is valid.")
         return int(refused)
-    _written(as_sarif(error, tuple(warnings)) if form == "sarif" else as_json(error, tuple(warnings)))
+    _reported(invocation, [*(error.diagnostics if error is not None else ()), *warnings])
     return error.exit_code if error is not None else int(refused)
 
 
-def _warnings(config: Config, path: Path, system: SafeSystem | None) -> Iterator[str]:
-    """Files of this machine outside of the project are none of a foreign configuration's business."""
+def _warnings(config: Config, path: Path, system: SafeSystem | None) -> Iterator[Diagnostic]:
+    """Check what loading does not. With --safe no file of this machine outside of the project is looked for."""
     secrets = Secrets(config.secrets_path, config.destination)
     yield from config.warnings
     yield from hidden_aliases(config)
@@ -150,7 +160,7 @@ def _explain(invocation: Invocation) -> int:
     if not explanation.known and not explanation.written:
         raise UsageError(f"deploy.yml has no key {explanation.path}", hint="`kamal docs` prints all keys.")
     if invocation.json:
-        return _written(explanation_as_json(explanation))
+        return _written(explanation.as_json())
     return _print_lines("\n".join(_explanation_lines(explanation)))
 
 

@@ -25,9 +25,9 @@ CONFIG_OPTIONS = (
     text(
         "output",
         "FORM",
-        "Readable text, JSON, or SARIF for `validate`",
+        "Readable text or JSON; with `validate` also SARIF, or annotations of GitHub or GitLab",
         default="text",
-        choices=("text", "json", "sarif"),
+        choices=("text", "json", "sarif", "github", "gitlab"),
     ),
 )
 
@@ -70,6 +70,15 @@ TOP_LEVEL = (
         Effect.LOOKS,
         "[SECTION]",
         needs_project=False,
+    ),
+    CommandRow(
+        "explain",
+        "Tell what a diagnostic means and what to do about it; without an identifier, list all",
+        "cli.handlers.explain:explain",
+        Effect.LOOKS,
+        "[IDENTIFIER...]",
+        needs_project=False,
+        ours=True,
     ),
     CommandRow("help", "Show the commands, or one of them", "", Effect.LOOKS, "[COMMAND...]", needs_project=False),
     CommandRow(

@@ -45,9 +45,10 @@ def build_config(document: Document, destination: str | None) -> Config:
         deploy_timeout=number(root.get("deploy_timeout"), 30),
         drain_timeout=number(root.get("drain_timeout"), 30),
         extension=extension(root.get("x-pykamal")),
-        warnings=(*document.warnings, *warnings(root)),
+        warnings=tuple(each.quoting(document.lines) for each in (*document.warnings, *warnings(root))),
         raw=plain_value(root),
         document=root,
+        lines=document.lines,
         loaded_environment=document.loaded_environment,
     )
 

@@ -1,4 +1,4 @@
-"""What is accepted as Ruby Kamal accepts it, and is probably not what was meant (spec/config.md 22)."""
+"""Warnings of settings that Ruby Kamal accepts and that are probably not what was meant (spec/config.md 22)."""
 
 from __future__ import annotations
 
@@ -8,28 +8,37 @@ from pykamal.config.decoding.connections import boot_limit_is_usable, port_is_us
 from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
 from pykamal.config.reading import child, entries, text
 from pykamal.config.servers import role_nodes
+from pykamal.core.catalogue.settings import (
+    IGNORED_HOST,
+    MISSING_CONTAINER_PATH,
+    UNKNOWN_TAG,
+    UNUSABLE_VALUE,
+)
+from pykamal.core.diagnostics import Diagnostic, Location
 
 
-def warnings(root: MapNode) -> Iterator[str]:
+def warnings(root: MapNode) -> Iterator[Diagnostic]:
     yield from _ignored_hosts(root)
     yield from _unknown_tags(root)
     yield from _accessory_paths(root)
     port = child(root, "ssh", "port")
     if port is not None and not port_is_usable(port):
-        yield f"{port.position}: ssh/port is no port number; 22 is used"
+        yield UNUSABLE_VALUE.diagnostic("ssh/port is no port number; 22 is used", Location(port.position, "ssh/port"))
     limit = child(root, "boot", "limit")
     if limit is not None and not boot_limit_is_usable(text(limit)):
-        yield f"{limit.position}: boot/limit is neither a number nor a percentage; nothing can be booted with it"
+        message = "boot/limit is neither a number nor a percentage; nothing can be booted with it"
+        yield UNUSABLE_VALUE.diagnostic(message, Location(limit.position, "boot/limit"))
 
 
-def _ignored_hosts(root: MapNode) -> Iterator[str]:
+def _ignored_hosts(root: MapNode) -> Iterator[Diagnostic]:
     for role in role_nodes(root):
         for item in role.hosts_node.items if isinstance(role.hosts_node, ListNode) else ():
             if isinstance(item, ScalarNode) and not isinstance(item.value, str):
-                yield f"{item.position}: {item.text} is no host name and is ignored; quote it if it is one"
+                message = f"{item.text} is no host name and is ignored; quote it if it is one"
+                yield IGNORED_HOST.diagnostic(message, Location(item.position))
 
 
-def _unknown_tags(root: MapNode) -> Iterator[str]:
+def _unknown_tags(root: MapNode) -> Iterator[Diagnostic]:
     known = {tag for tag, _ in entries(child(root, "env", "tags"))}
     for accessory in entries(root.get("accessories")):
         known |= _wanted_tags(accessory[1])
@@ -37,7 +46,8 @@ def _unknown_tags(root: MapNode) -> Iterator[str]:
         for host in role.hosts:
             for tag in host.tags:
                 if tag not in known:
-                    yield f"{role.node.position}: host {host.name} has the tag {tag}, which env/tags does not define"
+                    message = f"host {host.name} has the tag {tag}, which env/tags does not define"
+                    yield UNKNOWN_TAG.diagnostic(message, Location(role.node.position))
 
 
 def _wanted_tags(accessory: Node) -> set[str]:
@@ -46,7 +56,7 @@ def _wanted_tags(accessory: Node) -> set[str]:
     return {tag for node in (child(accessory, "tag"), *several) if (tag := text(node)) is not None}
 
 
-def _accessory_paths(root: MapNode) -> Iterator[str]:
+def _accessory_paths(root: MapNode) -> Iterator[Diagnostic]:
     for name, accessory in entries(root.get("accessories")):
         for key in ("files", "directories"):
             section = child(accessory, key)
@@ -55,4 +65,6 @@ def _accessory_paths(root: MapNode) -> Iterator[str]:
                     text(child(item, "remote")) if isinstance(item, MapNode) else (text(item) or "").partition(":")[2]
                 )
                 if not remote:
-                    yield f"{item.position}: accessories/{name}/{key} has an entry without a path inside the container"
+                    setting = f"accessories/{name}/{key}"
+                    message = f"{setting} has an entry without a path inside the container"
+                    yield MISSING_CONTAINER_PATH.diagnostic(message, Location(item.position, setting))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pykamal.core.errors import ConfigurationError
+from pykamal.core.catalogue.settings import UNUSABLE_VALUE
+from pykamal.core.diagnostics import Location
+from pykamal.core.errors import configuration_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,10 @@ class Boot:
         text = str(self.limit).strip()
         digits = text.removesuffix("%").rstrip()
         if not digits.isdecimal():
-            raise ConfigurationError(
+            raise configuration_error(
+                UNUSABLE_VALUE,
                 f"boot/limit: {text} is neither a number of hosts nor a percentage",
+                Location(setting="boot/limit"),
                 hint="Write a number such as 10, or a percentage such as 25%.",
             )
         return max(1, all_hosts * int(digits) // 100 if text.endswith("%") else int(digits))

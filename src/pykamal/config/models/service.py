@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,14 +18,16 @@ from pykamal.config.models.registry import Registry
 from pykamal.config.models.role import Role
 from pykamal.config.models.ssh import Ssh
 from pykamal.config.models.values import Scalar
+from pykamal.core.diagnostics import Diagnostic
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What deploy.yml says, with defaults filled in. Timeouts and delays are whole seconds.
+    """The settings of deploy.yml, with defaults filled in. Timeouts and delays are whole seconds.
 
     `roles` are sorted by name; `raw` is the merged document as plain data; `document` is the same with types and
-    places, for `kamal config`. `loaded_environment` holds the variables that the template loaded from dotenv files.
+    places, for `kamal config`; `lines` are the source lines by file name. `loaded_environment` holds the variables that
+    the template loaded from dotenv files.
     """
 
     service: str
@@ -53,9 +55,10 @@ class Config:
     deploy_timeout: int = 30
     drain_timeout: int = 30
     extension: Extension = Extension()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict)
     document: MapNode | None = field(default=None, compare=False, repr=False)
+    lines: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False, repr=False)
     loaded_environment: Mapping[str, str] = field(default_factory=dict)
 
     # -- names (spec/config.md 18.2, 18.3)

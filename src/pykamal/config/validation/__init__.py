@@ -1,43 +1,50 @@
-"""Whether a document is a valid configuration: the schema, the rules of each section, the rules across sections."""
+"""Validation of a document: the schema, the rules of each section, the rules across sections."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from pykamal.config.document import Document
-from pykamal.config.problems import refusal_of_all
 from pykamal.config.system import System
-from pykamal.config.validation.cross_section import MISSING_STAGES, cross_findings
-from pykamal.config.validation.finding import Finding
-from pykamal.config.validation.per_section import section_findings
+from pykamal.config.validation.cross_section import MISSING_STAGES, cross_violations
+from pykamal.config.validation.per_section import section_violations
 from pykamal.config.validation.ruby_precedence import in_file_order, ruby_first
-from pykamal.config.validation.shell_rules import shell_findings
-from pykamal.config.validation.structure import FORMER_KEYS, structural_findings
+from pykamal.config.validation.shell_rules import shell_violations
+from pykamal.config.validation.structure import structural_violations
+from pykamal.core.catalogue.settings import KAMAL_1_KEY, UNKNOWN_KEY
+from pykamal.core.errors import ConfigurationError
 
-KAMAL_1: Final = (
+_KAMAL_1: Final = (
     "This file was written for Kamal 1. Change these keys (`kamal docs` describes today's); "
     "`kamal upgrade` then moves the servers."
 )
+_UNKNOWN: Final = "`kamal docs SECTION` lists every key of a section."
 
 
 def validate(document: Document, destination: str | None, system: System, incomplete: str | None = None) -> None:
-    """Raises one ConfigurationError with every problem, in file order.
+    """Raise one ConfigurationError with every diagnostic, in file order.
 
-    Its message is the problem that Ruby Kamal reports, which stops at the first in its own order (spec/config.md 2.4).
+    Its message is the one that Ruby Kamal prints, which stops at the first in its own order (spec/config.md 2.4).
     `incomplete` is the advice where something that must be there is missing.
     """
-    findings = structural_findings(document.root)
-    findings += section_findings(document.root, findings)
-    findings += cross_findings(document.root, findings, destination, system)
-    findings += shell_findings(document.root)
-    if not findings:
+    violations = structural_violations(document.root)
+    violations += section_violations(document.root, violations)
+    violations += cross_violations(document.root, violations, destination, system)
+    violations += shell_violations(document.root)
+    if not violations:
         return
-    first = ruby_first(findings, document.root)
-    hint = incomplete if any(finding.stage in MISSING_STAGES for finding in findings) else None
-    if any(finding.note in FORMER_KEYS.values() for finding in findings):
-        hint = KAMAL_1
-    problems = [finding.problem(document.lines) for finding in in_file_order(findings)]
-    raise refusal_of_all(problems, first.ruby_message or first.message, first.label, hint)
-
-
-__all__ = ["Finding", "validate"]
+    first = ruby_first(violations, document.root)
+    rules = {violation.rule for violation in violations}
+    hint = _UNKNOWN if UNKNOWN_KEY in rules else None
+    if incomplete is not None and any(violation.stage in MISSING_STAGES for violation in violations):
+        hint = incomplete
+        violations = [replace(each, remedy=hint) if each.stage in MISSING_STAGES else each for each in violations]
+    if KAMAL_1_KEY in rules:
+        hint = _KAMAL_1
+    raise ConfigurationError(
+        first.ruby_message or first.message,
+        diagnostics=[violation.diagnostic(document.lines) for violation in in_file_order(violations)],
+        label=first.label,
+        hint=hint,
+    )

@@ -19,9 +19,24 @@ from pykamal.config.servers import (
     role_proxy,
 )
 from pykamal.config.system import System
-from pykamal.config.validation.finding import Finding, described
 from pykamal.config.validation.per_section import is_local_registry, is_uri
 from pykamal.config.validation.ruby_precedence import CROSS_STAGE, OWN_STAGE
+from pykamal.config.validation.violation import Violation, described
+from pykamal.core.catalogue.settings import (
+    CONFLICTING_SETTINGS,
+    INVALID_NAME,
+    INVALID_VALUE,
+    MISSING_DESTINATION,
+    MISSING_KEY,
+    NO_SERVERS,
+    RENAMED_HOOK,
+    SSL_HOST_SHARED,
+    SSL_NEEDS_ONE_SERVER,
+    UNKNOWN_ROLE,
+    VERSION_TOO_OLD,
+    WRONG_TYPE,
+)
+from pykamal.core.diagnostics import Rule
 from pykamal.erb.gem_version import GemVersion
 from pykamal.erb.system import CommandRefused
 
@@ -33,9 +48,11 @@ _RENAMED_HOOKS: Final = ("pre-traefik-reboot", "post-traefik-reboot")
 _SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def cross_findings(root: MapNode, so_far: list[Finding], destination: str | None, system: System) -> list[Finding]:
-    """What only the sections together show. Parts that the schema found fault with are left alone."""
-    broken = {finding.path[0] for finding in so_far if finding.path and finding.stage != OWN_STAGE}
+def cross_violations(
+    root: MapNode, so_far: list[Violation], destination: str | None, system: System
+) -> list[Violation]:
+    """Check the sections together. Parts that the schema found fault with are left alone."""
+    broken = {violation.path[0] for violation in so_far if violation.path and violation.stage != OWN_STAGE}
     checks = _Checks(root, broken, destination, system)
     return list(checks.all())
 
@@ -49,7 +66,7 @@ class _Checks:
         self.roles = by_name(role_nodes(root))
         self.primary = primary_role_name(root)
 
-    def all(self) -> Iterator[Finding]:
+    def all(self) -> Iterator[Violation]:
         yield from self._destination()
         yield from self._required()
         if "servers" not in self.broken:
@@ -65,28 +82,38 @@ class _Checks:
         if "hooks_output" not in self.broken:
             yield from self._hooks_output()
 
-    def _finding(
-        self, number: int, message: str, node: Node | None, label: str | None = None, expected: str | None = None
-    ) -> Finding:
+    def _violation(
+        self,
+        rule: Rule,
+        number: int,
+        message: str,
+        node: Node | None,
+        *,
+        label: str | None = None,
+        expected: str | None = None,
+    ) -> Violation:
         position = node.position if node is not None else self.root.position
         found = described(node) if isinstance(node, ScalarNode) and expected is not None else None
-        return Finding((), message, position, stage=CROSS_STAGE + number, label=label, expected=expected, found=found)
+        stage = CROSS_STAGE + number
+        return Violation(rule, (), message, position, stage=stage, label=label, expected=expected, found=found)
 
-    def _destination(self) -> Iterator[Finding]:
+    def _destination(self) -> Iterator[Violation]:
         required = self.root.get("require_destination")
         if boolean(required) and self.destination is None:
-            yield self._finding(1, "You must specify a destination", required, "ArgumentError")
+            yield self._violation(
+                MISSING_DESTINATION, 1, "You must specify a destination", required, label="ArgumentError"
+            )
 
-    def _required(self) -> Iterator[Finding]:
+    def _required(self) -> Iterator[Violation]:
         service, image = self.root.get("service"), self.root.get("image")
         if blank(service) and "service" not in self.broken:
-            yield self._finding(2, "Missing required configuration for service", service)
+            yield self._violation(MISSING_KEY, 2, "Missing required configuration for service", service)
         if blank(image) and "image" not in self.broken and not is_local_registry(self.root.get("registry")):
-            yield self._finding(3, "Missing required configuration for image", image)
+            yield self._violation(MISSING_KEY, 3, "Missing required configuration for image", image)
         if self.root.get("servers") is None and blank(self.root.get("accessories")):
-            yield self._finding(4, "No servers or accessories specified", None)
+            yield self._violation(NO_SERVERS, 4, "No servers or accessories specified", None)
 
-    def _roles(self) -> Iterator[Finding]:
+    def _roles(self) -> Iterator[Violation]:
         servers = self.root.get("servers")
         if servers is None:
             return
@@ -95,9 +122,13 @@ class _Checks:
             named = self.root.get("primary_role") or servers
             defined = ", ".join(role.name for role in self.roles)
             expected = f"one of {defined}" if defined else None
-            yield self._finding(5, f"The primary_role {self.primary} isn't defined", named, expected=expected)
+            yield self._violation(
+                UNKNOWN_ROLE, 5, f"The primary_role {self.primary} isn't defined", named, expected=expected
+            )
         elif not primary.hosts:
-            yield self._finding(6, f"No servers specified for the {self.primary} primary_role", primary.node)
+            yield self._violation(
+                NO_SERVERS, 6, f"No servers specified for the {self.primary} primary_role", primary.node
+            )
         if truthy(self.root.get("allow_empty_roles")):
             return
         for role in self.roles:
@@ -105,9 +136,9 @@ class _Checks:
                 message = (
                     f"No servers specified for the {role.name} role. You can ignore this with allow_empty_roles: true"
                 )
-                yield self._finding(7, message, role.node)
+                yield self._violation(NO_SERVERS, 7, message, role.node)
 
-    def _minimum_version(self) -> Iterator[Finding]:
+    def _minimum_version(self) -> Iterator[Violation]:
         node = self.root.get("minimum_version")
         wanted = text(node)
         if "minimum_version" in self.broken or wanted is None or not truthy(node):
@@ -115,40 +146,48 @@ class _Checks:
         version = GemVersion.parse(wanted)
         if version is None:
             message = f"Malformed version number string {wanted}"
-            yield self._finding(8, message, node, "ArgumentError", expected="a version such as 2.3.0")
+            yield self._violation(
+                INVALID_VALUE, 8, message, node, label="ArgumentError", expected="a version such as 2.3.0"
+            )
         elif version > GemVersion.of(KAMAL_VERSION):
-            yield self._finding(8, f"Current version is {KAMAL_VERSION}, minimum required is {wanted}", node)
+            yield self._violation(
+                VERSION_TOO_OLD, 8, f"Current version is {KAMAL_VERSION}, minimum required is {wanted}", node
+            )
 
-    def _numbers_and_names(self) -> Iterator[Finding]:
+    def _numbers_and_names(self) -> Iterator[Violation]:
         retained = self.root.get("retain_containers")
         count = integer(retained)
         if count is not None and count < 1:
-            yield self._finding(9, "Must retain at least 1 container", retained, expected="1 or more")
+            yield self._violation(INVALID_VALUE, 9, "Must retain at least 1 container", retained, expected="1 or more")
         service = self.root.get("service")
         if "service" in self.broken or blank(service):
             return
         name = string(service)
         if name is None:
-            yield self._finding(10, "service: should be a string", service, "NoMethodError", expected="a string")
+            yield self._violation(
+                WRONG_TYPE, 10, "service: should be a string", service, label="NoMethodError", expected="a string"
+            )
         elif not _SERVICE_NAME.fullmatch(name):
             message = "Service name can only include alphanumeric characters, hyphens, and underscores"
-            yield self._finding(10, message, service)
+            yield self._violation(INVALID_NAME, 10, message, service)
 
-    def _renamed_hooks(self) -> Iterator[Finding]:
+    def _renamed_hooks(self) -> Iterator[Violation]:
         if "hooks_path" in self.broken:
             return
         node = self.root.get("hooks_path")
         if truthy(node) and not (isinstance(node, ScalarNode) and isinstance(node.value, str)):
-            yield self._finding(11, "hooks_path: should be a string", node, "TypeError", expected="a string")
+            yield self._violation(
+                WRONG_TYPE, 11, "hooks_path: should be a string", node, label="TypeError", expected="a string"
+            )
             return
         directory = self.system.working_directory / chosen(node, ".kamal/hooks")
         present = set(self.system.file_names(directory))
         found = [name for name in _RENAMED_HOOKS if name in present]
         if found:
             message = f"Found {', '.join(found)}, these should be renamed to (pre|post)-proxy-reboot"
-            yield self._finding(11, message, node)
+            yield self._violation(RENAMED_HOOK, 11, message, node)
 
-    def _ssl(self) -> Iterator[Finding]:
+    def _ssl(self) -> Iterator[Violation]:
         hosts: set[str] = set()
         repeated: dict[str, Node] = {}
         for role in self.roles:
@@ -158,22 +197,24 @@ class _Checks:
                 continue
             host = proxy.get("host")
             if isinstance(host, ScalarNode) and truthy(host) and not isinstance(host.value, str):
-                yield self._finding(13, "proxy/host: should be a string", host, "NoMethodError", expected="a string")
+                yield self._violation(
+                    WRONG_TYPE, 13, "proxy/host: should be a string", host, label="NoMethodError", expected="a string"
+                )
             custom = not blank(child(ssl, "certificate_pem")) and not blank(child(ssl, "private_key_pem"))
             if len(role.hosts) > 1 and not custom:
                 message = (
                     "SSL is only supported on a single server unless you provide custom certificates, "
                     f"found {len(role.hosts)} servers for role {role.name}"
                 )
-                yield self._finding(12, message, ssl)
+                yield self._violation(SSL_NEEDS_ONE_SERVER, 12, message, ssl)
             names = dict.fromkeys(proxy_host_names(proxy))
             repeated.update({name: role.node for name in names if name in hosts})
             hosts.update(names)
         if repeated:
             message = f"Different roles can't share the same host for SSL: {', '.join(repeated)}"
-            yield self._finding(13, message, next(iter(repeated.values())))
+            yield self._violation(SSL_HOST_SHARED, 13, message, next(iter(repeated.values())))
 
-    def _local_registry(self) -> Iterator[Finding]:
+    def _local_registry(self) -> Iterator[Violation]:
         remote = child(self.root, "builder", "remote")
         address = text(remote)
         if not is_local_registry(self.root.get("registry")) or not truthy(remote) or address is None:
@@ -184,10 +225,10 @@ class _Checks:
             return
         if not is_uri(address):
             message = f'bad URI (is not URI?): "{address}"'
-            yield self._finding(14, message, remote, "URI::InvalidURIError")
+            yield self._violation(INVALID_VALUE, 14, message, remote, label="URI::InvalidURIError")
         else:
             message = "Local registry with remote builder requires an SSH URL (e.g., ssh://user@host)"
-            yield self._finding(14, message, remote)
+            yield self._violation(INVALID_VALUE, 14, message, remote)
 
     def _builds_remotely(self) -> bool:
         """Whether the remote builds some architecture; asks the local docker which one it has (spec/config.md 7.2)."""
@@ -201,7 +242,7 @@ class _Checks:
         except CommandRefused:
             return len(arches) > 1  # of one architecture only Docker could tell
 
-    def _proxy_runs(self) -> Iterator[Finding]:
+    def _proxy_runs(self) -> Iterator[Violation]:
         seen: dict[str, object] = {}
         for hosts, proxy, node in self._proxied():
             run = proxy.get("run")
@@ -210,7 +251,9 @@ class _Checks:
             settings = _comparable(run)
             for host in hosts:
                 if seen.setdefault(host, settings) != settings:
-                    yield self._finding(15, f"Conflicting proxy run configurations for host {host}", node)
+                    yield self._violation(
+                        CONFLICTING_SETTINGS, 15, f"Conflicting proxy run configurations for host {host}", node
+                    )
                     return
 
     def _proxied(self) -> Iterator[tuple[tuple[str, ...], MapNode, Node]]:
@@ -223,21 +266,25 @@ class _Checks:
             if isinstance(accessory, MapNode) and isinstance(own := accessory.get("proxy"), MapNode):
                 yield hosts_of(accessory), own, own
 
-    def _hooks_output(self) -> Iterator[Finding]:
+    def _hooks_output(self) -> Iterator[Violation]:
         node = self.root.get("hooks_output")
         if isinstance(node, MapNode):
             for hook, level in node.items():
                 name = string(level)
                 if name is None:
                     text_ = f"hooks_output/{hook}: should be a string or a symbol"
-                    yield self._finding(16, text_, level, "NoMethodError", expected=" or ".join(HOOK_LEVELS))
+                    yield self._violation(
+                        WRONG_TYPE, 16, text_, level, label="NoMethodError", expected=" or ".join(HOOK_LEVELS)
+                    )
                 elif name not in HOOK_LEVELS:
                     message = f"Invalid hooks_output '{name}' for hook '{hook}', must be one of: quiet, verbose"
-                    yield self._finding(16, message, level)
+                    yield self._violation(INVALID_VALUE, 16, message, level)
             return
         name = string(node)
         if name is not None and name not in HOOK_LEVELS:
-            yield self._finding(16, f"Invalid hooks_output '{name}', must be one of: quiet, verbose", node)
+            yield self._violation(
+                INVALID_VALUE, 16, f"Invalid hooks_output '{name}', must be one of: quiet, verbose", node
+            )
 
 
 def _comparable(node: Node) -> object:

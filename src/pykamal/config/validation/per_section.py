@@ -9,10 +9,19 @@ from typing import Final
 from pykamal.config.document import ListNode, MapNode, Node, OtherKey, ScalarNode
 from pykamal.config.reading import blank, child, entries, integer, string, text, texts, truthy
 from pykamal.config.servers import by_name, primary_role_name, role_nodes, role_proxy
-from pykamal.config.validation.finding import Finding, KeyPath, Phase
-from pykamal.config.validation.proxy_extension import proxy_extension_findings
+from pykamal.config.validation.proxy_extension import proxy_extension_violations
 from pykamal.config.validation.ruby_precedence import MERGED_STAGE, OWN_STAGE, RUNTIME_STAGE
 from pykamal.config.validation.structure import node_at
+from pykamal.config.validation.violation import KeyPath, Phase, Violation
+from pykamal.core.catalogue.settings import (
+    CONFLICTING_SETTINGS,
+    INVALID_NAME,
+    INVALID_VALUE,
+    MISSING_KEY,
+    RESERVED_NAME,
+    UNKNOWN_ROLE,
+    WRONG_TYPE,
+)
 from pykamal.core.source import Position
 
 BUILT_IN_COMMANDS: Final = frozenset(
@@ -29,9 +38,9 @@ _SELECTORS: Final = ("host", "hosts", "role", "roles", "tag", "tags")
 _LOG_LEVELS: Final = frozenset(("debug", "info", "warn", "error", "fatal", "unknown"))
 
 
-def section_findings(root: MapNode, so_far: list[Finding]) -> list[Finding]:
+def section_violations(root: MapNode, so_far: list[Violation]) -> list[Violation]:
     """What the rules find in those parts that the schema found no fault with."""
-    broken = {finding.path for finding in so_far if finding.path and finding.stage != OWN_STAGE}
+    broken = {violation.path for violation in so_far if violation.path and violation.stage != OWN_STAGE}
     found = [
         *_registry(root, ("registry",), root.get("registry"), root.position),
         *_names(root),
@@ -43,9 +52,9 @@ def section_findings(root: MapNode, so_far: list[Finding]) -> list[Finding]:
         *_output(root),
         *_endpoint(root),
         *_ssh(root),
-        *proxy_extension_findings(root),
+        *proxy_extension_violations(root),
     ]
-    return [finding for finding in found if not _inside(finding.path, broken)]
+    return [violation for violation in found if not _inside(violation.path, broken)]
 
 
 def _inside(path: KeyPath, broken: set[KeyPath]) -> bool:
@@ -62,33 +71,34 @@ def is_local_registry(node: Node | None) -> bool:
     return server.startswith(("localhost:", "localhost$"))
 
 
-def _registry(root: MapNode, path: KeyPath, node: Node | None, otherwise: Position) -> Iterator[Finding]:
+def _registry(root: MapNode, path: KeyPath, node: Node | None, otherwise: Position) -> Iterator[Violation]:
     if is_local_registry(node):
         return
     server = child(node, "server")
     if server is not None and text(server) is not None and string(server) is None:
-        yield Finding((*path, "server"), "should be a string", server.position, label="NoMethodError")
+        yield Violation(WRONG_TYPE, (*path, "server"), "should be a string", server.position, label="NoMethodError")
     position = node_at(root, path)[1] if node is not None else otherwise
     for key in ("username", "password"):
         given = child(node, key)
         if blank(given):
             at = given.position if given is not None else position
-            yield Finding((*path, key), "is required", at, expected="a text, or a list with the name of a secret")
+            expected = "a text, or a list with the name of a secret"
+            yield Violation(MISSING_KEY, (*path, key), "is required", at, expected=expected)
 
 
-def _names(root: MapNode) -> Iterator[Finding]:
+def _names(root: MapNode) -> Iterator[Violation]:
     """Roles, accessories and aliases have texts as names; YAML makes others of `5:` and `off:`."""
     for section in ("servers", "accessories", "aliases"):
         node = root.get(section)
         for key, entry in node.entries.items() if isinstance(node, MapNode) else ():
             if isinstance(key, OtherKey):
                 message = "the name should be a string; quote it"
-                yield Finding((section, str(key)), message, entry.key_position, label="NoMethodError")
+                yield Violation(WRONG_TYPE, (section, str(key)), message, entry.key_position, label="NoMethodError")
 
 
-def _roles(root: MapNode) -> Iterator[Finding]:
+def _roles(root: MapNode) -> Iterator[Violation]:
     primary = primary_role_name(root)
-    own: list[Finding] = []
+    own: list[Violation] = []
     for role in by_name(role_nodes(root)):
         settings = child(role.settings, "proxy")
         own += _proxy(("servers", role.name, "proxy"), settings)
@@ -99,29 +109,31 @@ def _roles(root: MapNode) -> Iterator[Finding]:
         settings = child(role.settings, "proxy")
         if isinstance(settings, MapNode):
             # What only the merged settings show is reported under the root's name, at the role's place.
-            for finding in _proxy(("proxy",), role_proxy(root, role, primary)):
-                yield Finding(finding.path, finding.text, settings.position, stage=MERGED_STAGE)
+            for violation in _proxy(("proxy",), role_proxy(root, role, primary)):
+                yield Violation(violation.rule, violation.path, violation.text, settings.position, stage=MERGED_STAGE)
 
 
-def _proxy(path: KeyPath, node: Node | None) -> Iterator[Finding]:
+def _proxy(path: KeyPath, node: Node | None) -> Iterator[Violation]:
     if not isinstance(node, MapNode):
         return
     host, hosts, ssl = node.get("host"), node.get("hosts"), node.get("ssl")
     if truthy(ssl) and blank(host) and blank(hosts):
-        yield Finding(path, "Must set a host to enable automatic SSL", ssl.position if ssl else node.position)
+        message = "Must set a host to enable automatic SSL"
+        yield Violation(MISSING_KEY, path, message, ssl.position if ssl else node.position)
     if host is not None and hosts is not None:
         places = f"`host` is set at {host.position}, `hosts` at {hosts.position}"
-        yield Finding(path, "Specify one of 'host' or 'hosts', not both", hosts.position, note=places)
+        message = "Specify one of 'host' or 'hosts', not both"
+        yield Violation(CONFLICTING_SETTINGS, path, message, hosts.position, evidence=places)
     yield from _certificate(path, ssl)
     run = node.get("run")
     publish = child(run, "publish")
     published = (child(run, key) for key in ("http_port", "https_port", "bind_ips"))
     if publish is not None and not truthy(publish) and not all(blank(setting) for setting in published):
         message = "Cannot set http_port, https_port or bind_ips when publish is false"
-        yield Finding(path, message, publish.position)
+        yield Violation(CONFLICTING_SETTINGS, path, message, publish.position)
 
 
-def _certificate(path: KeyPath, ssl: Node | None) -> Iterator[Finding]:
+def _certificate(path: KeyPath, ssl: Node | None) -> Iterator[Violation]:
     certificate, key = child(ssl, "certificate_pem"), child(ssl, "private_key_pem")
     for present, absent, name, other in (
         (certificate, key, "private_key_pem", "certificate_pem"),
@@ -129,10 +141,10 @@ def _certificate(path: KeyPath, ssl: Node | None) -> Iterator[Finding]:
     ):
         if present is not None and not blank(present) and blank(absent):
             message = f"Missing {name} setting (required when {other} is present)"
-            yield Finding(path, message, present.position)
+            yield Violation(MISSING_KEY, path, message, present.position)
 
 
-def _accessories(root: MapNode) -> Iterator[Finding]:
+def _accessories(root: MapNode) -> Iterator[Violation]:
     role_names = {role.name for role in role_nodes(root)}
     for name, node in entries(root.get("accessories")):
         if not isinstance(node, MapNode):
@@ -141,7 +153,7 @@ def _accessories(root: MapNode) -> Iterator[Finding]:
         position = node_at(root, path)[1]
         if sum(1 for key in _SELECTORS if node.get(key) is not None) != 1:
             message = "specify one of `host`, `hosts`, `role`, `roles`, `tag` or `tags`"
-            yield Finding(path, message, position, Phase.SELECTOR)
+            yield Violation(CONFLICTING_SETTINGS, path, message, position, Phase.SELECTOR)
         yield from _role_references(path, node, role_names)
         yield from _proxy((*path, "proxy"), node.get("proxy"))
         registry = node.get("registry")
@@ -149,10 +161,10 @@ def _accessories(root: MapNode) -> Iterator[Finding]:
             yield from _registry(root, (*path, "registry"), registry, position)
 
 
-def _role_references(path: KeyPath, node: MapNode, role_names: set[str]) -> Iterator[Finding]:
+def _role_references(path: KeyPath, node: MapNode, role_names: set[str]) -> Iterator[Violation]:
     role, roles = node.get("role"), node.get("roles")
     if role is not None and not truthy(role):
-        yield Finding((*path, "role"), "should be a string", role.position, stage=RUNTIME_STAGE, label="NoMethodError")
+        yield _no_string((*path, "role"), role)
         return
     wanted = [role] if role is not None else roles.items if isinstance(roles, ListNode) else []
     names = [(text(item) or "", item) for item in wanted]
@@ -162,10 +174,10 @@ def _role_references(path: KeyPath, node: MapNode, role_names: set[str]) -> Iter
         position = at.position if at is not None else node.position
         plural = "s" if role is None else ""
         known = f"one of {', '.join(sorted(role_names))}" if role_names else None
-        yield Finding(path, f"unknown role{plural} {', '.join(unknown)}", position, expected=known)
+        yield Violation(UNKNOWN_ROLE, path, f"unknown role{plural} {', '.join(unknown)}", position, expected=known)
 
 
-def _aliases(root: MapNode) -> Iterator[Finding]:
+def _aliases(root: MapNode) -> Iterator[Violation]:
     section = root.get("aliases")
     if not isinstance(section, MapNode):
         return
@@ -175,12 +187,13 @@ def _aliases(root: MapNode) -> Iterator[Finding]:
         if not re.fullmatch(r"[a-z0-9_-]+", name):
             allowed = "lowercase letters, alphanumeric, hyphens and underscores"
             message = f"Invalid alias name: '{name}'. Must only contain {allowed}."
-            yield Finding(path, message, entry.key_position)
+            yield Violation(INVALID_NAME, path, message, entry.key_position)
         elif name in BUILT_IN_COMMANDS:
-            yield Finding(path, f"Alias '{name}' conflicts with a built-in command.", entry.key_position)
+            message = f"Alias '{name}' conflicts with a built-in command."
+            yield Violation(RESERVED_NAME, path, message, entry.key_position)
 
 
-def _builder(root: MapNode) -> Iterator[Finding]:
+def _builder(root: MapNode) -> Iterator[Violation]:
     node = root.get("builder")
     path: KeyPath = ("builder",)
     if node is not None and not isinstance(node, MapNode):
@@ -188,16 +201,19 @@ def _builder(root: MapNode) -> Iterator[Finding]:
     position = node_at(root, path)[1] if node is not None else root.position
     arch = child(node, "arch")
     if blank(arch) and not (isinstance(arch, ScalarNode) and arch.value is None):
-        yield Finding(path, "Builder arch not set", position, expected="arch: amd64, arch: arm64 or a list of both")
+        expected = "arch: amd64, arch: arm64 or a list of both"
+        yield Violation(MISSING_KEY, path, "Builder arch not set", position, expected=expected)
     pack = child(node, "pack")
     if pack is not None and truthy(pack) and len(texts(arch)) > 1:
-        yield Finding(path, "buildpacks only support building for one arch", pack.position)
+        message = "buildpacks only support building for one arch"
+        yield Violation(CONFLICTING_SETTINGS, path, message, pack.position)
     local = child(node, "local")
     if local is not None and not truthy(local) and blank(child(node, "remote")):
-        yield Finding(path, "Cannot disable local builds, no remote is set", local.position)
+        message = "Cannot disable local builds, no remote is set"
+        yield Violation(CONFLICTING_SETTINGS, path, message, local.position)
 
 
-def _output(root: MapNode) -> Iterator[Finding]:
+def _output(root: MapNode) -> Iterator[Violation]:
     for name, key, message in (
         ("file", "path", "file path is required"),
         ("otel", "endpoint", "OTel endpoint is required"),
@@ -205,22 +221,24 @@ def _output(root: MapNode) -> Iterator[Finding]:
         node = child(root, "output", name)
         if isinstance(node, MapNode) and blank(node.get(key)):
             position = node_at(root, ("output", name))[1]
-            yield Finding((), message, position, stage=RUNTIME_STAGE, label="ArgumentError")
+            yield Violation(MISSING_KEY, (), message, position, stage=RUNTIME_STAGE, label="ArgumentError")
 
 
-def _endpoint(root: MapNode) -> Iterator[Finding]:
+def _endpoint(root: MapNode) -> Iterator[Violation]:
     endpoint = child(root, "output", "otel", "endpoint")
     address = (text(endpoint) or "").removesuffix("/")
     if endpoint is not None and not blank(endpoint) and not is_uri(f"{address}/v1/logs"):
         message = f'bad URI (is not URI?): "{address}/v1/logs"'
-        yield Finding((), message, endpoint.position, stage=RUNTIME_STAGE, label="URI::InvalidURIError")
+        label = "URI::InvalidURIError"
+        yield Violation(INVALID_VALUE, (), message, endpoint.position, stage=RUNTIME_STAGE, label=label)
 
 
-def _ssh(root: MapNode) -> Iterator[Finding]:
+def _ssh(root: MapNode) -> Iterator[Violation]:
     level = child(root, "ssh", "log_level")
     name = text(level)
     if level is not None and name is not None and integer(level) is None and name.lower() not in _LOG_LEVELS:
-        yield Finding(
+        yield Violation(
+            INVALID_VALUE,
             (),
             f"invalid log level: {name}",
             level.position,
@@ -230,4 +248,10 @@ def _ssh(root: MapNode) -> Iterator[Finding]:
         )
     jump = child(root, "ssh", "proxy")
     if isinstance(jump, ScalarNode) and truthy(jump) and not isinstance(jump.value, str):
-        yield Finding(("ssh", "proxy"), "should be a string", jump.position, stage=RUNTIME_STAGE, label="NoMethodError")
+        yield _no_string(("ssh", "proxy"), jump)
+
+
+def _no_string(path: KeyPath, node: Node) -> Violation:
+    """A value that Ruby Kamal takes for a string when it is applied."""
+    text = "should be a string"
+    return Violation(WRONG_TYPE, path, text, node.position, stage=RUNTIME_STAGE, label="NoMethodError")

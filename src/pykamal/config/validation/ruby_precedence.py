@@ -1,4 +1,4 @@
-"""Which problem comes first: by line for people, and in Ruby Kamal's order for the one message that it prints."""
+"""The order of violations: by line for people, and Ruby Kamal's for the one message that it prints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 from pykamal.config.document import ListNode, MapNode, Node
 from pykamal.config.reading import boolean, child
-from pykamal.config.validation.finding import Finding, KeyPath, Phase
+from pykamal.config.validation.violation import KeyPath, Phase, Violation
 
 _ROOT_STAGE: Final = 1
 _SECTION_STAGES: Final = {
@@ -43,26 +43,28 @@ _ACCESSORY_STEPS: Final = {"env": 4, "proxy": 5, "registry": 6}
 _LABELS_STEP, _RESTART_STEP, _ROLES_STEP = 1, 2, 3
 
 
-def in_file_order(findings: Iterable[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda finding: (finding.position.file, finding.position.line, finding.position.column))
+def in_file_order(violations: Iterable[Violation]) -> list[Violation]:
+    return sorted(
+        violations, key=lambda violation: (violation.position.file, violation.position.line, violation.position.column)
+    )
 
 
-def ruby_first(findings: Iterable[Finding], root: MapNode) -> Finding:
-    """The finding at which Ruby Kamal stops (spec/config.md 2.4)."""
-    return min(findings, key=lambda finding: _rank(finding, root))
+def ruby_first(violations: Iterable[Violation], root: MapNode) -> Violation:
+    """The violation at which Ruby Kamal stops (spec/config.md 2.4)."""
+    return min(violations, key=lambda violation: _rank(violation, root))
 
 
-def _rank(finding: Finding, root: MapNode) -> tuple[object, ...]:
-    if finding.stage:
-        return (finding.stage,)
-    path = finding.path
+def _rank(violation: Violation, root: MapNode) -> tuple[object, ...]:
+    if violation.stage:
+        return (violation.stage,)
+    path = violation.path
     section = str(path[0]) if path else ""
-    outer_type = len(path) == 1 and finding.phase == Phase.TYPE and not _is_flag(root.get("proxy"), path)
+    outer_type = len(path) == 1 and violation.phase == Phase.TYPE and not _is_flag(root.get("proxy"), path)
     if not path or outer_type or section not in _SECTION_STAGES:
         # The root map checks its own keys and the outer type of every section.
-        return (_ROOT_STAGE, *_tree_rank(path, finding.phase, root))
+        return (_ROOT_STAGE, *_tree_rank(path, violation.phase, root))
     stage = _SECTION_STAGES[section]
-    return (stage, *_steps(path, finding.phase, section, root), *_tree_rank(path, finding.phase, root))
+    return (stage, *_steps(path, violation.phase, section, root), *_tree_rank(path, violation.phase, root))
 
 
 def _steps(path: KeyPath, phase: Phase, section: str, root: MapNode) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""Rules for command lines: no quote stays open."""
+"""The rule for command lines: every quote is closed."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from collections.abc import Iterator
 from pykamal.config.document import MapNode, Node
 from pykamal.config.reading import child, entries, text
 from pykamal.config.servers import role_nodes
-from pykamal.config.validation.finding import Finding, KeyPath
 from pykamal.config.validation.ruby_precedence import OWN_STAGE
+from pykamal.config.validation.violation import KeyPath, Violation
+from pykamal.core.catalogue.settings import UNCLOSED_QUOTE
 
 _NAMES = {"'": "a single quote", '"': "a double quote", "`": "a back-tick", "$(": "a $("}
 
 
-def shell_findings(root: MapNode) -> Iterator[Finding]:
-    """Findings for quotes of `cmd`, `ssh/proxy_command` and aliases that are not closed."""
+def shell_violations(root: MapNode) -> Iterator[Violation]:
+    """Violations by quotes of `cmd`, `ssh/proxy_command` and aliases that are not closed."""
     for path, node in _command_lines(root):
         if opened := unclosed(text(node) or ""):
-            yield _finding(path, f"has {_NAMES[opened]} that is not closed", node)
+            yield _violation(path, f"has {_NAMES[opened]} that is not closed", node)
     for name, node in entries(root.get("aliases")):
         try:
             shlex.split(text(node) or "")
         except ValueError as error:
             if "quotation" in str(error):
-                yield _finding(("aliases", name), "has a quote that is not closed", node)
+                yield _violation(("aliases", name), "has a quote that is not closed", node)
 
 
-def _finding(path: KeyPath, message: str, node: Node) -> Finding:
-    return Finding(path, message, node.position, stage=OWN_STAGE)
+def _violation(path: KeyPath, message: str, node: Node) -> Violation:
+    return Violation(UNCLOSED_QUOTE, path, message, node.position, stage=OWN_STAGE)
 
 
 def _command_lines(root: MapNode) -> Iterator[tuple[KeyPath, Node]]:

@@ -1,4 +1,4 @@
-"""The schema's errors turned into findings with this tool's wording (spec/config.md 2.1 to 2.3)."""
+"""The violations that the schema finds, in this tool's wording (spec/config.md 2.1 to 2.3)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,19 @@ from typing import Any, Final
 import jsonschema_rs
 
 from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, path_name
-from pykamal.config.limits import MAXIMUM_PROBLEMS
 from pykamal.config.reading import blank, text, truthy
 from pykamal.config.schema import bundle, resolved, schema_node
-from pykamal.config.validation.finding import Finding, KeyPath, Phase, described
 from pykamal.config.validation.ruby_precedence import OWN_STAGE
+from pykamal.config.validation.violation import KeyPath, Phase, Violation, described
+from pykamal.core.catalogue.settings import (
+    INVALID_NAME,
+    INVALID_VALUE,
+    KAMAL_1_KEY,
+    MISPLACED_KEY,
+    UNKNOWN_KEY,
+    WRONG_TYPE,
+)
+from pykamal.core.diagnostic_report import MOST_SHOWN
 from pykamal.core.ruby import Symbol
 from pykamal.core.source import Position
 
@@ -27,6 +35,9 @@ _TYPE_WORDS: Final = {
     "string": "a string",
 }
 _KEYWORD_ORDER: Final = ("type", "not", "const", "enum", "pattern", "minProperties", "maxProperties", "maxItems")
+_RULES: Final = {"type": WRONG_TYPE, "const": WRONG_TYPE, "maxItems": WRONG_TYPE, "not": MISPLACED_KEY}
+"""Rules by the keyword of the schema that is not met; `invalid-value` for any other."""
+
 _PHASES: Final = {"type": Phase.TYPE, "minProperties": Phase.UNKNOWN_KEYS, "maxProperties": Phase.UNKNOWN_KEYS}
 _EMPTY_KEY: Final = "\ue0f2"
 """Stands for an empty key: the validator leaves such keys out of its paths."""
@@ -46,29 +57,29 @@ FORMER_KEYS: Final = {
 _ENV_KEYS: Final = ("clear", "secret", "tags")
 
 
-def structural_findings(root: MapNode) -> list[Finding]:
-    """Everything that the schema finds wrong, at most one finding for a value."""
-    findings: list[Finding] = []
-    by_value: dict[KeyPath, tuple[int, Finding]] = {}
+def structural_violations(root: MapNode) -> list[Violation]:
+    """Everything that the schema finds wrong, at most one violation for a value."""
+    violations: list[Violation] = []
+    by_value: dict[KeyPath, tuple[int, Violation]] = {}
     for error in islice(_validator().iter_errors(_json_value(root)), _MOST_ERRORS):
         path: KeyPath = tuple("" if step == _EMPTY_KEY else step for step in error.instance_path)
         schema_path = list(error.schema_path)
         keyword = _keyword(schema_path)
         if keyword in ("additionalProperties", "falseSchema"):
-            findings += _unknown_keys(root, path, error.kind.as_dict().get("unexpected", ()), schema_path)
+            violations += _unknown_keys(root, path, error.kind.as_dict().get("unexpected", ()), schema_path)
         elif isinstance(error.kind, jsonschema_rs.ValidationErrorKind.PropertyNames):
-            findings += _key_findings(root, path, error.kind.as_dict()["error"].instance, schema_path)
+            violations += _key_violations(root, path, error.kind.as_dict()["error"].instance, schema_path)
         elif keyword in _KEYWORD_ORDER:
             rank = _KEYWORD_ORDER.index(keyword)
-            finding = _value_finding(root, path, keyword, schema_path)
-            if finding is not None and (path not in by_value or rank < by_value[path][0]):
-                by_value[path] = (rank, finding)
+            violation = _value_violation(root, path, keyword, schema_path)
+            if violation is not None and (path not in by_value or rank < by_value[path][0]):
+                by_value[path] = (rank, violation)
     reported: set[tuple[KeyPath, str]] = set()
-    for _, finding in by_value.values():
-        if (finding.path, finding.text) not in reported:
-            reported.add((finding.path, finding.text))
-            findings.append(finding)
-    return findings
+    for _, violation in by_value.values():
+        if (violation.path, violation.text) not in reported:
+            reported.add((violation.path, violation.text))
+            violations.append(violation)
+    return violations
 
 
 @cache
@@ -80,7 +91,7 @@ def _keyword(schema_path: list[Any]) -> str:
     return str(schema_path[-1])
 
 
-def _value_finding(root: MapNode, path: KeyPath, keyword: str, schema_path: list[Any]) -> Finding | None:
+def _value_violation(root: MapNode, path: KeyPath, keyword: str, schema_path: list[Any]) -> Violation | None:
     schema = schema_node(schema_path[:-1])
     node, key_position = node_at(root, path)
     own = keyword == "pattern" and "x-own" in schema
@@ -88,7 +99,8 @@ def _value_finding(root: MapNode, path: KeyPath, keyword: str, schema_path: list
         return None
     expected, message = _wording(schema, keyword, node)
     levels = schema.get("x-at-parent", 0)
-    return Finding(
+    return Violation(
+        _RULES.get(keyword, INVALID_VALUE),
         path[: len(path) - levels],
         message,
         key_position if isinstance(node, ScalarNode) and node.value is None else node.position,
@@ -99,7 +111,7 @@ def _value_finding(root: MapNode, path: KeyPath, keyword: str, schema_path: list
     )
 
 
-def _key_findings(root: MapNode, path: KeyPath, name: str, schema_path: list[Any]) -> list[Finding]:
+def _key_violations(root: MapNode, path: KeyPath, name: str, schema_path: list[Any]) -> list[Violation]:
     """What is wrong with the name of a key of the user's choice, where the schema has words for it."""
     schema = schema_node(schema_path[:-1])
     node, _ = node_at(root, path)
@@ -108,7 +120,7 @@ def _key_findings(root: MapNode, path: KeyPath, name: str, schema_path: list[Any
         return []
     position = node.named()[key][1].key_position
     message: str = schema["x-pattern-message"]
-    return [Finding((*path, key), message, position, stage=OWN_STAGE)]
+    return [Violation(INVALID_NAME, (*path, key), message, position, stage=OWN_STAGE)]
 
 
 def _wording(schema: dict[str, Any], keyword: str, node: Node) -> tuple[str | None, str]:
@@ -132,8 +144,8 @@ def _expected(types: str | list[str]) -> str:
     return " or ".join(_TYPE_WORDS[name] for name in sorted(names) if name in _TYPE_WORDS)
 
 
-def _unknown_keys(root: MapNode, path: KeyPath, unknown: Iterable[str], schema_path: list[Any]) -> list[Finding]:
-    """One finding a key; the first carries Ruby Kamal's message, which names all."""
+def _unknown_keys(root: MapNode, path: KeyPath, unknown: Iterable[str], schema_path: list[Any]) -> list[Violation]:
+    """One violation a key; the first carries Ruby Kamal's message, which names all."""
     schema = resolved(schema_node(schema_path[:-1]))
     node, _ = node_at(root, path)
     if not isinstance(node, MapNode):
@@ -147,26 +159,31 @@ def _unknown_keys(root: MapNode, path: KeyPath, unknown: Iterable[str], schema_p
     together = f"{prefix}unknown key{'s' if len(found) > 1 else ''}: {listed}"
     known = list(schema.get("properties", {}))
     return [
-        Finding(
+        Violation(
+            KAMAL_1_KEY if name in FORMER_KEYS else UNKNOWN_KEY,
             path,
             f"unknown key: {name}",
             position,
             Phase.UNKNOWN_KEYS,
             ruby_message=together,
-            suggestion=_nearest(name, known) if index < MAXIMUM_PROBLEMS and name not in FORMER_KEYS else None,
-            note=FORMER_KEYS.get(name) or _plain_variable_note(path, node),
+            remedy=FORMER_KEYS.get(name) or _remedy(path, node, _nearest(name, known) if index < MOST_SHOWN else None),
         )
         for index, (name, position) in enumerate(found)
     ]
 
 
-def _plain_variable_note(path: KeyPath, node: MapNode) -> str | None:
-    """Advice for a variable that stands beside `clear`, `secret` or `tags`, perhaps because two files are merged."""
+def _remedy(path: KeyPath, node: MapNode, nearest: str | None) -> str | None:
+    """The nearest spelling, and where a variable belongs that stands beside `clear`, `secret` or `tags`.
+
+    Such variables come about where two files are merged.
+    """
+    meant = None if nearest is None else f"did you mean {nearest}?"
     if not path or path[-1] != "env":
-        return None
+        return meant
     beside = next((entry for key, entry in node.entries.items() if str(key) in _ENV_KEYS), None)
     where = f" (set at {beside.key_position})" if beside is not None else ""
-    return f"beside `clear`, `secret` or `tags`{where} a variable is written below `clear`"
+    advice = f"beside `clear`, `secret` or `tags`{where} a variable is written below `clear`"
+    return advice if meant is None else f"{meant}\n{advice}"
 
 
 def _nearest(name: str, candidates: list[str]) -> str | None:

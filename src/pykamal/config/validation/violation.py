@@ -1,4 +1,4 @@
-"""One thing wrong, before it is ordered and worded for a person."""
+"""A rule that a document breaks, before the diagnostics are ordered and worded for a person."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from enum import IntEnum
 from typing import TypeAlias
 
 from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
-from pykamal.config.problems import quoted
-from pykamal.core.errors import Problem
+from pykamal.core.diagnostics import Diagnostic, Location, Rule
 from pykamal.core.ruby import Symbol
-from pykamal.core.source import Position
+from pykamal.core.source import Position, quoted
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
@@ -23,7 +22,7 @@ _HIDDEN_KEYS = frozenset({"password", "key_data"})
 
 
 class Phase(IntEnum):
-    """When the check runs, relative to the other checks of the same place."""
+    """The order of the checks of one place."""
 
     TYPE = 0
     UNKNOWN_KEYS = 1
@@ -34,13 +33,15 @@ class Phase(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """`path` is where the message applies, `text` the message without the path.
+class Violation:
+    """A rule that a document breaks, and its place in the order of Ruby Kamal's checks.
 
-    `stage` places the checks across sections after all others, in their own order. `ruby_message` is what Ruby Kamal
-    prints where one of its messages covers several findings.
+    `path` is where the message applies, `text` the message without the path. `stage` places the checks across sections
+    after all others, in their own order. `label` is the class that Ruby Kamal names, and `ruby_message` what it prints
+    where one of its messages covers several violations.
     """
 
+    rule: Rule
     path: KeyPath
     text: str
     position: Position
@@ -50,36 +51,35 @@ class Finding:
     ruby_message: str | None = None
     expected: str | None = None
     found: str | None = None
-    suggestion: str | None = None
-    note: str | None = None
+    evidence: str | None = None
+    remedy: str | None = None
 
     @property
     def message(self) -> str:
         return f"{path_text(self.path)}: {self.text}" if self.path else self.text
 
-    def problem(self, lines: Mapping[str, Sequence[str]]) -> Problem:
-        """For people. Values that may be secret are neither quoted nor named."""
+    def diagnostic(self, lines: Mapping[str, Sequence[str]]) -> Diagnostic:
+        """The diagnostic for people. It neither quotes nor names a value that may be secret."""
         hidden = bool(_HIDDEN_KEYS.intersection(str(step) for step in self.path))
-        line = None if hidden else quoted(lines.get(self.position.file, ()), self.position)
-        asks_docker = line is not None and _DOCKER_ARCHITECTURE in line
-        return Problem(
+        quote = None if hidden else quoted(lines.get(self.position.file, ()), self.position)
+        asks_docker = quote is not None and _DOCKER_ARCHITECTURE in quote
+        found = f", found {self.found}" if self.found is not None and not hidden else ""
+        expectation = f"expected {self.expected}{found}" if self.expected is not None else None
+        return self.rule.diagnostic(
             self.message,
-            path=path_text(self.path),
-            position=self.position,
-            expected=self.expected,
-            found=None if hidden else self.found,
-            suggestion=self.suggestion,
-            note=_NO_DOCKER if self.note is None and asks_docker else self.note,
-            quoted_line=line,
+            Location(self.position, path_text(self.path), quote=quote),
+            evidence=[each for each in (expectation, self.evidence) if each is not None],
+            remedy=_NO_DOCKER if self.remedy is None and asks_docker else self.remedy,
         )
 
 
 def path_text(path: KeyPath) -> str:
+    """The path in the form of the specification: `servers/web/hosts/0`."""
     return "/".join(str(step) for step in path)
 
 
 def described(node: Node) -> str:
-    """What stands there, for `found`: the kind and, for short values, the value."""
+    """The kind of a value and, where it is short, the value."""
     match node:
         case MapNode(entries=entries):
             return "a map" if entries else "an empty map"
