@@ -318,6 +318,7 @@ _PARTS: Final = {
     "processes": "in_shell by_login_shell",
     "proxy": "deploy legacy_settings",
     "proxy_switch": "unless_made",
+    "server": "unless_docker_is_installed",
 }
 """Functions that make a part of other lines of the table, or a line around one."""
 
