@@ -74,6 +74,7 @@ def test_every_field_is_there() -> None:
     assert started == {
         "version": 1,
         "event": "command-started",
+        "effect": "change",
         "at": 1,
         "id": "a",
         "command": "true",
