@@ -6,13 +6,14 @@ import base64
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 from urllib.parse import quote
 
 from pykamal.commands import env_file
 from pykamal.core.printable import printable
 from pykamal.core.sensitive import REDACTED, Sensitive, encoded
+from pykamal.events.secret_search import Beginnings, SampleTable, Sought
 
 SHORTEST: Final = 6
 """Characters; shorter values (`true`, `3306`) are words that mean other things too."""
@@ -26,15 +27,20 @@ _SHELL_SPECIAL: Final = re.compile(r"([^\w\-.,:+/@])", re.ASCII)
 _DOUBLE_QUOTES_SPECIAL: Final = re.compile(r'([\\"$`])')
 _PEM_BOUNDARY: Final = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
 
+_UNCHANGED: Final = re.compile(r"[A-Za-z0-9_.-]{2,}")
 _STANDARD_BASE64: Final = bytes.maketrans(b"-_", b"+/")
 
 # Programs break base64 into lines of 64 or 76 characters.
-_BASE64: Final = r"[A-Za-z0-9+/]"
-_WRAP: Final = re.compile(rf"(?<={_BASE64}{{60}})\n(?={_BASE64}|\Z)")
+_SHORTEST_WRAPPED: Final = 60
 _CLASSES: Final = bytes(
-    ord("a") if re.match(_BASE64, chr(code)) else ord("n") if code == ord("\n") else ord(".") for code in range(256)
+    ord("a")
+    if chr(code).isascii() and (chr(code).isalnum() or chr(code) in "+/")
+    else ord("n")
+    if code == ord("\n")
+    else ord(".")
+    for code in range(256)
 )
-_LONG_LINE: Final = b"a" * 60 + b"n"
+_LONG_LINE: Final = b"a" * _SHORTEST_WRAPPED + b"n"
 
 CONTEXT: Final = 80
 """How many characters before a text tell whether its first line is a line of wrapped base64."""
@@ -53,37 +59,37 @@ class SecretForms:
         shown = texts | {encoded(text).decode("utf-8", "replace") for text in texts}  # as output is decoded
         lines = {printable(line).strip() for text in shown for line in text.splitlines()}
         lines = {line for line in lines if not _PEM_BOUNDARY.fullmatch(line)}
-        self._base64 = _long_enough(form for text in texts for form in _base64_forms(text))
-        self._written = _long_enough(form for line in lines for form in _written_forms(line))
-        # A character that only some forms have is found faster than each of them.
-        self._by_mark: dict[str, list[str]] = {"": [], "%": [], "\\": []}
-        for form in self._written:
-            self._by_mark[next((mark for mark in ("%", "\\") if mark in form), "")].append(form)
+        base64_forms = _long_enough(form for text in texts for form in _base64_forms(text))
+        written = [_long_enough(_written_forms(line)) for line in lines]
+        self._table = SampleTable(
+            [Sought(forms, _common_parts(forms)) for forms in written if forms]
+            + [Sought((form,), (form.encode(),), in_base64=True) for form in base64_forms]
+        )
+        self._written_beginnings = Beginnings(form for forms in written for form in forms)
+        self._base64_beginnings = Beginnings(base64_forms)
 
     def spans(self, text: str) -> list[Span]:
         """Where forms stand, in order; those that overlap are one."""
-        found = [
-            span
-            for mark, forms in self._by_mark.items()
-            if mark in text
-            for form in forms
-            if form in text
-            for span in _occurrences(form, text)
-        ]
-        if self._base64:
+        data = text.encode("utf-8", "surrogatepass").translate(_STANDARD_BASE64)
+        candidates = list(self._table.candidates(data))
+        found = [span for each in candidates if not each.in_base64 for span in _places(each, text)]
+        wrapped = self._base64_beginnings.longest and _LONG_LINE in data.translate(_CLASSES)
+        if wrapped or any(each.in_base64 for each in candidates):
             encoded = _Base64Text(text)
-            found += [encoded.original(span) for form in self._base64 for span in _occurrences(form, encoded.text)]
+            candidates = list(self._table.candidates(encoded.data)) if wrapped else candidates
+            places = (span for each in candidates if each.in_base64 for span in _places(each, encoded.text))
+            found += map(encoded.original, places)
         return _merged(found)
 
     def open_end(self, text: str) -> int:
         """Where the part at the end begins that may be the beginning of a form; the text's length for none."""
-        line = text.rfind("\n") + 1
-        first = min((_open(form, text, line) for form in self._written), default=len(text))
-        if self._base64:
-            encoded = _Base64Text(text)
-            line = encoded.text.rfind("\n") + 1
-            start = min(_open(form, encoded.text, line) for form in self._base64)
-            first = min(first, encoded.original((start, start))[0])
+        first = self._written_beginnings.open_end(text, text.rfind("\n") + 1)
+        beginnings = self._base64_beginnings
+        if beginnings.longest:
+            before = max(0, len(text) - beginnings.longest // _SHORTEST_WRAPPED - beginnings.longest - 2 * CONTEXT)
+            encoded = _Base64Text(text[before:])
+            start = beginnings.open_end(encoded.text, encoded.text.rfind("\n") + 1)
+            first = min(first, before + encoded.original((start, start))[0])
         return first
 
     def mask(self, text: str) -> str:
@@ -163,23 +169,22 @@ def _base64_forms(text: str) -> Iterator[str]:
         yield base64.b64encode(bytes(before) + content).decode()[first:last]
 
 
+def _common_parts(forms: Collection[str]) -> tuple[bytes, ...]:
+    """Parts of a line that all of its forms have: no encoding changes letters, digits and a few other characters."""
+    shortest = min(forms, key=len)
+    parts = (part for part in _UNCHANGED.findall(shortest) if all(part in form for form in forms))
+    return tuple(part.encode().translate(_STANDARD_BASE64) for part in parts)
+
+
 def _long_enough(forms: Iterable[str]) -> tuple[str, ...]:
     return tuple({form for form in forms if len(form) >= SHORTEST})
 
 
-def _occurrences(form: str, text: str) -> Iterator[Span]:
-    start = -len(form)
-    while (start := text.find(form, start + len(form))) >= 0:
-        yield start, start + len(form)
-
-
-def _open(form: str, text: str, start: int) -> int:
-    """Where a beginning of the form stands at the end of the text, from `start` on; the text's length for nowhere."""
-    start = max(start, len(text) - len(form) + 1) - 1
-    while (start := text.find(form[0], start + 1)) >= 0:
-        if form.startswith(text[start:]):
-            return start
-    return len(text)
+def _places(sought: Sought, text: str) -> Iterator[Span]:
+    for form in sought.forms:
+        start = -len(form)
+        while (start := text.find(form, start + len(form))) >= 0:
+            yield start, start + len(form)
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
@@ -196,14 +201,27 @@ class _Base64Text:
     """A text in which base64 is easily found: in the standard alphabet, without the line breaks inside it."""
 
     def __init__(self, text: str) -> None:
-        data = text.encode("latin-1", "replace").translate(_STANDARD_BASE64)  # one byte a character, whatever it is
-        self.text = data.decode("latin-1")
-        self._breaks: list[int] = []
-        if _LONG_LINE in data.translate(_CLASSES):
-            self._breaks = [found.start() - number for number, found in enumerate(_WRAP.finditer(self.text))]
-            self.text = _WRAP.sub("", self.text)
+        # One byte a character, whatever it is.
+        self.data = text.encode("latin-1", "replace").translate(_STANDARD_BASE64)
+        breaks = list(_breaks_inside(self.data))
+        self._breaks = [place - number for number, place in enumerate(breaks)]
+        starts, ends = [0, *(place + 1 for place in breaks)], [*breaks, len(self.data)]
+        self.data = b"".join(self.data[start:end] for start, end in zip(starts, ends, strict=True))
+        self.text = self.data.decode("latin-1")
 
     def original(self, span: Span) -> Span:
         """The place in the text as it was."""
         start, end = span
         return start + bisect_right(self._breaks, start), end + bisect_right(self._breaks, end - 1)
+
+
+def _breaks_inside(data: bytes) -> Iterator[int]:
+    """Line breaks behind a long line of base64 that goes on in the next line, or may do so behind the end."""
+    classes = data.translate(_CLASSES)
+    if _LONG_LINE not in classes:
+        return
+    line = _LONG_LINE[:-1]
+    place = -1
+    while (place := classes.find(b"n", place + 1)) >= 0:
+        if classes.endswith(line, 0, place) and classes[place + 1 : place + 2] in (b"a", b""):
+            yield place
