@@ -105,7 +105,7 @@ class HostileRepository:
         """Programs and modules with the names of those that commands call and import."""
         for path in ("bin/kamal", "kamal", "git", "ssh", "docker", "sh"):
             self.write(path, self._program("program"), executable=True)
-        for module in ("asyncio", "json", "yaml", "click", "sitecustomize", "pykamal/__init__"):
+        for module in ("asyncio", "json", "yaml", "asyncssh", "sitecustomize", "pykamal/__init__"):
             self.write(f"{module}.py", f"import os; os.system({self.leave('module')!r})\n")
 
     def _write_ssh(self) -> None:

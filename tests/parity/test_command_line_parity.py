@@ -56,6 +56,7 @@ secrets fetch -a nope A | secrets extract | secrets extract A | secrets extract 
 prune containers --retain 0 | prune containers --retain x | proxy boot_config | proxy boot-config nope
 proxy boot_config set x | proxy boot_config set --http-port x | tree x | app tree x | docs a b | config x
 config -c nope.yml | config -c=nope.yml | config -h 9.9.9.9 | config -r nope | shown -d nope | shown x
+-pH deploy | app -pH | app --no-verbose | -- deploy | app -- | app -- details x
 spoken x | details-of-web x | details-of-web -r nope | app shown | lock status -h 127.0.0.2 | app version -p
 """
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pykamal.cli.option_tokens import tokens
+from pykamal.cli.options import GLOBAL
 from pykamal.cli.safe_reading import read_root
 from pykamal.core.errors import UsageError
 
@@ -22,8 +24,8 @@ def expand(name: str, words: Sequence[str]) -> list[str] | None:
     None where there is no such alias, or no configuration: that is found out without running anything of the files.
     Raises `ConfigurationError` for files that cannot be read.
     """
-    path = Path(selected(words, "-c", "--config-file") or DEFAULT_CONFIG)
-    destination = selected(words, "-d", "--destination")
+    config_file, destination = selected_files(words)
+    path = Path(config_file or DEFAULT_CONFIG)
     if name not in alias_lines(read_root(path, destination)):
         return None
     from pykamal.config.load import load_document
@@ -47,11 +49,7 @@ def alias_lines(root: MapNode | None) -> dict[str, str]:
     return {name: line for name, node in entries(root.get("aliases")) if (line := text(node)) is not None}
 
 
-def selected(words: Sequence[str], short: str, long: str) -> str | None:
-    """The last value of an option among words that are not parsed yet."""
-    value = None
-    for position, word in enumerate(words):
-        name, equals, given = word.partition("=")
-        if name == short or name.replace("_", "-") == long:
-            value = given if equals else next(iter(words[position + 1 :]), None)
-    return value
+def selected_files(words: Sequence[str]) -> tuple[str | None, str | None]:
+    """The configuration file and the destination that words select before their command is known."""
+    values = {token.option.name: token.value for token in tokens(words, GLOBAL) if token.option is not None}
+    return values.get("config-file"), values.get("destination")

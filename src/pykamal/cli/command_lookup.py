@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pykamal.cli.options import GLOBAL, Kind
+from pykamal.cli.option_tokens import tokens
+from pykamal.cli.options import GLOBAL, flag
 from pykamal.cli.prefix_match import begins_one, resolve
 from pykamal.cli.table import GROUPS, command_row, names_of_ours, paths_named, top_names, within
 from pykamal.cli.table.row import CommandRow
@@ -144,34 +145,20 @@ def _topic(words: Sequence[str]) -> str | None:
 
 # -- plain words among global options
 
-_WITH_VALUE = frozenset(
-    form.partition(" ")[0] for option in GLOBAL if option.kind is not Kind.FLAG for form in option.forms
-)
-_KNOWN = frozenset(form.partition(" ")[0] for option in GLOBAL for form in option.forms) | {"--help"}
+_GLOBAL = (*GLOBAL, flag("help", ""))
 
 
 def _first_plain_word(words: Sequence[str]) -> int | None:
-    position = 0
-    while position < len(words):
-        word = words[position]
-        if not word.startswith("-"):
-            return position
-        position += 2 if _long(word) in _WITH_VALUE else 1
-    return None
+    """The place of the first word that is neither an option nor its value."""
+    plain = (token for token in tokens(words, _GLOBAL) if token.option is None and not token.word.startswith("-"))
+    return next((token.position for token in plain), None)
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words that are neither a global option nor its value, and those that are."""
-    plain: list[str] = []
-    options: list[str] = []
-    position = 0
-    while position < len(words):
-        width = 2 if _long(words[position]) in _WITH_VALUE else 1
-        known = _long(words[position].partition("=")[0]) in _KNOWN
-        (options if known else plain).extend(words[position : position + width])
-        position += width
-    return plain, options
-
-
-def _long(word: str) -> str:
-    return word.replace("_", "-")
+    """The words that are neither a global option nor its value, and the others."""
+    line = tokens(words, _GLOBAL)
+    plain = {token.position for token in line if token.option is None and not token.is_separator}
+    return (
+        [word for position, word in enumerate(words) if position in plain],
+        [word for position, word in enumerate(words) if position not in plain],
+    )

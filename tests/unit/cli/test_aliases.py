@@ -64,7 +64,10 @@ def test_the_files_that_options_select() -> None:
     write("aliases: {three: app stop}\n", "other.yml")
     assert expand("two", []) is None
     assert expand("two", ["-d", "staging"]) == ["app", "logs"]
+    assert expand("two", ["-vd", "staging"]) == ["app", "logs"]
     assert expand("three", ["--config-file=config/other.yml"]) == ["app", "stop"]
+    assert expand("one", ["--", "ls", "-d", "staging"]) == ["app", "exec"]
+    assert expand("two", ["--", "ls", "-d", "staging"]) is None
 
 
 def test_a_file_that_is_broken() -> None:

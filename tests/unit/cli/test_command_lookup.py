@@ -91,6 +91,9 @@ def test_general_help(line: str) -> None:
         ("app", "app"),
         ("app --help", "app"),
         ("app -d staging", "app"),
+        ("app -vq", "app"),
+        ("app --no-verbose", "app"),
+        ("app --", "app"),
         ("app help", "app"),
         ("app help exec", "app exec"),
         ("app exec --help", "app exec"),
@@ -114,6 +117,9 @@ def test_options_before_the_command_run_nothing() -> None:
     """Ruby Kamal shows help then; we also say what to write instead (cli.md 1.1)."""
     assert route(["-d", "staging", "app", "details"], no_aliases) == Help(
         "app details", note="Options come after the command: kamal app details -d staging"
+    )
+    assert route(["-vq", "deploy"], no_aliases) == Help(
+        "deploy", note="Options come after the command: kamal deploy -vq"
     )
     assert refusal("-x").message == 'Could not find command "-x".'
 

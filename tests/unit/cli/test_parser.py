@@ -97,6 +97,26 @@ def test_clustered_flags() -> None:
     assert options["quiet"]
 
 
+def test_a_value_behind_clustered_flags() -> None:
+    """The last short option of a word takes what is left of it, or the words that follow as if it stood alone."""
+    assert option("app logs", "-fn5", "lines") == 5
+    assert option("app logs", "-fn 5", "lines") == 5
+    found = parsed("app exec", "-ie A:1 B:2 env")
+    assert (found.arguments, found.options["env"]) == (("env",), {"A": "1", "B": "2"})
+    assert refusal("app logs", "-fn --lines 3").message == "No value provided for option '--lines'"
+
+
+def test_clusters_that_are_not_ours() -> None:
+    """Letters that are no options are handed on, as by Ruby Kamal; a word with other signs as a whole (cli.md 1.3)."""
+    found = parsed("app exec", "ls -lp")
+    assert (found.arguments, found.options["primary"]) == (("ls", "-l"), True)
+    assert found.advice is not None
+    for word in ("-1p", "-xp5", "-=p"):
+        found = parsed("app exec", f"ls {word}")
+        assert (found.arguments, found.options["primary"]) == (("ls", word), False)
+    assert refusal("deploy", "-xp").message == 'ERROR: "kamal deploy" was called with arguments ["-x"]'
+
+
 def test_a_word_after_a_flag_is_not_swallowed() -> None:
     """`server exec -p true` runs `true` (cli.md 22, 13)."""
     found = parsed("server exec", "-p true")
@@ -296,6 +316,8 @@ def test_words_behind_two_dashes_stay_words(path: str, words: str, expected: str
         ("accessory exec", "db --reuse psql -h db -d app", "-h, -d", "accessory exec db --reuse -- psql -h db -d app"),
         ("app exec", "mkdir -pv a", "-pv", "app exec -- mkdir -pv a"),
         ("app exec", "bin/x --verbose", "--verbose", "app exec -- bin/x --verbose"),
+        ("app exec", "bin/x --no-verbose", "--no-verbose", "app exec -- bin/x --no-verbose"),
+        ("app exec", "ls -lp", "-lp", "app exec -- ls -lp"),
     ],
 )
 def test_options_that_the_command_may_have_meant(path: str, line: str, taken: str, meant: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from pykamal.cli.command_lookup import HELP_AS_FIRST_WORD, Help, Run, route
 from pykamal.cli.completion.project import Project, in_list
+from pykamal.cli.option_tokens import tokens
 from pykamal.cli.options import GLOBAL, Kind, Option
 from pykamal.cli.table import GROUPS, within
 from pykamal.cli.table.row import CommandRow
@@ -41,7 +42,7 @@ def _possible(before: list[str], current: str) -> Iterable[Candidate]:
     except KamalError:
         return []
     if isinstance(found, Run):
-        return _behind(found.row, _read(found.words, found.row.all_options), current)
+        return _behind(found.row, _read(found.words, found.row.all_options, found.row.command_at), current)
     if not isinstance(found, Help) or "--help" in before or before[0] in HELP_AS_FIRST_WORD:
         return []
     if before[0].startswith("-"):
@@ -62,7 +63,7 @@ def _in_group(before: list[str], found: Help, current: str) -> Iterable[Candidat
     words = _read(before[1:], GLOBAL)
     if words.waiting is not None or current.startswith("-"):
         needed = any(command.needs_project for command in within(found.topic))
-        return _option_words(GLOBAL, words, _project(words) if needed else None, current)
+        return _option_words(GLOBAL, words, words.project if needed else None, current)
     return [*_commands(found.topic, current), *(Candidate(name, about) for name, about in _EVERYWHERE.items())]
 
 
@@ -87,43 +88,32 @@ _EVERYWHERE: Final = {"help": "Show these commands, or one of them", "tree": "Sh
 # -- behind a command
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class _Words:
-    """Words behind a command, sorted. `waiting` is the option whose value comes next."""
+    """The words behind a command. `waiting` is the option whose value comes next; `given` are names of options."""
 
-    arguments: list[str] = field(default_factory=list)
-    given: set[str] = field(default_factory=set)
-    values: dict[str, str] = field(default_factory=dict)
-    waiting: Option | None = None
-    options_ended: bool = False
+    arguments: list[str]
+    given: set[str]
+    waiting: Option | None
+    options_ended: bool
+    project: Project
 
 
-def _read(words: Sequence[str], options: Iterable[Option]) -> _Words:
-    by_form = {form.partition(" ")[0]: option for option in options for form in option.forms}
-    read = _Words()
-    for word in words:
-        name, equals, value = word.partition("=")
-        option = None if read.options_ended else by_form.get(name.replace("_", "-"))
-        if read.waiting is not None and option is None:
-            read.values[read.waiting.name] = word
-            read.waiting = None
-            continue
-        read.waiting = None
-        if option is not None:
-            read.given.add(option.name)
-            if equals:
-                read.values[option.name] = value
-            elif option.kind is not Kind.FLAG:
-                read.waiting = option
-        elif word == "--":
-            read.options_ended = True
-        elif not word.startswith("-") or read.options_ended:
-            read.arguments.append(word)
-    return read
+def _read(words: Sequence[str], options: Iterable[Option], command_at: int | None = None) -> _Words:
+    line = list(tokens(words, options, command_at))
+    last = line[-1] if line else None
+    waits = last is not None and last.value is None and last.option is not None and last.option.kind is not Kind.FLAG
+    return _Words(
+        [token.word for token in line if token.option is None and (token.literal or not token.word.startswith("-"))],
+        {token.option.name for token in line if token.option is not None},
+        last.option if last is not None and waits else None,
+        any(token.is_separator for token in line),
+        Project.of(words),
+    )
 
 
 def _behind(command: CommandRow, words: _Words, current: str) -> Iterable[Candidate]:
-    project = _project(words) if command.needs_project else None
+    project = words.project if command.needs_project else None
     if not words.options_ended and (words.waiting is not None or current.startswith("-")):
         return _option_words(command.all_options, words, project, current)
     usage = command.arguments.split()
@@ -132,10 +122,6 @@ def _behind(command: CommandRow, words: _Words, current: str) -> Iterable[Candid
     if command.most_arguments is None or words.options_ended:
         return []
     return _option_words(command.all_options, words, project, "--")
-
-
-def _project(words: _Words) -> Project:
-    return Project(words.values.get("config-file"), words.values.get("destination"))
 
 
 def _option_words(

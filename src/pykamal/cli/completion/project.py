@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pykamal.cli.aliases import DEFAULT_CONFIG, alias_lines, selected
+from pykamal.cli.aliases import DEFAULT_CONFIG, alias_lines, selected_files
 from pykamal.cli.safe_reading import read_root
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Project:
 
     @classmethod
     def of(cls, words: Sequence[str]) -> Project:
-        return cls(selected(words, "-c", "--config-file"), selected(words, "-d", "--destination"))
+        return cls(*selected_files(words))
 
     def alias(self, name: str) -> list[str] | None:
         line = self.aliases().get(name)
