@@ -40,7 +40,7 @@ class KamalError(Exception):
     """Something went wrong that a person can act on.
 
     `message` says what failed, `host` where, `details` are lines of evidence (already redacted), and `hint` is the
-    next thing to do.
+    next thing to do. `diagnostics` are what led to it, where checks found it.
     """
 
     identifier: str = "error"
@@ -54,17 +54,19 @@ class KamalError(Exception):
         host: str | None = None,
         details: Sequence[str] = (),
         hint: str | None = None,
+        diagnostics: Sequence[Diagnostic] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
         self.host = host
         self.details = tuple(details)
         self.hint = hint
+        self.diagnostics = tuple(diagnostics)
 
     @property
     def identifiers(self) -> tuple[str, ...]:
         """The rules of the catalogue that explain the error."""
-        return (self.identifier,)
+        return tuple(dict.fromkeys(each.identifier for each in self.diagnostics)) or (self.identifier,)
 
     def __str__(self) -> str:
         return self.message
@@ -85,15 +87,10 @@ class ConfigurationError(KamalError):
         label: str | None = None,
     ) -> None:
         shown = [replace(each, remedy=None) if each.remedy == hint else each for each in diagnostics]
-        super().__init__(message, details=text_lines(shown), hint=hint)
         itself = Diagnostic(identifier=self.identifier, severity=Severity.ERROR, message=message, remedy=hint)
-        self.diagnostics = tuple(diagnostics) or (itself,)
+        super().__init__(message, details=text_lines(shown), hint=hint, diagnostics=diagnostics or [itself])
         if label is not None:
             self.label = label  # one family, but scripts know some members by another name
-
-    @property
-    def identifiers(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(each.identifier for each in self.diagnostics))
 
 
 def configuration_error(

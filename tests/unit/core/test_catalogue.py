@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from pykamal.cli.completion.candidates import candidates
 from pykamal.cli.config_checks import hidden_aliases, missing_ssh_files, placeholders, undefined_secrets
+from pykamal.cli.dispatch import dispatch
 from pykamal.cli.parser import parse
 from pykamal.cli.safe_mode import warnings as safety_warnings
 from pykamal.cli.table import command_row
 from pykamal.config import load
 from pykamal.core import errors
-from pykamal.core.catalogue import files, rules, settings
+from pykamal.core.catalogue import files, hosts, rules, settings
 from pykamal.core.catalogue.reference import as_text, with_reference
-from pykamal.core.diagnostics import Diagnostic, Rule
+from pykamal.core.diagnostic_report import report
+from pykamal.core.diagnostics import Diagnostic, Location, Rule
 from pykamal.core.errors import ConfigurationError, KamalError
 from pykamal.core.hosts import HostAddress
 from pykamal.erb.system import CommandRefused
@@ -140,6 +143,35 @@ def test_every_failure_is_in_the_catalogue() -> None:
             yield from classes(each)
 
     assert [each for each in classes(errors.KamalError) if each.identifier not in rules()] == []
+
+
+def test_every_rule_is_used() -> None:
+    """A rule that no code reports would be documented in vain."""
+    code = [path.read_text() for path in SOURCE.rglob("*.py") if "catalogue" not in path.parts]
+    modules = (files, settings, hosts)
+    constants = [name for module in modules for name, value in vars(module).items() if isinstance(value, Rule)]
+    assert [name for name in constants if not any(re.search(rf"\b{name}\b", text) for text in code)] == []
+
+
+def test_a_rule_is_all_that_a_diagnostic_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CONTRIBUTING, "Where things go": explanation, completion, documentation and reports follow from the rule."""
+    invented = Rule("invented-fault", "A fault was invented", "Nobody made it.", "Forget it.", "fault: invented")
+    monkeypatch.setattr(hosts, "INVENTED_FAULT", invented, raising=False)
+    rules.cache_clear()
+    try:
+        assert dispatch(["explain", "invented-fault"]) == 0
+        assert "What to do: Forget it." in capsys.readouterr().out
+        assert "invented-fault" in [each.value for each in candidates(["explain", ""])]
+        assert "### invented-fault\n\nA fault was invented (error).\n" in with_reference(DOCUMENT.read_text())
+        found = invented.diagnostic("a fault", Location(host="192.0.2.1"))
+        for form in ("json", "sarif", "github", "gitlab"):
+            document = report(form, [found], "config/deploy.yml")
+            assert "invented-fault" in document
+            assert "Forget it." in document
+    finally:
+        rules.cache_clear()
 
 
 def test_identifiers_are_kebab_case_and_alone() -> None:

@@ -72,7 +72,7 @@ def test_a_host_and_path_that_another_service_has(settings: Any, there: ProxySer
     """The other one is named, and whose it is; so are the settings that end the conflict."""
     error = refused(config(web(**settings)), there)
     assert error is not None
-    assert (error.message, error.host) == (message, HOST)
+    assert (error.message, error.host, error.identifiers) == (message, HOST, ("route-taken",))
     assert "proxy/host" in (error.hint or "")
     assert "path_prefix" in (error.hint or "")
 
@@ -120,6 +120,7 @@ def test_every_host_is_told() -> None:
     known = {host: replace(facts(service()), host=host) for host in (HOST, "10.0.0.2")}
     with pytest.raises(KamalError) as caught:
         refuse_conflicts(context(config(both)), known)
+    assert [each.location.host for each in caught.value.diagnostics] == [HOST, "10.0.0.2"]
     assert caught.value.details == (
         "10.0.0.2: app-web cannot have every host name at /: blog-web (service blog, role web) has it",
     )

@@ -8,6 +8,9 @@ from typing import Final
 
 from pykamal.commands import proxy_protection
 from pykamal.config.models import Accessory, Proxy
+from pykamal.core.catalogue.hosts import ROUTE_TAKEN, TLS_BELOW_PATH, TLS_FOR_WILDCARD
+from pykamal.core.catalogue.settings import NEEDS_PYKAMAL_PROXY
+from pykamal.core.diagnostics import Diagnostic, Location
 from pykamal.core.errors import KamalError
 from pykamal.operations.context import Context
 from pykamal.operations.hosts.facts import HostFacts
@@ -35,32 +38,26 @@ class _Wanted:
     setting: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    host: str
-    text: str
-    remedy: str
-
-
 def refuse_conflicts(
     context: Context, facts: Mapping[str, HostFacts], *, accessories: Iterable[Accessory] = (), roles: bool = True
 ) -> None:
     """Raise `KamalError` for what the proxies of the selected hosts would refuse of the roles and these accessories."""
     accessories = tuple(accessories)
-    problems: list[_Problem] = []
+    conflicts: list[Diagnostic] = []
     for host in (host for host in context.selection.hosts if host in facts):
         own = tuple(_roles(context, host)) if roles else ()
         if own:
             _refuse_unprotected(context, facts[host])
         wanted = [*own, *_accessories(context, accessories, host)]
-        problems += [*_taken(facts[host], wanted), *_tls(facts[host], wanted)]
-    if problems:
-        first = problems[0]
+        conflicts += [*_taken(facts[host], wanted), *_tls(facts[host], wanted)]
+    if conflicts:
+        first = conflicts[0]
         raise KamalError(
-            first.text,
-            host=first.host,
-            details=[f"{each.host}: {each.text}" for each in problems[1:]],
-            hint="; ".join(dict.fromkeys(each.remedy for each in problems)),
+            first.message,
+            host=first.location.host,
+            details=list(map(str, conflicts[1:])),
+            hint="; ".join(dict.fromkeys(each.remedy or "" for each in conflicts)),
+            diagnostics=conflicts,
         )
 
 
@@ -87,7 +84,7 @@ def _service(name: str, settings: Proxy) -> ProxyService:
     )
 
 
-def _taken(facts: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[_Problem]:
+def _taken(facts: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[Diagnostic]:
     """Pairs of a host and a path that two services would have."""
     told = {each.service.name for each in wanted}
     there = [(service, described(service, facts)) for service in facts.proxy_facts.services if service.name not in told]
@@ -96,7 +93,7 @@ def _taken(facts: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[_Problem]:
             for host, path in sorted(_routes(each.service) & _routes(other)):
                 where = f"{host or 'every host name'} at {path}"
                 text = f"{each.service.name} cannot have {where}: {who} has it"
-                yield _Problem(facts.host, text, f"{each.setting}: {_ROUTES}")
+                yield ROUTE_TAKEN.diagnostic(text, _at(facts, each.setting), remedy=f"{each.setting}: {_ROUTES}")
         there.append((each.service, f"{each.service.name} of this deploy.yml"))
 
 
@@ -104,7 +101,7 @@ def _routes(service: ProxyService) -> set[tuple[str, str]]:
     return {(host, path) for host in service.hosts for path in service.paths}
 
 
-def _tls(facts: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[_Problem]:
+def _tls(facts: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[Diagnostic]:
     everything = [*(each.service for each in wanted), *facts.proxy_facts.services]
     for each in wanted:
         ssl = each.settings.ssl
@@ -113,11 +110,16 @@ def _tls(facts: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[_Problem]:
         if "/" not in each.service.paths:
             paths = ", ".join(each.service.paths)
             text = f"{each.service.name} cannot set up TLS below {paths}: {_root_of(each.service, everything)}"
-            yield _Problem(facts.host, text, f"{each.setting}: {_PATH_TLS}")
+            yield TLS_BELOW_PATH.diagnostic(text, _at(facts, each.setting), remedy=f"{each.setting}: {_PATH_TLS}")
         wildcards = [name for name in each.service.hosts if "*" in name]
         if wildcards and not ssl.custom:
             text = f"{each.service.name} cannot get a certificate for {', '.join(wildcards)} by itself"
-            yield _Problem(facts.host, text, f"{each.setting}/ssl: {_WILDCARD}")
+            setting = f"{each.setting}/ssl"
+            yield TLS_FOR_WILDCARD.diagnostic(text, _at(facts, setting), remedy=f"{setting}: {_WILDCARD}")
+
+
+def _at(facts: HostFacts, setting: str) -> Location:
+    return Location(host=facts.host, setting=setting)
 
 
 def _root_of(service: ProxyService, everything: Sequence[ProxyService]) -> str:
@@ -135,6 +137,6 @@ def _refuse_unprotected(context: Context, facts: HostFacts) -> None:
     running = facts.proxy
     protected = bool(proxy_protection.flags(context.config))
     if protected and running is not None and upstream(running.image) and not outdated(facts):
-        raise KamalError(
-            f"The proxy of {facts.host} is {running.image}, which cannot protect an app", host=facts.host, hint=_REBOOT
-        )
+        message = f"The proxy of {facts.host} is {running.image}, which cannot protect an app"
+        diagnostic = NEEDS_PYKAMAL_PROXY.diagnostic(message, _at(facts, "x-pykamal/proxy"), remedy=_REBOOT)
+        raise KamalError(message, host=facts.host, hint=_REBOOT, diagnostics=[diagnostic])
