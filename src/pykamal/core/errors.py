@@ -29,11 +29,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from pykamal.core.diagnostic_report import text_lines
-from pykamal.core.diagnostics import NOWHERE, Diagnostic, Location, Rule, Severity
 from pykamal.core.excerpt import excerpt
+
+if TYPE_CHECKING:  # help and completion import this module and report nothing
+    from pykamal.core.diagnostics import Diagnostic, Location, Rule
 
 
 class KamalError(Exception):
@@ -86,6 +87,11 @@ class ConfigurationError(KamalError):
         hint: str | None = None,
         label: str | None = None,
     ) -> None:
+        from dataclasses import replace
+
+        from pykamal.core.diagnostic_report import text_lines
+        from pykamal.core.diagnostics import Diagnostic, Severity
+
         shown = [replace(each, remedy=None) if each.remedy == hint else each for each in diagnostics]
         itself = Diagnostic(identifier=self.identifier, severity=Severity.ERROR, message=message, remedy=hint)
         super().__init__(message, details=text_lines(shown), hint=hint, diagnostics=diagnostics or [itself])
@@ -94,10 +100,14 @@ class ConfigurationError(KamalError):
 
 
 def configuration_error(
-    rule: Rule, message: str, location: Location = NOWHERE, *, hint: str | None = None, label: str | None = None
+    rule: Rule, message: str, location: Location | None = None, *, hint: str | None = None, label: str | None = None
 ) -> ConfigurationError:
-    """The error for one diagnostic that ends loading at once, such as a file that is no YAML."""
-    diagnostic = replace(rule.diagnostic(message, location, remedy=hint), severity=Severity.ERROR)
+    """Make the error for one diagnostic that ends loading at once, such as a file that is no YAML."""
+    from dataclasses import replace
+
+    from pykamal.core.diagnostics import NOWHERE, Severity
+
+    diagnostic = replace(rule.diagnostic(message, location or NOWHERE, remedy=hint), severity=Severity.ERROR)
     return ConfigurationError(message, diagnostics=[diagnostic], label=label, hint=hint)
 
 
