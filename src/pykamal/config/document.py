@@ -118,7 +118,7 @@ def plain_value(node: Node) -> Any:
 
 
 def ruby_text(value: Value) -> str:
-    """What Ruby's `to_s` makes of a value; that text ends up in flags and messages."""
+    """Return the text that Ruby's `to_s` makes of a value, as flags and messages have it."""
     match value:
         case None:
             return ""

@@ -70,7 +70,7 @@ def _node_at(root: Node, steps: list[str]) -> Node | None:
 
 
 def _schema_at(steps: list[str]) -> dict[str, Any] | None:
-    """What the schema says about a key, looking into every form that a section may have."""
+    """Find the schema of a key in any of the forms that its sections may have."""
     places = [bundle()]
     for step in steps:
         forms = [form for place in places for form in _forms(place)]

@@ -1,4 +1,4 @@
-"""How much configuration is still configuration. Beyond each limit the file is refused with an error of its own."""
+"""Limits of a configuration. A file beyond one of them is refused, with an error that names the limit."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""From the path of deploy.yml to a Config (spec/config.md 1)."""
+"""Loading of deploy.yml and of a destination's file into a Config (spec/config.md 1)."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ DEFAULT_PATH: Final = Path("config/deploy.yml")
 
 
 def load(path: Path = DEFAULT_PATH, *, destination: str | None = None, system: System) -> Config:
-    """The validated configuration of one destination.
+    """Load and validate the configuration of one destination.
 
-    Raises ConfigurationError with every problem found; `label` is the class that Ruby Kamal names for the first.
+    Raises ConfigurationError with every diagnostic; `label` is the class that Ruby Kamal names for the first.
     """
     from pykamal.config.decoding import build_config
     from pykamal.config.validation import validate
@@ -54,7 +54,7 @@ def load_document(
     templates: bool = True,
     limits: Limits | None = None,
 ) -> Document:
-    """The files rendered, parsed and merged, not yet validated. `limits` are those of their templates together.
+    """Render, parse and merge the files, without validating them. `limits` hold for their templates together.
 
     Without `templates` nothing is evaluated: what a tag would print is a placeholder, and what it would do is left out.
     """

@@ -84,7 +84,7 @@ def _template_error(file: str, source: str, error: TemplateError, hint: str | No
 
 
 def warnings(rendered: Rendered, root: Node | None) -> list[Diagnostic]:
-    """What a template failed at in comments of YAML, and what it printed.
+    """Warn of what a template failed at in comments of YAML, and of what it printed.
 
     Raises ConfigurationError where such a failure stands in the document after all, as in a text with a `#`.
     """
@@ -116,7 +116,7 @@ def _texts(node: Node | None) -> Iterator[str]:
 
 
 def extensions(system: System) -> Extensions:
-    """What Kamal adds to the templates of configuration files."""
+    """Return the functions and constants that Kamal adds to templates of configuration files."""
     return Extensions(
         functions={("Kamal::Utils", "docker_arch"): lambda: docker_architecture(system)},
         values={"Kamal::VERSION": KAMAL_VERSION},

@@ -11,7 +11,7 @@ from pykamal.core.source import Position, quoted
 
 
 class Severity(Enum):
-    """How much a diagnostic matters. Only errors make a command fail, unless it is told to be strict."""
+    """The weight of a diagnostic. Only errors make a command fail, unless it is told to be strict."""
 
     ERROR = "error"
     WARNING = "warning"

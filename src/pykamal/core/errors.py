@@ -251,7 +251,7 @@ class SandboxError(KamalError):
 
 
 def executing_on(host: str | None, message: str) -> str:
-    """Where a message is from, in Ruby Kamal's words (spec/cli.md 6.4); a host with a user is `as USER@HOST`."""
+    """Put the host before a message, in Ruby Kamal's words (spec/cli.md 6.4); with a user it is `as USER@HOST`."""
     return f"Exception while executing {f'as {host}' if '@' in (host or '') else f'on host {host}'}: {message}"
 
 

@@ -1,4 +1,4 @@
-"""What asyncssh logs, as far as `ssh.log_level` lets it through (spec/config.md 10)."""
+"""Log records of asyncssh on the bus, from the level of `ssh.log_level` on (spec/config.md 10)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _GLOBAL_KNOWN_HOSTS: Final = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_ho
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """What the files say of one host; None and empty where they are silent. Paths are expanded."""
+    """Settings of the files for one host; None and empty where they set nothing. Paths are expanded."""
 
     address: str
     user: str | None

@@ -1,4 +1,4 @@
-"""What may stand under the cursor, given the words before it."""
+"""Candidates for the word under the cursor, given the words before it."""
 
 from __future__ import annotations
 

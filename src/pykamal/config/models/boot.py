@@ -1,4 +1,4 @@
-"""How fast a deploy rolls over hosts, and how connections are opened (spec/config.md 11 and 12)."""
+"""Settings of the pace of a deploy, and of opening connections (spec/config.md 11 and 12)."""
 
 from __future__ import annotations
 

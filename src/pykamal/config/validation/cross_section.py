@@ -231,7 +231,7 @@ class _Checks:
             yield self._violation(INVALID_VALUE, 14, message, remote)
 
     def _builds_remotely(self) -> bool:
-        """Whether the remote builds some architecture; asks the local docker which one it has (spec/config.md 7.2)."""
+        """Tell whether the remote builds some architecture, by the one of the local Docker (spec/config.md 7.2)."""
         builder = self.root.get("builder")
         arch = child(builder, "arch")
         arches = texts(arch) or tuple(filter(None, [text(arch)]))

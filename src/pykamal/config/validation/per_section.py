@@ -39,7 +39,7 @@ _LOG_LEVELS: Final = frozenset(("debug", "info", "warn", "error", "fatal", "unkn
 
 
 def section_violations(root: MapNode, so_far: list[Violation]) -> list[Violation]:
-    """What the rules find in those parts that the schema found no fault with."""
+    """Apply the rules to those parts that the schema found no fault with."""
     broken = {violation.path for violation in so_far if violation.path and violation.stage != OWN_STAGE}
     found = [
         *_registry(root, ("registry",), root.get("registry"), root.position),
@@ -62,7 +62,7 @@ def _inside(path: KeyPath, broken: set[KeyPath]) -> bool:
 
 
 def is_uri(text: str) -> bool:
-    """Whether RFC 3986 allows the characters; a scheme is not needed."""
+    """Tell whether RFC 3986 allows the characters; a scheme is not needed."""
     return bool(re.fullmatch(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*", text))
 
 

@@ -26,13 +26,13 @@ _SECTION_STAGES: Final = {
 }
 CROSS_STAGE: Final = 14
 MERGED_STAGE: Final = CROSS_STAGE + 12
-"""What only the merged settings of a role's proxy show comes up when its SSL is looked at."""
+"""Violations that only the merged settings of a role's proxy show are found when its SSL is checked."""
 
 RUNTIME_STAGE: Final = 100
 """Settings that are checked when they are applied, after everything else."""
 
 OWN_STAGE: Final = RUNTIME_STAGE + 1
-"""What Ruby Kamal does not check: its own refusals come first."""
+"""Rules that Ruby Kamal does not have come after all of its own."""
 
 _ENV_ORDER: Final = {"clear": 0, "secret": 1, "tags": 2}
 """The keys of a structured env are checked in this order, whatever the file's."""
@@ -68,7 +68,7 @@ def _rank(violation: Violation, root: MapNode) -> tuple[object, ...]:
 
 
 def _steps(path: KeyPath, phase: Phase, section: str, root: MapNode) -> tuple[object, ...]:
-    """Where inside a role or an accessory the check is made: their own schema first, then the parts."""
+    """Return the step of a check inside a role or an accessory: their own schema comes first, then the parts."""
     if section == "servers" and isinstance(root.get("servers"), MapNode):
         return (str(path[1]).encode(), _part_step(path, phase, _ROLE_STEPS)) if len(path) >= 2 else (b"", 0)
     if section == "registry":
@@ -85,7 +85,7 @@ def _steps(path: KeyPath, phase: Phase, section: str, root: MapNode) -> tuple[ob
 
 
 def _is_flag(proxy: Node | None, path: KeyPath) -> bool:
-    """Whether `proxy` is true or false, which passes for its type and is refused by the section itself."""
+    """Tell whether `proxy` is true or false, which passes for its type and is refused by the section itself."""
     return path == ("proxy",) and boolean(proxy) is not None
 
 

@@ -112,7 +112,7 @@ def _value_violation(root: MapNode, path: KeyPath, keyword: str, schema_path: li
 
 
 def _key_violations(root: MapNode, path: KeyPath, name: str, schema_path: list[Any]) -> list[Violation]:
-    """What is wrong with the name of a key of the user's choice, where the schema has words for it."""
+    """Return the violation of a key whose name the user chose, where the schema has words for it."""
     schema = schema_node(schema_path[:-1])
     node, _ = node_at(root, path)
     key = "" if name == _EMPTY_KEY else name
@@ -124,7 +124,7 @@ def _key_violations(root: MapNode, path: KeyPath, name: str, schema_path: list[A
 
 
 def _wording(schema: dict[str, Any], keyword: str, node: Node) -> tuple[str | None, str]:
-    """What was expected, if it can be said shortly, and the message."""
+    """Return the expectation, if it can be said shortly, and the message."""
     if keyword == "pattern":
         message: str = schema["x-pattern-message"]
         return message.removeprefix("should be "), message

@@ -31,7 +31,7 @@ _REBOOT: Final = "`kamal proxy reboot` makes the proxy pykamal's, which x-pykama
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What the proxy is going to be told; `setting` is where deploy.yml says so."""
+    """A service that the proxy is going to have; `setting` is its place in deploy.yml."""
 
     service: ProxyService
     settings: Proxy
@@ -41,7 +41,7 @@ class _Wanted:
 def refuse_conflicts(
     context: Context, facts: Mapping[str, HostFacts], *, accessories: Iterable[Accessory] = (), roles: bool = True
 ) -> None:
-    """Raise `KamalError` for what the proxies of the selected hosts would refuse of the roles and these accessories."""
+    """Raise `KamalError` for routes and TLS that the proxies of the selected hosts would refuse."""
     accessories = tuple(accessories)
     conflicts: list[Diagnostic] = []
     for host in (host for host in context.selection.hosts if host in facts):
