@@ -54,6 +54,16 @@ def test_case_077_redirects_are_followed(proxy: Proxy, t1: Target) -> None:
     proxy.refuse("deploy", "s", "--target", t1.address, "--deploy-timeout", "300ms")
 
 
+def test_a_redirect_that_leads_nowhere_is_named(own_proxy: Proxy, t1: Target) -> None:
+    """8.1: an app that forces TLS sends the check to an address that does not answer; the log tells which."""
+    t1.up = 301
+    t1.moved_to = "http://127.0.0.1:1/elsewhere"
+    own_proxy.refuse("deploy", "s", "--target", t1.address, "--deploy-timeout", "300ms")
+    told = {record["error"] for record in own_proxy.log_lines("Healthcheck failed")}
+    assert all(error.startswith('Get "http://127.0.0.1:1/elsewhere": ') for error in told), told
+    assert told
+
+
 def test_case_078_other_statuses_are_unhealthy(proxy: Proxy, t1: Target) -> None:
     """The message names the timeout as Go writes it (3.3)."""
     t1.up = 500

@@ -52,7 +52,8 @@ class Kind(Enum):
 class Subject:
     """The object of a step. `name` is that of a role or an accessory, `service` the label of its containers.
 
-    `setting` is the key path of deploy.yml that describes it. `deploy_timeout` is how many seconds a step waits.
+    `setting` is the key path of deploy.yml that describes it. `deploy_timeout` is how many seconds a step waits,
+    `check_interval` how many pass between two checks of the proxy.
     """
 
     action: Action
@@ -61,6 +62,7 @@ class Subject:
     name: str = ""
     service: str = ""
     deploy_timeout: int | None = None
+    check_interval: int | None = None
 
     @property
     def title(self) -> str:
@@ -85,7 +87,8 @@ def of_app(action: Action) -> Subject:
 
 def of_role(action: Action, role: Role, *, deploy_timeout: int | None = None) -> Subject:
     setting = f"servers/{role.name}"
-    return Subject(action, Kind.ROLE, setting, role.name, role.service, deploy_timeout)
+    interval = role.proxy.healthcheck.interval if role.proxy is not None else None
+    return Subject(action, Kind.ROLE, setting, role.name, role.service, deploy_timeout, interval)
 
 
 def of_accessory(action: Action, accessory: Accessory, *, deploy_timeout: int | None = None) -> Subject:

@@ -65,15 +65,15 @@ async def check(target: Target, options: HealthCheckOptions) -> str:
         return f"lookup {target.host}: no such host"
     if not target.is_confirmed and target.state != "healthy":
         return f"lookup {target.host}: server misbehaving"
-    url = _url(target, options)
+    asked = [_url(target, options)]
     host = options.host or target.name
     try:
         async with asyncio.timeout(options.timeout / SECOND):
-            status = await _final_status(url, target.address, host)
+            status = await _final_status(asked, target.address, host)
     except TimeoutError:
-        return "context deadline exceeded"
+        return f"{_redirection(asked)}context deadline exceeded"
     except (OSError, ValueError) as problem:
-        return str(problem) or type(problem).__name__
+        return f"{_redirection(asked)}{str(problem) or type(problem).__name__}"
     return "" if 200 <= status <= 299 else f"unexpected status {status}"
 
 
@@ -82,8 +82,15 @@ def _url(target: Target, options: HealthCheckOptions) -> str:
     return f"http://{target.host}:{options.port or target.port}{path}"
 
 
-async def _final_status(url: str, address: str, host: str) -> int:
+def _redirection(asked: list[str]) -> str:
+    """The address that a check was redirected to, as the upstream proxy writes it; empty where it was not."""
+    return f'Get "{asked[-1]}": ' if len(asked) > 1 else ""
+
+
+async def _final_status(asked: list[str], address: str, host: str) -> int:
+    """The status behind all redirects, whose addresses are added to `asked`."""
     for _ in range(MAXIMUM_REDIRECTS + 1):
+        url = asked[-1]
         answer = await fetch(url, address=address, host=host)
         if answer.status not in _REDIRECTS or not answer.location:
             return answer.status
@@ -91,5 +98,5 @@ async def _final_status(url: str, address: str, host: str) -> int:
         if urlsplit(onwards).netloc not in ("", urlsplit(url).netloc):
             host = urlsplit(onwards).netloc
             address = urlsplit(onwards).hostname or ""
-        url = onwards
+        asked.append(onwards)
     raise ValueError(f"stopped after {MAXIMUM_REDIRECTS} redirects")

@@ -19,7 +19,7 @@ from pykamal.commands.script import MARK, Script, Step
 from pykamal.core.sensitive import Sensitive, encoded, reveal
 from pykamal.events import Bus, Stream
 from pykamal.transport.process import run_process
-from pykamal.transport.reporting import StepReporter
+from pykamal.transport.reporting import StepReporter, Succeeded
 from pykamal.transport.script_output import ScriptOutput
 from pykamal.transport.session import StepResult
 
@@ -88,11 +88,12 @@ class LocalSession:
         check: bool = True,
         environment: Environment | None = None,
         directory: str | None = None,
+        succeeded: Succeeded | None = None,
     ) -> list[StepResult]:
         """Run the steps in one shell, see `Session.run_script`."""
         if not script.steps:
             return []
-        results = await _Call(self, script, environment, directory, shown=False).shell()
+        results = await _Call(self, script, environment, directory, shown=False).shell(succeeded)
         if check and not results[-1].ok and not results[-1].step.command.may_fail:
             raise results[-1].failure(None)
         return results
@@ -176,8 +177,9 @@ class _Call:
             os.close(reading)
             await filling
 
-    async def shell(self) -> list[StepResult]:
+    async def shell(self, succeeded: Succeeded | None = None) -> list[StepResult]:
         """All steps, through a shell that has their text from its input."""
+        self._reporter.succeeded = succeeded
         text = encoded(self._script.wire(self._nonce))
         try:
             status = await run_process(

@@ -23,7 +23,7 @@ from pykamal.events import Bus, Stream
 from pykamal.transport.capture import Capture
 from pykamal.transport.channel import ChannelEnd, CommandChannel, Sent
 from pykamal.transport.channels import Channels
-from pykamal.transport.reporting import StepReporter
+from pykamal.transport.reporting import StepReporter, Succeeded
 from pykamal.transport.script_output import ScriptOutput
 from pykamal.transport.session import StepResult
 
@@ -69,15 +69,19 @@ class SshSession:
         """Whether the connection is gone, by our doing or not."""
         return self._connection.is_closed()
 
-    async def run_script(self, script: Script, *, check: bool = True, whole: bool = False) -> list[StepResult]:
+    async def run_script(
+        self, script: Script, *, check: bool = True, whole: bool = False, succeeded: Succeeded | None = None
+    ) -> list[StepResult]:
         """Run the steps in one exchange, see `Session.run_script`. With `whole` the results have all of the output.
 
+        `succeeded` is told the index of each step that did, before the next one begins.
         Raises `HostUnreachable` when the connection is lost on the way, and `CommandFailed` for a failing step.
         """
         if not script.steps:
             return []
         self._exchanges += 1
         reporter = StepReporter(self._bus, script, host=self._host, user=self._shown_user, exchange=self._exchanges)
+        reporter.succeeded = succeeded
         async with self._channels.free:
             results = await self._exchange(script, reporter, whole=whole)
         if check and not results[-1].ok and not results[-1].step.command.may_fail:

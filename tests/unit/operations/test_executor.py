@@ -226,6 +226,28 @@ def test_the_first_healthy_container_is_told_where_no_role_waits(run: Context, e
     assert texts == ["First web container is healthy on a, booting any other roles"]
 
 
+def test_the_first_healthy_container_is_told_before_what_follows(run: Context, events: list[Event]) -> None:
+    """Phases on one host share an exchange; the next one is not announced before the container is called healthy."""
+    web = Task("a", "boot web", lines("true", "true"), role="web", opens=Barrier("web"))
+    pruning = Phase("prune", (Task("a", "prune", lines("true")),), ("Prune old containers and images...",))
+    asyncio.run(carry_out(run, Phase("boot", (web,)), pruning))
+    assert [event.text for event in events if isinstance(event, Log | Message)] == [
+        "First web container is healthy on a, booting any other roles",
+        "Prune old containers and images...",
+    ]
+
+
+def test_a_container_that_was_not_started_is_not_called_unhealthy(run: Context, events: list[Event]) -> None:
+    """Phases on one host share an exchange; what fails before the container says nothing of it."""
+    barrier = Barrier("web")
+    proxy = Phase("proxy", (Task("a", "boot proxy", lines("exit 1")),))
+    web = Task("a", "boot web", lines("true"), role="web", opens=barrier)
+    jobs = Task("a", "boot jobs", lines("true"), role="jobs", waits_for=barrier)
+    with pytest.raises(CommandFailed):
+        asyncio.run(carry_out(run, proxy, Phase("boot", (web, jobs))))
+    assert [event.text for event in events if isinstance(event, Log)] == ["proxy: failed on a; not started: boot"]
+
+
 def test_a_step_may_log_a_line_as_it_begins(run: Context, events: list[Event]) -> None:
     """The line comes before the command's own."""
     step = replace(lines("true").steps[0], log="Renaming")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,10 +23,14 @@ ANYWHERE, LOOPBACK = "00000000:1F40", "0100007F:1F40"
 LOOPBACK_6, MAPPED_LOOPBACK = f"{'0' * 24}01000000:1F40", "0000000000000000FFFF00000100007F:1F40"
 DNS_OF_THE_ENGINE = "0B00007F:9C41"
 LATE = "port 8000 was open after 28 seconds\nError: target failed to become healthy\n"
+EARLY = LATE.replace("28", "12")
+REDIRECTED = "the app redirects the health check of /up to https://a.test/up, where the proxy gets no answer"
 RUNNING = {"Status": "running", "ExitCode": 0}
 
 
-SWITCH = Step("switch", query("true"), of_role(Action.SWITCH, role("web", "h"), deploy_timeout=30))
+SWITCH = Step(
+    "switch", query("true"), replace(of_role(Action.SWITCH, role("web", "h"), deploy_timeout=30), check_interval=20)
+)
 
 
 def post_mortem(
@@ -92,6 +97,27 @@ def post_mortem(
         ({"state": RUNNING, "listeners": f"{LOOPBACK}\n{ANYWHERE}", "error": "unexpected status 404"}, "answers 404"),
         ({"state": RUNNING, "listeners": ANYWHERE, "error": "unexpected status: 403"}, "2xx to all, whatever"),
         ({"state": RUNNING, "listeners": ANYWHERE, "error": "unhealthy", "status": 500}, "log lines above may say why"),
+        (
+            {"state": RUNNING, "listeners": ANYWHERE, "error": "refused", "told": EARLY},
+            "port 8000 opened after 12 seconds, but the proxy looks once in 20 seconds",
+        ),
+        ({"state": RUNNING, "listeners": "0100007F:0BB8", "error": "refused"}, "listens on 3000, for the container it"),
+        ({"state": RUNNING, "listeners": "0100007F:0BB8", "error": "refused"}, "0.0.0.0, and set proxy/app_port to"),
+        *(
+            ({"state": RUNNING, "listeners": ANYWHERE, "error": f'Get "https://a.test/up": {problem}'}, REDIRECTED)
+            for problem in ("lookup a.test: no such host", "context deadline exceeded", "connection refused")
+        ),
+        (
+            {"state": RUNNING, "listeners": ANYWHERE, "error": 'Get "http://4f5e:8000/up": context deadline exceeded'},
+            "takes the health check of /up and does not answer in time",
+        ),
+        *(
+            ({"state": RUNNING, "listeners": ANYWHERE, "error": problem}, "they are not in the same network")
+            for problem in (
+                "lookup 4f5e: no such host",
+                'Get "http://4f5e:8000/up": dial tcp: lookup 4f5e: no such host',
+            )
+        ),
         ({"state": RUNNING, "listeners": ANYWHERE, "error": "context deadline exceeded"}, "does not answer in time"),
     ],
 )

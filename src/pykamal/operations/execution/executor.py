@@ -116,12 +116,12 @@ class _Run:
         self.barriers = {barrier: _BarrierState() for barrier in barriers}
         self.awaited = frozenset(task.waits_for for task in phase.tasks if task.waits_for is not None)
         self.unfinished = Counter(lane[0].host for lane in phase.lanes())
-        self.failed_task: Task | None = None
+        self.failed_tasks: list[Task] = []
 
     @property
     def failed_phase(self) -> str:
         """The phase of the task that failed, where that is known; several phases may have become this one."""
-        return self.phase.name if self.failed_task is None else self.failed_task.phase or self.phase.name
+        return (self.failed_tasks[-1].phase if self.failed_tasks else None) or self.phase.name
 
     @property
     def unstarted(self) -> Sequence[str]:
@@ -157,7 +157,10 @@ class _Run:
             interrupted = True
             raise
         finally:
-            self._settle((task for batch in remaining for task in batch), opened=False, told=not interrupted)
+            under_way = remaining[0] if remaining else []
+            blamed = [task for task in under_way if task in self.failed_tasks] or under_way
+            for task in (task for batch in remaining for task in batch):
+                self._settle([task], opened=False, told=not interrupted and task in blamed)
 
     async def _wait(self, task: Task) -> None:
         if task.waits_for is None:
@@ -178,7 +181,7 @@ class _Run:
         self.bus.log(f"First {name} container is healthy, booting {task.role} on {task.host}...", host=task.host)
 
     def _settle(self, tasks: Iterable[Task], *, opened: bool, told: bool = True) -> None:
-        """Open or close what the tasks open; not `told` after an interrupt, which says nothing of the container."""
+        """Open or close what the tasks open; `told` where that says something of their containers."""
         for task in tasks:
             if task.opens is None or not self.barriers[task.opens].settle(opened=opened):
                 continue
@@ -196,7 +199,9 @@ class _Run:
         try:
             session = await self.context.fleet.session(host)
             if tasks[0].input is None:
-                results = await session.run_script(combined, check=False)
+                results = await session.run_script(
+                    combined, check=False, succeeded=lambda index: self._open_after(tasks, index)
+                )
             else:
                 results = [await self._feed(session, combined.steps[0], Path(tasks[0].input))]
         except (asyncio.CancelledError, KamalError):
@@ -207,6 +212,12 @@ class _Run:
         failure = failed_step(results)
         if failure is not None:
             await self._fail(_task_of_step(tasks, len(results) - 1), failure)
+
+    def _open_after(self, tasks: Sequence[Task], index: int) -> None:
+        """Open what a task opens once its last step is done, whatever follows in the same exchange."""
+        task = _task_of_step(tasks, index)
+        if index == sum(len(each.script) for each in tasks[: tasks.index(task) + 1]) - 1:
+            self._settle([task], opened=True)
 
     async def _feed(self, session: SshSession, step: Step, path: Path) -> StepResult:
         """Give a step a file as its input, and tell how far it is at each quarter."""
@@ -228,7 +239,7 @@ class _Run:
 
     async def _fail(self, task: Task, failure: StepResult) -> None:
         """Explain, take back, raise. An interrupt cuts the explanation short and nothing else."""
-        self.failed_task = task
+        self.failed_tasks.append(task)
         if task.role is not None:
             self.bus.log(f"Failed to boot {task.role} on {task.host}", Level.ERROR, host=task.host)
         try:

@@ -285,7 +285,7 @@ _PROXY_RULES: Final = (
 
 _EXECUTE_RULES: Final = (
     Rule(
-        r"executable file not found",
+        r"executable file not found|exec \S+ failed: no such file",
         "the image has no such program; what only a shell understands goes as one word: sh -c '...'",
         _EXECUTING,
     ),

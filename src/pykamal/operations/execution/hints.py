@@ -47,5 +47,5 @@ def _output_of(subject: Subject, result: StepResult) -> Iterator[str]:
 
 _DOCKER_STATUSES: Final = (1, 125, 126, 127)
 _DOCKER_SAYS: Final = re.compile(
-    r"docker: |error: no such container|error response from daemon|oci runtime exec failed"
+    r"docker: |error: no such container|error response from daemon|oci runtime exec failed|\[fatal tini"
 )

@@ -23,6 +23,9 @@ _REASONS: Final = {"error": "", "status": "status"}
 _DOCKER_DNS: Final = "0B00007F"  # 127.0.0.11, where the engine answers a container's name look-ups
 _LOOPBACK: Final = re.compile(r".{6}7F|0{24}01000000|0{16}FFFF0000.{6}7F")
 _LISTENER: Final = re.compile(r"(?P<address>[0-9A-F]+):(?P<port>[0-9A-F]{1,4})")
+_NO_SUCH_NAME: Final = re.compile(
+    r"no such host|server misbehaving|name resolution|name or service not known", re.IGNORECASE
+)
 _OPENED: Final = re.compile(r"^port \d+ was open after (\d+) seconds$", re.MULTILINE)
 
 
@@ -32,7 +35,7 @@ class PostMortem:
 
     `listeners` are addresses, in hexadecimal as in /proc/net/tcp, and ports; `check` is the proxy's last failed check.
     `opened_after` is how many seconds the app's port was waited for, where it was seen to open; `deploy_timeout` is
-    how many there were.
+    how many there were, and `check_interval` how many pass between two checks of the proxy.
     """
 
     restarts: int
@@ -45,6 +48,7 @@ class PostMortem:
     processes: tuple[str, ...] = ()
     opened_after: int | None = None
     deploy_timeout: int | None = None
+    check_interval: int | None = None
     title: str = "the app"
     was_ready: bool = False
 
@@ -114,6 +118,16 @@ class PostMortem:
                 else "let proxy/healthcheck/path name one that it answers with 2xx to all, whatever the Host header"
             )
             return f"the app answers {self._status} to the health check of {path}: {advice}"
+        if self._redirected is not None:
+            return (
+                f"the app redirects the health check of {path} to {self._redirected}, where the proxy gets no answer: "
+                f"let the app answer {path} itself with 2xx, over plain HTTP too (where it forces TLS, except {path} "
+                "from that), or let proxy/healthcheck/path name another page"
+            )
+        return self._unreached(port, path)
+
+    def _unreached(self, port: int, path: str) -> str | None:
+        """Why the proxy's check got no answer at all."""
         if "deadline" in self._format_output or "timeout" in self._format_output:
             return (
                 f"the app takes the health check of {path} and does not answer in time: see what it waits for, or "
@@ -121,19 +135,32 @@ class PostMortem:
             )
         if "refused" in self._format_output or "Connect call failed" in self._format_output:
             return self._unopened(port)
+        if _NO_SUCH_NAME.search(self._format_output):
+            return (
+                "the proxy does not find the container by its name, so they are not in the same network: see `docker "
+                "network inspect kamal` there; `kamal proxy reboot` makes the proxy anew in it"
+            )
         return None
 
     def _unopened(self, port: int) -> str:
         """Why nothing took the proxy's connection: the boot is slow, or the port is another one."""
+        if self._on_port and self._check_came_late:
+            return (
+                f"port {port} opened after {self.opened_after} seconds, but the proxy looks once in "
+                f"{self.check_interval} seconds, so that no check came in time: lower proxy/healthcheck/interval, or "
+                f"{self._longer}"
+            )
         if self._on_port:
             since = f"after {self.opened_after} seconds" if self.opened_after else "when the time was over"
             return f"the app boots slowly: it began to listen on port {port} only {since}: {self._longer}"
         if self.listeners:
             others = " and ".join(sorted({str(listened) for _, listened in self.listeners}))
+            inside = all(_LOOPBACK.fullmatch(address) for address, _ in self.listeners)
+            also = ", for the container itself only: let it listen on 0.0.0.0, and" if inside else ":"
             return (
-                f"nothing in the container listens on port {port}, the app listens on {others}: set proxy/app_port to "
-                f"that, or let the app listen on the port that proxy/app_port names; if it opens that later, "
-                f"{self._longer}"
+                f"nothing in the container listens on port {port}, the app listens on {others}{also} set "
+                f"proxy/app_port to that, or let the app listen on the port that proxy/app_port names; if it opens "
+                f"that later, {self._longer}"
             )
         return (
             f"the app runs and listens on no port yet: if it needs longer to boot, {self._longer}; else the last log "
@@ -145,6 +172,20 @@ class PostMortem:
         """What to set where the time was too short."""
         now = "" if self.deploy_timeout is None else f" (now {self.deploy_timeout} seconds)"
         return f"raise deploy_timeout in deploy.yml{now}"
+
+    @property
+    def _check_came_late(self) -> bool:
+        """Whether there was time for a check of the open port, had the proxy looked each second."""
+        if self.opened_after is None or self.deploy_timeout is None or self.check_interval is None:
+            return False
+        left = self.deploy_timeout - self.opened_after
+        return 2 < left < self.check_interval
+
+    @property
+    def _redirected(self) -> str | None:
+        """Where the check was sent on to, if it was."""
+        found = re.search(r'\bGet "([^"\s]+)"', self._format_output)
+        return found[1] if found and found[1] != (self.check or {}).get("url") else None
 
     @property
     def _on_port(self) -> list[str]:
@@ -215,6 +256,7 @@ def read(found: Found, failure: StepResult | None = None) -> PostMortem | None:
         processes=tuple(_lines(found, Evidence.PROCESSES)),
         opened_after=number(opened[1]) if opened else None,
         deploy_timeout=subject.deploy_timeout if subject else None,
+        check_interval=subject.check_interval if subject else None,
         was_ready=subject is not None and subject.action is Action.RECHECK,
         title=subject.title if subject is not None and subject.kind is not Kind.ROLE else "the app",
     )
