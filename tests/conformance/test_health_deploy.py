@@ -58,7 +58,7 @@ def test_a_redirect_that_leads_nowhere_is_named(own_proxy: Proxy, t1: Target) ->
     """8.1: an app that forces TLS sends the check to an address that does not answer; the log tells which."""
     t1.up = 301
     t1.moved_to = "http://127.0.0.1:1/elsewhere"
-    own_proxy.refuse("deploy", "s", "--target", t1.address, "--deploy-timeout", "300ms")
+    own_proxy.start().refuse("deploy", "s", "--target", t1.address, "--deploy-timeout", "300ms")
     told = {record["error"] for record in own_proxy.log_lines("Healthcheck failed")}
     assert all(error.startswith('Get "http://127.0.0.1:1/elsewhere": ') for error in told), told
     assert told
