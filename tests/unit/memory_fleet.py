@@ -8,28 +8,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
 from pykamal.commands.command import Command, Effect
-from pykamal.commands.script import Script, Step, script
+from pykamal.commands.script import Script, Step
+from pykamal.operations.execution.plan import LOCAL
 from pykamal.operations.hosts.facts import Container, HostFacts
 from pykamal.transport.session import StepResult
 
-Done = tuple[str, str, str]
-"""Host, name of the step, and its command as it is shown."""
+Done = tuple[str, Step]
+"""A host and a step that it did."""
 
 
 class MemoryFleet:
-    """The hosts by name. `answers` are outputs of reading steps, by name of the step; all others print nothing."""
+    """The hosts by name, and this machine. `answers` are outputs of reading steps, by name; all others print nothing.
 
-    def __init__(self, facts: Mapping[str, HostFacts], answers: Mapping[str, str] | None = None) -> None:
-        self.hosts = {host: MemoryHost(host, each.containers, dict(answers or {})) for host, each in facts.items()}
+    Hosts in `bare` have no Docker.
+    """
+
+    def __init__(
+        self, facts: Mapping[str, HostFacts], answers: Mapping[str, str] | None = None, *, bare: Iterable[str] = ()
+    ) -> None:
+        self.answers = dict(answers or {})
+        self.hosts = {
+            host: MemoryHost(host, each.containers, dict(self.answers), host not in bare)
+            for host, each in facts.items()
+        }
         self.done: list[Done] = []
 
     async def session(self, host: str) -> MemorySession:
-        return MemorySession(self.hosts.setdefault(host, MemoryHost(host)), self.done)
+        known = self.hosts.setdefault(host, MemoryHost(host, answers=dict(self.answers)))
+        return MemorySession(known, self.done)
+
+    @property
+    def local(self) -> MemorySession:
+        return MemorySession(self.hosts.setdefault(LOCAL, MemoryHost(LOCAL, answers=dict(self.answers))), self.done)
 
     async def connect_all(self, hosts: Iterable[str]) -> None:
         pass
@@ -52,7 +68,7 @@ class MemoryHost:
 
     def answer(self, step: Step) -> tuple[int, str]:
         """Exit status and output of a step that reads."""
-        if step.name in ("check Docker", "check use of Docker", "read containers") and not self.docker:
+        if "docker" in str(step.command) and not self.docker:
             return 127, ""
         if step.name == "read containers":
             return 0, "".join("\t".join(_fields(container)) + "\n" for container in self.containers)
@@ -60,9 +76,9 @@ class MemoryHost:
 
     def change(self, text: str) -> None:
         """Do what a command does to containers, as far as flows look at them again."""
-        for pattern, change in _CHANGES.items():
-            for match in re.finditer(pattern, text):
-                self.containers = change(self.containers, match[1])
+        matches = [(match, change) for pattern, change in _CHANGES.items() for match in re.finditer(pattern, text)]
+        for match, change in sorted(matches, key=lambda each: each[0].start()):
+            self.containers = change(self.containers, match[1])
         if "docker.io" in text:
             self.docker = True
         if re.match(r"rm -r \.kamal/apps/", text) and self.answers.get("count apps"):
@@ -80,17 +96,20 @@ class MemorySession:
     def host(self) -> str:
         return self._host.name
 
-    async def run_script(self, steps: Script, *, check: bool = True, whole: bool = False) -> list[StepResult]:
+    async def run_script(self, steps: Script, **_: object) -> list[StepResult]:
         return [self._run(step) for step in steps]
 
-    async def run(self, command: Command, *, name: str = "", check: bool = True) -> StepResult:
-        return self._run(*script(Step(name, command)))
+    async def run(self, command: Command, *, name: str = "", **_: object) -> StepResult:
+        return self._run(Step(name, command))
 
-    async def feed(self, step: Step, content: memoryview, *, sent: Callable[[int], Any]) -> StepResult:
+    async def feed(self, step: Step, _: memoryview, *, sent: Callable[[int], Any]) -> StepResult:
         return self._run(step)
 
+    def forward_remote_port(self, _remote: int, _local: int) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
     def _run(self, step: Step) -> StepResult:
-        self._done.append((self.host, step.name, str(step.command)))
+        self._done.append((self.host, step))
         if step.command.effect is Effect.READ:
             return StepResult(step, *self._host.answer(step), "", 0.0)
         self._host.change(str(step.command))
@@ -118,10 +137,14 @@ def _pruned(containers: tuple[Container, ...], label: str) -> tuple[Container, .
     return tuple(each for each in containers if each.running or each.service != PurePath(label).name)
 
 
+def _pruned_of_name(containers: tuple[Container, ...], name: str) -> tuple[Container, ...]:
+    return tuple(each for each in containers if each.running or each.name != name)
+
+
 _CHANGES = {
     r"docker run --name (\S+)": _made,
     r"docker container start (\S+)-next": _made,
     r"docker (?:container )?stop (?:-t \d+ )?(\S+)": _stopped,
-    r"docker container prune --force --filter label=org.opencontainers.image.title=(kamal-proxy)": _removed,
+    r"docker container prune --force --filter label=org.opencontainers.image.title=(kamal-proxy)": _pruned_of_name,
     r"docker container prune --force --filter label=service=(\S+)": _pruned,
 }

@@ -47,8 +47,17 @@ def _consented(invocation: Invocation) -> bool:
 
 
 def asker(invocation: Invocation) -> Callable[[str], Awaitable[bool]] | None:
-    """How a flow that is under way asks; None where nobody sits at a terminal, or machines read the output."""
-    return None if invocation.json or not sys.stdin.isatty() else _ask
+    """How a flow that is under way asks; None where nobody sits at a terminal, or machines read the output.
+
+    A plan takes consent for granted where a run would ask for it.
+    """
+    if invocation.json or not sys.stdin.isatty():
+        return None
+    return _agreed if invocation.options.get("plan") else _ask
+
+
+async def _agreed(_: str) -> bool:
+    return True
 
 
 async def _ask(question: str) -> bool:

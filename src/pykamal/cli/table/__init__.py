@@ -22,7 +22,7 @@ GROUPS: dict[str, str] = {
     "server": "The servers themselves",
 }
 
-COMMANDS: tuple[CommandRow, ...] = (
+_ROWS: tuple[CommandRow, ...] = (
     *TOP_LEVEL,
     *ACCESSORY,
     *APP,
@@ -35,6 +35,8 @@ COMMANDS: tuple[CommandRow, ...] = (
     *SECRETS,
     *SERVER,
 )
+COMMANDS: tuple[CommandRow, ...] = tuple(row.with_plan() if row.plans else row for row in _ROWS)
+"""Every row. No row names `--plan`, which every command has that plans."""
 
 
 def command_row(path: str) -> CommandRow:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from pykamal.cli.options import INTERACTIVE, NO_CACHE, PLAN, RAW, Kind, Option, flag, number, text
+from pykamal.cli.options import INTERACTIVE, NO_CACHE, RAW, Kind, Option, flag, number, text
 from pykamal.cli.table.row import CommandRow, Conflict, Effect
 
 
@@ -41,14 +41,13 @@ BUILD = (
         "Pull the image on the servers",
         "operations.images.pull:pull",
         Effect.CHANGES,
-        options=(PLAN,),
     ),
     CommandRow(
         "build push",
         "Build the image and push it to the registry",
         "operations.images.build:push",
         Effect.CHANGES,
-        options=(_export("registry"), NO_CACHE, PLAN),
+        options=(_export("registry"), NO_CACHE),
         connects=False,
     ),
     CommandRow(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from pykamal.cli.options import GLOBAL, OUTPUT, OUTSIDE_OF_FLOWS, Option
+from pykamal.cli.options import GLOBAL, OUTPUT, OUTSIDE_OF_FLOWS, PLAN, Option
 
 
 class Effect(IntEnum):
@@ -78,6 +78,14 @@ class CommandRow:
     @property
     def is_flow(self) -> bool:
         return self.handler.startswith("operations.")
+
+    @property
+    def plans(self) -> bool:
+        """Whether its steps can be told beforehand: it changes something, and not by what a user's own line does."""
+        return self.effect > Effect.LOOKS and self.needs_project and not self.passes_options
+
+    def with_plan(self) -> CommandRow:
+        return replace(self, options=(*self.options, PLAN))
 
     @property
     def usage(self) -> str:

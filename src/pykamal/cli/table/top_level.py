@@ -6,7 +6,6 @@ from pykamal.cli.options import (
     BUILDING,
     CONFIRMED,
     KEEP_DATA,
-    PLAN,
     ROLLING,
     UPGRADE_PROXY,
     Kind,
@@ -55,7 +54,7 @@ TOP_LEVEL = (
         "Build the image and switch the servers to it",
         "operations.deploy:deploy",
         Effect.DEPLOYS,
-        options=(*BUILDING, UPGRADE_PROXY, PLAN),
+        options=(*BUILDING, UPGRADE_PROXY),
     ),
     CommandRow(
         "details",
@@ -94,7 +93,7 @@ TOP_LEVEL = (
         "Deploy without touching the proxy",
         "operations.deploy:redeploy",
         Effect.DEPLOYS,
-        options=(*BUILDING, PLAN),
+        options=BUILDING,
     ),
     CommandRow(
         "remove",
@@ -109,7 +108,6 @@ TOP_LEVEL = (
         "operations.rollback:rollback",
         Effect.DEPLOYS,
         "[VERSION]",
-        (PLAN,),
         looks_without="version",
     ),
     CommandRow(
@@ -117,7 +115,7 @@ TOP_LEVEL = (
         "Prepare new servers, boot accessories and deploy",
         "operations.deploy:setup",
         Effect.DEPLOYS,
-        options=(*BUILDING, UPGRADE_PROXY, PLAN),
+        options=(*BUILDING, UPGRADE_PROXY),
     ),
     CommandRow("tree", "Show the commands as a tree", "", Effect.LOOKS, needs_project=False),
     CommandRow(

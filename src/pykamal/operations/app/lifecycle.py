@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from pykamal.commands import app as commands
 from pykamal.commands import proxy
@@ -155,9 +156,8 @@ async def stale_containers(context: Context, *, stop: bool = False) -> None:
 
     def steps(role: Role, facts: HostFacts) -> Iterable[Step]:
         for version in stale_versions(facts, role):
-            text = f"Stopping stale container for role {role.name} with version {version}"
-            context.bus.emit(HostResult(host=facts.host, text=text))
-            yield stop_step(f"stop stale {version}", role, version)
+            text = f"Stopping stale container for role {role.name} with version {version} on {facts.host}"
+            yield replace(stop_step(f"stop stale {version}", role, version), announcements=(text,))
 
     await change(context, "app stale_containers", steps)
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from pykamal.commands.script import Step
-from pykamal.events import Bus, Event, HostResult, Level, Log, Message, Tone
+from pykamal.events import Bus, Event, Level, Log, Message, Tone
 from pykamal.operations.context import Context, Entered
 from pykamal.operations.execution.plan import Phase, Plan
 from pykamal.transport.session import StepResult
@@ -60,4 +60,5 @@ def _is_progress(event: Event) -> bool:
             return tone is Tone.PROGRESS
         case Log(level=level):
             return level < Level.WARN
-    return isinstance(event, HostResult)
+        case _:
+            return False
