@@ -145,3 +145,20 @@ def test_the_untouched_file_of_init(
         text = text.replace(value, "shop")
     path.write_text(text)
     assert _validated(capsys, "--strict") == (0, "config/deploy.yml is valid.\n", "")
+
+
+def test_annotations_of_a_foreign_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A key of the file cannot begin a workflow command of its own in the log of GitHub Actions."""
+    (folder / "config" / "deploy.yml").write_text(changed('"x\\n::stop-commands::y": 1'))
+    code, out, err = _validated(capsys, "--safe", "--output", "github")
+    assert (code, err) == (1, "")
+    (line,) = out.splitlines()
+    assert line.startswith("::error file=config/deploy.yml,line=6,col=1,title=unknown-key::unknown key: x%0A::stop")
+
+
+def test_a_report_of_a_file_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An error without a place fails a run in every form, and is in its document."""
+    (folder / "config" / "deploy.yml").unlink()
+    for form in ("json", "sarif", "github", "gitlab"):
+        code, out, _ = _validated(capsys, "--output", form)
+        assert (code, "file-not-found" in out) == (1, True)
