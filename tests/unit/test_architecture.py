@@ -14,6 +14,9 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "pykamal"
 PACKAGES = re.findall(r"^\| `(\w+)/` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+CONTRACT = "pykamal.proxy.contract"
+"""The one module of the proxy that every package may import."""
+
 LAYERS = (
     {"selection"},
     {"context"},
@@ -38,7 +41,7 @@ def imports(below: Path, package: str) -> Iterator[tuple[Path, str, str]]:
         part = path.relative_to(below).parts[0].removesuffix(".py")
         for node in _at_run_time(ast.parse(path.read_text())):
             for name in _names(node):
-                if name.startswith(f"{package}."):
+                if name.startswith(f"{package}.") and not f"{name}.".startswith(f"{CONTRACT}."):
                     imported = name.removeprefix(f"{package}.").split(".")[0]
                     if imported != part:
                         yield path.relative_to(ROOT), part, imported
@@ -69,6 +72,13 @@ def test_a_package_imports_only_packages_above_it() -> None:
         if part in PACKAGES and imported in PACKAGES and PACKAGES.index(imported) > PACKAGES.index(part)
     ]
     assert wrong == []
+
+
+def test_the_contract_of_the_proxy_imports_nothing_of_ours() -> None:
+    """`proxy/contract.py` stands below every package, and is part of the proxy's image, which has no other package."""
+    tree = ast.parse((SOURCE / "proxy/contract.py").read_text())
+    imported = {name.split(".")[0] for node in ast.walk(tree) for name in _names(node)}
+    assert imported == {"__future__", "typing"}
 
 
 def test_the_template_language_knows_nothing_of_kamal() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from pykamal.config.models.service import Config
+from pykamal.proxy.contract import HOME
 
 PROXY_DIRECTORY: Final = ".kamal/proxy"
 APPS_DIRECTORY: Final = f"{PROXY_DIRECTORY}/apps-config"
-APPS_DIRECTORY_INSIDE: Final = "/home/kamal-proxy/.apps-config"
+APPS_DIRECTORY_INSIDE: Final = f"{HOME}/.apps-config"
 
 
 def proxied_app_directory(config: Config) -> str:

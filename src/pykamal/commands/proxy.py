@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from pykamal.commands import accessory as accessories
-from pykamal.commands import app, health, proxy_image, proxy_protection, run_directory, stopping
+from pykamal.commands import app, health, proxy_flags, proxy_image, run_directory, stopping
 from pykamal.commands.assets import error_pages_path
 from pykamal.commands.command import Command, Simple, command, query
 from pykamal.commands.flags import name_filter
@@ -25,11 +25,12 @@ from pykamal.config.models.accessory import Accessory
 from pykamal.config.models.proxy import Proxy, ProxyRun
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
+from pykamal.proxy import contract
 
 CONTAINER: Final = "kamal-proxy"
 STATE_VOLUME: Final = "kamal-proxy-config"
-STATE_DIRECTORY: Final = "/home/kamal-proxy/.config/kamal-proxy"
-STATE_FILE: Final = f"{STATE_DIRECTORY}/kamal-proxy.state"
+STATE_DIRECTORY: Final = f"{contract.HOME}/{contract.DATA_DIRECTORY}"
+STATE_FILE: Final = f"{STATE_DIRECTORY}/{contract.STATE_FILE}"
 
 ENDPOINT_MISSING_STATUS: Final = 69
 """Exit status of `deploy_role` and `deploy_accessory` when there is no container (EX_UNAVAILABLE of sysexits.h)."""
@@ -73,15 +74,7 @@ def _container_command(config: Config, host: str, verb: str, name: str, *flags: 
 
 def _limits(config: Config) -> list[Word]:
     """Return flags for all services, which our proxy alone has (x-pykamal/proxy/run)."""
-    limits = config.extension.proxy.limits
-    if not proxy_image.is_ours(config):
-        return []
-    flags = {
-        "client-header-timeout": _seconds(limits.client_header_timeout),
-        "client-body-timeout": _seconds(limits.client_body_timeout),
-        "proxy-protocol-from": limits.proxy_protocol_from,
-    }
-    return options({name: value for name, value in flags.items() if value is not None})
+    return proxy_flags.limits(config) if proxy_image.is_ours(config) else []
 
 
 def publish_flags(settings: ProxyRun) -> list[Word]:
@@ -185,7 +178,7 @@ def deploy_role(config: Config, role: Role, version: str, *, new: bool = True) -
             config=config,
             tls_directory=inside_proxy(certificates_directory(config, role)),
             error_pages_version=version,
-            protection=proxy_protection.flags(config),
+            protection=proxy_flags.protections(config),
         ),
     )
 
@@ -225,32 +218,33 @@ def deploy(
     `error_pages_path` only; `protection` are flags that our proxy alone knows.
     """
     error_pages = config.error_pages_path and error_pages_version
-    flags = {
-        "host": proxy.hosts,
-        "tls": True if proxy.ssl else None,
-        "tls-certificate-path": f"{tls_directory}/cert.pem" if proxy.ssl and proxy.ssl.custom else None,
-        "tls-private-key-path": f"{tls_directory}/key.pem" if proxy.ssl and proxy.ssl.custom else None,
-        "deploy-timeout": _seconds(config.deploy_timeout),
-        "drain-timeout": _seconds(config.drain_timeout),
-        "health-check-interval": _seconds(proxy.healthcheck.interval),
-        "health-check-timeout": _seconds(proxy.healthcheck.timeout),
-        "health-check-path": proxy.healthcheck.path,
-        "target-timeout": _seconds(proxy.response_timeout),
-        "buffer-requests": proxy.buffering.requests,
-        "buffer-responses": proxy.buffering.responses,
-        "buffer-memory": proxy.buffering.memory,
-        "max-request-body": proxy.buffering.max_request_body,
-        "max-response-body": proxy.buffering.max_response_body,
-        "path-prefix": proxy.path_prefixes,
-        "strip-path-prefix": proxy.strip_path_prefix,
-        "forward-headers": proxy.forward_headers,
-        "tls-redirect": proxy.ssl_redirect,
-        "log-request-header": proxy.log_request_headers,
-        "log-response-header": proxy.log_response_headers,
-        "error-pages": inside_proxy(f"{error_pages_path(config)}/{error_pages_version}") if error_pages else None,
+    values = {
+        "hosts": proxy.hosts,
+        "tls_enabled": True if proxy.ssl else None,
+        "tls_certificate_path": f"{tls_directory}/cert.pem" if proxy.ssl and proxy.ssl.custom else None,
+        "tls_private_key_path": f"{tls_directory}/key.pem" if proxy.ssl and proxy.ssl.custom else None,
+        "deploy_timeout": config.deploy_timeout,
+        "drain_timeout": config.drain_timeout,
+        "interval": proxy.healthcheck.interval,
+        "timeout": proxy.healthcheck.timeout,
+        "path": proxy.healthcheck.path,
+        "response_timeout": proxy.response_timeout,
+        "buffer_requests": proxy.buffering.requests,
+        "buffer_responses": proxy.buffering.responses,
+        "max_memory_buffer_size": proxy.buffering.memory,
+        "max_request_body_size": proxy.buffering.max_request_body,
+        "max_response_body_size": proxy.buffering.max_response_body,
+        "path_prefixes": proxy.path_prefixes,
+        "strip_prefix": proxy.strip_path_prefix,
+        "forward_headers": proxy.forward_headers,
+        "tls_redirect": proxy.ssl_redirect,
+        "log_request_headers": proxy.log_request_headers,
+        "log_response_headers": proxy.log_response_headers,
+        "error_page_path": inside_proxy(f"{error_pages_path(config)}/{error_pages_version}") if error_pages else None,
     }
-    given = {name: value for name, value in flags.items() if value is not None}
-    return _kamal_proxy("deploy", service, joined("--target=", target), *options(given, separator="="), *protection)
+    return _kamal_proxy(
+        "deploy", service, joined("--target=", target), *proxy_flags.flags(contract.DEPLOY, values), *protection
+    )
 
 
 def remove(service: str) -> Command:
@@ -268,8 +262,8 @@ esac"""
 
 def stop(service: str, *, drain_timeout: int, message: str | None = None) -> Command:
     """Answer a service's requests with the maintenance page; those in flight have `drain_timeout` seconds."""
-    flags = {"drain-timeout": _seconds(drain_timeout)} | ({"message": message} if message else {})
-    return _kamal_proxy("stop", service, *options(flags, separator="="))
+    values = {"drain_timeout": drain_timeout, "stop_message": message or None}
+    return _kamal_proxy("stop", service, *proxy_flags.flags(contract.STOP, values))
 
 
 def resume(service: str) -> Command:
@@ -316,7 +310,3 @@ def _deploy_to(container_id: Command, name: str, watched: _Watched, told: Comman
 
 def _target(proxy: Proxy) -> Word:
     return Syntax(f'"$id:{proxy.app_port}"')
-
-
-def _seconds(value: int | None) -> str | None:
-    return None if value is None else f"{value}s"

@@ -13,12 +13,7 @@ from pykamal.commands.words import Syntax, Word, joined
 from pykamal.config.models.proxy import DEFAULT_PROXY_REPOSITORY, MINIMUM_PROXY_VERSION, ProxyRun
 from pykamal.config.models.proxy_extension import ProxyEngine
 from pykamal.config.models.service import Config
-
-OWN_REPOSITORY: Final = "pykamal/kamal-proxy"
-"""Another name than upstream's: a container that Ruby Kamal makes is one of upstream's image."""
-
-REVISION_LABEL: Final = "org.opencontainers.image.revision"
-"""The label with the revision of our image, from its builder (`pykamal.proxy.image`)."""
+from pykamal.proxy.contract import OWN_REPOSITORY, REVISION_LABEL
 
 NO_REVISION: Final = "missing"
 """The output of `revision` where there is no such image."""

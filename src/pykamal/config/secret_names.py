@@ -18,9 +18,8 @@ def app_secret_names(config: Config, roles: Iterable[Role], *, builds: bool) -> 
         ssl = role.proxy.ssl if role.proxy is not None else None
         if ssl is not None and ssl.certificate_pem and ssl.private_key_pem:
             yield from (ssl.certificate_pem, ssl.private_key_pem)
-    auth = config.extension.proxy.protection.basic_auth
-    if auth is not None and any(role.running_proxy for role in roles):
-        yield from auth.users.values()
+    if any(role.running_proxy for role in roles):
+        yield from config.extension.proxy.users.values()
 
 
 def accessory_secret_names(accessories: Iterable[Accessory]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pykamal.proxy.commands import ALIASES, COMMANDS, Command, default_text
+from pykamal.proxy.contract import LISTS, SHOWN_KINDS
 from pykamal.proxy.durations import parse_duration
 from pykamal.proxy.errors import UsageProblem
 from pykamal.proxy.values import parse_bool, parse_int, parse_list, parse_number, quoted
@@ -15,14 +16,13 @@ from pykamal.proxy.values import parse_bool, parse_int, parse_list, parse_number
 PROGRAM = "kamal-proxy"
 _GROUP = "rollout"
 _COMMANDS = {command.words: command for command in COMMANDS}
-_LISTS = ("list", "lines")
 _CONVERSIONS: dict[str, Callable[[str], object]] = {
     "bool": parse_bool,
     "int": parse_int,
     "duration": parse_duration,
     "number": parse_number,
-    "lines": lambda text: [text],
-    "list": parse_list,
+    "headers": lambda text: [text],
+    **dict.fromkeys(("list", "networks", "paths"), parse_list),
 }
 
 
@@ -35,7 +35,7 @@ class Call:
         self.command = command
         self.arguments: list[str] = []
         self.values: dict[str, object] = {
-            name: [] if kind in _LISTS else default for name, kind, default, _ in command.flags
+            each.flag: [] if each.kind in LISTS else each.default for each in command.flags
         }
         self.given: list[str] = []
 
@@ -86,7 +86,7 @@ def _take_word(argv: list[str]) -> tuple[str, list[str]]:
 
 def _read_flags(call: Call, words: list[str]) -> bool:
     """Fills `call`; true when help was asked for."""
-    kinds = {"help": "bool"} | {name: kind for name, kind, _, _ in call.command.flags}
+    kinds = {"help": "bool"} | {each.flag: each.kind for each in call.command.flags}
     call.values["help"] = False
     position = 0
     while position < len(words):
@@ -133,7 +133,7 @@ def _store(call: Call, name: str, kind: str, text: str) -> None:
         value = _convert(kind, text)
     except ValueError as problem:
         raise UsageProblem(f'invalid argument {quoted(text)} for "--{name}" flag: {problem}') from None
-    if kind in _LISTS and name in call.given:
+    if kind in LISTS and name in call.given:
         call.values[name] = [*_as_list(call.values[name]), *_as_list(value)]
     else:
         call.values[name] = value
@@ -185,11 +185,14 @@ def program_help(group: str = "") -> str:
 
 
 def command_help(command: Command) -> str:
-    """What one subcommand does and its flags."""
+    """The help of one subcommand: its purpose and its flags."""
     service = " <service>" if command.arguments else ""
     lines = [command.summary, "", "Usage:", f"  {PROGRAM} {command.words}{service} [flags]", "", "Flags:"]
-    width = max((len(f"--{name} {kind}") for name, kind, _, _ in command.flags), default=0)
-    for name, kind, default, summary in command.flags:
-        shown = f"--{name}" if kind == "bool" else f"--{name} {kind}"
-        lines.append(f"  {shown:<{width}}  {summary}{default_text(kind, default)}")
+    shown = [
+        f"--{each.flag}" if each.kind == "bool" else f"--{each.flag} {SHOWN_KINDS.get(each.kind, each.kind)}"
+        for each in command.flags
+    ]
+    width = max(map(len, shown), default=0)
+    for text, each in zip(shown, command.flags, strict=True):
+        lines.append(f"  {text:<{width}}  {each.summary}{default_text(each.kind, each.default)}")
     return "\n".join(lines)

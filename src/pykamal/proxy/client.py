@@ -23,7 +23,7 @@ _REFUSED_PAUSE_S = 0.02
 
 
 def call_server(call: Call) -> str:
-    """What the server wants printed (empty for most commands). Raises ProxyError with its message."""
+    """Return the output of the command (empty for most). Raises ProxyError with the server's message."""
     values: dict[str, Any] = dict(call.values)
     if call.command.words == "deploy" and "tls-acme-cache-path" not in call.given:
         values["tls-acme-cache-path"] = default_acme_cache_path()
@@ -48,7 +48,7 @@ def call_server(call: Call) -> str:
 
 
 def _validate(words: str, values: dict[str, Any], given: list[str]) -> None:
-    """What is wrong with the options themselves is told before that there is no server, which otherwise checks them.
+    """Check the options here, where no server does: what is wrong with them is told first.
 
     Raises ProxyError.
     """

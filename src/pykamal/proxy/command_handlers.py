@@ -1,4 +1,4 @@
-"""What each command does (spec/proxy.md 9, 11 and 12). Every function raises ProxyError with the contract's message."""
+"""Handlers of the commands (spec/proxy.md 9, 11 and 12). Each raises ProxyError with the message of the contract."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pykamal.proxy.certificates import load_certificate
+from pykamal.proxy.contract import SECOND
 from pykamal.proxy.dataplane import Load
-from pykamal.proxy.durations import SECOND, format_duration
+from pykamal.proxy.durations import format_duration
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.listing import table
 from pykamal.proxy.logs import log
@@ -60,7 +61,7 @@ async def deploy(registry: ServiceTable, name: str, values: Values, given: list[
     targets = TargetSet(values["target"], values["read-target"])
     certificate, pages = load_certificate(options), load_pages(options.error_page_path)
     _refuse_conflict(registry, name, options)
-    users = load_users(protection.basic_auth_file)
+    users = load_users(protection.get("basic_auth_file", ""))
     new = Service(name, options, target_options, targets, certificate=certificate, pages=pages, protection=protection,
         users=users)  # fmt: skip
     log("INFO", "Deploying", service=name, targets=targets.names, hosts=options.hosts, paths=options.path_prefixes,

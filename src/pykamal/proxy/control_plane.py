@@ -14,8 +14,9 @@ from typing import Any
 
 from pykamal.proxy.acme.certificate_spec import Authority
 from pykamal.proxy.acme.manager import CertificateManager
-from pykamal.proxy.acme.socket_server import open_door
+from pykamal.proxy.acme.socket_server import open_socket
 from pykamal.proxy.command_handlers import perform
+from pykamal.proxy.contract import STATE_FILE
 from pykamal.proxy.dataplane import DataPlane
 from pykamal.proxy.environment import data_directory, socket_path, temporary_directory
 from pykamal.proxy.errors import ProxyError
@@ -40,7 +41,7 @@ async def control(run_directory: Path, ready_descriptor: int) -> None:
     gc.disable()  # it would look through thousands of half-read records again and again
     sockets = _short_name(run_directory)
     data_plane = DataPlane(str(sockets))
-    state_file = StateFile(_data_directory() / "kamal-proxy.state")
+    state_file = StateFile(_data_directory() / STATE_FILE)
     registry = ServiceTable(data_plane, state_file)
     await _restore(registry, state_file)
 
@@ -59,12 +60,12 @@ async def control(run_directory: Path, ready_descriptor: int) -> None:
     prepare()
     await registry.publish_all()
     certificates = CertificateManager(registry, _authority())
-    door = await open_door(sockets, certificates)
+    certificate_socket = await open_socket(sockets, certificates)
     server = await _listen(registry)
     os.write(ready_descriptor, b"s")
     gc.freeze()  # what was restored stays
     gc.enable()
-    async with door, server, asyncio.TaskGroup() as tasks:
+    async with certificate_socket, server, asyncio.TaskGroup() as tasks:
         tasks.create_task(certificates.keep_renewed())
         tasks.create_task(registry.prepare_state())
         tasks.create_task(_keep_addresses(registry))
@@ -76,7 +77,7 @@ async def control(run_directory: Path, ready_descriptor: int) -> None:
 
 
 def _short_name(directory: Path) -> Path:
-    """Another name for it, which leaves room in the 107 bytes of a socket's address."""
+    """A shorter name for it: the address of a socket has 107 bytes."""
     return Path(f"/proc/self/fd/{os.open(directory, os.O_RDONLY)}")
 
 

@@ -1,4 +1,4 @@
-"""The control plane's way to nginx: small JSON calls over the admin unix socket (kamal/admin.lua)."""
+"""Client of nginx for the control plane: small JSON calls over the admin unix socket (kamal/admin.lua)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from pykamal.proxy.contract import ADMIN_SOCKET
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.targets import Target
 
@@ -17,12 +18,12 @@ _RETRY_S = 0.05
 _ANSWER_S = 2.0
 """A call that takes longer was accepted by a worker that hangs; another one takes the next."""
 _TABLE_S = 15.0
-"""What the whole table of services may take."""
+"""The limit for the whole table of services."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What targets have in all workers: requests in flight, and upgraded connections (WebSockets)."""
+    """Requests in flight and upgraded connections (WebSockets) of targets, over all workers."""
 
     in_flight: int = 0
     upgraded: int = 0
@@ -35,13 +36,13 @@ class DataPlane:
     """`run_directory` is the one that nginx was started with."""
 
     def __init__(self, run_directory: str) -> None:
-        self._socket = f"{run_directory}/admin.sock"
+        self._socket = f"{run_directory}/{ADMIN_SOCKET}"
 
     async def publish(self, documents: dict[str, str], removed: Iterable[str], *, complete: bool = False) -> None:
         """Installs service documents (name -> JSON text) and removals at once, in all workers.
 
         `complete` also removes every service that is not among `documents`. Waits while nginx restarts; raises
-        ProxyError when it stays away, or when it has no room for them; then nothing is changed.
+        ProxyError when it stays away, or when they do not fit; then nothing is changed.
         """
         changed = [{"name": name, "document": text} for name, text in documents.items()]
         request = {"changed": changed, "removed": list(removed), "complete": complete}
@@ -69,7 +70,7 @@ class DataPlane:
         return set(answer["targets"])
 
     async def heartbeats(self) -> dict[int, int]:
-        """How often each worker's event loop has turned, by process id; nothing while nginx is away."""
+        """Return the turns of each worker's event loop, by process id; nothing while nginx is away."""
         try:
             answer = await self._call("/heartbeats", {})
         except (OSError, EOFError):
@@ -77,7 +78,7 @@ class DataPlane:
         return {worker["pid"]: worker["beats"] for worker in answer["workers"] if len(worker) == 2}
 
     async def load(self, targets: Iterable[Target]) -> Load:
-        """What these targets have and have not finished; nothing when nginx stays away."""
+        """Return the unfinished load of these targets; nothing when nginx stays away."""
         return await self._load("/in-flight", {"targets": [target.id for target in targets]})
 
     async def forget(self, targets: Iterable[Target]) -> None:

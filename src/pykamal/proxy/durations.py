@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 
+from pykamal.proxy.contract import MILLISECOND, SECOND
 from pykamal.proxy.values import quoted
-
-NANOSECOND = 1
-MILLISECOND = 1_000_000
-SECOND = 1_000_000_000
 
 _LARGEST = 2**63  # nanoseconds, 292 years
 _UNITS = {"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": MILLISECOND, "s": SECOND}

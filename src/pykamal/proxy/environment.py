@@ -1,8 +1,10 @@
-"""Where the proxy keeps its socket, its data and its temporary files (spec/proxy.md 2)."""
+"""Paths of the proxy's socket, data and temporary files (spec/proxy.md 2)."""
 
 from __future__ import annotations
 
 import os
+
+from pykamal.proxy.contract import DATA_DIRECTORY
 
 
 def temporary_directory() -> str:
@@ -24,4 +26,4 @@ def data_directory() -> str:
     home = os.environ.get("HOME")
     if not home:
         return temporary_directory()
-    return os.path.join(home, ".config", "kamal-proxy")  # noqa: PTH118 - as above
+    return os.path.join(home, DATA_DIRECTORY)  # noqa: PTH118 - as above

@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote, urljoin, urlsplit
 
-from pykamal.proxy.durations import SECOND
+from pykamal.proxy.contract import SECOND
 from pykamal.proxy.fetching import fetch
 from pykamal.proxy.logs import log
 from pykamal.proxy.options import HealthCheckOptions

@@ -34,16 +34,15 @@ from pykamal.proxy.base_system import (
     interpreter,
     unpack,
 )
+from pykamal.proxy.contract import HOME, OWN_REPOSITORY, REFERENCE_VERSION, REVISION_LABEL
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.image_in_container import build_in_container
 from pykamal.proxy.packages import Packages
 
 Log = Callable[[str], None]
 
-NAME = "pykamal/kamal-proxy:v0.9.2"
+NAME = f"{OWN_REPOSITORY}:{REFERENCE_VERSION}"
 """The version is the upstream's whose contract this proxy fulfils, which Kamal compares with its minimum."""
-REVISION_LABEL = "org.opencontainers.image.revision"
-HOME = "home/kamal-proxy"
 PROGRAM_DIRECTORY = "usr/lib/kamal-proxy"
 KEPT = 3
 ABANDONED_S = 86400
@@ -198,7 +197,7 @@ def write_image(image: Path, layers: Sequence[Path], names: Sequence[str], revis
         "created": CREATED,
         "config": {
             "User": f"{UID}:{UID}",
-            "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", f"HOME=/{HOME}", "LANG=C.UTF-8"],
+            "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", f"HOME={HOME}", "LANG=C.UTF-8"],
             "Cmd": ["kamal-proxy", "run"],
             "ExposedPorts": {"80/tcp": {}, "443/tcp": {}},
             "Labels": {
@@ -207,7 +206,7 @@ def write_image(image: Path, layers: Sequence[Path], names: Sequence[str], revis
                 REVISION_LABEL: revision,
                 "org.opencontainers.image.licenses": "MIT",
             },
-            "WorkingDir": f"/{HOME}",
+            "WorkingDir": HOME,
             "StopSignal": "SIGTERM",
         },
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in digests]},

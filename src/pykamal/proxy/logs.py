@@ -7,9 +7,9 @@ import json
 import os
 import time
 
+from pykamal.proxy.contract import LONGEST_LOG_LINE
+
 _threshold = ["INFO"]
-_LONGEST_LINE = 4096
-"""A pipe takes so much at once: lines of several processes never mix."""
 _LONGEST_VALUES = (100_000, 2048, 1024, 512, 256, 128, 64)
 _RANK = {"DEBUG": 0, "INFO": 1, "WARN": 2, "ERROR": 3}
 
@@ -29,7 +29,7 @@ def log(level: str, message: str, **attributes: object) -> None:
     for longest in _LONGEST_VALUES:
         shortened = {name: _shortened(value, longest) for name, value in attributes.items()}
         line = json.dumps(record | shortened, ensure_ascii=False, default=str).encode(errors="replace")
-        if len(line) < _LONGEST_LINE:
+        if len(line) < LONGEST_LOG_LINE:
             break
     with contextlib.suppress(OSError):  # a full disk behind the log must not keep anybody from work
         os.write(1, line + b"\n")

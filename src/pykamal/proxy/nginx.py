@@ -7,11 +7,14 @@ import json
 import os
 import secrets
 import socket
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 
-from pykamal.proxy.durations import MILLISECOND
+from pykamal.proxy import contract
+from pykamal.proxy.contract import MILLISECOND, SECOND
 from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.options import TargetOptions
 from pykamal.proxy.pages import BUILT_IN, built_in
 from pykamal.proxy.settings import RunSettings
 
@@ -39,8 +42,14 @@ computes nothing keeps a worker busy for a quarter of a second."""
 _HOP_BY_HOP = ("Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer")
 """Response headers that end here (spec/proxy.md 14.2), beside those that nginx leaves out by itself."""
 
-_BODY_RUNGS = [4**power for power in range(5, 19)]
-"""Static limits on a request body, 1 KiB to 64 GiB: nginx's own limit cannot be set for each service."""
+_LOGGED = (
+    *contract.ACCESS_LOG,
+    *(
+        contract.LogField(f"req_{name}", f"http_{name}", is_foreign=True)
+        for name in (header.lower().replace("-", "_") for header in contract.LOGGED_REQUEST_HEADERS)
+    ),
+)
+"""The log fields of a service that logs the headers Kamal asks for."""
 
 
 class Placeholders(Template):
@@ -59,7 +68,7 @@ def find_nginx() -> str:
 
 
 def write_configuration(directory: Path, settings: RunSettings) -> Path:
-    """Writes nginx.conf and pages.json into `directory` and returns the path of the first."""
+    """Writes nginx.conf, pages.json and kamal/contract.lua into `directory` and returns the path of the first."""
     internal = f"/.{secrets.token_hex(12)}"
     both = {"INTERNAL": internal, "LOCATIONS": _locations()}
     protocol = " proxy_protocol" if settings.proxy_protocol_from else ""
@@ -82,23 +91,75 @@ def write_configuration(directory: Path, settings: RunSettings) -> Path:
         INTERNAL=internal,
         HOP_BY_HOP=_hidden(_HOP_BY_HOP, indent=4),
         SHORT_DURATIONS="\n".join(f'        "0.{ms:03}" {ms * 1_000_000};' for ms in range(100)),
-        BODY_RUNGS=", ".join(str(rung) for rung in _BODY_RUNGS),
         HEADER_TIMEOUT=f"{settings.client_header_timeout // MILLISECOND}ms",
         BODY_TIMEOUT=f"{settings.client_body_timeout // MILLISECOND}ms",
         REAL_ADDRESSES=_real_addresses(settings.proxy_protocol_from),
         METRICS="true" if settings.metrics_port else "false",
         METRICS_SERVER=_metrics_server(settings.metrics_port) if settings.metrics_port else "",
         SERVERS="\n".join(servers),
+        **_from_contract(),
     )
     configuration = directory / "nginx.conf"
     configuration.write_text(text)
     pages = {str(status): built_in(status) for status in BUILT_IN}
     (directory / "pages.json").write_text(json.dumps(pages))
+    (directory / "kamal").mkdir(exist_ok=True)
+    (directory / "kamal/contract.lua").write_text(f"return {_lua(lua_contract())}\n")
     return configuration
 
 
+def _from_contract() -> dict[str, str]:
+    """Values of nginx.conf that the contract has."""
+    return {
+        "ADMIN_SOCKET": contract.ADMIN_SOCKET,
+        "ACCESS_LOG": _log_format(contract.ACCESS_LOG),
+        "ACCESS_LOG_WITH_HEADERS": _log_format(_LOGGED),
+        "FOREIGN": "|".join(dict.fromkeys(f"${each.variable}" for each in _LOGGED if each.is_foreign)),
+        "LONGEST_LOG_LINE": str(contract.LONGEST_LOG_LINE),
+        "MAX_HEADER_BYTES": str(contract.MAX_HEADER_BYTES),
+        "CONNECT_TIMEOUT": f"{contract.CONNECT_TIMEOUT // SECOND}s",
+        "STREAM_TIMEOUT": f"{contract.STREAM_TIMEOUT // SECOND}s",
+        "RESPONSE_TIMEOUT": f"{TargetOptions().response_timeout // MILLISECOND}ms",
+    }
+
+
+def lua_contract() -> dict[str, object]:
+    """The content of kamal/contract.lua."""
+    return {
+        "access_log": [field._asdict() for field in contract.ACCESS_LOG],
+        "body_size_steps": contract.BODY_SIZE_STEPS,
+        "connect_timeout_s": contract.CONNECT_TIMEOUT / SECOND,
+        "control_socket": contract.CONTROL_SOCKET,
+        "control_timeout_ms": contract.CONTROL_TIMEOUT / MILLISECOND,
+        "heartbeat_s": contract.HEARTBEAT / SECOND,
+        "logged_request_headers": contract.LOGGED_REQUEST_HEADERS,
+        "longest_log_line": contract.LONGEST_LOG_LINE,
+        "max_header_bytes": contract.MAX_HEADER_BYTES,
+        "response_timeout_ms": TargetOptions().response_timeout / MILLISECOND,
+        "stream_timeout_s": contract.STREAM_TIMEOUT / SECOND,
+    }
+
+
+def _lua(value: object) -> str:
+    """A literal of Lua."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{name} = {_lua(item)}" for name, item in value.items()) + " }"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "{ " + ", ".join(map(_lua, value)) + " }"
+    return json.dumps(value)
+
+
+def _log_format(fields: Sequence[contract.LogField]) -> str:
+    """The format of a line of the access log, a field on each line of the configuration."""
+    parts = []
+    for field in fields:
+        value = f"${field.variable}" if field.variable else field.text
+        parts.append(f'"{field.name}":{value}' if field.is_number else f'"{field.name}":"{value}"')
+    return ",'\n        '".join(parts)
+
+
 def has_ipv6() -> bool:
-    """Whether this machine (or container) can listen on IPv6."""
+    """Return True when this machine (or container) can listen on IPv6."""
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::", 0))
@@ -137,13 +198,13 @@ def _listen_tls(port: int, extra: str) -> str:
 
 
 def _real_addresses(networks: tuple[str, ...]) -> str:
-    """Whose PROXY protocol header tells the client's address; from anybody else it is read and not believed."""
+    """Networks whose PROXY protocol header is believed; from elsewhere it is read and ignored."""
     lines = [f"    set_real_ip_from {network};" for network in networks]
     return "\n".join([*lines, "    real_ip_header proxy_protocol;"]) if lines else ""
 
 
 def _locations() -> str:
-    """One for each way of carrying a body up and down; kamal/access.lua chooses by name."""
+    """A location for each way of carrying a body up and down; kamal/access.lua chooses by name."""
     blocks = []
     for (request, request_on, free), (response, response_on, limit) in itertools.product(
         (("buffered", "on", ""), ("streamed", "off", 'require("kamal.requests").answered() ')),
@@ -175,12 +236,12 @@ def _locations() -> str:
         "        }"
     )
     blocks += [
-        f"        location @measure_{rung} {{\n"
-        f"            client_max_body_size {rung};\n"
+        f"        location @measure_{step} {{\n"
+        f"            client_max_body_size {step};\n"
         '            access_by_lua_block { return require("kamal.body_size")() }\n'
         "            proxy_pass http://fresh;\n"
         "        }"
-        for rung in _BODY_RUNGS
+        for step in contract.BODY_SIZE_STEPS
     ]
     return "\n".join(blocks)
 

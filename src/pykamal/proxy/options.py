@@ -3,43 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from pykamal.proxy.durations import SECOND
+from pykamal.proxy.contract import HEALTH_CHECK, LISTS, SERVICE_OPTIONS, TARGET_OPTIONS, Setting
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.records import known_fields, section
 
 STAGING_DIRECTORY = "https://acme-staging-v02.api.letsencrypt.org/directory"
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
+_DEFAULTS = {setting.name: setting.default for setting in (*SERVICE_OPTIONS, *TARGET_OPTIONS)}
+_CHECK_DEFAULTS = {setting.name: setting.default for setting in HEALTH_CHECK}
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """What a service answers for and how; durations in nanoseconds. `hosts == ("",)` means any host."""
+    """Hosts, paths and TLS of a service; durations in nanoseconds. `hosts == ("",)` means any host."""
 
     hosts: tuple[str, ...] = ("",)
     path_prefixes: tuple[str, ...] = ("/",)
-    tls_enabled: bool = False
-    tls_certificate_path: str = ""
-    tls_private_key_path: str = ""
-    tls_on_demand_url: str = ""
-    tls_redirect: bool = True
-    canonical_host: str = ""
+    tls_enabled: bool = _DEFAULTS["tls_enabled"]
+    tls_certificate_path: str = _DEFAULTS["tls_certificate_path"]
+    tls_private_key_path: str = _DEFAULTS["tls_private_key_path"]
+    tls_on_demand_url: str = _DEFAULTS["tls_on_demand_url"]
+    tls_redirect: bool = _DEFAULTS["tls_redirect"]
+    canonical_host: str = _DEFAULTS["canonical_host"]
     acme_directory: str = ""
-    acme_cache_path: str = ""
-    error_page_path: str = ""
-    strip_prefix: bool = True
-    writer_affinity_timeout: int = SECOND
-    read_targets_accept_websockets: bool = False
-    exclude_metrics_paths: tuple[str, ...] = ()
-    client_ip_header: str = ""
+    acme_cache_path: str = _DEFAULTS["acme_cache_path"]
+    error_page_path: str = _DEFAULTS["error_page_path"]
+    strip_prefix: bool = _DEFAULTS["strip_prefix"]
+    writer_affinity_timeout: int = _DEFAULTS["writer_affinity_timeout"]
+    read_targets_accept_websockets: bool = _DEFAULTS["read_targets_accept_websockets"]
+    exclude_metrics_paths: tuple[str, ...] = _DEFAULTS["exclude_metrics_paths"]
+    client_ip_header: str = _DEFAULTS["client_ip_header"]
 
     @property
     def is_root(self) -> bool:
-        """Whether the service is bound to `/`; only such a service has TLS settings of its own (7.2)."""
+        """True when the service is bound to `/`; only such a service has TLS settings of its own (7.2)."""
         return "/" in self.path_prefixes
 
     @property
@@ -48,36 +50,36 @@ class ServiceOptions:
 
     @property
     def is_automatic(self) -> bool:
-        """Whether certificates are obtained for it."""
+        """True when certificates are obtained for it."""
         return self.tls_enabled and self.is_root and not self.has_certificate_files
 
 
 @dataclass(frozen=True, slots=True)
 class HealthCheckOptions:
-    """How one target is checked; durations in nanoseconds, `port` 0 means the target's."""
+    """Health check of one target; durations in nanoseconds, `port` 0 means the target's."""
 
-    path: str = "/up"
-    port: int = 0
-    interval: int = SECOND
-    timeout: int = 5 * SECOND
-    host: str = ""
+    path: str = _CHECK_DEFAULTS["path"]
+    port: int = _CHECK_DEFAULTS["port"]
+    interval: int = _CHECK_DEFAULTS["interval"]
+    timeout: int = _CHECK_DEFAULTS["timeout"]
+    host: str = _CHECK_DEFAULTS["host"]
 
 
 @dataclass(frozen=True, slots=True)
 class TargetOptions:
-    """How requests travel to the targets; durations in nanoseconds, sizes in bytes."""
+    """Forwarding of requests to the targets; durations in nanoseconds, sizes in bytes."""
 
     health_check_config: HealthCheckOptions = HealthCheckOptions()
-    response_timeout: int = 30 * SECOND
-    buffer_requests: bool = False
-    buffer_responses: bool = False
-    max_memory_buffer_size: int = 1024 * 1024
-    max_request_body_size: int = 0
-    max_response_body_size: int = 0
-    log_request_headers: tuple[str, ...] = ()
-    log_response_headers: tuple[str, ...] = ()
-    forward_headers: bool = True
-    scope_cookie_paths: bool = False
+    response_timeout: int = _DEFAULTS["response_timeout"]
+    buffer_requests: bool = _DEFAULTS["buffer_requests"]
+    buffer_responses: bool = _DEFAULTS["buffer_responses"]
+    max_memory_buffer_size: int = _DEFAULTS["max_memory_buffer_size"]
+    max_request_body_size: int = _DEFAULTS["max_request_body_size"]
+    max_response_body_size: int = _DEFAULTS["max_response_body_size"]
+    log_request_headers: tuple[str, ...] = _DEFAULTS["log_request_headers"]
+    log_response_headers: tuple[str, ...] = _DEFAULTS["log_response_headers"]
+    forward_headers: bool = _DEFAULTS["forward_headers"]
+    scope_cookie_paths: bool = _DEFAULTS["scope_cookie_paths"]
 
 
 def options_from_flags(values: Mapping[str, Any], given: list[str]) -> tuple[ServiceOptions, TargetOptions]:
@@ -86,46 +88,25 @@ def options_from_flags(values: Mapping[str, Any], given: list[str]) -> tuple[Ser
         raise ProxyError("max-request-body can only be set when request buffering is enabled")
     if "max-response-body" in given and "buffer-responses" not in given:
         raise ProxyError("max-response-body can only be set when response buffering is enabled")
-    service = ServiceOptions(
+    service = replace(
+        ServiceOptions(**_read(SERVICE_OPTIONS, values)),
         hosts=_normalise_hosts(values["host"]),
         path_prefixes=normalise_prefixes(values["path-prefix"]),
-        tls_enabled=values["tls"],
-        tls_certificate_path=values["tls-certificate-path"],
-        tls_private_key_path=values["tls-private-key-path"],
-        tls_on_demand_url=values["tls-on-demand-url"],
-        tls_redirect=values["tls-redirect"],
         canonical_host=_without_final_dot(values["canonical-host"]),
         acme_directory=STAGING_DIRECTORY if values["tls-staging"] else "",
-        acme_cache_path=values["tls-acme-cache-path"],
-        error_page_path=values["error-pages"],
-        strip_prefix=values["strip-path-prefix"],
-        writer_affinity_timeout=values["writer-affinity-timeout"],
-        read_targets_accept_websockets=values["read-target-websockets"],
-        exclude_metrics_paths=tuple(values["exclude-metrics-path"]),
-        client_ip_header=values["client-ip-header"],
     )
-    check = HealthCheckOptions(
-        path=values["health-check-path"],
-        port=values["health-check-port"],
-        interval=values["health-check-interval"],
-        timeout=values["health-check-timeout"],
-        host=values["health-check-host"],
-    )
-    target = TargetOptions(
-        health_check_config=check,
-        response_timeout=values["target-timeout"],
-        buffer_requests=values["buffer-requests"],
-        buffer_responses=values["buffer-responses"],
-        max_memory_buffer_size=values["buffer-memory"],
-        max_request_body_size=values["max-request-body"],
-        max_response_body_size=values["max-response-body"],
-        log_request_headers=tuple(values["log-request-header"]),
-        log_response_headers=tuple(values["log-response-header"]),
+    target = replace(
+        TargetOptions(**_read(TARGET_OPTIONS, values)),
+        health_check_config=HealthCheckOptions(**_read(HEALTH_CHECK, values)),
         forward_headers=values["forward-headers"] if "forward-headers" in given else not values["tls"],
-        scope_cookie_paths=values["scope-cookie-paths"],
     )
     _validate(service, target)
     return service, target
+
+
+def _read(settings: Iterable[Setting], values: Mapping[str, Any]) -> dict[str, Any]:
+    """By their names, of values by flag."""
+    return {each.name: tuple(values[each.flag]) if each.kind in LISTS else values[each.flag] for each in settings}
 
 
 def normalise_prefixes(prefixes: list[str] | tuple[str, ...]) -> tuple[str, ...]:

@@ -1,99 +1,73 @@
-"""What a service is protected with, a feature of this proxy alone: flags, state, and what nginx must know."""
+"""Protections of a service: from flags and state, checked, to the document for nginx. The reference has none."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import Any
 
+from pykamal.proxy.contract import FRAMING_HEADERS, HEADER_NAME, LISTS, PROTECTIONS, STATE_KEY, Setting
 from pykamal.proxy.errors import ProxyError
-from pykamal.proxy.records import known_fields, section
-
-STATE_KEY = "pykamal_protection"
-"""In a service's record of the state file; the reference does not know it and leaves it out when it writes."""
+from pykamal.proxy.records import are_texts, is_number, is_text, is_whole, require, section
 
 _MAPPED_BITS = 96  # of ::ffff:0:0/96, in which IPv4 is written as IPv6
-FRAMING_HEADERS = frozenset(
-    {
-        *("connection", "content-encoding", "content-length", "date", "keep-alive", "proxy-connection", "server"),
-        *("te", "trailer", "transfer-encoding", "upgrade"),
-    }
-)
-"""Headers that are not for a service to choose."""
-
-_HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([\x21-\x7e][\x20-\x7e]*)")
+_HEADER = re.compile(rf"({HEADER_NAME}):[ \t]*([\x21-\x7e][\x20-\x7e]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Protection:
-    """Everything is off by default. Networks are addresses or CIDR; `rate_limit` in requests per second.
+Protection = Mapping[str, Any]
+"""Values by the names of PROTECTIONS. What is not there has its default, which is off."""
 
-    A client is an IPv4 address or an IPv6 network of 64 bits.
-    """
+_FITTING: Mapping[str, Callable[[object], bool]] = {
+    **dict.fromkeys(LISTS, are_texts),
+    **dict.fromkeys(("string", "printable"), is_text),
+    "int": is_whole,
+    "number": is_number,
+}
 
-    trusted_proxies: tuple[str, ...] = ()
-    allow: tuple[str, ...] = ()
-    deny: tuple[str, ...] = ()
-    rate_limit: float = 0.0
-    rate_limit_burst: int | None = None
-    connection_limit: int = 0
-    body_limit: int = 0
-    basic_auth_file: str = ""
-    basic_auth_realm: str = "Restricted"
-    basic_auth_except: tuple[str, ...] = ()
-    security_headers: tuple[str, ...] = ()
 
-    def for_nginx(self, users: Mapping[str, str]) -> dict[str, object] | bool:
-        """What kamal/protection.lua enforces, False when there is nothing; `users` are names with hashes."""
-        if self == Protection():
-            return False
-        burst = math.ceil(self.rate_limit) if self.rate_limit_burst is None else self.rate_limit_burst
-        return {
-            "trusted": [canonical_network(text) for text in self.trusted_proxies],
-            "allow": [canonical_network(text) for text in self.allow],
-            "deny": [canonical_network(text) for text in self.deny],
-            "rate": {"interval_s": 1 / self.rate_limit, "burst": burst} if self.rate_limit else False,
-            "connections": self.connection_limit,
-            "body": self.body_limit,
-            "auth": {"realm": self.basic_auth_realm, "except": self.basic_auth_except, "users": users}
-            if self.basic_auth_file
-            else False,
-            "headers": [_header(text) for text in self.security_headers],
-        }
+def document_of(protection: Protection, users: Mapping[str, str]) -> dict[str, object] | bool:
+    """Return the document for kamal/protection.lua, False without any. `users` are names with password hashes."""
+    if not protection:
+        return False
+    values = {setting.name: _for_nginx(setting, protection) for setting in PROTECTIONS}
+    return values | {"users": users}
 
-    def for_state(self) -> dict[str, object]:
-        """The part of the service's record, under STATE_KEY; nothing when there is no protection."""
-        return {STATE_KEY: asdict(self)} if self != Protection() else {}
+
+def _for_nginx(setting: Setting, protection: Protection) -> object:
+    value = protection.get(setting.name, setting.default)
+    if setting.kind == "networks":
+        return [canonical_network(text) for text in value]
+    return [_header(text) for text in value] if setting.kind == "headers" else value
+
+
+def state_of(protection: Protection) -> dict[str, object]:
+    """The part of the service's record, under STATE_KEY; nothing when there is no protection."""
+    return {STATE_KEY: dict(protection)} if protection else {}
 
 
 def protection_from_flags(values: Mapping[str, Any]) -> Protection:
     """Raises ProxyError for what cannot be meant."""
-    protection = Protection(
-        trusted_proxies=tuple(values["trusted-proxy"]),
-        allow=tuple(values["allow"]),
-        deny=tuple(values["deny"]),
-        rate_limit=values["rate-limit"],
-        rate_limit_burst=values["rate-limit-burst"] if values["rate-limit-burst"] >= 0 else None,
-        connection_limit=values["connection-limit"],
-        body_limit=values["body-limit"],
-        basic_auth_file=values["basic-auth-file"],
-        basic_auth_realm=values["basic-auth-realm"],
-        basic_auth_except=tuple(values["basic-auth-except"]),
-        security_headers=tuple(values["security-header"]),
-    )
-    _validate(protection)
-    return protection
+    protection = {setting.name: values[setting.flag] for setting in PROTECTIONS}
+    for setting in PROTECTIONS:
+        if setting.kind in ("int", "number") and protection[setting.name] > setting.most:
+            raise ProxyError(f"service options invalid: {setting.flag} must be at most {setting.most}")
+    return _valid(protection)
 
 
 def protection_from_state(record: Mapping[str, Any]) -> Protection:
-    """From a service's record. Raises ProxyError, TypeError or ValueError: no service starts without its protection."""
-    protection = Protection(**known_fields(section(record, STATE_KEY), Protection))
-    _validate(protection)
-    return protection
+    """From a service's record. Raises ProxyError, TypeError or ValueError: no service starts without its protection.
+
+    A value of null counts as missing; other builds may have written keys that are not known here.
+    """
+    written = section(record, STATE_KEY)
+    found = {setting.name: written[setting.name] for setting in PROTECTIONS if written.get(setting.name) is not None}
+    for setting in PROTECTIONS:
+        if setting.name in found:
+            require(_FITTING[setting.kind](found[setting.name]), setting.name, found[setting.name])
+    return _valid(found)
 
 
 def load_users(path: str) -> dict[str, str]:
@@ -133,18 +107,26 @@ def require_networks(flag: str, networks: Iterable[str]) -> None:
             raise ProxyError(f'invalid network "{network}" for "--{flag}" flag') from None
 
 
-def _validate(protection: Protection) -> None:
-    require_networks("trusted-proxy", protection.trusted_proxies)
-    require_networks("allow", protection.allow)
-    require_networks("deny", protection.deny)
-    if not 0 <= protection.rate_limit <= 1_000_000:
-        raise ProxyError("service options invalid: rate-limit must be between 0 and 1000000 requests per second")
-    if min(protection.connection_limit, protection.body_limit, protection.rate_limit_burst or 0) < 0:
-        raise ProxyError("service options invalid: limits must not be negative")
-    for text in protection.security_headers:
-        _header(text)
-    if not protection.basic_auth_realm.isascii() or not protection.basic_auth_realm.isprintable():
-        raise ProxyError("service options invalid: basic-auth-realm must be printable ASCII")
+def _valid(values: Mapping[str, Any]) -> Protection:
+    """Without those that have their default. Raises ProxyError."""
+    protection: dict[str, Any] = {}
+    for setting in PROTECTIONS:
+        value: Any = values.get(setting.name, setting.default)
+        if setting.kind in LISTS:
+            value = tuple(value)
+        if setting.kind == "networks":
+            require_networks(setting.flag, value)
+        elif setting.kind == "headers":
+            [_header(text) for text in value]
+        elif setting.kind == "printable" and not (value.isascii() and value.isprintable()):
+            raise ProxyError(f"service options invalid: {setting.flag} must be printable ASCII")
+        elif setting.kind in ("int", "number") and not min(0, setting.default) <= value < math.inf:
+            if setting.default >= 0:
+                raise ProxyError("service options invalid: limits must not be negative")
+            value = setting.default
+        if value != setting.default:
+            protection[setting.name] = value
+    return protection
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Values of the state file, which anybody may have written: a wrong type is found before it is used."""
+"""Type checks for values of the state file: a wrong type is found before it is used."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ def is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -_LARGEST <= value < _LARGEST
 
 
+def is_number(value: object) -> bool:
+    return is_whole(value) or isinstance(value, float)
+
+
 def are_texts(value: object) -> bool:
     return isinstance(value, list | tuple) and all(is_text(item) for item in value)
 
@@ -29,8 +33,6 @@ _FITTING: dict[str, Callable[[object], bool]] = {
     "str": is_text,
     "bool": lambda value: isinstance(value, bool),
     "int": is_whole,
-    "int | None": is_whole,
-    "float": lambda value: is_whole(value) or isinstance(value, float),
     "tuple[str, ...]": are_texts,
 }
 """By the annotation of a dataclass's field."""
@@ -44,7 +46,7 @@ def section(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def known_fields(record: Mapping[str, Any], model: type) -> dict[str, Any]:
-    """What a dataclass knows of a record: null counts as missing, lists become tuples.
+    """Return the fields of a dataclass that a record has: null counts as missing, lists become tuples.
 
     Raises TypeError for a value that does not have its field's type.
     """

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pykamal.proxy.certificates import Certificate, origin
-from pykamal.proxy.durations import MILLISECOND
+from pykamal.proxy.contract import MILLISECOND
 from pykamal.proxy.health import check_path
 from pykamal.proxy.options import ServiceOptions, TargetOptions
 from pykamal.proxy.pages import Page, built_in
-from pykamal.proxy.protection import Protection
+from pykamal.proxy.protection import Protection, document_of
 from pykamal.proxy.targets import TargetSet
 
 STATES = ("running", "paused", "stopped")
@@ -29,7 +29,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Which requests use the rollout set (spec/proxy.md 12)."""
+    """The part of the requests that use the rollout set (spec/proxy.md 12)."""
 
     percentage: int
     allowlist: tuple[str, ...]
@@ -53,7 +53,7 @@ class Service:
     split: Split | None = None
     certificate: Certificate | None = None
     pages: Mapping[int, Page] = field(default_factory=dict)
-    protection: Protection = Protection()
+    protection: Protection = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -77,7 +77,7 @@ def document(service: Service, root: Service | None) -> str:
     `root` is the service at `/` of its first host, itself if it is bound there: a path service takes its TLS settings
     from it (spec/proxy.md 7.2).
     """
-    options, targets = service.options, service.target_options
+    options, targets, split = service.options, service.target_options, service.split
     tls = root is not None and root.options.tls_enabled
     certificate = service.certificate if options.is_root else None
     message = service.pause.stop_message if service.pause.state == "stopped" else ""
@@ -88,34 +88,34 @@ def document(service: Service, root: Service | None) -> str:
         "name": service.name,
         "hosts": options.hosts,
         "path_prefixes": options.path_prefixes,
-        "strips": options.strip_prefix and options.path_prefixes != ("/",),
-        "tls": tls,
+        "strip_prefix": options.strip_prefix and options.path_prefixes != ("/",),
+        "tls_enabled": tls,
         "tls_redirect": root.options.tls_redirect if root else True,
         "is_root": options.is_root,
         "certificate": {"chain": certificate.chain, "key": certificate.key} if certificate else False,
         "automatic": _automatic(root.options) if root else False,
         "canonical_host": options.canonical_host,
         "state": service.pause.state,
-        "max_pause_ms": service.pause.fail_after / MILLISECOND,
+        "fail_after_ms": service.pause.fail_after / MILLISECOND,
         "health_check_path": check_path(targets.health_check_config.path),
         "pages": pages,
         "active": service.active.for_nginx(),
         "rollout": service.rollout.for_nginx() if service.rollout else False,
-        "split": {"point": service.split.point, "allowlist": service.split.allowlist} if service.split else False,
-        "affinity_ms": options.writer_affinity_timeout // MILLISECOND,
-        "read_websockets": options.read_targets_accept_websockets,
-        "timeout_ms": -(-targets.response_timeout // MILLISECOND),  # rounded up: 0 is forever
+        "split": {"percentage_split_point": split.point, "allowlist": split.allowlist} if split else False,
+        "writer_affinity_timeout_ms": options.writer_affinity_timeout // MILLISECOND,
+        "read_targets_accept_websockets": options.read_targets_accept_websockets,
+        "response_timeout_ms": -(-targets.response_timeout // MILLISECOND),  # rounded up: 0 is forever
         "buffer_requests": targets.buffer_requests,
         "buffer_responses": targets.buffer_responses,
-        "max_request_body": targets.max_request_body_size,
-        "max_response_body": targets.max_response_body_size,
+        "max_request_body_size": targets.max_request_body_size,
+        "max_response_body_size": targets.max_response_body_size,
         "forward_headers": targets.forward_headers,
         "client_ip_header": options.client_ip_header.lower(),
         "scope_cookie_paths": targets.scope_cookie_paths,
         "log_request_headers": targets.log_request_headers,
         "log_response_headers": targets.log_response_headers,
         "exclude_metrics_paths": options.exclude_metrics_paths,
-        "protection": service.protection.for_nginx(service.users),
+        "protection": document_of(service.protection, service.users),
         "target_ids": [chosen.ids for chosen in service.sets],
     }
     return json.dumps(fields)

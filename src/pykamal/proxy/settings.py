@@ -1,4 +1,4 @@
-"""What `run` was told: flags over the environment over defaults (spec/proxy.md 3.2)."""
+"""Settings of `run`: flags count before the environment, and that before defaults (spec/proxy.md 3.2)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pykamal.proxy.arguments import Call
-from pykamal.proxy.durations import MILLISECOND, parse_duration
+from pykamal.proxy.contract import RUN, Setting
+from pykamal.proxy.durations import format_duration, parse_duration
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.protection import canonical_network, require_networks
 from pykamal.proxy.values import parse_bool, parse_decimal
@@ -17,7 +18,7 @@ _READ_FROM_ENVIRONMENT: dict[str, Callable[[str], object]] = {
     "bool": parse_bool,
     "int": parse_decimal,
     "duration": parse_duration,
-    "list": lambda text: [item.strip() for item in text.split(",") if item.strip()],
+    "networks": lambda text: [item.strip() for item in text.split(",") if item.strip()],
 }
 _WITHOUT_VARIABLE = ("http3",)
 
@@ -38,24 +39,24 @@ class RunSettings:
 
 def settings_of(call: Call) -> RunSettings:
     """Raises ProxyError for a value with which the server could not start."""
-    values = {name: _value(call, name, kind) for name, kind, _, _ in call.command.flags}
-    require_networks("proxy-protocol-from", values["proxy-protocol-from"])
-    for name in ("client-header-timeout", "client-body-timeout"):
-        if values[name] < MILLISECOND:
-            raise ProxyError(f"{name} must be at least 1ms")
-    fields = {name.replace("-", "_"): value for name, value in values.items()}
-    networks = tuple(canonical_network(text) for text in values["proxy-protocol-from"])
-    return RunSettings(**fields | {"proxy_protocol_from": networks})
+    values = {setting.name: _value(call, setting) for setting in RUN}
+    for setting in RUN:
+        if setting.kind == "networks":
+            require_networks(setting.flag, values[setting.name])
+            values[setting.name] = tuple(canonical_network(text) for text in values[setting.name])
+        elif setting.kind == "duration" and values[setting.name] < setting.least:
+            raise ProxyError(f"{setting.flag} must be at least {format_duration(int(setting.least))}")
+    return RunSettings(**values)
 
 
-def _value(call: Call, name: str, kind: str) -> Any:
-    value = call.values[name]
-    if name in call.given or name in _WITHOUT_VARIABLE:
+def _value(call: Call, setting: Setting) -> Any:
+    value = call.values[setting.flag]
+    if setting.flag in call.given or setting.name in _WITHOUT_VARIABLE:
         return value
-    variable = name.upper().replace("-", "_")
+    variable = setting.name.upper()
     for key in (variable, f"KAMAL_PROXY_{variable}"):
         try:
-            value = _READ_FROM_ENVIRONMENT[kind](os.environ[key])
+            value = _READ_FROM_ENVIRONMENT[setting.kind](os.environ[key])
         except (KeyError, ValueError):
             continue
     return value

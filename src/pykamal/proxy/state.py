@@ -14,7 +14,7 @@ from typing import Any
 from pykamal.proxy.certificates import load_certificate
 from pykamal.proxy.options import HealthCheckOptions, ServiceOptions, TargetOptions, options_from_state
 from pykamal.proxy.pages import load_pages
-from pykamal.proxy.protection import load_users, protection_from_state
+from pykamal.proxy.protection import load_users, protection_from_state, state_of
 from pykamal.proxy.records import are_texts, is_text, is_whole, require, section
 from pykamal.proxy.services import STATES, Pause, Service, Split
 from pykamal.proxy.targets import TargetSet
@@ -45,7 +45,7 @@ class StateFile:
         self._saved = 0
 
     def read(self) -> Saved | None:
-        """What the file holds, None when there is none.
+        """Return the content of the file, None when there is none.
 
         A file that cannot be understood is set aside under another name; of one that was cut off, as by a full disk,
         the complete records are taken. Raises OSError when the file cannot be read: then nothing may be written in
@@ -165,7 +165,7 @@ def record_of(service: Service) -> Record:
         }
         if split
         else None,
-    } | service.protection.for_state()
+    } | state_of(service.protection)
 
 
 def _plain(options: ServiceOptions | TargetOptions | HealthCheckOptions) -> Record:
@@ -202,7 +202,7 @@ def service_of(record: Mapping[str, Any]) -> Service:
         certificate=load_certificate(options) if options.is_root else None,
         pages=load_pages(options.error_page_path),
         protection=protection,
-        users=load_users(protection.basic_auth_file),
+        users=load_users(protection.get("basic_auth_file", "")),
     )
     for target in (target for chosen in service.sets for target in chosen.targets):
         target.state = "healthy"

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pykamal.proxy.arguments import Call
+from pykamal.proxy.contract import ADMIN_SOCKET
 from pykamal.proxy.environment import socket_path, temporary_directory
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.listeners import Listeners
@@ -191,7 +192,7 @@ class Supervisor:
 
     def _start_nginx(self) -> None:
         self._nginx_restarts.started()
-        (self._directory / "admin.sock").unlink(missing_ok=True)
+        (self._directory / ADMIN_SOCKET).unlink(missing_ok=True)
         command = [find_nginx(), "-p", str(self._directory), "-c", str(self._configuration)]
         self._nginx = subprocess.Popen(
             [*command, "-e", "stderr"],

@@ -14,16 +14,13 @@ from pykamal.commands.logs import LogSelection
 from pykamal.commands.words import Raw
 from pykamal.config.models import (
     Accessory,
-    BasicAuth,
     Buffering,
     Extension,
     Healthcheck,
-    Protection,
     Proxy,
     ProxyEngine,
     ProxyExtension,
     ProxyRun,
-    RateLimit,
     Registry,
     Ssl,
 )
@@ -246,17 +243,19 @@ def test_deploy_of_a_role() -> None:
 
 def test_deploy_with_protections() -> None:
     """docs/proxy.md, protections: for roles, after the flags of Ruby Kamal; an accessory gets none."""
-    protection = Protection(
-        trusted_proxies=("10.0.0.0/8",),
-        allow=("192.0.2.0/24", "::1"),
-        deny=("192.0.2.7",),
-        rate_limit=RateLimit(0.5, 3),
-        connection_limit=4,
-        body_limit=1000,
-        basic_auth=BasicAuth({"alice": "SECRET"}, "The ${HOME}", ("/up", "/a,b")),
-        security_headers={"X-Frame-Options": "DENY"},
-    )
-    extension = Extension(proxy=ProxyExtension(ProxyEngine.PYKAMAL, protection=protection))
+    settings = {
+        "trusted_proxies": ("10.0.0.0/8",),
+        "allow": ("192.0.2.0/24", "::1"),
+        "deny": ("192.0.2.7",),
+        "rate_limit": 0.5,
+        "rate_limit_burst": 3,
+        "connection_limit": 4,
+        "body_limit": 1000,
+        "basic_auth_realm": "The ${HOME}",
+        "basic_auth_except": ("/up", "/a,b"),
+        "security_headers": ("X-Frame-Options: DENY",),
+    }
+    extension = Extension(proxy=ProxyExtension(ProxyEngine.PYKAMAL, settings, {"alice": "SECRET"}))
     line = str(proxy.deploy_role(replace(CONFIG, extension=extension), WEB, "v1"))
     assert line.endswith(
         f"{REQUEST_HEADERS} --trusted-proxy=10.0.0.0/8 --allow=192.0.2.0/24 --allow=::1 --deny=192.0.2.7 "

@@ -10,7 +10,7 @@ import pytest
 from pykamal.commands import proxy, proxy_image
 from pykamal.commands.command import Command
 from pykamal.config.models import Config, Extension, Proxy, ProxyRun
-from pykamal.config.models.proxy_extension import ProxyEngine, ProxyExtension, ProxyLimits
+from pykamal.config.models.proxy_extension import ProxyEngine, ProxyExtension
 from tests.unit.commands.shell import SHELLS, run
 from tests.unit.samples import config, role
 
@@ -20,8 +20,10 @@ HOST = "10.0.0.1"
 OWN = "pykamal/kamal-proxy:v0.9.2"
 
 
-def configured(engine: ProxyEngine, settings: ProxyRun | None = None, limits: ProxyLimits | None = None) -> Config:
-    extension = Extension(proxy=ProxyExtension(engine=engine, limits=limits or ProxyLimits()))
+def configured(
+    engine: ProxyEngine, settings: ProxyRun | None = None, limits: dict[str, object] | None = None
+) -> Config:
+    extension = Extension(proxy=ProxyExtension(engine=engine, settings=limits or {}))
     return config(replace(role("web", HOST), proxy=Proxy(run=settings)), extension=extension)
 
 
@@ -44,7 +46,7 @@ def test_the_engine_chooses_the_image(engine: ProxyEngine, settings: ProxyRun | 
 
 def test_limits_are_passed_to_our_proxy() -> None:
     """x-pykamal/proxy/run: flags of `run`, after those that Kamal knows."""
-    limits = ProxyLimits(client_header_timeout=10, client_body_timeout=60, proxy_protocol_from=("10.0.0.0/8", "::1"))
+    limits = {"client_header_timeout": 10, "client_body_timeout": 60, "proxy_protocol_from": ("10.0.0.0/8", "::1")}
     flags = (
         '--client-header-timeout "10s" --client-body-timeout "60s" '
         '--proxy-protocol-from "10.0.0.0/8" --proxy-protocol-from "::1"'
@@ -56,7 +58,7 @@ def test_limits_are_passed_to_our_proxy() -> None:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_limits_beside_the_files_of_boot_config(shell: str, tmp_path: Path) -> None:
     """Options and run command of the files stay, the image is ours; flags have a run command."""
-    line = proxy.run(configured(ProxyEngine.PYKAMAL, limits=ProxyLimits(client_header_timeout=10)), HOST)
+    line = proxy.run(configured(ProxyEngine.PYKAMAL, limits={"client_header_timeout": 10}), HOST)
     shown = Command(line.node.left)  # type: ignore[union-attr]
     ports = b"--publish 80:80 --publish 443:443 --log-opt max-size=10m"
     printed = run(shown, directory=tmp_path, shell=shell).stdout

@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from pykamal.config.models import BasicAuth, ProxyEngine, ProxyExtension, ProxyLimits, RateLimit
+from pykamal.config.models import ProxyEngine, ProxyExtension
 from pykamal.config.schema import section
-from pykamal.config.validation.proxy_extension import FRAMING_HEADERS
-from pykamal.proxy import protection
 from tests.config_catalogue import OWN_KEYS, changed
 from tests.config_world import loaded, refused
 
@@ -28,22 +26,27 @@ def test_everything_is_off_by_default() -> None:
 def test_all_keys() -> None:
     """Each key of the schema reaches the model."""
     proxy = loaded(changed("service: app") + OWN_KEYS).extension.proxy
-    protection = proxy.protection
     assert proxy.engine is ProxyEngine.PYKAMAL
-    assert proxy.limits == ProxyLimits(10, 20, ("10.0.0.1", "2001:db8::/32"))
-    assert (protection.trusted_proxies, protection.allow, protection.deny) == (
-        ("10.0.0.0/8",),
-        ("192.0.2.0/24",),
-        ("192.0.2.7",),
-    )
-    assert protection.rate_limit == RateLimit(0.5, 3)
-    assert (protection.connection_limit, protection.body_limit) == (4, 1000)
-    assert protection.basic_auth == BasicAuth({"alice": "ALICE_PASSWORD"}, "Staging", ("/up",))
-    assert protection.security_headers == {
-        "Strict-Transport-Security": "max-age=31536000",
-        "X-Content-Type-Options": "nosniff",
-        "x-frame-options": "DENY",
-        "Permissions-Policy": "camera=(), geolocation=()",
+    assert proxy.users == {"alice": "ALICE_PASSWORD"}
+    assert proxy.settings == {
+        "client_header_timeout": 10,
+        "client_body_timeout": 20,
+        "proxy_protocol_from": ("10.0.0.1", "2001:db8::/32"),
+        "trusted_proxies": ("10.0.0.0/8",),
+        "allow": ("192.0.2.0/24",),
+        "deny": ("192.0.2.7",),
+        "rate_limit": 0.5,
+        "rate_limit_burst": 3,
+        "connection_limit": 4,
+        "body_limit": 1000,
+        "basic_auth_realm": "Staging",
+        "basic_auth_except": ("/up",),
+        "security_headers": (
+            "Strict-Transport-Security: max-age=31536000",
+            "X-Content-Type-Options: nosniff",
+            "x-frame-options: DENY",
+            "Permissions-Policy: camera=(), geolocation=()",
+        ),
     }
 
 
@@ -61,7 +64,8 @@ def test_the_sample_has_all_keys(name: str) -> None:
 @pytest.mark.parametrize(("value", "count"), [("true", 4), ("false", 0), ("{}", 4)])
 def test_security_headers_by_a_word(value: str, count: int) -> None:
     """`true` and an empty map are the defaults, `false` is none."""
-    assert len(_proxy(f"{{engine: pykamal, security_headers: {value}}}").protection.security_headers) == count
+    settings = _proxy(f"{{engine: pykamal, security_headers: {value}}}").settings
+    assert len(settings.get("security_headers", ())) == count
 
 
 @pytest.mark.parametrize(
@@ -79,11 +83,11 @@ def test_security_headers_by_a_word(value: str, count: int) -> None:
         ("rate_limit: {requests_per_second: many}", "/rate_limit/requests_per_second: should be a number"),
         (
             "rate_limit: {requests_per_second: -0.5}",
-            "/rate_limit/requests_per_second: should be from 0.001 to a million",
+            "/rate_limit/requests_per_second: should be 0.001 or more",
         ),
         (
             "rate_limit: {requests_per_second: .nan}",
-            "/rate_limit/requests_per_second: should be from 0.001 to a million",
+            "/rate_limit/requests_per_second: should be at most 1000000",
         ),
         ("rate_limit: {requests_per_second: 1, burst: -1}", "/rate_limit/burst: should be 0 or more"),
         ("connection_limit: 0", "/connection_limit: should be 1 or more"),
@@ -118,11 +122,6 @@ def test_an_address_that_yaml_reads_as_a_symbol() -> None:
     """`::1` without quotes is Ruby's `:":1"`, of which nobody would guess what is wrong."""
     text = changed("service: app") + "x-pykamal:\n  proxy:\n    engine: pykamal\n    deny:\n      - ::1\n"
     assert refused(text).message.startswith("x-pykamal/proxy/deny/0: should be in quotes")
-
-
-def test_headers_are_refused_before_the_proxy_would() -> None:
-    """What the proxy does not let a service choose is an error of deploy.yml, not of the deploy."""
-    assert FRAMING_HEADERS == protection.FRAMING_HEADERS
 
 
 @pytest.mark.parametrize("engine", ["", "engine: kamal-proxy, "])

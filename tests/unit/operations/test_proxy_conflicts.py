@@ -10,7 +10,7 @@ import pytest
 
 from pykamal.config.models import Accessory, Config, Proxy, Role, Ssl
 from pykamal.config.models.extension import Extension
-from pykamal.config.models.proxy_extension import Protection, ProxyEngine, ProxyExtension
+from pykamal.config.models.proxy_extension import ProxyEngine, ProxyExtension
 from pykamal.core.errors import KamalError
 from pykamal.operations.hosts.facts import Container, HostFacts
 from pykamal.operations.hosts.proxy_facts import ProxyFacts, ProxyService
@@ -175,7 +175,7 @@ def test_a_certificate_for_a_wildcard() -> None:
 )
 def test_protections_of_a_proxy_that_knows_none(image: str, fits: bool) -> None:
     """The upstream's proxy refuses their flags: a reboot is needed first, which is said."""
-    protected = ProxyExtension(engine=ProxyEngine.PYKAMAL, protection=Protection(deny=("10.0.0.0/8",)))
+    protected = ProxyExtension(engine=ProxyEngine.PYKAMAL, settings={"deny": ("10.0.0.0/8",)})
     configuration = config(web(), extension=Extension(proxy=protected))
     known = {HOST: facts(proxy=replace(PROXY, image=image))}
     if fits:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pykamal.config.models import Config, Proxy, ProxyRun
 from pykamal.config.models.extension import Extension
-from pykamal.config.models.proxy_extension import ProxyEngine, ProxyExtension, ProxyLimits
+from pykamal.config.models.proxy_extension import ProxyEngine, ProxyExtension
 from pykamal.core.errors import KamalError
 from pykamal.events import Event, Message
 from pykamal.operations.hosts import proxy_facts
@@ -18,7 +18,7 @@ from pykamal.operations.hosts.facts import Container, HostFacts
 from pykamal.operations.hosts.proxy_facts import ProxyFacts, ProxyService
 from pykamal.operations.proxy.drift import differences
 from pykamal.operations.proxy.shared import refuse_losses, warn_of_drift
-from pykamal.proxy.protection import STATE_KEY, Protection
+from pykamal.proxy.contract import PROTECTIONS, STATE_KEY
 from tests.unit.samples import config, context, role
 
 pytestmark = pytest.mark.unit
@@ -167,7 +167,7 @@ def test_an_option_that_was_taken_out() -> None:
 def test_the_engine_and_its_limits() -> None:
     """x-pykamal/proxy: another image, and arguments of its own."""
     wanted = configured(engine=ProxyEngine.PYKAMAL)
-    limits = ProxyExtension(engine=ProxyEngine.PYKAMAL, limits=ProxyLimits(client_header_timeout=7))
+    limits = ProxyExtension(engine=ProxyEngine.PYKAMAL, settings={"client_header_timeout": 7})
     wanted = replace(wanted, extension=Extension(proxy=limits))
     stored = STORED.replace("basecamp", "pykamal") + " kamal-proxy run --client-header-timeout 7s"
     assert told(wanted, facts(inspected(), stored=stored)) == [
@@ -288,7 +288,7 @@ def test_a_state_file_is_understood() -> None:
 def test_every_protection_is_known_by_its_setting() -> None:
     """The keys are those that our proxy writes; those of a password and of a rate belong to one setting each."""
     parts = {"rate_limit_burst", "basic_auth_realm", "basic_auth_except"}
-    keys = {each.name for each in fields(Protection)} - parts
+    keys = {each.name for each in PROTECTIONS} - parts
     record = {"name": "all", STATE_KEY: dict.fromkeys(keys, "given")}
     (service,) = proxy_facts.parse("", json.dumps([record]), "").services
     assert len(service.protections) == len(keys)

@@ -6,7 +6,7 @@ import bcrypt
 import pytest
 
 from pykamal.commands.script import Step
-from pykamal.config.models import BasicAuth, Extension, Protection, ProxyEngine, ProxyExtension
+from pykamal.config.models import Extension, ProxyEngine, ProxyExtension
 from pykamal.core.errors import KamalError
 from pykamal.operations.app.boot_plan import boot_phases
 from pykamal.operations.context import Context
@@ -27,8 +27,7 @@ def _steps(**secrets: str) -> list[Step]:
 
 def _context(**secrets: str) -> Context:
     users = {name.lower(): name for name in secrets} or {"alice": "ALICE"}
-    protection = Protection(basic_auth=BasicAuth(users))
-    extension = Extension(proxy=ProxyExtension(ProxyEngine.PYKAMAL, protection=protection))
+    extension = Extension(proxy=ProxyExtension(ProxyEngine.PYKAMAL, users=users))
     roles = role("web", "h1", "h2"), role("jobs", "h3")
     return context(config(*roles, extension=extension), secrets={"REGISTRY_PASSWORD": "x", **secrets})
 

@@ -23,9 +23,10 @@ from pykamal.proxy.acme.certificate_spec import PRODUCTION_DIRECTORY, Authority,
 from pykamal.proxy.acme.hints import remedy
 from pykamal.proxy.acme.manager import CertificateManager
 from pykamal.proxy.acme.names import is_issuable
-from pykamal.proxy.acme.socket_server import SOCKET_NAME, open_door
+from pykamal.proxy.acme.socket_server import open_socket
 from pykamal.proxy.acme.store import ACCOUNT, CertificateStore, IssuedCertificate
 from pykamal.proxy.acme.validity import validity
+from pykamal.proxy.contract import CONTROL_SOCKET
 from pykamal.proxy.dataplane import DataPlane
 from pykamal.proxy.options import STAGING_DIRECTORY, ServiceOptions, TargetOptions
 from pykamal.proxy.service_table import ServiceTable
@@ -274,8 +275,8 @@ def test_a_question_while_nginx_is_away_is_not_answered(tmp_path: Path, caplog: 
         registry.services["s"] = Service("s", options, TargetOptions(), TargetSet(["10.0.0.1"]))
         now = datetime.now(UTC)
         CertificateStore(str(tmp_path), "").write("a.com", certificate(now, now + timedelta(days=90)))
-        async with await open_door(tmp_path, CertificateManager(registry, Authority())):
-            reader, writer = await asyncio.open_unix_connection(tmp_path / SOCKET_NAME)
+        async with await open_socket(tmp_path, CertificateManager(registry, Authority())):
+            reader, writer = await asyncio.open_unix_connection(tmp_path / CONTROL_SOCKET)
             writer.write(b'{"ask": "certificate", "service": "s", "host": "a.com", "key_type": "ecdsa"}\n')
             answer = await reader.read()
             writer.close()

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pykamal.proxy.durations import SECOND, format_duration, parse_duration
+from pykamal.proxy.contract import SECOND
+from pykamal.proxy.durations import format_duration, parse_duration
 
 pytestmark = pytest.mark.unit
 

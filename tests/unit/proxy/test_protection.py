@@ -9,12 +9,13 @@ import pytest
 from pykamal.proxy.arguments import Call, parse
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.protection import (
-    Protection,
     canonical_network,
+    document_of,
     load_users,
     protection_from_flags,
     protection_from_state,
     require_networks,
+    state_of,
 )
 from pykamal.proxy.settings import settings_of
 
@@ -60,15 +61,13 @@ def test_state_and_back() -> None:
     flags = ("--allow", "10.0.0.0/8,::1", "--rate-limit", "0.5", "--rate-limit-burst=3", "--connection-limit", "4")
     lines = ("--security-header", "A: b, c", "--security-header", "D: e", "--basic-auth-except", '"/a,b",/up')
     protection = protection_from_flags(_deploy(*flags, *lines).values)
-    assert protection.security_headers == ("A: b, c", "D: e")
-    assert protection.basic_auth_except == ("/a,b", "/up")
-    record = protection.for_state()
+    assert protection["security_headers"] == ("A: b, c", "D: e")
+    assert protection["basic_auth_except"] == ("/a,b", "/up")
+    record = state_of(protection)
     record["pykamal_protection"] |= {"of another version": 1}  # type: ignore[operator]
     assert protection_from_state(record) == protection
-    assert Protection().for_state() == {}
-    assert (
-        protection_from_state({"pykamal_protection": None}) == Protection() == protection_from_flags(_deploy().values)
-    )
+    assert state_of({}) == {}
+    assert protection_from_state({"pykamal_protection": None}) == {} == protection_from_flags(_deploy().values)
 
 
 @pytest.mark.parametrize(
@@ -82,10 +81,10 @@ def test_headers_that_would_change_the_answers_frame(header: str) -> None:
 
 @pytest.mark.parametrize("rate", ["0.5", "20"])
 def test_the_burst_is_one_seconds_worth(rate: str) -> None:
-    """Unless it is given."""
-    document = protection_from_flags(_deploy("--rate-limit", rate).values).for_nginx({})
+    """Unless it is given; kamal/protection.lua makes it of the rate (tests/conformance/test_protection.py)."""
+    document = document_of(protection_from_flags(_deploy("--rate-limit", rate).values), {})
     assert isinstance(document, dict)
-    assert document["rate"] == {"interval_s": 1 / float(rate), "burst": max(1, float(rate))}
+    assert (document["rate_limit"], document["rate_limit_burst"]) == (float(rate), -1)
 
 
 @pytest.mark.parametrize("text", ["", "# nobody\n", "alice\n", "alice:\n", "alice:plain\n", ":$2b$10$x\n"])

@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pykamal.proxy.durations import SECOND
+from pykamal.proxy.contract import SECOND
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.options import HealthCheckOptions, ServiceOptions, TargetOptions
-from pykamal.proxy.protection import Protection
 from pykamal.proxy.services import Pause, Service, Split, document
 from pykamal.proxy.state import Saved, StateFile, record_of, service_of
 from pykamal.proxy.targets import TargetSet
@@ -112,7 +111,16 @@ def _places(record: Any) -> Iterator[tuple[Any, Any]]:
 @pytest.mark.parametrize("hostile", [None, 5, -1, 10**30, 1.5, float("nan"), True, "x", "", [5], ["x"], {"a": 1}, {}])
 def test_a_value_of_another_type_is_found_at_the_start(hostile: object) -> None:
     """Deviation D3: whatever stands in a record, it is refused, or nginx can be told of the service."""
-    protection = Protection(allow=("10.0.0.0/8",), rate_limit=1.0, rate_limit_burst=2, security_headers=("A: b",))
+    protection = {
+        "allow": ("10.0.0.0/8",),
+        "rate_limit": 1.0,
+        "rate_limit_burst": 2,
+        "connection_limit": 3,
+        "body_limit": 4,
+        "basic_auth_realm": "R",
+        "basic_auth_except": ("/up",),
+        "security_headers": ("A: b",),
+    }
     whole = Service(
         "s", ServiceOptions(exclude_metrics_paths=("/up",)), TargetOptions(log_request_headers=("A",)),
         TargetSet(["web:80"], ["web:81"]), rollout=TargetSet(["web:82"]), pause=Pause("stopped", "gone", SECOND),

@@ -2,68 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pykamal.config.document import Node, ScalarNode
-from pykamal.config.models.proxy_extension import (
-    DEFAULT_SECURITY_HEADERS,
-    BasicAuth,
-    Protection,
-    ProxyEngine,
-    ProxyExtension,
-    ProxyLimits,
-    RateLimit,
-)
+from pykamal.config.models.proxy_extension import DEFAULT_SECURITY_HEADERS, ProxyEngine, ProxyExtension
 from pykamal.config.reading import boolean, child, entries, integer, text, texts
+from pykamal.proxy.contract import PROTECTIONS, PROXY_LIMITS
 
 
 def proxy_extension(node: Node | None) -> ProxyExtension:
-    run = child(node, "run")
+    found = {
+        setting.name: _READING[setting.kind](child(node, *setting.key.split("/")))
+        for setting in (*PROTECTIONS, *PROXY_LIMITS)
+        if setting.kind in _READING
+    }
     return ProxyExtension(
         engine=ProxyEngine(text(child(node, "engine")) or ProxyEngine.KAMAL_PROXY.value),
-        limits=ProxyLimits(
-            client_header_timeout=integer(child(run, "client_header_timeout")),
-            client_body_timeout=integer(child(run, "client_body_timeout")),
-            proxy_protocol_from=texts(child(run, "proxy_protocol_from")),
-        ),
-        protection=Protection(
-            trusted_proxies=texts(child(node, "trusted_proxies")),
-            allow=texts(child(node, "allow")),
-            deny=texts(child(node, "deny")),
-            rate_limit=_rate_limit(child(node, "rate_limit")),
-            connection_limit=integer(child(node, "connection_limit")),
-            body_limit=integer(child(node, "body_limit")),
-            basic_auth=_basic_auth(child(node, "basic_auth")),
-            security_headers=_security_headers(child(node, "security_headers")),
-        ),
+        settings={name: value for name, value in found.items() if value not in (None, "", ())},
+        users={name: text(secret) or "" for name, secret in entries(child(node, "basic_auth", "users"))},
     )
 
 
-def _rate_limit(node: Node | None) -> RateLimit | None:
-    rate = child(node, "requests_per_second")
-    if not isinstance(rate, ScalarNode) or not isinstance(rate.value, int | float):
-        return None
-    return RateLimit(float(rate.value), integer(child(node, "burst")))
+def _number(node: Node | None) -> float | None:
+    return float(node.value) if isinstance(node, ScalarNode) and isinstance(node.value, int | float) else None
 
 
-def _basic_auth(node: Node | None) -> BasicAuth | None:
-    if node is None:
-        return None
-    return BasicAuth(
-        users={name: text(secret) or "" for name, secret in entries(child(node, "users"))},
-        realm=text(child(node, "realm")) or "Restricted",
-        exceptions=texts(child(node, "except")),
-    )
-
-
-def _security_headers(node: Node | None) -> Mapping[str, str]:
+def _headers(node: Node | None) -> tuple[str, ...]:
     """The defaults with the map's changes; names are compared without case."""
     if node is None or boolean(node) is False:
-        return {}
+        return ()
     headers = {name.lower(): (name, value) for name, value in DEFAULT_SECURITY_HEADERS.items()}
     for name, value in entries(node):
         if boolean(value) is None:
             headers[name.lower()] = (name, text(value) or "")
         elif boolean(value) is False:
             headers.pop(name.lower(), None)
-    return dict(headers.values())
+    return tuple(f"{name}: {value}" for name, value in headers.values())
+
+
+_READING: Mapping[str, Callable[[Node | None], object]] = {
+    "int": integer,
+    "duration": integer,
+    "number": _number,
+    "printable": text,
+    "networks": texts,
+    "paths": texts,
+    "headers": _headers,
+}
+"""By the kind of a setting. A path of a file, which is none of them, is for the command builders to choose."""

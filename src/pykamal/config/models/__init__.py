@@ -7,14 +7,7 @@ from pykamal.config.models.env import Env, SecretReference
 from pykamal.config.models.extension import Extension, HostKeyPolicy
 from pykamal.config.models.logging import Logging
 from pykamal.config.models.proxy import Buffering, Healthcheck, Proxy, ProxyRun, Ssl
-from pykamal.config.models.proxy_extension import (
-    BasicAuth,
-    Protection,
-    ProxyEngine,
-    ProxyExtension,
-    ProxyLimits,
-    RateLimit,
-)
+from pykamal.config.models.proxy_extension import ProxyEngine, ProxyExtension
 from pykamal.config.models.registry import Credential, Registry
 from pykamal.config.models.role import AssetPath, Role, RoleHost
 from pykamal.config.models.service import Config
@@ -24,7 +17,6 @@ from pykamal.config.models.values import OptionValue, Scalar
 __all__ = [
     "Accessory",
     "AssetPath",
-    "BasicAuth",
     "Boot",
     "Buffering",
     "BuildCache",
@@ -40,13 +32,10 @@ __all__ = [
     "HostKeyPolicy",
     "Logging",
     "OptionValue",
-    "Protection",
     "Proxy",
     "ProxyEngine",
     "ProxyExtension",
-    "ProxyLimits",
     "ProxyRun",
-    "RateLimit",
     "Registry",
     "Role",
     "RoleHost",

@@ -1,4 +1,4 @@
-"""What kamal-proxy is told about a service, and how the proxy itself is started (spec/config.md 8)."""
+"""Settings of a service behind kamal-proxy, and how the proxy itself is started (spec/config.md 8)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pykamal.config.models.values import OptionValue
+from pykamal.proxy.contract import LOGGED_REQUEST_HEADERS, REFERENCE_VERSION
 
-MINIMUM_PROXY_VERSION = "v0.9.2"
+MINIMUM_PROXY_VERSION = REFERENCE_VERSION
 DEFAULT_PROXY_REPOSITORY = "basecamp/kamal-proxy"
 
 
@@ -79,6 +80,6 @@ class Proxy:
     strip_path_prefix: bool | None = None
     healthcheck: Healthcheck = Healthcheck()
     buffering: Buffering = Buffering()
-    log_request_headers: tuple[str, ...] = ("Cache-Control", "Last-Modified", "User-Agent")
+    log_request_headers: tuple[str, ...] = LOGGED_REQUEST_HEADERS
     log_response_headers: tuple[str, ...] = ()
     run: ProxyRun | None = None

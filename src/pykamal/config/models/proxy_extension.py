@@ -1,11 +1,11 @@
-"""What only pykamal's own proxy can do, below `x-pykamal/proxy`: protections, and limits for the whole proxy."""
+"""Settings of pykamal's own proxy, below `x-pykamal/proxy`: protections, and limits for the whole proxy."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 DEFAULT_SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Strict-Transport-Security": "max-age=31536000",
@@ -16,7 +16,7 @@ DEFAULT_SECURITY_HEADERS: Final[Mapping[str, str]] = {
 
 
 class ProxyEngine(Enum):
-    """Which proxy the hosts run. Both read and write the same state."""
+    """The proxy that the hosts run. Both read and write the same state."""
 
     KAMAL_PROXY = "kamal-proxy"
     """Ruby Kamal's own."""
@@ -25,58 +25,14 @@ class ProxyEngine(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class ProxyLimits:
-    """For the whole proxy, from its start: seconds, and the networks whose PROXY protocol header is believed.
-
-    None leaves the proxy's own default.
-    """
-
-    client_header_timeout: int | None = None
-    client_body_timeout: int | None = None
-    proxy_protocol_from: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """For one client: requests per second in the long run, and how many may come at once beyond that.
-
-    None is the proxy's own default, one second's worth.
-    """
-
-    requests_per_second: float
-    burst: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BasicAuth:
-    """`users` are names with the names of secrets; `exceptions` are exact paths that need no password."""
-
-    users: Mapping[str, str]
-    realm: str = "Restricted"
-    exceptions: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Protection:
-    """What the roles behind the proxy are protected with; everything is off unless given.
-
-    Networks are addresses or CIDR; sizes are bytes; `security_headers` are complete, defaults included.
-    """
-
-    trusted_proxies: tuple[str, ...] = ()
-    allow: tuple[str, ...] = ()
-    deny: tuple[str, ...] = ()
-    rate_limit: RateLimit | None = None
-    connection_limit: int | None = None
-    body_limit: int | None = None
-    basic_auth: BasicAuth | None = None
-    security_headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class ProxyExtension:
-    """`limits` and `protection` have no effect unless the engine is pykamal's; validation sees to that."""
+    """`settings` are those given of PROTECTIONS and PROXY_LIMITS in `pykamal.proxy.contract`, by name.
+
+    Durations are in seconds, security headers complete lines `Name: value`. `users` are the names for basic
+    authentication with the names of secrets. None of it has an effect unless the engine is pykamal's; validation sees
+    to that.
+    """
 
     engine: ProxyEngine = ProxyEngine.KAMAL_PROXY
-    limits: ProxyLimits = ProxyLimits()
-    protection: Protection = Protection()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    users: Mapping[str, str] = field(default_factory=dict)

@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_network
 from typing import Final
 
 from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
 from pykamal.config.models.proxy_extension import DEFAULT_SECURITY_HEADERS, ProxyEngine
-from pykamal.config.reading import blank, boolean, child, entries, integer, text
+from pykamal.config.reading import blank, boolean, child, entries, text
 from pykamal.config.validation.violation import KeyPath, Violation, described
 from pykamal.core.catalogue.settings import INVALID_NAME, INVALID_VALUE, MISSING_KEY, NEEDS_PYKAMAL_PROXY
 from pykamal.core.diagnostics import Rule
 from pykamal.core.ruby import Symbol
+from pykamal.proxy.contract import FRAMING_HEADERS, HEADER_NAME, PROTECTIONS, PROXY_LIMITS, SECOND, Setting
 
 _PATH: Final[KeyPath] = ("x-pykamal", "proxy")
-_NETWORKS: Final = (("trusted_proxies",), ("allow",), ("deny",), ("run", "proxy_protocol_from"))
-_LIMITS: Final[tuple[tuple[tuple[str, ...], int, int], ...]] = (
-    (("connection_limit",), 1, 10**9),
-    (("body_limit",), 1, 2**36),  # bytes; the proxy limits nothing beyond
-    (("rate_limit", "burst"), 0, 10**9),
-    (("run", "client_header_timeout"), 1, 10**9),
-    (("run", "client_body_timeout"), 1, 10**9),
-)
-"""The least and the most that a number may be."""
-
-FRAMING_HEADERS: Final = frozenset(
-    {
-        *("connection", "content-encoding", "content-length", "date", "keep-alive", "proxy-connection", "server"),
-        *("te", "trailer", "transfer-encoding", "upgrade"),
-    }
-)
-"""Response headers that say where an answer ends, or who gave it: the proxy refuses to set them."""
-
-_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")
 
 
@@ -43,16 +25,13 @@ def proxy_extension_violations(root: MapNode) -> Iterator[Violation]:
     if not isinstance(node, MapNode):
         return
     yield from _engine(node)
-    for lists in _NETWORKS:
-        yield from _networks(lists, child(node, *lists))
-    for keys, least, most in _LIMITS:
-        number = integer(child(node, *keys))
-        if number is not None and not least <= number <= most:
-            message = f"should be {least} or more" if number < least else f"should be at most {most}"
-            yield _violation(keys, message, child(node, *keys))
+    for setting in (*PROTECTIONS, *PROXY_LIMITS):
+        keys = tuple(setting.key.split("/"))
+        written = child(node, *keys)
+        if written is not None and setting.kind in _RULES:
+            yield from _RULES[setting.kind](keys, written, setting)
     yield from _rate_limit(child(node, "rate_limit"))
-    yield from _basic_auth(child(node, "basic_auth"))
-    yield from _security_headers(child(node, "security_headers"))
+    yield from _users(child(node, "basic_auth"))
 
 
 def _violation(
@@ -72,7 +51,19 @@ def _engine(node: MapNode) -> Iterator[Violation]:
             yield Violation(NEEDS_PYKAMAL_PROXY, (*_PATH, key), message, setting.position)
 
 
-def _networks(keys: KeyPath, node: Node | None) -> Iterator[Violation]:
+def _number(keys: KeyPath, node: Node, setting: Setting) -> Iterator[Violation]:
+    value = node.value if isinstance(node, ScalarNode) else None
+    types = (int, float) if setting.kind == "number" else (int,)
+    if not isinstance(value, types) or isinstance(value, bool):
+        return  # the schema says so
+    least, most = setting.least, setting.most
+    if setting.kind == "duration":  # in whole seconds here
+        least, most = max(1, least // SECOND), most // SECOND
+    if not least <= value <= most:
+        yield _violation(keys, f"should be {least} or more" if value < least else f"should be at most {most}", node)
+
+
+def _networks(keys: KeyPath, node: Node, _: Setting) -> Iterator[Violation]:
     for index, item in enumerate(node.items if isinstance(node, ListNode) else ()):
         if isinstance(item, ScalarNode) and isinstance(item.value, Symbol):
             yield _violation(
@@ -91,20 +82,28 @@ def _is_network(written: str) -> bool:
     return "%" not in written  # a zone, which belongs to one machine
 
 
+def _paths(keys: KeyPath, node: Node, _: Setting) -> Iterator[Violation]:
+    for index, item in enumerate(node.items if isinstance(node, ListNode) else ()):
+        if not (text(item) or "").startswith("/"):
+            yield _violation((*keys, index), "should be a path that starts with a slash", item)
+        elif "?" in (text(item) or ""):
+            yield _violation((*keys, index), "should be a path alone, without a query", item)
+
+
+def _printable(keys: KeyPath, node: Node, _: Setting) -> Iterator[Violation]:
+    if not _PRINTABLE.fullmatch(text(node) or ""):
+        yield _violation(keys, "should be printable ASCII", node)
+
+
 def _rate_limit(node: Node | None) -> Iterator[Violation]:
-    if not isinstance(node, MapNode):
-        return
-    rate = node.get("requests_per_second")
-    if rate is None:
+    if isinstance(node, MapNode) and node.get("requests_per_second") is None:
         yield _violation(("rate_limit",), "requests_per_second is required", node, rule=MISSING_KEY)
-    elif isinstance(rate, ScalarNode) and isinstance(rate.value, int | float) and not 0.001 <= rate.value <= 1_000_000:
-        yield _violation(("rate_limit", "requests_per_second"), "should be from 0.001 to a million", rate)
 
 
-def _basic_auth(node: Node | None) -> Iterator[Violation]:
+def _users(node: Node | None) -> Iterator[Violation]:
     if not isinstance(node, MapNode):
         return
-    users, realm, exceptions = node.get("users"), node.get("realm"), node.get("except")
+    users = node.get("users")
     if blank(users):
         yield _violation(("basic_auth",), "users are required", node, rule=MISSING_KEY)
     for name, secret in entries(users):
@@ -112,20 +111,13 @@ def _basic_auth(node: Node | None) -> Iterator[Violation]:
             yield _violation(("basic_auth", "users"), f"{name!r} cannot be a user name", secret, rule=INVALID_NAME)
         elif blank(secret):
             yield _violation(("basic_auth", "users", name), "should be the name of a secret", secret, rule=MISSING_KEY)
-    if realm is not None and not _PRINTABLE.fullmatch(text(realm) or ""):
-        yield _violation(("basic_auth", "realm"), "should be printable ASCII", realm)
-    for index, item in enumerate(exceptions.items if isinstance(exceptions, ListNode) else ()):
-        if not (text(item) or "").startswith("/"):
-            yield _violation(("basic_auth", "except", index), "should be a path that starts with a slash", item)
-        elif "?" in (text(item) or ""):
-            yield _violation(("basic_auth", "except", index), "should be a path alone, without a query", item)
 
 
-def _security_headers(node: Node | None) -> Iterator[Violation]:
+def _headers(keys: KeyPath, node: Node, _: Setting) -> Iterator[Violation]:
     defaults = {name.lower() for name in DEFAULT_SECURITY_HEADERS}
     for name, value in entries(node):
-        path: KeyPath = ("security_headers", name)
-        if not _HEADER_NAME.fullmatch(name):
+        path: KeyPath = (*keys, name)
+        if not re.fullmatch(HEADER_NAME, name):
             yield _violation(path, "is no header name", value, rule=INVALID_NAME)
         elif name.lower() in FRAMING_HEADERS and boolean(value) is not False:
             yield _violation(path, "cannot be chosen: the proxy sets it by itself", value)
@@ -135,3 +127,13 @@ def _security_headers(node: Node | None) -> Iterator[Violation]:
             yield _violation(path, "should be printable ASCII", value)
         elif boolean(value) is None and not (text(value) or "").strip():
             yield _violation(path, "should be the header's value, or false for no such header", value)
+
+
+_RULES: Final[Mapping[str, Callable[[KeyPath, Node, Setting], Iterator[Violation]]]] = {
+    **dict.fromkeys(("int", "number", "duration"), _number),
+    "networks": _networks,
+    "paths": _paths,
+    "printable": _printable,
+    "headers": _headers,
+}
+"""By the kind of a setting."""

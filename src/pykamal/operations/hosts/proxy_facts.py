@@ -5,22 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-PROTECTION: Final = "pykamal_protection"
-"""Where our proxy's state file has the protections of a service."""
-
-_PROTECTIONS: Final[Mapping[str, str]] = {
-    "allow": "allow",
-    "deny": "deny",
-    "rate_limit": "rate_limit",
-    "connection_limit": "connection_limit",
-    "body_limit": "body_limit",
-    "basic_auth_file": "basic_auth",
-    "security_headers": "security_headers",
-    "trusted_proxies": "trusted_proxies",
-}
-"""Keys there that tell of a setting below x-pykamal/proxy, and its name."""
+from pykamal.proxy.contract import PROTECTIONS, STATE_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +84,14 @@ def _service(name: str, record: Mapping[str, Any]) -> ProxyService:
         paths=tuple(map(normal_path, paths)) or ("/",),
         tls=options.get("tls_enabled") is True,
         targets=tuple(_texts(record.get("active_targets"))),
-        protections=tuple(name for key, name in _PROTECTIONS.items() if _section(record, PROTECTION).get(key)),
+        protections=tuple(_protections(_section(record, STATE_KEY))),
     )
+
+
+def _protections(written: Mapping[str, Any]) -> list[str]:
+    """The settings below x-pykamal/proxy that differ from their defaults."""
+    different = (each for each in PROTECTIONS if written.get(each.name) and written[each.name] != each.default)
+    return list(dict.fromkeys(each.key.partition("/")[0] for each in different))
 
 
 def _section(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pykamal.commands import proxy_protection
+from pykamal.commands import proxy_flags
 from pykamal.config.models import Accessory, Proxy
 from pykamal.core.catalogue.hosts import ROUTE_TAKEN, TLS_BELOW_PATH, TLS_FOR_WILDCARD
 from pykamal.core.catalogue.settings import NEEDS_PYKAMAL_PROXY
@@ -135,7 +135,7 @@ def _root_of(service: ProxyService, everything: Sequence[ProxyService]) -> str:
 def _refuse_unprotected(context: Context, facts: HostFacts) -> None:
     """Ruby Kamal's proxy does not know the flags of protections; one that is too old may be replaced before."""
     running = facts.proxy
-    protected = bool(proxy_protection.flags(context.config))
+    protected = bool(proxy_flags.protections(context.config))
     if protected and running is not None and upstream(running.image) and not outdated(facts):
         message = f"The proxy of {facts.host} is {running.image}, which cannot protect an app"
         diagnostic = NEEDS_PYKAMAL_PROXY.diagnostic(message, _at(facts, "x-pykamal/proxy"), remedy=_REBOOT)

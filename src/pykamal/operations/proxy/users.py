@@ -1,4 +1,4 @@
-"""The file from which the proxy knows users and password hashes (x-pykamal/proxy/basic_auth)."""
+"""The file of users and password hashes that the proxy reads (x-pykamal/proxy/basic_auth)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from pykamal.commands import files, proxy_files, proxy_protection
+from pykamal.commands import files, proxy_files, proxy_flags
 from pykamal.commands.script import Step
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive, encoded
@@ -24,9 +24,9 @@ _LONGEST_PASSWORD: Final = 72  # bytes; bcrypt sees no more
 
 def users_steps(context: Context) -> Sequence[Step]:
     """Write the users' file; nothing without users. Raises `SecretNotFound`, `KamalError` for what is no password."""
-    if context.config.extension.proxy.protection.basic_auth is None:
+    if not context.config.extension.proxy.users:
         return ()
-    path = proxy_protection.users_file(context.config)
+    path = proxy_flags.users_file(context.config)
     directory = path.rpartition("/")[0]
     text = Sensitive("".join(f"{name}:{digest}\n" for name, digest in _users(context)))
     return (
@@ -37,8 +37,7 @@ def users_steps(context: Context) -> Sequence[Step]:
 
 
 def _users(context: Context) -> Iterator[tuple[str, str]]:
-    auth = context.config.extension.proxy.protection.basic_auth
-    for name, secret in auth.users.items() if auth is not None else ():
+    for name, secret in context.config.extension.proxy.users.items():
         yield name, _digest(context.secrets[secret].reveal(), secret)
 
 

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pykamal.proxy.acme.certificate_spec import CertificateSpec
-from pykamal.proxy.durations import SECOND, format_duration
+from pykamal.proxy.contract import SECOND
+from pykamal.proxy.durations import format_duration
 from pykamal.proxy.logs import log
 from pykamal.proxy.services import Service
 

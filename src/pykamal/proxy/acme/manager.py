@@ -22,7 +22,8 @@ from pykamal.proxy.acme.issuance import OrderFailed
 from pykamal.proxy.acme.issuer import Issuer
 from pykamal.proxy.acme.store import IssuedCertificate
 from pykamal.proxy.certificates import origin
-from pykamal.proxy.durations import SECOND, format_duration
+from pykamal.proxy.contract import SECOND
+from pykamal.proxy.durations import format_duration
 from pykamal.proxy.environment import data_directory
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.logs import log

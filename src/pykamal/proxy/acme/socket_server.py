@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from pykamal.proxy.acme.manager import CertificateManager, Refusal
+from pykamal.proxy.contract import CONTROL_SOCKET
 from pykamal.proxy.errors import ProxyError
 
-SOCKET_NAME = "certificates.sock"
 
+async def open_socket(run_directory: Path, certificates: CertificateManager) -> asyncio.Server:
+    """Starts answering.
 
-async def open_door(run_directory: Path, certificates: CertificateManager) -> asyncio.Server:
-    """Starts answering. A question: {ask: certificate or approval, service, host, key_type}; an answer: {ok, again_in},
-    where `again_in` seconds are how long a refusal holds. None comes to no question, nor while nginx is away."""
+    A question is {ask: certificate or approval, service, host, key_type}, an answer {ok, again_in}, where `again_in`
+    seconds are how long a refusal holds. There is no answer to what is no question, nor while nginx is away.
+    """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.closing(writer), contextlib.suppress(OSError, ValueError, LookupError, ProxyError):
@@ -25,7 +27,7 @@ async def open_door(run_directory: Path, certificates: CertificateManager) -> as
             writer.write(json.dumps(reply).encode() + b"\n")
             await writer.drain()
 
-    path = run_directory / SOCKET_NAME
+    path = run_directory / CONTROL_SOCKET
     path.unlink(missing_ok=True)
     return await asyncio.start_unix_server(answer, path, backlog=1024)
 

@@ -1,4 +1,5 @@
--- From a request to its target: routing, redirects, pause and stop, limits, choice, in-flight count.
+-- Routes a request to its target: service, redirects, pause and stop, limits, load balancing, in-flight count.
+local contract = require("kamal.contract")
 local host_header = require("kamal.host_header")
 local in_flight = require("kamal.in_flight")
 local header_lines = require("kamal.header_lines")
@@ -18,7 +19,7 @@ local now, sleep = ngx.now, ngx.sleep
 local lower, find = string.lower, string.find
 
 local UNSURE_S, UNSURE_STEP_S = 2, 0.02
-local MOST_HEAD_BYTES = 2 ^ 20
+local MAX_HEADER_BYTES = contract.max_header_bytes
 
 -- Every method that the proxy may send again when a pooled connection turns out to be closed.
 local REPLAYABLE = { GET = true, HEAD = true, OPTIONS = true }
@@ -39,8 +40,8 @@ local function enter_target(record, target, slot, revision)
   return true
 end
 
--- False when it is not sure (any longer) that the target's address is its own: the control plane is told, and the
--- request waits a little for what it finds out.
+-- False when it is not certain that the target still has its address: the control plane is told, and the request waits a
+-- little for the answer.
 local function is_certain(record, target)
   if not target.name_server or not target.address or dns_lease.holds(target) then
     return true
@@ -63,7 +64,7 @@ local function match_path(record, list)
   return services.match(list, path)
 end
 
--- A request that was held belongs to its service, whatever that answers for by now (spec/proxy.md 9.1 and 11).
+-- A request that was held stays with its service, even when that serves other hosts by now (spec/proxy.md 9.1 and 11).
 local function find_binding(record)
   local paused = record.paused_binding
   if paused then
@@ -94,7 +95,7 @@ local function location_for(service, upgrade)
   if upgrade then
     return "@upgrade"
   end
-  local limited = service.buffer_responses and service.max_response_body > 0
+  local limited = service.buffer_responses and service.max_response_body_size > 0
   return "@" .. (service.buffer_requests and "buffered" or "streamed")
     .. (limited and "_limited" or service.buffer_responses and "_buffered" or "_streamed")
 end
@@ -115,7 +116,7 @@ end
 local function forward(record, binding, method, upgrade)
   local service = record.service
   local raw = var.request_uri
-  if service.strips and binding.length > 1 then
+  if service.strip_prefix and binding.length > 1 then
     raw = paths.stripped(raw, binding.length)
     record.stripped_prefix = binding.prefix
   end
@@ -130,7 +131,7 @@ local function forward(record, binding, method, upgrade)
   return exec(location_for(service, upgrade))
 end
 
--- What nginx takes for the received value is the first line's alone.
+-- nginx reads the first line of the header only.
 local function join_target_names()
   local names, count = header_lines.joined("x-kamal-target")
   if count > 1 then
@@ -169,8 +170,9 @@ local function forward_chosen(record, binding, revision, method, upgrade)
   end
   record.streaming = upgrade or accepts_events()
   if record.streaming then
-    record.timeout_ms = 0
-    record.header_timeout_ms = service.timeout_ms > 0 and is_sent_at_once(record, method, upgrade) and service.timeout_ms
+    record.response_timeout_ms = 0
+    local limit_ms = service.response_timeout_ms
+    record.header_timeout_ms = limit_ms > 0 and is_sent_at_once(record, method, upgrade) and limit_ms
   end
   return forward(record, binding, method, upgrade)
 end
@@ -193,7 +195,7 @@ function M.route(record)
     if binding then
       local service = binding.service
       record.service = service
-      record.timeout_ms = service.timeout_ms
+      record.response_timeout_ms = service.response_timeout_ms
       if settings.metrics then
         metrics.enter(record, service, policy.target_path(record, binding))
       end
@@ -219,7 +221,7 @@ end
 -- `run` must look at. Cannot wait.
 function M.run_plain(secure)
   local method, is_http2 = get_method(), speaks_http2(secure)
-  if method ~= "GET" and method ~= "HEAD" or not header_lines.are_plain(MOST_HEAD_BYTES, is_http2) or accepts_events() then
+  if method ~= "GET" and method ~= "HEAD" or not header_lines.are_plain(MAX_HEADER_BYTES, is_http2) or accepts_events() then
     return ""
   end
   local record = requests.open()
@@ -238,7 +240,7 @@ function M.run_plain(secure)
     return ""
   end
   record.service, record.all_defaults = service, all_defaults
-  record.timeout_ms = route.timeout_ms
+  record.response_timeout_ms = route.response_timeout_ms
   if settings.metrics then
     metrics.enter(record, service, record.path or paths.decoded(var.request_uri))
   end
@@ -255,7 +257,7 @@ function M.run(secure)
   record.secure = secure
   record.method = get_method()
   record.is_http2 = speaks_http2(secure)
-  local status = header_lines.refusal(tonumber(var.request_length), MOST_HEAD_BYTES, record.is_http2)
+  local status = header_lines.refusal(tonumber(var.request_length), MAX_HEADER_BYTES, record.is_http2)
   if status then
     return exit(status)
   end

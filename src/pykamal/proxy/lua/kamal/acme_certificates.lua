@@ -37,7 +37,7 @@ function M.install(request)
   certificates:set(request.key, text, math.max(0.001, math.min(request.valid_for, FRESH_S)))
 end
 
--- Whether a cipher that the client offers can go with another key than RSA.
+-- True when a cipher that the client offers can go with another key than RSA.
 local function has_open_cipher(connection)
   local ciphers = C.SSL_get_client_ciphers(connection)
   if ciphers == nil then
@@ -51,7 +51,7 @@ local function has_open_cipher(connection)
   return false
 end
 
--- Whether the client verifies signatures of ECDSA; one that names none, as TLS 1.2 allows, leaves it to its ciphers.
+-- True when the client verifies signatures of ECDSA; one that names none, as TLS 1.2 allows, leaves it to its ciphers.
 local function verifies_ecdsa(connection)
   local count = C.SSL_get_sigalgs(connection, 0, signature, nil, nil, nil, nil)
   for i = 0, count - 1 do

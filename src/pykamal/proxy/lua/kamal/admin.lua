@@ -59,7 +59,7 @@ answers["/in-flight"] = function()
   return count(body().targets)
 end
 
--- {targets: [id]}: nobody will ask for them again.
+-- {targets: [id]}: these have ended.
 answers["/forget"] = function()
   for _, id in ipairs(body().targets) do
     in_flight.forget(id)

@@ -1,15 +1,16 @@
 -- Sends the request to the target that the access phase chose.
 local balancer = require("ngx.balancer")
+local contract = require("kamal.contract")
 local connection_killer = require("kamal.connection_killer")
 local in_flight = require("kamal.in_flight")
 local response_header_timeout = require("kamal.response_header_timeout")
 local dns_lease = require("kamal.dns_lease")
 local requests = require("kamal.requests")
 
-local DAY_S = 86400
-local CONNECT_S = 60
+local CONNECT_S, STREAM_S = contract.connect_timeout_s, contract.stream_timeout_s
+local DEFAULT_MS = contract.response_timeout_ms -- what nginx.conf has
 
--- nginx makes a 500 of whatever this phase is left with; kamal/errors.lua looks at the record.
+-- nginx answers 500 when this phase fails; kamal/errors.lua takes the status from the record.
 local function refuse(record)
   record.refused_status = 502
   return ngx.exit(ngx.ERROR)
@@ -36,8 +37,8 @@ return function()
     record.descriptor = connection_killer.next_descriptor()
     response_header_timeout.expect(record)
   end
-  local timeout_ms = record.timeout_ms
-  if timeout_ms ~= 30000 then
-    balancer.set_timeouts(CONNECT_S, DAY_S, timeout_ms == 0 and DAY_S or timeout_ms / 1000)
+  local timeout_ms = record.response_timeout_ms
+  if timeout_ms ~= DEFAULT_MS then
+    balancer.set_timeouts(CONNECT_S, STREAM_S, timeout_ms == 0 and STREAM_S or timeout_ms / 1000)
   end
 end

@@ -1,4 +1,4 @@
--- Which target of which set serves a request (spec/proxy.md 10 and 12).
+-- Chooses the target of a request (spec/proxy.md 10 and 12).
 local counters = ngx.shared.counters
 local var, now = ngx.var, ngx.now
 local byte, find, gmatch, lower = string.byte, string.find, string.gmatch, string.lower
@@ -36,7 +36,7 @@ local function in_rollout(service)
   if value == "" then
     return false
   end
-  return service.listed[value] or fnv1a32(value) <= service.split.point
+  return service.listed[value] or fnv1a32(value) <= service.split.percentage_split_point
 end
 
 local function is_websocket(method, upgrade)
@@ -67,9 +67,10 @@ function M.pick(record, method, upgrade)
   if not set.has_readers then
     return next_of(set.writers)
   end
-  local reads = (method == "GET" or method == "HEAD") and (service.read_websockets or not is_websocket(method, upgrade))
+  local reads = (method == "GET" or method == "HEAD")
+    and (service.read_targets_accept_websockets or not is_websocket(method, upgrade))
   if not reads then
-    record.affinity = service.affinity_ms > 0
+    record.affinity = service.writer_affinity_timeout_ms > 0
     return next_of(set.writers)
   end
   if set.readers.count == 0 or stays_on_writers() then

@@ -28,7 +28,7 @@ return function()
     name = sub(name, -1) == "." and sub(name, 1, -2) or name
   end
   local service = services.for_handshake(name)
-  if not service or not service.tls then
+  if not service or not service.tls_enabled then
     return ngx.exit(ngx.ERROR)
   end
   if not name then

@@ -1,4 +1,4 @@
--- Who sent a request, where other proxies may stand in front of this one.
+-- Finds the client's address, where other proxies may stand in front of this one.
 local header_lines = require("kamal.header_lines")
 local networks = require("kamal.networks")
 
@@ -48,7 +48,7 @@ end
 -- X-Forwarded-For).
 function M.identify(record)
   local service = record.service
-  local trusted = service.protection.trusted
+  local trusted = service.protection.trusted_proxies
   record.client, record.client_text = networks.normal(var.binary_remote_addr), var.remote_addr
   record.from_trusted_proxy, record.forwarded_for = false, ""
   if trusted and networks.contains(trusted, record.client) then
@@ -60,7 +60,7 @@ function M.identify(record)
   end
 end
 
--- What limits count by: an IPv6 client commands its whole network of 64 bits.
+-- The key by which limits count. An IPv6 client commands its whole network of 64 bits.
 function M.key(record)
   return #record.client == 4 and record.client or sub(record.client, 1, 8)
 end

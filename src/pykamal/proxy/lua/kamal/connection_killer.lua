@@ -1,5 +1,5 @@
--- Ends connections to targets from outside their requests: nginx offers no way to cancel a request of somebody else,
--- but all upstream sockets of a worker are its own descriptors, and one that is shut down ends its request at once.
+-- Ends connections to targets from outside their requests. nginx offers no way to cancel another request, but all
+-- upstream sockets of a worker are its own descriptors, and one that is shut down ends its request at once.
 local ffi = require("ffi")
 local cjson = require("cjson.safe")
 local in_flight = require("kamal.in_flight")
@@ -86,8 +86,8 @@ local function close_upgraded(found)
   end
 end
 
--- Which connection an ordinary request has is not known: all to these addresses go. What is cancelled is not in flight any
--- more, be it that its client still sends a body.
+-- Closes all connections to these addresses, since it is not known which one an ordinary request has. A cancelled request is
+-- not in flight any more, even while its client still sends a body.
 local function cancel(found, targets)
   close_upgraded(found)
   for _, record in ipairs(found) do

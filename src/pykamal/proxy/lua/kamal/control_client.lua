@@ -1,8 +1,8 @@
--- What only the control plane knows, asked over its unix socket (proxy/acme/socket_server.py).
+-- Asks the control plane over its unix socket (proxy/acme/socket_server.py).
 local cjson = require("cjson.safe")
+local contract = require("kamal.contract")
 
 local refusals = ngx.shared.refusals
-local PATIENCE_MS = 50000
 
 local M = {}
 
@@ -14,8 +14,8 @@ function M.ask(question)
     return false
   end
   local connection = ngx.socket.tcp()
-  connection:settimeouts(1000, 1000, PATIENCE_MS)
-  local ok = connection:connect("unix:certificates.sock")
+  connection:settimeouts(1000, 1000, contract.control_timeout_ms)
+  local ok = connection:connect("unix:" .. contract.control_socket)
   if not ok or not connection:send(cjson.encode(question) .. "\n") then
     return nil
   end

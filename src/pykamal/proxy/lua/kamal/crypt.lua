@@ -7,7 +7,7 @@ local DATA_BYTES = 32768 -- sizeof(struct crypt_data), fixed by libcrypt's binar
 local library = ffi.load("libcrypt.so.1")
 local M = {}
 
--- Whether a password has this hash, in any of the forms of crypt(5).
+-- True when a password has this hash, in any of the forms of crypt(5).
 function M.matches(password, hash)
   local data = ffi.new("char[?]", DATA_BYTES)
   local found = library.crypt_r(password, hash, data)

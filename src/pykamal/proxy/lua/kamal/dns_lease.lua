@@ -7,7 +7,7 @@ local counters = ngx.shared.counters
 local byte, char, find, gsub, sub = string.byte, string.char, string.find, string.gsub, string.sub
 
 local LEASE_S, RENEWED_BEFORE_S = 0.1, 0.05
-local UNANSWERED_LEASE_S = 1 -- a name server that is away gives no address to anybody
+local UNANSWERED_LEASE_S = 1 -- a name server that is away gives no address to another container
 local PATIENCE_MS = 250
 local ASKING_S = 0.3 -- longer than that only where the client left, and its question with it
 local STEP_S = 0.002
@@ -65,7 +65,7 @@ local function renew(premature, target)
   end
 end
 
--- Whether a target's lease still runs, without waiting; one that ends soon is renewed meanwhile.
+-- True while a target's lease runs; does not wait. A lease that ends soon is renewed meanwhile.
 function M.runs(target)
   local left = (target.lease or 0) - now()
   if left > 0 and left < RENEWED_BEFORE_S and not is_asked_about(target) then
@@ -101,8 +101,8 @@ function M.keep(record)
   end
 end
 
--- Whether what was kept is still the target's address, be it that its lease has ended this moment. A worker that is about
--- to end can ask nobody any more.
+-- Ends `keep`. True while the address is the target's, also when its lease has ended this moment. A worker that is about to
+-- end can ask no name server any more.
 function M.release(record)
   local target = record.leased_target
   record.leased_target = nil
@@ -111,7 +111,7 @@ function M.release(record)
   return (target.lease or 0) + LEASE_S > now() or exiting()
 end
 
--- Whether a request may be sent to a target's address now; asks the name server when it was not asked lately.
+-- True when a request may be sent to a target's address now; asks the name server when it was not asked lately.
 function M.holds(target)
   if M.runs(target) then
     return true

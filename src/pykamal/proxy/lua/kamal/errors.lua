@@ -119,7 +119,7 @@ function M.healthy()
   return ngx.eof()
 end
 
--- A short text about a request that never was meant for the service.
+-- A short text, for requests that are not for the service's targets.
 function M.plain(status, text)
   local record = requests.current()
   record.path = record.path or paths.decoded(var.request_uri)
@@ -127,7 +127,7 @@ function M.plain(status, text)
   return send(status, "text/plain; charset=utf-8", text)
 end
 
--- Whatever `error_page` leads here.
+-- Answers every status that `error_page` sends here.
 function M.answer()
   local record = requests.current()
   local status = record and record.refused_status or ngx.status

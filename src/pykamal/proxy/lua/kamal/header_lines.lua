@@ -32,16 +32,16 @@ local CONNECTION_FIELD_LENGTHS = { [2] = true, [7] = true, [10] = true, [16] = t
 local SMALL, LARGE, MOST_EXPANSION, MOST_COOKIES = 2 ^ 12, 2 ^ 16, 8, 1000
 
 local M = {}
-local room = 32
-local lines = line_array(room)
+local capacity = 32
+local lines = line_array(capacity)
 
 -- Puts the request's header into `lines` and returns how many there are. Unlike `ngx.req.get_headers` it makes no table.
 -- Names are in lower case unless `form` is AS_SENT.
 local function read_lines(form)
   local request = get_request()
   local count = C.ngx_http_lua_ffi_req_get_headers_count(request, ALL, is_truncated)
-  if count > room then
-    room, lines = count, line_array(count)
+  if count > capacity then
+    capacity, lines = count, line_array(count)
   end
   C.ngx_http_lua_ffi_req_get_headers(request, lines, count, form or LOWER_CASE)
   return count

@@ -1,7 +1,7 @@
 -- Shows the control plane that each worker's event loop turns (proxy/workers.py).
+local contract = require("kamal.contract")
 local counters = ngx.shared.counters
 
-local PERIOD_S = 0.5
 
 local M = {}
 
@@ -18,7 +18,7 @@ end
 function M.start_worker(number)
   counters:set(number .. ":pid", ngx.worker.pid())
   counters:set(number .. ":beats", 0)
-  assert(ngx.timer.every(PERIOD_S, function()
+  assert(ngx.timer.every(contract.heartbeat_s, function()
     counters:incr(number .. ":beats", 1)
   end))
 end

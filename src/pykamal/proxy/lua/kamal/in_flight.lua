@@ -1,13 +1,13 @@
 -- Requests in flight and upgraded connections: a count for each target in each worker, in memory that all workers see.
 -- Unlike an entry of a shared dictionary a count costs neither a look-up nor a lock.
 local ffi = require("ffi")
-local documents = ngx.shared.services -- refuses what has no room, where other dictionaries drop the oldest
+local documents = ngx.shared.services -- refuses what does not fit, where other dictionaries drop the oldest
 
 ffi.cdef("void *mmap(void *address, size_t length, int protection, int flags, int descriptor, long offset);")
 
 local READ_AND_WRITE, SHARED_AND_ANONYMOUS = 0x3, 0x21
 local SLOTS = 2 ^ 20 -- one after the other is used, and memory taken as they are
-local CROWDED = 0 -- of targets that found no room to remember theirs
+local CROWDED = 0 -- shared by targets whose slot could not be stored
 
 local M = {}
 local counts -- rows of SLOTS: in flight by worker, upgraded by worker, cuts
@@ -17,8 +17,8 @@ local function row(number)
   return counts + number * SLOTS
 end
 
--- In the master, before there are workers.
-function M.make_room()
+-- Allocates the counts, in the master, before there are workers.
+function M.allocate()
   local size = SLOTS * (2 * ngx.worker.count() + 1) * ffi.sizeof("int32_t")
   local address = ffi.C.mmap(nil, size, READ_AND_WRITE, SHARED_AND_ANONYMOUS, -1, 0)
   assert(ffi.cast("intptr_t", address) ~= -1, "no memory for counting requests")
@@ -74,7 +74,7 @@ function M.leave_upgraded(slot)
   own_upgraded[slot] = own_upgraded[slot] - 1
 end
 
--- What the target has in all workers: requests in flight, upgraded connections.
+-- Returns the target's requests in flight and its upgraded connections, over all workers.
 function M.totals(id)
   local slot = documents:get(key(id)) or CROWDED
   local workers = ngx.worker.count()
@@ -94,12 +94,12 @@ function M.cut(id)
   end
 end
 
--- Whether the target of a slot was cut since a request entered it and got this number.
+-- True when the target of a slot was cut since a request entered it and got this number.
 function M.was_cut(slot, number)
   return cuts[slot] ~= number
 end
 
--- Nobody will ask for this target again.
+-- Forgets the slot of a target that has ended.
 function M.forget(id)
   documents:delete(key(id))
 end

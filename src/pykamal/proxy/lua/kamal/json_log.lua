@@ -6,8 +6,7 @@ ffi.cdef("long write(int descriptor, const char *text, size_t length);")
 
 local find, gsub, sub = string.find, string.gsub, string.sub
 local STANDARD_OUTPUT = 1
--- A pipe takes so much at once: lines of several processes never mix.
-local LONGEST_LINE = 4096
+local LONGEST_LINE = require("kamal.contract").longest_log_line
 local SHORTER = { 2048, 1024, 512, 256, 128, 64, 16 }
 
 -- A character of several bytes in UTF-8, captured, or a byte that belongs to none.

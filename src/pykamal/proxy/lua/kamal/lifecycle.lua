@@ -21,7 +21,7 @@ function M.load(directory, given)
   end
   settings.builtin_pages = assert(cjson.decode(read(directory .. "/pages.json")))
   require("kamal.passwords").make_key()
-  require("kamal.in_flight").make_room()
+  require("kamal.in_flight").allocate()
   local services = require("kamal.services")
   for _, document in ipairs(assert(cjson.decode(read(directory .. "/snapshot.json")))) do
     local ok, problem = services.publish({ document }, {})

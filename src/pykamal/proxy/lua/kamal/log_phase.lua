@@ -1,4 +1,5 @@
 -- The end of a request: in-flight count, metrics, and the log attributes that are not static.
+local contract = require("kamal.contract")
 local json_log = require("kamal.json_log")
 local response_header_timeout = require("kamal.response_header_timeout")
 local requests = require("kamal.requests")
@@ -25,26 +26,14 @@ local function attributes(line, prefix, names, headers, longest)
   end
 end
 
--- A number that is written as it is, or a string.
-local FIXED = {
-  { "time", "kamal_time" }, { "level", nil, "INFO" }, { "msg", nil, "Request" }, { "host", "kamal_authority" },
-  { "port", "server_port", number = true }, { "path", "kamal_log_path" }, { "request_id", "kamal_request_id" },
-  { "status", "status", number = true }, { "service", "kamal_service" }, { "target", "kamal_target" },
-  { "duration", "kamal_duration_ns", number = true }, { "method", "kamal_log_method" },
-  { "req_content_length", "kamal_request_length", number = true }, { "req_content_type", "content_type" },
-  { "resp_content_length", "body_bytes_sent", number = true }, { "resp_content_type", "sent_http_content_type" },
-  { "client_addr", "remote_addr" }, { "client_port", "remote_port" }, { "remote_addr", "kamal_log_remote" },
-  { "user_agent", "http_user_agent" }, { "proto", "kamal_protocol" }, { "scheme", "scheme" }, { "query", "kamal_query" },
-}
-
 -- nginx's log format cannot name a field at run time, so a service's own choice of headers is written here, and so is
 -- what must be repaired before it is JSON.
 local function write_line(service)
   json_log.write_line(function(longest)
     local line = {}
-    for i, field in ipairs(FIXED) do
-      local value = field[3] or var[field[2]] or ""
-      line[i] = '"' .. field[1] .. '":' .. (field.number and value or shortened(value, longest))
+    for i, field in ipairs(contract.access_log) do
+      local value = field.variable == "" and field.text or var[field.variable] or ""
+      line[i] = '"' .. field.name .. '":' .. (field.is_number and value or shortened(value, longest))
     end
     if service then
       attributes(line, "req_", service.log_request_headers, ngx.req.get_headers(0), longest)
@@ -76,8 +65,8 @@ local function repair(service)
   end
 end
 
--- What log and metrics say of a client that left: 499, or what section 13 of spec/proxy.md says where it did so in the middle
--- of a body. nginx calls that 400, like a body that is malformed, which is answered.
+-- Sets the status for a client that left: 499, or that of spec/proxy.md 13 where it left in the middle of a body. nginx calls
+-- that 400, like a body that is malformed, which is answered.
 local function describe_departure(record)
   local service, status = record.service, ngx.status
   if not service or status ~= 400 and status ~= 499 or var.bytes_sent ~= "0" then

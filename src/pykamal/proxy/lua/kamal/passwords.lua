@@ -22,20 +22,21 @@ function M.make_key()
   file:close()
 end
 
-function M.prepare(written, service_name)
+-- `given` are the settings of the protections, by the names of proxy/contract.py.
+function M.prepare(given, service_name)
   local exceptions = {}
-  for _, path in ipairs(written.except) do
+  for _, path in ipairs(given.basic_auth_except) do
     exceptions[path] = true
   end
   local names = {}
-  for name, hash in pairs(written.users) do
+  for name, hash in pairs(given.users) do
     names[#names + 1] = name .. ":" .. hash
   end
   table.sort(names)
   return {
-    users = written.users,
+    users = given.users,
     exceptions = exceptions,
-    challenge = 'Basic realm="' .. gsub(written.realm, '[\\"]', "\\%0") .. '", charset="UTF-8"',
+    challenge = 'Basic realm="' .. gsub(given.basic_auth_realm, '[\\"]', "\\%0") .. '", charset="UTF-8"',
     -- A changed user or password forgets what was remembered.
     scope = service_name .. "\0" .. cjson.encode(names) .. "\0",
   }
@@ -55,7 +56,7 @@ local function refuse(record, auth)
   return 401
 end
 
--- The status with which a password is refused that nobody has seen yet, nil for the right one.
+-- The status with which a new password is refused, nil for the right one.
 local function check(record, auth, header, remembered)
   local failures = "failures:" .. record.service.name .. "\0" .. clients.key(record)
   if (limits:get(failures) or 0) >= FAILURES then
@@ -79,7 +80,7 @@ local function check(record, auth, header, remembered)
   limits:set(remembered, true, REMEMBERED_S)
 end
 
--- What many requests bring at once is hashed for one of them, while the others wait: false for that one.
+-- False for the request that has to hash the password; others that bring the same at once wait for it.
 local function is_known(remembered)
   while not limits:get(remembered) do
     local added, problem = limits:add(remembered .. HASHING, true, HASHING_S)

@@ -1,4 +1,5 @@
--- What a service asks of a request before a target is chosen: redirects, pause and stop, body limits, headers.
+-- Applies a service's rules to a request before a target is chosen: redirects, pause and stop, body limits, headers.
+local contract = require("kamal.contract")
 local paths = require("kamal.paths")
 local settings = require("kamal.settings")
 local challenges = require("kamal.challenges")
@@ -13,7 +14,7 @@ local max, min, tonumber, type = math.max, math.min, tonumber, type
 
 local HOLD_STEP_S = 0.01
 local WAKE_UPS_PER_SECOND = 50000
--- What a Connection header may name without taking it along: the rest of these frame or route the request.
+-- Headers that stay although a Connection header names them: they frame or route the request.
 local KEPT_OPTIONS = {
   ["keep-alive"] = true, close = true, upgrade = true, te = true,
   host = true, ["content-length"] = true, ["transfer-encoding"] = true,
@@ -41,7 +42,7 @@ end
 local function redirected(record, service)
   local host = record.host
   local wanted = service.canonical_host ~= "" and service.canonical_host or host
-  local secure = service.tls and service.tls_redirect or record.secure
+  local secure = service.tls_enabled and service.tls_redirect or record.secure
   if secure == record.secure and lower(wanted) == host then
     return false
   end
@@ -53,7 +54,7 @@ end
 local function target_path(record, binding)
   local path = record.path or paths.decoded(var.request_uri)
   record.path = path
-  if record.service.strips and binding.length > 1 then
+  if record.service.strip_prefix and binding.length > 1 then
     path = sub(path, binding.length + 1)
     if path == "" then
       path = "/"
@@ -67,9 +68,9 @@ local function asks_for_health(record, binding, method)
 end
 
 -- Waits one step; false when the request has waited as long as it may.
-function M.hold(record, max_pause_ms)
+function M.hold(record, max_wait_ms)
   if not record.pause_deadline then
-    record.pause_deadline = now() + max_pause_ms / 1000
+    record.pause_deadline = now() + max_wait_ms / 1000
   end
   local left = record.pause_deadline - now()
   -- A shorter sleep would end within the same turn of nginx's clock, which then would never advance.
@@ -83,7 +84,7 @@ function M.hold(record, max_pause_ms)
   return true
 end
 
--- Also for a request that ends in its sleep: a client that leaves takes the rest of `hold` along.
+-- Ends a wait; also called for a request that ends while it waits, since a client that leaves ends `hold`.
 function M.wake(record)
   if record.waiting then
     record.waiting = nil
@@ -99,9 +100,9 @@ local function measured(record, limit)
     return length <= limit
   end
   if not record.body_measured and (var.http_transfer_encoding or record.is_http2) then
-    for _, rung in ipairs(settings.body_rungs) do
-      if limit <= rung then
-        return exec("@measure_" .. rung)
+    for _, step in ipairs(contract.body_size_steps) do
+      if limit <= step then
+        return exec("@measure_" .. step)
       end
     end
   end
@@ -111,7 +112,7 @@ end
 -- True: choose a target now. False: look the service up again. Does not return for an answered request.
 function M.admitted(record, binding, method)
   local service = record.service
-  if record.secure and not service.tls then
+  if record.secure and not service.tls_enabled then
     return exit(503)
   end
   if service.automatic and not record.secure and challenges.concerns(var.request_uri) then
@@ -127,7 +128,7 @@ function M.admitted(record, binding, method)
     return exit(301)
   end
   if service.protection then
-    local status = protection.refusal(record, service.protection.auth and target_path(record, binding))
+    local status = protection.refusal(record, service.protection.basic_auth and target_path(record, binding))
     if status then
       return exit(status)
     end
@@ -141,7 +142,7 @@ function M.admitted(record, binding, method)
       return exit(503)
     end
     record.paused_binding = binding
-    if M.hold(record, service.max_pause_ms) then
+    if M.hold(record, service.fail_after_ms) then
       return false
     end
     json_log.write("WARN", "Rejecting request due to expired pause", { service = service.name, path = record.path })
@@ -156,7 +157,7 @@ end
 -- Headers that depend on the service; the common ones are static in the configuration.
 function M.adapt_headers(record)
   local service = record.service
-  if service.protection and service.protection.trusted then
+  if service.protection and service.protection.trusted_proxies then
     return clients.adapt_headers(record)
   end
   if not service.forward_headers then

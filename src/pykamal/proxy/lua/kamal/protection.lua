@@ -1,4 +1,4 @@
--- Protections of a service, each off unless asked for: networks, rate, requests at once, passwords, headers.
+-- Enforces the protections of a service, each off unless asked for: networks, rate, requests at once, passwords, headers.
 local clients = require("kamal.clients")
 local networks = require("kamal.networks")
 local passwords = require("kamal.passwords")
@@ -14,32 +14,43 @@ local CLOCK_STEP_S = 0.01 -- by which the clocks of two workers may differ
 
 local M = {}
 
--- What can be answered once a change instead of once a request. The document's part is options, False or absent.
+local function rate_of(given)
+  if given.rate_limit == 0 then
+    return nil
+  end
+  local burst = given.rate_limit_burst
+  return { interval_s = 1 / given.rate_limit, burst = burst >= 0 and burst or ceil(given.rate_limit) }
+end
+
+local function headers_of(given)
+  local headers = {}
+  for i, pair in ipairs(given.security_headers) do
+    headers[i] = { name = pair[1], value = pair[2], secure = lower(pair[1]) == "strict-transport-security" }
+  end
+  return #headers > 0 and headers or nil
+end
+
+-- Prepares what every request needs, once for each change of a service. The document's part has every setting of
+-- PROTECTIONS in proxy/contract.py by its name, and `users`; it is false where there is none. What is off becomes nil.
 function M.prepare(service)
-  local written = service.protection
-  local body = service.buffer_requests and service.max_request_body or 0
-  service.body_limit = body
-  if not written then
+  local given = service.protection
+  local body_limit = service.buffer_requests and service.max_request_body_size or 0
+  service.body_limit = body_limit
+  if not given then
     service.protection = nil
     return
   end
-  if written.body > 0 then
-    service.body_limit = body > 0 and math.min(body, written.body) or written.body
+  if given.body_limit > 0 then
+    service.body_limit = body_limit > 0 and math.min(body_limit, given.body_limit) or given.body_limit
   end
-  for _, pair in ipairs(written.headers) do
-    service.headers = service.headers or {}
-    local name = pair[1]
-    service.headers[#service.headers + 1] = {
-      name = name, value = pair[2], secure = lower(name) == "strict-transport-security",
-    }
-  end
+  service.headers = headers_of(given)
   local protection = {
-    trusted = networks.set(written.trusted),
-    allow = networks.set(written.allow),
-    deny = networks.set(written.deny),
-    rate = written.rate or nil,
-    connections = written.connections > 0 and written.connections or nil,
-    auth = written.auth and passwords.prepare(written.auth, service.name) or nil,
+    trusted_proxies = networks.set(given.trusted_proxies),
+    allow = networks.set(given.allow),
+    deny = networks.set(given.deny),
+    rate_limit = rate_of(given),
+    connection_limit = given.connection_limit > 0 and given.connection_limit or nil,
+    basic_auth = given.basic_auth_file ~= "" and passwords.prepare(given, service.name) or nil,
   }
   service.protection = next(protection) and protection or nil
 end
@@ -58,7 +69,7 @@ function M.unwelcome(record)
 end
 
 -- A bucket that leaks (GCRA): the stored moment is when it will be empty. One step takes the place, so that no two workers
--- get the same one; who does not fit gives it back.
+-- get the same one; a request that does not fit gives it back.
 local function too_fast(record, rate)
   local key = "rate:" .. record.service.name .. "\0" .. clients.key(record)
   local moment, interval = now(), rate.interval_s
@@ -66,7 +77,7 @@ local function too_fast(record, rate)
   local lifetime = tolerance + interval + 1
   local empty = limits:incr(key, interval, moment, lifetime)
   if not empty then
-    return false -- no room for it
+    return false -- the dictionary is full
   end
   local before = empty - interval
   if before < moment - CLOCK_STEP_S then
@@ -93,7 +104,7 @@ local function too_many(record, limit)
     end
   end
   if total > limit then
-    requests.leave_client(record) -- it may take its time to end, and has no place
+    requests.leave_client(record) -- a refused request does not count, however long it takes to end
     record.retry_after = 1
     return true
   end
@@ -110,12 +121,12 @@ function M.refusal(record, target_path)
   end
   if not record.client_limits_counted then
     record.client_limits_counted = true
-    if protection.rate and too_fast(record, protection.rate)
-      or protection.connections and too_many(record, protection.connections) then
+    if protection.rate_limit and too_fast(record, protection.rate_limit)
+      or protection.connection_limit and too_many(record, protection.connection_limit) then
       return 429
     end
   end
-  local status = protection.auth and passwords.refusal(record, protection.auth, target_path)
+  local status = protection.basic_auth and passwords.refusal(record, protection.basic_auth, target_path)
   if not status then
     record.admitted_service = service
   end

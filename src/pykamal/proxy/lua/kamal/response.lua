@@ -1,4 +1,4 @@
--- What a target's response head needs before it goes to the client.
+-- Checks and adapts the head of a target's response before it goes to the client.
 local protection = require("kamal.protection")
 local response_header_timeout = require("kamal.response_header_timeout")
 local requests = require("kamal.requests")
@@ -13,7 +13,7 @@ local function set_affinity(service)
   if suppressed == "false" then
     return
   end
-  local until_ms = math.floor(now() * 1000) + service.affinity_ms
+  local until_ms = math.floor(now() * 1000) + service.writer_affinity_timeout_ms
   local cookie = string.format("kamal-writer=%d; Path=/; Expires=%s; HttpOnly",
     until_ms, http_time(math.floor(until_ms / 1000) + 1))
   local present = header["Set-Cookie"]
@@ -68,7 +68,7 @@ local function refuse(status)
   return ngx.exit(REFUSED)
 end
 
--- False where it is not sure how the body ends. nginx takes the last of several lengths, goes on to the end of the connection
+-- False where the end of the body is not certain. nginx takes the last of several lengths, goes on to the end of the connection
 -- where that is no number, and takes every coding that has the word in it for chunked.
 local function ends_clearly()
   local coding = var.upstream_http_transfer_encoding
@@ -82,7 +82,7 @@ local function ends_clearly()
   return coding or not written
 end
 
--- False when there is no more to be done with this head, be it that the target's answer cannot be used.
+-- False when there is no more to be done with this head, also because the target's answer cannot be used.
 local function is_sound(record)
   local status = ngx.status
   if status < 200 then
@@ -129,10 +129,10 @@ function M.adapt()
   if record.stripped_prefix and service.scope_cookie_paths then
     scope_cookies(record.stripped_prefix)
   end
-  if service.max_response_body > 0 and service.buffer_responses and record.method ~= "HEAD" and ngx.status ~= 304 then
+  if service.max_response_body_size > 0 and service.buffer_responses and record.method ~= "HEAD" and ngx.status ~= 304 then
     local length = tonumber(header["Content-Length"])
     local streams = find(lower(header["Content-Type"] or ""), "^%s*text/event%-stream")
-    record.response_limit = not streams and service.max_response_body or nil
+    record.response_limit = not streams and service.max_response_body_size or nil
     if record.response_limit and length and length > record.response_limit then
       return refuse(500)
     end

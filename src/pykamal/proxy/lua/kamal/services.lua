@@ -1,5 +1,6 @@
 -- The service table: documents in shared memory with a change log, decoded once in each worker.
 local cjson = require("cjson.safe")
+local contract = require("kamal.contract")
 local in_flight = require("kamal.in_flight")
 local protection = require("kamal.protection")
 local documents = ngx.shared.services
@@ -7,7 +8,18 @@ local documents = ngx.shared.services
 local insert, remove = table.insert, table.remove
 local sub, find, byte = string.sub, string.find, string.byte
 local LOG_LENGTH = 4096
-local KAMAL_LOGS = "cache-control,last-modified,user-agent|"
+
+-- A service is a document (`document` in proxy/services.py) with these fields beside:
+---@class kamal.Service
+---@field adapts_headers boolean   the request's headers are changed for this service
+---@field body_limit number        largest request body in bytes, by its options or its protection; 0 for none
+---@field excluded table           paths that are kept out of metrics, as a set
+---@field headers table?           response headers to add: {name, value, secure}
+---@field listed table             values of the rollout cookie that always use the rollout set, as a set
+---@field log string               access log by nginx without (plain) or with the usual headers (headers), or by Lua (own)
+---@field route table?             see `route_of`
+---@field scoped_checks boolean    requests may be redirected
+local LOGGED_BY_NGINX = table.concat(contract.logged_request_headers, ","):lower() .. "|"
 
 local M = { by_name = {}, seen = 0 }
 local by_host = {} -- host ("" = any) -> list of bindings, longest prefix first
@@ -66,9 +78,9 @@ end
 -- own, with eight fields: where there are thousands of services, what a request looks at is in no processor's cache.
 local function route_of(service)
   local active = service.active
-  if service.state ~= "running" or service.canonical_host ~= "" or service.split or service.strips
+  if service.state ~= "running" or service.canonical_host ~= "" or service.split or service.strip_prefix
     or active.writers.count ~= 1 or active.has_readers
-    or not service.buffer_requests or not service.buffer_responses or service.max_response_body > 0
+    or not service.buffer_requests or not service.buffer_responses or service.max_response_body_size > 0
     or service.protection or service.headers then
     return nil
   end
@@ -82,13 +94,13 @@ local function route_of(service)
     target = target,
     target_name = target.name,
     slot = target.slot,
-    timeout_ms = service.timeout_ms,
-    secure = service.tls,
+    response_timeout_ms = service.response_timeout_ms,
+    secure = service.tls_enabled,
     all_defaults = service.log == "headers" and service.body_limit == 0 and not service.adapts_headers and not target.name_server,
   }
 end
 
--- What can be answered once a change instead of once a request.
+-- Adds to a document, once for each change, what every request needs: the fields of kamal.Service.
 local function prepare(service)
   for i, set in ipairs({ service.active, service.rollout or nil }) do
     prepare_targets(set.writers, "turns:w" .. i .. service.name)
@@ -104,11 +116,11 @@ local function prepare(service)
     service.excluded[path] = true
   end
   protection.prepare(service)
-  service.scoped_checks = service.tls or service.canonical_host ~= ""
+  service.scoped_checks = service.tls_enabled or service.canonical_host ~= ""
   service.adapts_headers = not service.forward_headers or service.client_ip_header ~= ""
-    or service.protection and service.protection.trusted ~= nil
+    or service.protection and service.protection.trusted_proxies ~= nil
   local logged = table.concat(service.log_request_headers, ","):lower() .. "|" .. table.concat(service.log_response_headers, ",")
-  service.log = logged == "|" and "plain" or logged == KAMAL_LOGS and "headers" or "own"
+  service.log = logged == "|" and "plain" or logged == LOGGED_BY_NGINX and "headers" or "own"
   service.route = route_of(service)
 end
 
@@ -200,7 +212,7 @@ local function put_back(before)
 end
 
 -- Stores documents ({name, document = JSON text}) and removals (names); other workers see all of it at once.
--- Where one document finds no room nothing is changed: nil and the reason.
+-- Where one document does not fit nothing is changed: nil and the reason.
 function M.publish(changed, removed)
   local names, before = {}, {}
   for _, service in ipairs(changed) do
@@ -224,8 +236,8 @@ function M.publish(changed, removed)
   local revision = documents:get("revision") or 0
   for i, name in ipairs(names) do
     documents:delete("l:" .. (revision + i - LOG_LENGTH))
-    -- Never at the expense of a service's document, which `set` would drop where room is short; a name that is
-    -- missing in the log makes workers learn everything anew.
+    -- `safe_set` never drops a service's document to store this one; a name that is missing in the log makes workers
+    -- learn everything anew.
     documents:safe_set("l:" .. (revision + i), name)
   end
   documents:safe_set("revision", revision + #names)
