@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -127,6 +128,21 @@ def test_a_directory_that_another_user_can_exchange_is_refused(
         assert str(shared / depth) in caught.value.message
         assert "XDG_CACHE_HOME" in (caught.value.hint or "")
     assert can_exchange(careless(target)), "the careless variant must fall for it"
+
+
+def test_the_home_of_another_user_is_refused_with_a_remedy(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers of CI run as root with the home directory of another user, which nobody would want to remove."""
+    own(shared / "home")
+    monkeypatch.setenv("HOME", str(shared / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    with pytest.raises(UnsafeDirectory) as caught:
+        make_private(user_cache("clones"))
+    assert f"{shared / 'home'} is a directory of user nobody" in caught.value.message
+    remedy = caught.value.hint or ""
+    assert "remove" not in remedy
+    (place,) = re.findall(r"export XDG_CACHE_HOME=(\S+)$", remedy)
+    monkeypatch.setenv("XDG_CACHE_HOME", place)
+    check_private(user_cache("clones"))
 
 
 def test_what_is_made_is_out_of_reach(shared: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
 import os
 import selectors
 import shlex
@@ -20,6 +21,7 @@ from pykamal.commands.command import Command
 from pykamal.config.models import Config
 from pykamal.core.errors import DependencyError
 from pykamal.core.printable import PrintableStream
+from pykamal.core.private_directories import make_private, user_cache
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus
 from pykamal.transport.signals import STOPPING
@@ -76,7 +78,7 @@ def _arguments(
 ) -> list[str]:
     """The argument vector; its own command line is told first."""
     arguments = ssh_client.interactive(
-        replace(config.ssh, config=_existing(config.ssh.config)),
+        replace(config.ssh, config=_config_files(config.ssh.config)),
         host,
         command,
         extension=config.extension,
@@ -95,15 +97,31 @@ def _missing(program: str) -> DependencyError:
     )
 
 
-def _existing(files: bool | Sequence[str] | None) -> bool | tuple[str, ...] | None:
-    """The value of `ssh/config` as `ssh -F` needs it: `~` expanded, without the files that are not there.
+def _config_files(setting: bool | Sequence[str] | None) -> bool | tuple[str, ...] | None:
+    """Return `ssh/config` as `ssh -F` needs it: one file, with `~` expanded, or False where no file is there.
 
     None of the files there is as good as no file, as for the connections that we make ourselves.
     """
-    if files is None or isinstance(files, bool):
-        return files
-    paths = [Path(file).expanduser() for file in files]
-    return tuple(str(path) for path in paths if path.is_file()) or False
+    if setting is None or isinstance(setting, bool):
+        return setting
+    paths = [Path(file).expanduser().absolute() for file in setting]
+    files = [path for path in paths if path.is_file()]
+    if len(files) > 1:
+        files = [_including(files)]
+    return tuple(map(str, files)) or False
+
+
+def _including(files: Sequence[Path]) -> Path:
+    """Return a file that reads the others in their order, since `ssh` heeds the last `-F` alone.
+
+    It stays, because the `ssh` that takes our place reads it; it is the same file for the same list. Raises
+    `UnsafeDirectory`.
+    """
+    text = "".join(f'Include "{file}"\n' for file in files)
+    name = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    path = make_private(user_cache("ssh")) / f"{name}.config"
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    return path
 
 
 def _pipe(text: Sensitive) -> int:

@@ -94,7 +94,7 @@ def _require_owner(entry: Path, found: os.stat_result) -> None:
         kind = "symbolic link of" if stat.S_ISLNK(found.st_mode) else "directory of"
         raise UnsafeDirectory(
             f"{entry} is a {kind} {_user(found.st_uid)}, who could exchange what is kept below it",
-            hint=_hint("remove it, or "),
+            hint=_hint("" if _holds_home(entry) else "remove it, or "),
         )
 
 
@@ -132,5 +132,17 @@ def _user(identifier: int) -> str:
         return f"user {identifier}"
 
 
+def _holds_home(entry: Path) -> bool:
+    """Return True for the home directory that the environment names, which in CI is often another user's."""
+    return Path(os.path.expanduser("~")).is_relative_to(entry)  # noqa: PTH111 - it may be no path at all
+
+
 def _hint(before: str = "") -> str:
+    import pwd
+
+    with suppress(KeyError):
+        own = Path(pwd.getpwuid(os.geteuid()).pw_dir, ".cache")
+        return (
+            f"{before}set XDG_CACHE_HOME to a directory that is yours alone, for example: export XDG_CACHE_HOME={own}"
+        )
     return f"{before}set XDG_CACHE_HOME to a directory that is yours alone"

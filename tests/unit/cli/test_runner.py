@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,6 +150,23 @@ def test_the_client_configuration_of_ssh(
             (proxy,) = [word for word in became if word.startswith("ProxyCommand=")]
             assert " ".join(words) in proxy
         assert not any("~" in word for word in became)
+
+
+def test_several_client_configurations(project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """spec/cli.md 7: each of the list counts, the first one before the next; `ssh` itself heeds its last `-F` alone."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first, second = project / "first one", project / "second"
+    first.write_text("Host other\n  Port 1\nHost 10.0.0.1\n  User ada\n")
+    second.write_text("Host *\n  User bob\n  Compression yes\n")
+    (project / "config" / "deploy.yml").write_text(f"{CONFIG}ssh: {{config: [first one, nowhere, {second}]}}\n")
+    config = load(parse(command_row("config"), [])).config
+    became: list[str] = []
+    monkeypatch.setattr("os.execvp", lambda program, arguments: became.extend(arguments))
+    become_ssh(config, "10.0.0.1", command("ls"), Bus())
+    assert became.count("-F") == 1
+    asked = ["ssh", "-G", *became[1 : became.index("-F") + 2], "10.0.0.1"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert {"user ada", "compression yes"} <= set(told)
 
 
 def test_a_client_configuration_that_is_not_there(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

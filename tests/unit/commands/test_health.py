@@ -181,24 +181,44 @@ def test_the_proxy_is_not_waited_for_once_the_container_is_lost(
     tmp_path: Path, shell: str, state: str, why: str
 ) -> None:
     """A crash loop fails at once behind the proxy too, which would wait for deploy_timeout."""
-    done = switched(tmp_path, shell, proxy=f"echo $$ > {tmp_path}/told; exec sleep 60", container=f"echo '{state}'")
+    told = tmp_path / "told"
+    once_told = f"while [ ! -s {told} ]; do sleep 0.01; done; echo '{state}'"
+    done = switched(tmp_path, shell, proxy=f"echo $$ > {told}; exec sleep 600", container=once_told)
     assert done.returncode == health.NOT_READY_STATUS
     assert re.fullmatch(rf"container not ready after \d+ seconds \({why}\)\n", done.stderr)
-    assert not Path("/proc", (tmp_path / "told").read_text().strip()).exists(), "nothing is left waiting"
+    assert not Path("/proc", told.read_text().strip()).exists(), "nothing is left waiting"
+
+
+OPENED_LATE = """
+import pathlib, socket, time
+looks, opened = pathlib.Path("looks"), pathlib.Path("opened")
+while not looks.exists() or looks.read_text().count("x") < 2:
+    time.sleep(0.01)
+server = socket.create_server(("127.0.0.1", {port}))
+opened.touch()
+time.sleep(600)
+"""
+"""A program that opens its port once it was looked for in vain."""
+
+TWO_LOOKS_LATER = """\
+until [ -e opened ]; do sleep 0.01; done
+seen=$(grep -c x looks)
+until [ "$(grep -c x looks)" -ge $((seen + 2)) ]; do sleep 0.01; done"""
+"""A proxy that ends when the open port was certainly seen."""
 
 
 def test_a_port_that_opens_late_is_told(tmp_path: Path) -> None:
     """How long the boot took is evidence that deploy_timeout is too short."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    program = f"import socket, time; time.sleep(1.2); s = socket.create_server(('127.0.0.1', {port})); time.sleep(30)"
-    with subprocess.Popen([sys.executable, "-c", program]) as server:
+    with subprocess.Popen([sys.executable, "-c", OPENED_LATE.format(port=port)], cwd=tmp_path) as server:
         state = look("running").replace("99999999", str(server.pid))
-        answers = f'case "$*" in *inspect*) echo "{state}" ;; *) exec sleep 2.5 ;; esac'
+        inspected = f'echo x >> looks; echo "{state}"'
+        answers = f'cd {tmp_path}\ncase "$*" in *inspect*) {inspected} ;; *) {TWO_LOOKS_LATER} ;; esac'
         done = run(health.watched(SWITCH, WEB, port=port), tmp_path, answers)
         server.terminate()
     assert done.returncode == 0
-    assert re.fullmatch(rf"port {port} was open after [1-9] seconds\n", done.stderr)
+    assert re.fullmatch(rf"port {port} was open after [1-9]\d* seconds\n", done.stderr)
 
 
 def test_the_first_check_waits_for_the_port(tmp_path: Path) -> None:

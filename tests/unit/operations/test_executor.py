@@ -15,6 +15,7 @@ from pykamal.commands.subject import Action, of_role
 from pykamal.core.errors import CommandFailed, HealthError, HookFailed, HostErrors, HostUnreachable, KamalError
 from pykamal.events import Bus, CommandStarted, Event, Log, Message, PhaseFinished, PhaseStarted
 from pykamal.operations.context import Context
+from pykamal.operations.execution import executor
 from pykamal.operations.execution.plan import LOCAL, Barrier, Phase, Plan, Task
 from pykamal.transport.local import LocalSession
 from tests.unit.samples import config, context, role
@@ -194,6 +195,18 @@ def test_an_undo_that_is_interrupted_goes_on_to_its_end(run: Context, tmp_path: 
     """Half undone is worse than either."""
     undo = lines(f"touch {tmp_path}/begun; sleep 0.2; touch {tmp_path}/undone")
     asyncio.run(interrupt_when(tmp_path / "begun", run, Task("a", "boot", lines("exit 1"), undo=undo)))
+    assert (tmp_path / "undone").exists()
+
+
+def test_an_undo_may_take_as_long_as_a_container_may_take_to_stop(
+    run: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is taken back is mostly a new container, which is stopped with `stop_timeout`."""
+    monkeypatch.setattr(executor, "UNDO_SECONDS", 0.1)
+    run.config = config(role("web", "a"), role("worker", "a", stop_timeout=2))
+    undo = lines(f"sleep 0.5; touch {tmp_path}/undone")
+    with pytest.raises(CommandFailed):
+        asyncio.run(carry_out(run, Phase("one", (Task("a", "boot", lines("exit 1"), undo=undo),))))
     assert (tmp_path / "undone").exists()
 
 

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from pykamal.transport.ssh import SshSession
 
 UNDO_SECONDS = 20.0
-"""How long what was begun may take to be taken back, after a failure or an interrupt."""
+"""How long what was begun may take to be taken back, after a failure or an interrupt, beside the stop of containers."""
+
+_DOCKER_STOP_SECONDS: Final = 10
+"""How long Docker waits for a container to stop where no `stop_timeout` says otherwise."""
 
 
 class ActingExecutor:
@@ -258,15 +261,17 @@ class _Run:
             raise
 
     async def _undo_all(self, tasks: Sequence[Task]) -> None:
+        roles = self.context.config.roles
+        stop_seconds = max((role.stop_timeout or _DOCKER_STOP_SECONDS for role in roles), default=0)
         for task in tasks:
-            await self._aside(task.host, task.undo)
+            await self._aside(task.host, task.undo, seconds=UNDO_SECONDS + stop_seconds)
 
-    async def _aside(self, host: str, steps: Script | None) -> list[StepResult]:
+    async def _aside(self, host: str, steps: Script | None, *, seconds: float = UNDO_SECONDS) -> list[StepResult]:
         """Run what explains or takes back a failure; its own failure must not hide the first."""
         if not steps:
             return []
         try:
-            async with asyncio.timeout(UNDO_SECONDS):
+            async with asyncio.timeout(seconds):
                 session = await self.context.fleet.session(host)
                 return await session.run_script(steps, check=False)
         except (KamalError, TimeoutError) as error:
