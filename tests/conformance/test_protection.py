@@ -374,3 +374,21 @@ def test_a_state_file_without_protections(own_proxy: Proxy, t1: Target) -> None:
     assert own_proxy.ask(host="broken.com", path="/").status == 200  # by the service for any host, not by `broken`
     assert [row[0] for row in own_proxy.listing()] == ["s"]
     assert own_proxy.log_lines("Unable to restore service")[0]["service"] == "broken"
+
+
+def test_a_state_file_of_an_older_build_protects(own_proxy: Proxy, t1: Target) -> None:
+    """Older builds wrote every protection, with null for a burst that was not given; their files keep loading."""
+    own_proxy.start().deploy("s", t1, "--deny", "127.0.0.1")
+    own_proxy.stop()
+    (record,) = json.loads(own_proxy.state_path.read_text())
+    networks = {"trusted_proxies": [], "allow": [], "deny": ["127.0.0.9"]}
+    limits = {"rate_limit": 0.01, "rate_limit_burst": None, "connection_limit": 0, "body_limit": 10}
+    password = {"basic_auth_file": "", "basic_auth_realm": "Restricted", "basic_auth_except": []}
+    record["pykamal_protection"] = networks | limits | password | {"security_headers": ["X-A: b"]}
+    own_proxy.state_path.write_text(json.dumps([record]))
+    own_proxy.start()
+    assert own_proxy.ask(source="127.0.0.9").status == 403
+    assert own_proxy.ask(source="127.0.0.2", method="POST", body=b"x" * 11).status == 413
+    answers = [own_proxy.ask() for _ in range(3)]
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    assert answers[0].header("X-A") == "b"

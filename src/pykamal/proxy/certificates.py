@@ -1,4 +1,4 @@
-"""Where a service's certificate comes from: two PEM files, read once at deploy, or an authority (spec/proxy.md 7.3)."""
+"""Sources of a service's certificate: two PEM files, read once at deploy, or an authority (spec/proxy.md 7.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command of the proxy can fail with; the text is the contract (spec/proxy.md 3)."""
+"""Errors of the proxy's commands; their texts are those of the reference (spec/proxy.md 3)."""
 
 from __future__ import annotations
 

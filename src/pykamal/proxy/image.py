@@ -94,7 +94,7 @@ def build_image(cache_dir: Path, log: Log, names: Sequence[str] = (NAME,)) -> Pa
 
 
 def describe_image(cache_dir: Path, names: Sequence[str] = (NAME,)) -> Description:
-    """What `build_image` would make. Raises ProxyError."""
+    """Describe the image that `build_image` would make. Raises ProxyError."""
     cache_dir.mkdir(parents=True, exist_ok=True)
     return _described(cache_dir, Packages(PACKAGES, cache_dir), names)
 
@@ -105,7 +105,7 @@ def _described(cache_dir: Path, packages: Packages, names: Sequence[str]) -> Des
 
 
 def description_of(image: Path) -> Description:
-    """What the name of a file of `build_image` says."""
+    """Read a description from the name of a file of `build_image`."""
     *_, machine, packages, sources, _ = image.stem.split("-")
     return Description(str(image), f"{packages}-{sources}", machine)
 
@@ -153,7 +153,7 @@ def compile_tree(root: Path, directory: Path, below: str) -> None:
 
 
 def program_sources() -> list[Path]:
-    """What of this package goes into the image."""
+    """Return the files of this package that go into the image."""
     files = [_PACKAGE.parent / "__init__.py", *_PACKAGE.rglob("*")]
     kept = (file for file in files if file.is_file() and "__pycache__" not in file.parts)
     return sorted(file for file in kept if file.name not in _LEFT_OUT)

@@ -18,7 +18,7 @@ BASE = "debian:bookworm-slim"
 """A public image; the builder needs nothing of it but its apt."""
 
 FRESH_S = 86400
-"""How long a build counts as made of the packages of the day."""
+"""Age at which a build no longer counts as made of the packages of the day."""
 
 _PACKAGE = Path(__file__).parent
 _SCRIPT = """set -e
@@ -73,7 +73,7 @@ def _unpacked(output: io.BufferedIOBase, directory: Path) -> Path:
 
 
 def _sources() -> bytes:
-    """What the builder needs, as a tar without dates and owners."""
+    """Return the sources for the builder as a tar without dates and owners."""
     packed = io.BytesIO()
     files = [_PACKAGE.parent / "__init__.py", *sorted(_PACKAGE.rglob("*"))]
     with tarfile.open(fileobj=packed, mode="w") as archive:

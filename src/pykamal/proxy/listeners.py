@@ -39,7 +39,7 @@ class Listeners:
 
     @property
     def environment(self) -> dict[str, str]:
-        """How nginx learns of them: the way in which its own processes hand on sockets when the binary is replaced."""
+        """The variable by which nginx's own processes hand on sockets when the binary is replaced."""
         return {"NGINX": "".join(f"{descriptor};" for descriptor in self.descriptors)}
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Whether the name server alone answers for a name, so that nginx may ask it at once (kamal/dns_lease.lua).
+"""Checks that the name server alone answers for a name, so that nginx may ask it directly (kamal/dns_lease.lua).
 
 The resolver of the C library also knows /etc/hosts and search domains, which a bare question does not reach.
 """

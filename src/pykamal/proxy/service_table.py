@@ -35,7 +35,7 @@ class ServiceTable:
         return service
 
     def is_unusable(self, name: str) -> bool:
-        """Whether only a record that could not be restored has this name."""
+        """True when only a record that could not be restored has this name."""
         return name in self._state_file.unusable and name not in self.services
 
     @asynccontextmanager
@@ -149,7 +149,7 @@ class ServiceTable:
         return found
 
     def _roots(self) -> dict[str, Service]:
-        """Who is bound to `/`, by host."""
+        """The services bound to `/`, by host."""
         roots = (service for service in self.services.values() if service.options.is_root)
         return {host: service for service in roots for host in service.options.hosts}
 

@@ -37,7 +37,7 @@ LONGEST_CONTROL_PAUSE_S, LONGEST_NGINX_PAUSE_S = 10.0, 2.0
 LASTING_S = 10.0
 """A child that lasts so long after its start did not end because of it."""
 SNAPSHOT_S = 5.0
-"""How long a control plane that runs may take to write what a new nginx begins with; one that hangs is replaced."""
+"""Time in which a control plane writes the snapshot for a new nginx; one that takes longer hangs, and is replaced."""
 
 _POLL_S = 0.05
 _IDLE_S = 5.0
@@ -290,7 +290,7 @@ def _require_socket(path: str) -> None:
 
 
 def _open_standard_descriptors() -> None:
-    """Where one is closed, a port or a pipe would get its number, and with it what was meant for the other."""
+    """A port or a pipe would get the number of a closed one, and with it what was meant for the other."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Targets and target sets: who may get requests, at which address, in which state (spec/proxy.md 8 and 10)."""
+"""Targets and target sets with their addresses and states (spec/proxy.md 8 and 10)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Target:
         return changed
 
     def for_nginx(self) -> dict[str, object]:
-        """What the data plane must know; `address` is False while there is none."""
+        """Return the target for the data plane; `address` is False while there is none."""
         address = f"[{self.address}]" if ":" in self.address else self.address
         known = {"id": self.id, "name": self.name, "address": address or False, "port": self.port}
         return known | {"host": self.host, "name_server": self.name_server} if self.name_server else known

@@ -84,7 +84,7 @@ def obtain(order: dict[str, Any], tell: Tell) -> tuple[str, str]:
 
 
 def explain(problem: Exception) -> dict[str, str]:
-    """What went wrong: `kind`, `detail` and, where the authority puts us off, `wait_s`, as in orders.OrderFailed."""
+    """Explain a failure: `kind`, `detail` and, where the authority puts us off, `wait_s`, as in orders.OrderFailed."""
     if isinstance(problem, errors.ValidationError):
         found = [
             str(challenge.error.detail)

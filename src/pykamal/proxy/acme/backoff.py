@@ -1,4 +1,4 @@
-"""How long an order that failed is not repeated, so that neither an authority nor an application is flooded.
+"""Pauses after failed orders, so that neither an authority nor an application is flooded.
 
 The pauses after failures outlive the process: a proxy that starts again and again would else use up in minutes what an
 authority allows in a week.

@@ -1,4 +1,4 @@
-"""Which certificate: of whom, from which authority, kept where (spec/proxy.md 7.3)."""
+"""The certificate of a host: its authority and its place in the store (spec/proxy.md 7.3)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ PRODUCTION_DIRECTORY = "https://acme-v02.api.letsencrypt.org/directory"
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Who issues unless a service says otherwise. `directory` is empty for Let's Encrypt; `ca_file` a bundle by which
-    the directory given here is verified, empty for the system's."""
+    """The authority for services that name none.
+
+    `directory` is empty for Let's Encrypt; `ca_file` is a bundle by which the directory is verified, empty for the
+    system's.
+    """
 
     directory: str = ""
     ca_file: str = ""
@@ -32,7 +35,7 @@ class CertificateSpec:
 
     @classmethod
     def by(cls, options: ServiceOptions, host: str, key_type: str, authority: Authority) -> CertificateSpec:
-        """What a service with these options needs for this host."""
+        """Return the certificate that a service with these options needs for this host."""
         cache_path = options.acme_cache_path or f"{data_directory()}/certs"
         directory = options.acme_directory or authority.directory
         return cls(host, key_type, "" if directory == PRODUCTION_DIRECTORY else directory, cache_path)
@@ -51,5 +54,5 @@ class CertificateSpec:
 
 
 def may_serve(options: ServiceOptions, host: str) -> bool:
-    """Whether a certificate can be had for this host of a service, approval left aside."""
+    """True when a certificate can be had for this host of a service, if it is approved."""
     return options.is_automatic and is_issuable(host) and (bool(options.tls_on_demand_url) or host in options.hosts)

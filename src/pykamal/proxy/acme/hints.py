@@ -1,4 +1,4 @@
-"""What to do about an order that failed."""
+"""Remedies for orders that failed."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _WRITABLE = "make the path writable for the proxy; until then every restart orde
 
 
 class Issuer:
-    """What cannot be written to disk is kept in memory."""
+    """Certificates that cannot be written to disk are kept in memory."""
 
     def __init__(self, authority: Authority, data_plane: DataPlane) -> None:
         self._authority = authority

@@ -81,7 +81,7 @@ class CertificateManager:
         return await asyncio.shield(self._order(wanted, service))
 
     async def allows(self, service_name: str, host: str) -> Refusal | None:
-        """Whether a challenge of this host may be fetched where the service answers; None when it may."""
+        """Return a refusal when no challenge of this host may be fetched where the service answers, else None."""
         service = self._registry.services.get(service_name)
         root = self._registry.root_of(service) if service else None
         if root is None or not may_serve(root.options, host):
@@ -193,7 +193,7 @@ class CertificateManager:
                     await asyncio.sleep(0)
 
     def _in_use(self) -> Iterator[tuple[CertificateSpec, Service]]:
-        """What was issued or found and is still served; what expired is left to the next handshake."""
+        """The certificates that are served and have not expired; an expired one is left to the next handshake."""
         roots = {
             host: service
             for service in self._registry.services.values()
