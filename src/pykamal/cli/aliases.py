@@ -1,4 +1,4 @@
-"""Aliases of deploy.yml: a word that stands for a command line (spec/cli.md 10)."""
+"""Looks up aliases of deploy.yml, which are words that stand for a command line (spec/cli.md 10)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DEFAULT_CONFIG: Final = "config/deploy.yml"
 
 
 def expand(name: str, words: Sequence[str]) -> list[str] | None:
-    """The words of the alias, read from the configuration that `-c` and `-d` among the words behind it select.
+    """Return the words of an alias of the configuration that `-c` and `-d` among the words behind it select.
 
-    None where there is no such alias, or no configuration: that is found out without running anything of the files.
+    Returns None where there is no such alias, or no configuration, and runs nothing of the files to find that out.
     Raises `ConfigurationError` for files that cannot be read.
     """
     config_file, destination = selected_files(words)
@@ -41,7 +41,7 @@ def expand(name: str, words: Sequence[str]) -> list[str] | None:
 
 
 def alias_lines(root: MapNode | None) -> dict[str, str]:
-    """Names and command lines of the aliases (spec/config.md 15)."""
+    """Return the names and command lines of the aliases (spec/config.md 15)."""
     if root is None:
         return {}
     from pykamal.config.reading import entries, text
@@ -50,6 +50,6 @@ def alias_lines(root: MapNode | None) -> dict[str, str]:
 
 
 def selected_files(words: Sequence[str]) -> tuple[str | None, str | None]:
-    """The configuration file and the destination that words select before their command is known."""
+    """Return the configuration file and the destination that words select before their command is known."""
     values = {token.option.name: token.value for token in tokens(words, GLOBAL) if token.option is not None}
     return values.get("config-file"), values.get("destination")

@@ -1,4 +1,4 @@
-"""From words to a command or to help, before any option is understood (spec/cli.md 1.1, 1.2)."""
+"""Finds the command, or the help, that the words of a command line ask for (spec/cli.md 1.1, 1.2)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ HELP_AS_FIRST_WORD = frozenset({"-h", "--help", "-?", "-D"})
 DEEPEST_ALIAS = 10
 
 Expand = Callable[[str, Sequence[str]], list[str] | None]
-"""The words of the alias of that name, given the words behind it; None when there is no such alias."""
+"""Returns the words of the alias of that name, given the words behind it; None when there is no such alias."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Run this, with these words still to be parsed. `alias` is the first word as typed, if it was one."""
+    """A command, with the words that are still to be parsed. `alias` is the first word as typed, if it was one."""
 
     row: CommandRow
     words: tuple[str, ...]
@@ -31,7 +31,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """Show help: of a command or a group by full name, or of everything. `note` is a remark on the command line."""
+    """Help of a command or a group by full name, or of everything. `note` is a remark on the command line."""
 
     topic: str | None = None
     note: str | None = None
@@ -39,11 +39,13 @@ class Help:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
+    """The tree of the commands of a group, or of all."""
+
     group: str | None = None
 
 
 def route(words: Sequence[str], expand: Expand) -> Run | Help | Tree:
-    """Raises `UsageError` for names that mean nothing or too much."""
+    """Find what a command line asks for. Raises `UsageError` for names that mean nothing or too much."""
     return _route(list(words), expand, ())
 
 
@@ -133,7 +135,7 @@ def _options_first(words: list[str]) -> Help:
 
 
 def _topic(words: Sequence[str]) -> str | None:
-    """The full name that `help WORDS` is about."""
+    """Return the full name that `help WORDS` is about."""
     if not words:
         return None
     name = resolve(words[0], top_names(), yielding=names_of_ours()) or words[0]
@@ -149,13 +151,13 @@ _GLOBAL = (*GLOBAL, flag("help", ""))
 
 
 def _first_plain_word(words: Sequence[str]) -> int | None:
-    """The place of the first word that is neither an option nor its value."""
+    """Return the place of the first word that is neither an option nor its value."""
     plain = (token for token in tokens(words, _GLOBAL) if token.option is None and not token.word.startswith("-"))
     return next((token.position for token in plain), None)
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words that are neither a global option nor its value, and the others."""
+    """Separate the words that are neither a global option nor its value from the others."""
     line = tokens(words, _GLOBAL)
     plain = {token.position for token in line if token.option is None and not token.is_separator}
     return (

@@ -1,4 +1,4 @@
-"""From the words of a command line to an exit code."""
+"""Runs the command of a command line and gives its exit code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ OUTPUT_CLOSED = 128 + 13
 
 
 def dispatch(words: Sequence[str]) -> int:
-    """Run one command. 0: done; 1: failed; 2: not understood; 3: a bug; 128 and a signal's number: interrupted."""
+    """Run one command and return its exit code.
+
+    The codes are 0 for done, 1 for failed, 2 for not understood, 3 for a bug, 128 and its number for a signal.
+    """
     invocation: Invocation | None = None
     try:
         match route(words, expand):

@@ -1,4 +1,4 @@
-"""The reference of every command and event as Markdown, made from the tables that also parse and write them.
+"""Writes the reference of every command and event as Markdown, from the tables that also parse and write them.
 
 `python -m pykamal.cli.docs_markdown docs/cli.md` writes both between the marks of that file.
 """
@@ -14,15 +14,16 @@ from typing import Any
 
 from pykamal.cli.options import GLOBAL, Kind, Option
 from pykamal.cli.table import GROUPS, within
-from pykamal.cli.table.row import CommandRow
+from pykamal.cli.table.row import CommandRow, Effect
 from pykamal.events import types
 from pykamal.events.json_lines import as_mapping, kind
 
 
 def with_reference(text: str) -> str:
-    """A document with its reference replaced by the current one."""
+    """Return a document with its generated parts made anew."""
     text = _replaced(text, "options", _options(GLOBAL))
     text = _replaced(text, "events", _events())
+    text = _replaced(text, "effects", _effects())
     return _replaced(text, "commands", _commands())
 
 
@@ -42,6 +43,29 @@ def _commands() -> Iterator[str]:
         for command in within(group):
             yield _row(f"`{command.usage.removeprefix(f'{group} ')}`", _format_command(command), _own_options(command))
         yield ""
+
+
+_EFFECTS = (
+    ("deploy lock while it changes hosts, and a log", (Effect.LOCKED, Effect.DEPLOYS)),
+    ("a log", (Effect.LOGGED,)),
+    ("neither; it changes hosts or this machine", (Effect.CHANGES,)),
+)
+
+
+def _effects() -> Iterator[str]:
+    yield "| lock and log | commands |"
+    yield "| --- | --- |"
+    for meaning, effects in _EFFECTS:
+        rows = [row for group in (None, *GROUPS) for row in within(group) if row.effect in effects]
+        yield _row(meaning, ", ".join(f"`{_format_condition(row)}`" for row in rows))
+
+
+def _format_condition(row: CommandRow) -> str:
+    """The command, with the option or argument that it needs to do more than to look."""
+    if not row.looks_without:
+        return row.path
+    is_argument = row.looks_without in row.argument_names
+    return f"{row.path} {row.looks_without.upper() if is_argument else f'--{row.looks_without}'}"
 
 
 def _format_command(command: CommandRow) -> str:

@@ -1,4 +1,4 @@
-"""The texts of help and of the tree, made from the table alone (spec/cli.md 18.4)."""
+"""Help and the tree of commands as text, made from the table alone (spec/cli.md 18.4)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import textwrap
 from collections.abc import Iterable
 
-from pykamal.cli.options import GLOBAL, Option
-from pykamal.cli.table import COMMANDS, GROUPS, command_row, within
+from pykamal.cli.options import GLOBAL, Kind, Option
+from pykamal.cli.table import GROUPS, command_row, within
 from pykamal.cli.table.row import CommandRow
 
 Listed = tuple[str, str]
@@ -20,7 +20,7 @@ _ENDING = (
 
 
 def topic_text(topic: str | None) -> str:
-    """Help of a command or a group by its full name, or of everything."""
+    """Return the help of a command or a group by its full name, or of everything."""
     if topic is None:
         rows = [(name, summary) for name, summary in GROUPS.items()]
         rows += [_listed(command) for command in within(None) if not command.hidden]
@@ -36,7 +36,7 @@ def topic_text(topic: str | None) -> str:
 
 
 def tree_text(group: str | None = None) -> str:
-    """The visible commands of a group, or of every group, as trees; without those that every group has."""
+    """Return the visible commands of a group, or of every group, as trees, without those that every group has."""
     if group is not None:
         return "\n".join(_tree(group, ""))
     lines = _tree(None, "")
@@ -76,7 +76,7 @@ def _option_text(option: Option) -> str:
         notes.append(f"({' or '.join(option.choices)})")
     if option.required:
         notes.append("(required)")
-    if option.default not in (None, True):
+    if option.default is not None and option.kind is not Kind.FLAG:
         notes.append(f"[{option.default}]")
     return " ".join(notes)
 
@@ -105,11 +105,7 @@ def _listed(command: CommandRow) -> Listed:
 
 
 def _tree(group: str | None, indent: str) -> list[str]:
-    rows = [
-        (command.name, command.summary)
-        for command in COMMANDS
-        if command.group == group and not command.hidden and command.handler
-    ]
+    rows = [(command.name, command.summary) for command in within(group) if not command.hidden and command.handler]
     if group is None:
         rows += GROUPS.items()
     rows.sort()

@@ -1,4 +1,4 @@
-"""Questions before what cannot be undone (spec/cli.md 12.6)."""
+"""Asks the user before a command does what cannot be undone (spec/cli.md 12.6)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _consented(invocation: Invocation) -> bool:
 
 
 def asker(invocation: Invocation) -> Callable[[str], Awaitable[bool]] | None:
-    """How a flow that is under way asks; None where nobody sits at a terminal, or machines read the output.
+    """Return the way to ask during a flow; None where nobody is at a terminal, or machines read the output.
 
     A plan takes consent for granted where a run would ask for it.
     """
@@ -69,7 +69,7 @@ async def _ask(question: str) -> bool:
 
 
 async def _typed_line() -> str:
-    """The next line of the terminal; an interrupt ends the wait for it."""
+    """Read the next line of the terminal; an interrupt ends the wait for it."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     loop.add_reader(sys.stdin.fileno(), readable.set)
@@ -86,7 +86,7 @@ def _put(question: str) -> None:
 
 
 def _understood(line: str) -> bool | None:
-    """Yes, no, or None for another word; the end of input is a no."""
+    """Return the answer in a line, None for another word; the end of input is a no."""
     match line.strip():
         case "y":
             return True

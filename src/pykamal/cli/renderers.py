@@ -1,4 +1,4 @@
-"""Who shows the events of a run on this terminal."""
+"""Connects the events of a run to the renderer that the command line asks for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pykamal.transport.signals import surviving
 
 
 def connected(invocation: Invocation) -> Invocation:
-    """The invocation with a bus that has the renderer the command line asks for."""
+    """Return the invocation with a bus that has the renderer of the command line."""
     return replace(invocation, bus=_bus(invocation))
 
 

@@ -1,4 +1,4 @@
-"""The logs that deploy.yml asks for beside what the terminal shows (spec/cli.md 11)."""
+"""Keeps the logs of a run that `output` of deploy.yml asks for (spec/cli.md 11)."""
 
 from __future__ import annotations
 

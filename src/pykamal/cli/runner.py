@@ -1,4 +1,4 @@
-"""The way from a command line to an operation: configuration, context, one run of asyncio, an exit code."""
+"""Runs a flow of `operations` for a command line: reads the configuration, opens a context, starts asyncio once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run_flow(row: CommandRow, invocation: Invocation) -> int:
 
 
 def operate(invocation: Invocation, flow: Flow, *, connects: bool = True, loaded: Loaded | None = None) -> int:
-    """Run an operation for a command line; 0. Raises whatever the configuration or the operation raises.
+    """Run a flow for a command line and return 0. Raises whatever the configuration or the operation raises.
 
     With `connects` the selected hosts are being connected to while the flow begins. `loaded` is the configuration
     where it was needed before, for a question.
@@ -56,7 +56,7 @@ Choose = Callable[[Context], TerminalCommand | Awaitable[TerminalCommand]]
 
 
 def in_terminal(invocation: Invocation, choose: Choose) -> int:
-    """Prepare an interactive command, then become the `ssh` that carries it; its exit status is ours.
+    """Prepare an interactive command, then become the `ssh` that carries it, with its exit status.
 
     Raises `UsageError` with `--output json`, and whatever the preparation raises.
     """
@@ -65,7 +65,7 @@ def in_terminal(invocation: Invocation, choose: Choose) -> int:
 
 
 def follow(invocation: Invocation, choose: Choose) -> int:
-    """Prepare a command that follows logs, then show what it prints; its exit status. Raises as `in_terminal`."""
+    """Prepare a command that follows logs, show what it prints and return its exit status. Raises as `in_terminal`."""
     config, host, command, keys = _chosen(invocation, choose)
     return follow_by_ssh(config, host, command, invocation.bus, key_data=keys)
 
@@ -99,9 +99,8 @@ async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: 
     )
     async with opening as context:
         invocation.bus.emit(_started(invocation, context))
-        for (
-            text
-        ) in context.selection.remarks:  # which refuses a selection of nothing, whatever the command does with it
+        # Reading the remarks refuses a selection of nothing, whatever the command does with it.
+        for text in context.selection.remarks:
             context.bus.log(text, Level.WARN)
         await flow(context)
     if recording is not None:
@@ -131,7 +130,7 @@ def _started(invocation: Invocation, context: Context) -> RunStarted:
 
 
 def selected(invocation: Invocation, config: Config) -> Selection:
-    """The hosts and roles that a command line is about, for a question before the run. Raises `SelectionError`."""
+    """Return the hosts and roles of a command line, for a question before the run. Raises `SelectionError`."""
     settings = settings_of(invocation)
     return select(config, hosts=settings.hosts, roles=settings.roles, primary=settings.primary)
 

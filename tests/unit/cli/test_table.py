@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -179,7 +181,9 @@ def test_the_validation_of_aliases_knows_every_command_of_ruby_kamal() -> None:
     assert set(top_names()) - names_of_ours() - {"help", "tree"} == BUILT_IN_COMMANDS
 
 
-SPECIFICATION = Path(__file__).parents[3] / "docs" / "spec" / "cli.md"
+ROOT = Path(__file__).parents[3]
+SOURCE = ROOT / "src" / "pykamal"
+SPECIFICATION = ROOT / "docs" / "spec" / "cli.md"
 
 
 def specified() -> Iterator[tuple[str, dict[str, str]]]:
@@ -220,6 +224,55 @@ def test_the_effect_of_every_command(path: str, facts: dict[str, str]) -> None:
         assert not (row.is_flow and row.connects)
 
 
+@pytest.mark.parametrize("row", [row for row in COMMANDS if row.handler], ids=lambda row: row.path)
+def test_the_deploy_lock_is_taken_by_the_commands_that_say_so(row) -> None:  # type: ignore[no-untyped-def]
+    """The handlers of rows that are locked, and no others, reach the function that takes the lock (cli.md 8)."""
+    assert (("operations.hosts.lock", "held") in reached(*row.handler.split(":"))) == (row.effect >= Effect.LOCKED)
+
+
+def reached(module: str, name: str) -> set[tuple[str, str]]:
+    """Every function of `operations` and `cli.handlers` that a function names, and that those name."""
+    found: set[tuple[str, str]] = set()
+    waiting = [(module, name)]
+    while waiting:
+        function = waiting.pop()
+        if function not in found:
+            found.add(function)
+            waiting += named_in(*function)
+    return found
+
+
+@cache
+def named_in(module: str, name: str) -> frozenset[tuple[str, str]]:
+    functions, imported = parsed(module)
+    named = set()
+    for node in ast.walk(functions[name]) if name in functions else ():
+        match node:
+            case ast.Name(id=word):
+                named.add((module, word) if word in functions else imported.get(word, ("", "")))
+            case ast.Attribute(value=ast.Name(id=word), attr=attribute):
+                package, last = imported.get(word, ("", ""))
+                named.add((f"{package}.{last}", attribute))
+    return frozenset(each for each in named if each[0].startswith(("operations.", "cli.handlers.")) and all(each))
+
+
+@cache
+def parsed(module: str) -> tuple[dict[str, ast.AST], dict[str, tuple[str, str]]]:
+    """The functions of a module, and where the names come from that it imports from this package."""
+    path = SOURCE / f"{module.replace('.', '/')}.py"
+    tree = ast.parse(path.read_text()) if path.is_file() else ast.parse("")
+    functions: dict[str, ast.AST] = {
+        node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    imported = {
+        each.asname or each.name: (node.module.removeprefix("pykamal."), each.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("pykamal.")
+        for each in node.names
+    }
+    return functions, imported
+
+
 def test_the_catalogue_is_read_as_a_whole() -> None:
     """Every row of a command of Ruby Kamal was compared."""
     assert {path for path, _ in specified()} == set(CATALOGUE)
@@ -249,6 +302,17 @@ def test_every_command_has_a_handler(row) -> None:  # type: ignore[no-untyped-de
         signature.bind(object())
         assert signature.return_annotation in ("int", "NoReturn")
     assert row.needs_project or not row.is_flow
+
+
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.path)
+def test_the_facts_of_a_row_agree(row) -> None:  # type: ignore[no-untyped-def]
+    """A question can be answered on the command line; conditions and conflicts name options or arguments of the row."""
+    keys = {option.key for option in row.options}
+    assert not row.question or (row.is_flow and "confirmed" in keys)
+    assert row.looks_without in {"", *keys, *row.argument_names}
+    assert {key for conflict in row.conflicts for key in (conflict.option, *conflict.others)} <= keys
+    assert not row.passes_options or "command" in row.argument_names
+    assert not row.effect >= Effect.LOGGED or row.needs_project
 
 
 def test_the_lookup_answers_for_the_commands_without_a_handler() -> None:
