@@ -1,4 +1,4 @@
-"""Options as data: what each is called, what it takes, what help says of it (spec/cli.md 1.3, 1.4)."""
+"""Options as data: their names, their values and their help (spec/cli.md 1.3, 1.4)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """What an option takes."""
+    """The values that an option takes."""
 
     FLAG = "flag"
     """Nothing; `--no-NAME` and `--skip-NAME` turn it off."""

@@ -1,4 +1,4 @@
-"""The arguments and options of one command, as its row of the table declares them."""
+"""Parses the arguments and options of one command, as its row of the table declares them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _FLAG_VALUES = {
 
 
 def parse(row: CommandRow, words: Sequence[str]) -> Invocation:
-    """Raises `UsageError` for options that are unknown or lack a value, and for the wrong number of arguments."""
+    """Parse the words behind a command.
+
+    Raises `UsageError` for options that are unknown, lack a value or conflict, and for the wrong number of arguments.
+    """
     line = [token for token in tokens(words, row.all_options, row.command_at) if not token.is_separator]
     arguments = [token for token in line if token.option is None]
     advice, misread = _advice(row, words, line, arguments)

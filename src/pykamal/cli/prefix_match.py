@@ -1,4 +1,4 @@
-"""Which command a word means (spec/cli.md 1.2)."""
+"""Finds the command that a word abbreviates, or suggestions for it (spec/cli.md 1.2)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def resolve(
     yielding: Container[str] = (),
     elsewhere: Callable[[str], Sequence[str]] = lambda _: (),
 ) -> str | None:
-    """The command's name, or None for an alias.
+    """Return the command's name, or None for an alias.
 
     An exact name wins, then an alias, then the beginning of one visible name, where `yielding` ones count only if there
     are no others; `-` is as good as `_`. Raises `UsageError` for a word that begins several names, or none.
