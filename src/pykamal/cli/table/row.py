@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from pykamal.cli.options import GLOBAL, OUTPUT, OUTSIDE_OF_FLOWS, PLAN, Option
+from pykamal.cli.options import GLOBAL, OUTSIDE_OF_FLOWS, PLAN, Option
 
 
 class Effect(IntEnum):
@@ -122,11 +122,6 @@ class CommandRow:
     def flow_options(self) -> tuple[str, ...]:
         """The keys of the options that a flow gets by name."""
         return tuple(option.key for option in self.options if option not in OUTSIDE_OF_FLOWS)
-
-    @property
-    def formats(self) -> tuple[str, ...]:
-        """The formats of its output; none where `--output` means something else."""
-        return next((option.choices for option in self.options if option.name == OUTPUT.name), OUTPUT.choices)
 
     def named(self, arguments: Sequence[str]) -> dict[str, str]:
         """The arguments of a command line by their names."""
