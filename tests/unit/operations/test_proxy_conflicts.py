@@ -77,6 +77,24 @@ def test_a_host_and_path_that_another_service_has(settings: Any, there: ProxySer
     assert "path_prefix" in (error.hint or "")
 
 
+def test_a_name_that_another_service_has() -> None:
+    """`app` at destination `web` and `app-web` without one have the same name in the proxy, and different routes."""
+    others = Container("app-web-1", "running", "app:1", "app-web", "web", identifier="o1")
+    known = {
+        HOST: HostFacts(
+            HOST, (others, PROXY), proxy_facts=ProxyFacts((replace(service("app-web"), targets=("o1:80",)),))
+        )
+    }
+    configuration = config(web(hosts=("new.example",)))
+    with pytest.raises(
+        KamalError, match=r"another service of the name app-web \(service app-web, role web\)"
+    ) as refusal:
+        refuse_conflicts(context(configuration), known)
+    assert refusal.value.identifiers == ("proxy-name-taken",)
+    own = replace(others, service="app")
+    refuse_conflicts(context(configuration), {HOST: replace(known[HOST], containers=(own, PROXY))})
+
+
 @pytest.mark.parametrize(
     ("settings", "there"),
     [
@@ -84,7 +102,7 @@ def test_a_host_and_path_that_another_service_has(settings: Any, there: ProxySer
         ({"hosts": ("a.example",)}, service()),
         ({"hosts": ("a.example",)}, service("blog-web", "*.example")),
         ({"hosts": ("a.example",), "path_prefixes": ("/api",)}, service("blog-web", "a.example", paths=("/", "/apix"))),
-        ({}, service("app-web")),
+        ({}, ProxyService("app-web", targets=("gone:80",))),
     ],
 )
 def test_what_two_services_can_share(settings: Any, there: ProxyService) -> None:

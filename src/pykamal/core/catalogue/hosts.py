@@ -15,6 +15,15 @@ ROUTE_TAKEN: Final = Rule(
     "shop-web cannot have shop.example.com at /: blog-web has it",
 )
 
+NAME_TAKEN: Final = Rule(
+    "proxy-name-taken",
+    "Another service has the name in the proxy",
+    "The proxy knows an app by service, role and destination in one name. Service `shop` with destination `web` and "
+    "service `shop-web` have the same one, and each would take the other's traffic.",
+    "Rename the service, the role or the destination of one of them.",
+    "the proxy has another service of the name shop-web-web (service shop-web, role web)",
+)
+
 TLS_BELOW_PATH: Final = Rule(
     "tls-below-path",
     "A service below a path cannot set up TLS",

@@ -8,7 +8,7 @@ from typing import Final
 
 from pykamal.commands import proxy_flags
 from pykamal.config.models import Accessory, Proxy
-from pykamal.core.catalogue.hosts import ROUTE_TAKEN, TLS_BELOW_PATH, TLS_FOR_WILDCARD
+from pykamal.core.catalogue.hosts import NAME_TAKEN, ROUTE_TAKEN, TLS_BELOW_PATH, TLS_FOR_WILDCARD
 from pykamal.core.catalogue.settings import NEEDS_PYKAMAL_PROXY
 from pykamal.core.diagnostics import Diagnostic, Location
 from pykamal.core.errors import KamalError
@@ -16,11 +16,14 @@ from pykamal.operations.context import Context
 from pykamal.operations.hosts.facts import HostFacts
 from pykamal.operations.hosts.proxy_facts import ProxyService, normal_host, normal_path
 from pykamal.operations.proxy.boot_plan import outdated
-from pykamal.operations.proxy.shared import described, upstream
+from pykamal.operations.proxy.shared import described, owner_of, upstream
 
 _ROUTES: Final = (
     "give one of them another proxy/host or proxy/path_prefix; what is left over of a service goes away with "
     "`kamal server exec docker exec kamal-proxy kamal-proxy remove NAME`"
+)
+_NAMES: Final = (
+    "service, role and destination make the name in the proxy, whichever part the words are in: rename one of them"
 )
 _PATH_TLS: Final = (
     "leave proxy/ssl out here: a service below a path is served with the TLS of the one that answers / of its host"
@@ -31,9 +34,13 @@ _REBOOT: Final = "`kamal proxy reboot` makes the proxy pykamal's, which x-pykama
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A service that the proxy is going to have; `setting` is its place in deploy.yml."""
+    """A service that the proxy is going to have; `setting` is its place in deploy.yml.
+
+    `labels` are service, role and destination of its containers.
+    """
 
     service: ProxyService
+    labels: tuple[str, str, str]
     settings: Proxy
     setting: str
 
@@ -49,7 +56,7 @@ def refuse_conflicts(
         if own:
             _refuse_unprotected(context, facts[host])
         wanted = [*own, *_accessories(context, accessories, host)]
-        conflicts += [*_taken(facts[host], wanted), *_tls(facts[host], wanted)]
+        conflicts += [*_named(facts[host], wanted), *_taken(facts[host], wanted), *_tls(facts[host], wanted)]
     if conflicts:
         first = conflicts[0]
         raise KamalError(
@@ -65,14 +72,16 @@ def _roles(context: Context, host: str) -> Iterator[_Wanted]:
     for role in context.selection.roles_on(host):
         if role.proxy is not None:
             setting = "proxy" if role.primary else f"servers/{role.name}/proxy"
-            yield _Wanted(_service(role.container_prefix, role.proxy), role.proxy, setting)
+            labels = (role.service, role.name, role.destination or "")
+            yield _Wanted(_service(role.container_prefix, role.proxy), labels, role.proxy, setting)
 
 
 def _accessories(context: Context, accessories: Sequence[Accessory], host: str) -> Iterator[_Wanted]:
     for accessory in accessories:
         if accessory.proxy is not None and host in context.selection.hosts_of(accessory):
             setting = f"accessories/{accessory.name}/proxy"
-            yield _Wanted(_service(accessory.service, accessory.proxy), accessory.proxy, setting)
+            service = _service(accessory.service, accessory.proxy)
+            yield _Wanted(service, (accessory.service, "", ""), accessory.proxy, setting)
 
 
 def _service(name: str, settings: Proxy) -> ProxyService:
@@ -82,6 +91,17 @@ def _service(name: str, settings: Proxy) -> ProxyService:
         paths=tuple(map(normal_path, settings.path_prefixes)) or ("/",),
         tls=settings.ssl is not None,
     )
+
+
+def _named(facts: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[Diagnostic]:
+    """Services that somebody else has the name of, and would lose their traffic by."""
+    there = {service.name: service for service in facts.proxy_facts.services}
+    for each in wanted:
+        other = there.get(each.service.name)
+        owner = other and owner_of(other, facts)
+        if other and owner and owner.service and (owner.service, owner.role, owner.destination) != each.labels:
+            text = f"the proxy has another service of the name {described(other, facts)}"
+            yield NAME_TAKEN.diagnostic(text, _at(facts, "service"), remedy=_NAMES)
 
 
 def _taken(facts: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[Diagnostic]:

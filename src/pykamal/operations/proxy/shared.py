@@ -8,7 +8,7 @@ from pykamal.commands import proxy_image
 from pykamal.core.errors import KamalError
 from pykamal.events import Tone
 from pykamal.operations.context import Context
-from pykamal.operations.hosts.facts import HostFacts
+from pykamal.operations.hosts.facts import Container, HostFacts
 from pykamal.operations.hosts.proxy_facts import ProxyService
 from pykamal.operations.proxy.container_options import Difference
 from pykamal.operations.proxy.drift import differences, newer
@@ -23,9 +23,14 @@ def others(context: Context, facts: HostFacts) -> tuple[ProxyService, ...]:
     return tuple(service for service in facts.proxy_facts.services if service.name not in own)
 
 
+def owner_of(service: ProxyService, facts: HostFacts) -> Container | None:
+    """A container behind it, whose labels tell whose it is."""
+    return next(filter(None, (facts.container_of(target) for target in service.targets)), None)
+
+
 def described(service: ProxyService, facts: HostFacts) -> str:
     """The proxy's name for it, and whose containers are behind it, as far as they are there."""
-    owner = next(filter(None, (facts.container_of(target) for target in service.targets)), None)
+    owner = owner_of(service, facts)
     if owner is None:
         return f"{service.name} (its container is gone)"
     labels = {"service": owner.service, "role": owner.role, "destination": owner.destination}
