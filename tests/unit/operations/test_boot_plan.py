@@ -178,6 +178,19 @@ def test_hooks_are_as_loud_as_they_are_told_to_be(
     assert (hook.shown, hook.script.steps[0].command.quiet) == (shown, quiet)
 
 
+def test_a_container_that_somebody_paused_is_stopped_too() -> None:
+    """It holds ports and memory, and its work would go on when somebody lets it: as the old one, or as a stale one."""
+    (host, *_) = paused = {"h": replace(running("h", "0")["h"], containers=(_paused("0"),))}
+    assert steps(booted(config(role("web", host)), paused))[-1] == "stop old web"
+    beside = {"h": replace(paused["h"], containers=(*running("h", "1")["h"].containers, _paused("0")))}
+    (stale,) = stale_tasks(context(config(role("web", "h")), version="2"), beside)
+    assert [step.name for step in stale.script] == ["stop stale 0"]
+
+
+def _paused(version: str) -> Container:
+    return replace(running("h", version)["h"].containers[0], state="paused")
+
+
 def test_stale_containers_are_all_running_ones_but_the_current() -> None:
     """14.2: renamed containers count."""
     known = running("h", "0", "1_replaced_ab", "1")

@@ -70,8 +70,8 @@ def stop_step(name: str, role: Role, version: str) -> Step:
 
 
 def stale_versions(facts: HostFacts, role: Role) -> tuple[str, ...]:
-    current = facts.current_version(role)
-    return tuple(version for version in facts.running_versions(role) if version != current)
+    current = facts.replaced_version(role)
+    return tuple(version for version in facts.live_versions(role) if version != current)
 
 
 def _preparation(context: Context, facts: Mapping[str, HostFacts], version: str) -> Iterator[Task]:
@@ -124,7 +124,7 @@ def _role_tasks(
     config = context.config
     host = facts.host
     replaced = f"{version}_replaced_{secrets.token_hex(8)}" if facts.has_container(role, version) else None
-    current = facts.current_version(role)
+    current = facts.replaced_version(role)
     old = replaced if current == version else current
     leads = role is context.selection.primary_role
     branch = role.name if config.boot.parallel_roles else None

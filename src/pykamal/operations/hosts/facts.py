@@ -65,6 +65,15 @@ class HostFacts:
         running = self.running_versions(role)
         return self.chosen.get(role.name) or next(iter(running), None)
 
+    def live_versions(self, role: Role) -> tuple[str, ...]:
+        """The versions that run or are paused: those hold memory and ports, and may go on at any time."""
+        live = (each for each in self.of_role(role) if each.running or each.state == "paused")
+        return tuple(version_of(role, container) for container in live)
+
+    def replaced_version(self, role: Role) -> str | None:
+        """The version that a new one takes the place of: the current one, or else the newest that is paused."""
+        return self.current_version(role) or next(iter(self.live_versions(role)), None)
+
     def undecided(self, roles: Iterable[Role]) -> tuple[Role, ...]:
         """Roles of which several versions run, so that the image tagged latest has to say which is current."""
         return tuple(role for role in roles if len(self.running_versions(role)) > 1 and role.name not in self.chosen)
