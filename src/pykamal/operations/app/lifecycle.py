@@ -104,9 +104,12 @@ async def stop(context: Context, *, stale: bool = False) -> None:
 
 def _stop_steps(context: Context, role: Role, facts: HostFacts, *, stale: bool) -> Iterable[Step]:
     yield audit.step(context, "Stopped app", role)
-    if role.running_proxy and facts.current_version(role) is not None:
+    current = facts.replaced_version(role)
+    if role.running_proxy and current is not None:
         yield Step(f"remove {role.name} from proxy", proxy.remove(role.container_prefix), of_role(Action.REMOVE, role))
     yield Step(f"stop {role.name}", commands.stop_current(context.config, role), of_role(Action.STOP, role))
+    if current is not None and current not in facts.running_versions(role):
+        yield stop_step(f"stop paused {current}", role, current)
     for version in stale_versions(facts, role) if stale else ():
         yield stop_step(f"stop stale {version}", role, version)
 
