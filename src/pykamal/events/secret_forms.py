@@ -140,7 +140,7 @@ def masked(text: str, spans: Sequence[Span], start: int, end: int) -> str:
 
 
 def _written_forms(line: str) -> Iterator[str]:
-    """A line as it is, and in the quotes and escapes of URLs, JSON, shells and YAML."""
+    """A line as it is, and in the quotes and escapes of URLs, JSON, HTML, shells and YAML."""
     yield line
     for safe in _SAFE_IN_URLS:
         encoded = quote(line, safe=safe)
@@ -153,6 +153,10 @@ def _written_forms(line: str) -> Iterator[str]:
         for form in (escaped, escaped.translate(_HTML_IN_JSON)):
             yield form
             yield form.replace("/", "\\/")
+        yield json.dumps(escaped, ensure_ascii=ascii_only)[1:-1]  # a line of JSON as the text of another
+    for apostrophe, quotation in (("'", '"'), ("&#39;", "&quot;"), ("&#x27;", "&quot;"), ("&#39;", "&#34;")):
+        bare = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        yield bare.replace("'", apostrophe).replace('"', quotation)
     yield line.replace("'", "'\\''")
     yield line.replace("'", "'\"'\"'")
     yield line.replace("'", "''")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import shlex
@@ -46,6 +47,11 @@ ENCODERS: dict[str, Callable[[str], str]] = {
         .replace(">", "\\u003e")
     ),
     "JSON of PHP": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    "JSON in JSON": lambda text: json.dumps(json.dumps(text)[1:-1])[1:-1],
+    "HTML": html.escape,
+    "HTML of Rails": lambda text: html.escape(text).replace("&#x27;", "&#39;"),
+    "HTML of Go": lambda text: html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+    "HTML of a text": lambda text: html.escape(text, quote=False),
     "Python's shell quotes": lambda text: shlex.quote(text)[1:-1],
     "set -x": lambda text: text.replace("'", "'\\''"),
     "YAML": lambda text: text.replace("'", "''"),
@@ -54,7 +60,7 @@ ENCODERS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_written_forms(name: str) -> None:
-    """As URLs, forms, JSON, shells and YAML write it."""
+    """As URLs, forms, JSON, HTML, shells and YAML write it."""
     text = ENCODERS[name](SECRET)
     assert SecretForms([Sensitive(SECRET)]).mask(f"a={text};") == f"a={REDACTED};"
 
