@@ -76,3 +76,29 @@ def test_an_option_that_was_meant_for_the_command(deployed: Application) -> None
     amid = deployed.kamal("app", "exec", "--reuse", "--raw", "tail", "-p", "/etc/hostname")
     assert "-p was read as an option of kamal" in amid.stderr
     assert "app exec --reuse --raw -- tail -p /etc/hostname" in amid.stderr
+
+
+LOGINS = {
+    "details": 1,
+    "lock status": 1,
+    "app logs": 1,
+    "server exec date": 1,
+    "app exec --reuse date": 1,
+    "deploy --skip-push": 2,  # the lock is taken while facts are read
+}
+
+
+def test_scripts_that_follow_each_other_share_a_login_shell(deployed: Application) -> None:
+    """Start-up files of a login may be slow: a host reads them once for each script that runs at the same time."""
+    host = deployed.hosts[0]
+    deployed.kamal("deploy", "--skip-push")
+    host.write("/root/.bashrc", "echo read >> /root/logins\n")
+    counted = {}
+    try:
+        for command in LOGINS:
+            host.write("/root/logins", "")
+            deployed.kamal(*command.split())
+            counted[command] = host.read("/root/logins").count("read")
+    finally:
+        host.run(["rm", "/root/.bashrc", "/root/logins"])
+    assert counted == LOGINS

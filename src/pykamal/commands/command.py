@@ -66,7 +66,8 @@ class Command:
     """A command line, whether it changes the host, and whether a non-zero exit status is acceptable.
 
     `summary` stands for a line that is too long to read, wherever the command is shown. `quiet` commands (audit, lock)
-    are shown only with `--verbose`, as in Ruby Kamal (spec/cli.md 4.3).
+    are shown only with `--verbose`, as in Ruby Kamal (spec/cli.md 4.3). A `user_line` is a user's as a whole: it may do
+    anything, such as leave processes behind.
     """
 
     node: Node
@@ -74,6 +75,7 @@ class Command:
     may_fail: bool = False
     quiet: bool = False
     summary: str | None = None
+    user_line: bool = False
 
     # -- building
 
@@ -172,7 +174,7 @@ def query(*words: Word) -> Command:
 
 def shell_line(text: str) -> Command:
     """A line that a user wrote, sent as it is."""
-    return command(Raw(text))
+    return replace(command(Raw(text)), user_line=True)
 
 
 def _text(node: Node, *, shown: bool) -> str:

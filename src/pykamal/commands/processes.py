@@ -21,10 +21,11 @@ def in_shell(inner: Command) -> Command:
 def by_login_shell(line: Command) -> Command:
     """A line for the login's own shell, as `ssh HOST LINE` gives it; shown as it is. It must hold no secret.
 
-    sshd sets `SHELL` to the shell of the user's entry in the user database.
+    sshd sets `SHELL` to the shell of the user's entry in the user database. `SHLVL` tells bash that it is not the first
+    shell below sshd, so that it does not read `~/.bashrc` a second time; what that file exports is there.
     """
-    shell = command(Syntax('"${SHELL:-sh}"'), "-c", SingleQuoted(line))
-    return replace(line, node=shell.node, summary=str(line))
+    shell = command(Syntax('SHLVL=1 "${SHELL:-sh}"'), "-c", SingleQuoted(line))
+    return replace(line, node=shell.node, summary=str(line), user_line=True)
 
 
 def end_group(process_group: int, *, signal: str = "TERM") -> Command:

@@ -1,4 +1,4 @@
-"""One command in one SSH channel: bytes in, bytes out, how it ended."""
+"""One SSH channel: bytes in, bytes out, and how its command ended."""
 
 from __future__ import annotations
 
@@ -46,17 +46,27 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
         self._sent: Sent | None = None
         self._length = 0
         self._started = False
+        self._more_to_come = False
         self._paused = False
         self._exit_status: int | None = None
 
-    def send(self, content: bytes | memoryview, receiver: Receiver, sent: Sent | None = None) -> None:
-        """Give the command its standard input, up to the end of it, and its output, from now on, a receiver.
+    def send(
+        self,
+        content: bytes | memoryview,
+        receiver: Receiver,
+        *,
+        sent: Sent | None = None,
+        more_to_come: bool = False,
+    ) -> None:
+        """Give the command its standard input, and its output, from now on, a receiver.
 
-        May be called before the channel is open: then the input follows right behind the request to run the command.
-        `sent` is told how many bytes have left so far, again and again.
+        The end of the input follows unless there is `more_to_come` in another call. The channel need not be open yet:
+        then the input follows right behind the request to run the command. `sent` is told how many bytes have left so
+        far, again and again.
         """
         self._receiver = receiver
         self._sent = sent
+        self._more_to_come = more_to_come
         self._unsent = memoryview(content)
         self._length = len(self._unsent)
         early, self._early = self._early, []
@@ -66,15 +76,15 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
             self._write()
 
     def withdraw(self) -> bool:
-        """Send nothing if nothing was sent yet; whether that came in time."""
+        """Close the channel if nothing was sent yet; return True if that came in time."""
         in_time = not self._started
         if in_time:
             self.close()
         return in_time
 
-    def stop_waiting(self) -> None:
-        """All that matters has been read: end without waiting for the shell, or for what it left in the background."""
-        self.settle(ChannelEnd(self._exit_status))
+    def ignore_output(self) -> None:
+        """Drop what comes until the next `send`."""
+        self._receiver = _ignore
 
     def settle(self, end: ChannelEnd) -> None:
         if not self.ended.done():
@@ -145,7 +155,8 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
                     self._sent(self._length - len(self._unsent))
             if not self._unsent:
                 self._unsent = None
-                self._channel.write_eof()
+                if not self._more_to_come:
+                    self._channel.write_eof()
         except OSError:  # closed in between; connection_lost tells the rest
             self._unsent = None
 
@@ -161,3 +172,7 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
         except Exception as error:  # a subscriber of the bus failed: that is for the caller, not for the SSH library
             if not self.ended.done():
                 self.ended.set_exception(error)
+
+
+def _ignore(_stream: Stream, _data: bytes) -> None:
+    pass

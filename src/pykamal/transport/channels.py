@@ -1,4 +1,4 @@
-"""The channels of one SSH connection, with a shell that is started ahead of its script."""
+"""Opens the channels of one SSH connection, and keeps one shell that waits for the next script."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pykamal.transport.channel import ChannelEnd, CommandChannel
 from pykamal.transport.tcp_quickack import acknowledge_at_once
 
 MAX_CHANNELS: Final = 7
-"""Scripts at once on one connection: OpenSSH allows 10 sessions by default (MaxSessions); one is the shell that is
-started ahead, and two stay for clean-up."""
+"""Scripts at once on one connection: OpenSSH allows 10 sessions by default (MaxSessions); one is the shell that waits,
+and two stay for clean-up."""
 
 _OPEN_REFUSED: Final = (1, 2, 4)  # prohibited, connect failed, resource shortage: RFC 4254 section 5.1
 _REFUSED_SECONDS: Final = 1.0
@@ -29,7 +29,8 @@ class Channels:
         self._connection = connection
         self._host = host
         self._count = 0
-        self._ahead: CommandChannel | None = None
+        self._waiting_shell: CommandChannel | None = None
+        self._refused: set[CommandChannel] = set()
         self._openings: set[asyncio.Task[None]] = set()
 
     @property
@@ -40,19 +41,28 @@ class Channels:
         """Have a command started in a channel of its own; its `ended` raises when the host refuses that."""
         return self._start(line, patient=True)
 
-    def start_shell_ahead(self) -> None:
-        """Start a shell that waits for its script, so that the script costs one round trip only.
+    def start_shell(self) -> None:
+        """Start the shell that waits for the first script, which then costs one round trip only.
 
-        It has read nothing when the connection ends, so it does nothing. Where the host allows no further session
-        there is none, and the next script starts its own.
+        Where the host allows no session the script starts its own.
         """
-        if self._ahead is None or self._ahead.ended.done():
-            self._ahead = self._start(shell(), patient=False)
+        self._waiting_shell = self._start(shell(), patient=False)
 
-    def take_shell_ahead(self) -> CommandChannel | None:
-        """The shell that was started ahead, unless it is gone."""
-        channel, self._ahead = self._ahead, None
+    def take_shell(self) -> CommandChannel | None:
+        """Return the shell that waits, unless it is gone."""
+        channel, self._waiting_shell = self._waiting_shell, None
         return None if channel is None or channel.ended.done() else channel
+
+    def give_back(self, channel: CommandChannel) -> None:
+        """Keep a shell for the next script: a second one would read the start-up files of the login again.
+
+        One shell waits at most, and none while the host has no session left for a channel that is asked for.
+        """
+        if self._refused or channel.ended.done() or self._waiting_shell is not None:
+            channel.close()
+        else:
+            channel.ignore_output()
+            self._waiting_shell = channel
 
     def lost(self, doing: str) -> HostUnreachable:
         return HostUnreachable(
@@ -72,7 +82,13 @@ class Channels:
         return channel
 
     async def _open(self, channel: CommandChannel, line: Command, *, patient: bool) -> None:
-        """A host that has enough sessions is asked again, if `patient`: it counts one for a while longer than we do."""
+        """Open it. A host with too many sessions is asked again, if `patient`: it counts one for longer than we do."""
+        try:
+            await self._try_to_open(channel, line, patient=patient)
+        finally:
+            self._refused.discard(channel)
+
+    async def _try_to_open(self, channel: CommandChannel, line: Command, *, patient: bool) -> None:
         delay = 0.02
         while True:
             try:
@@ -88,8 +104,11 @@ class Channels:
                     channel.settle(ChannelEnd())
                     channel.close()
                 elif error.code not in _OPEN_REFUSED or (delay > _REFUSED_SECONDS and self._count <= 1):
-                    channel.fail(self._refused(error))
+                    channel.fail(self._refusal(error))
                 else:
+                    self._refused.add(channel)
+                    if (shell_waiting := self.take_shell()) is not None:
+                        shell_waiting.close()
                     await asyncio.sleep(delay)
                     delay = min(delay * 2, 1.28)
                     continue
@@ -97,7 +116,7 @@ class Channels:
                 channel.fail(self.lost("opening a channel"))
             return
 
-    def _refused(self, error: asyncssh.ChannelOpenError) -> ConnectionFailed:
+    def _refusal(self, error: asyncssh.ChannelOpenError) -> ConnectionFailed:
         return ConnectionFailed(
             f"{self._host} refused to run a command: {error.reason}",
             host=self._host,

@@ -15,14 +15,13 @@ import asyncssh
 
 from pykamal.commands import files
 from pykamal.commands.command import Command
-from pykamal.commands.processes import end_group, in_shell, shell
+from pykamal.commands.processes import end_group, shell
 from pykamal.commands.script import Script, Step, script
 from pykamal.core.errors import ConnectionFailed
-from pykamal.core.sensitive import encoded
 from pykamal.events import Bus, Stream
-from pykamal.transport.capture import Capture
-from pykamal.transport.channel import ChannelEnd, CommandChannel, Sent
+from pykamal.transport.channel import CommandChannel, Sent
 from pykamal.transport.channels import Channels
+from pykamal.transport.exchanges import Feeding, ScriptExchange
 from pykamal.transport.reporting import StepReporter, Succeeded
 from pykamal.transport.script_output import ScriptOutput
 from pykamal.transport.session import StepResult
@@ -47,7 +46,7 @@ class SshSession:
         self._shown_user = None if "@" in host else user
         self._bus = bus
         self._channels = Channels(connection, host)
-        self._channels.start_shell_ahead()
+        self._channels.start_shell()
         self._exchanges = 0
 
     @property
@@ -61,12 +60,12 @@ class SshSession:
 
     @property
     def exchanges(self) -> int:
-        """Round trips so far: one for each script and each upload."""
+        """The number of exchanges so far: one for each script and each command that was fed."""
         return self._exchanges
 
     @property
     def closed(self) -> bool:
-        """Whether the connection is gone, by our doing or not."""
+        """True once the connection is gone, by our doing or not."""
         return self._connection.is_closed()
 
     async def run_script(
@@ -108,27 +107,23 @@ class SshSession:
         self._exchanges += 1
         fed = script(step)
         reporter = StepReporter(self._bus, fed, host=self._host, user=self._shown_user, exchange=self._exchanges)
-        printed = {stream: Capture() for stream in Stream}
         started = time.monotonic()
         reporter.began(0)
-        async with self._channels.free:
-            channel = self._channels.start(in_shell(step.command))
-            channel.send(content, lambda stream, data: printed[stream].write(data), sent)
-            try:
-                end = await asyncio.shield(channel.ended)
-            except BaseException:
-                reporter.broken_off(NO_STATUS)
-                raise
-            finally:
-                channel.close()
+        feeding = Feeding(step.command, content, sent)
+        try:
+            async with self._channels.free:
+                end = await feeding.run(self._channels)
+        except BaseException:
+            reporter.broken_off(NO_STATUS)
+            raise
         if end.lost:
             reporter.broken_off(NO_STATUS)
             raise self._channels.lost(f"running {_title(step)}")
         result = StepResult(
             step=step,
             exit_status=NO_STATUS if end.exit_status is None else end.exit_status,
-            stdout=printed[Stream.STDOUT].text(),
-            stderr=printed[Stream.STDERR].text(),
+            stdout=feeding.printed[Stream.STDOUT].text(),
+            stderr=feeding.printed[Stream.STDERR].text(),
             seconds=time.monotonic() - started,
         )
         reporter.ended(result)
@@ -179,28 +174,26 @@ class SshSession:
     async def _exchange(
         self, script: Script, reporter: StepReporter | None, *, whole: bool = False
     ) -> list[StepResult]:
-        channel = self._channels.take_shell_ahead()
+        channel = self._channels.take_shell()
         if channel is not None:
-            self._channels.start_shell_ahead()
-            conversation = await self._converse(channel, script, reporter, whole=whole)
-            if conversation.began or self.closed:
-                return self._results(conversation, reporter)
+            exchange = await self._run_in(channel, script, reporter, whole=whole)
+            if exchange.began or self.closed:
+                return self._results(exchange, reporter)
             # The shell was gone before it read anything: the host may end idle ones.
         channel = self._channels.start(shell())
-        self._channels.start_shell_ahead()
-        return self._results(await self._converse(channel, script, reporter, whole=whole), reporter)
+        return self._results(await self._run_in(channel, script, reporter, whole=whole), reporter)
 
-    async def _converse(
+    async def _run_in(
         self, channel: CommandChannel, script: Script, reporter: StepReporter | None, *, whole: bool
-    ) -> _ScriptExchange:
+    ) -> ScriptExchange:
         nonce = secrets.token_hex(8)
         output = ScriptOutput(script, nonce, reporter, host=self._host, whole=whole)
-        conversation = _ScriptExchange(channel, script, nonce, output)
+        exchange = ScriptExchange(channel, script, nonce, output)
         try:
-            await conversation.run()
+            await exchange.run()
         except asyncio.CancelledError:
             if not channel.withdraw():
-                await self._end_remotely(conversation)
+                await self._end_remotely(exchange)
             if reporter:
                 reporter.broken_off(128 + signal.SIGTERM)
             raise
@@ -209,42 +202,45 @@ class SshSession:
             if reporter:
                 reporter.broken_off(NO_STATUS)
             raise
-        channel.close()
-        return conversation
+        if output.complete and exchange.keeps_shell:
+            self._channels.give_back(channel)
+        else:
+            channel.close()
+        return exchange
 
-    def _results(self, conversation: _ScriptExchange, reporter: StepReporter | None) -> list[StepResult]:
+    def _results(self, exchange: ScriptExchange, reporter: StepReporter | None) -> list[StepResult]:
         """The results; a shell that was gone before its last step makes a failed step, or `HostUnreachable`."""
-        output = conversation.output
+        output = exchange.output
         if not output.complete:
             output.finish()
         if output.complete:
             return output.results
-        if conversation.end.lost:
+        if exchange.end.lost:
             if reporter:
                 reporter.broken_off(NO_STATUS)
-            raise self._channels.lost(f"running {_title(conversation.script.steps[len(output.results)])}")
-        result = output.cut_off(conversation.end.exit_status or NO_STATUS)
+            raise self._channels.lost(f"running {_title(exchange.script.steps[len(output.results)])}")
+        result = output.cut_off(exchange.end.exit_status or NO_STATUS)
         if not output.complete:  # the step may fail, but those after it never ran
             raise result.failure(self._host)
         return output.results
 
     # -- cancelling
 
-    async def _end_remotely(self, conversation: _ScriptExchange) -> None:
+    async def _end_remotely(self, exchange: ScriptExchange) -> None:
         """End the script's process group on the host. A second cancel does not wait for it."""
-        ending = asyncio.ensure_future(self._end_group(conversation))
+        ending = asyncio.ensure_future(self._end_group(exchange))
         ending.add_done_callback(_see_outcome)
         await asyncio.wait((ending,), timeout=CLEAN_UP_SECONDS)
 
-    async def _end_group(self, conversation: _ScriptExchange) -> None:
-        channel = conversation.channel
+    async def _end_group(self, exchange: ScriptExchange) -> None:
+        channel = exchange.channel
         try:
             await asyncio.wait(
-                (conversation.began_running, channel.closed),
+                (exchange.began_running, channel.closed),
                 timeout=CANCEL_SECONDS,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            process_group = conversation.output.process_group
+            process_group = exchange.output.process_group
             if process_group is None:
                 return
             for name in ("TERM", "KILL"):
@@ -255,34 +251,6 @@ class SshSession:
                     return
         finally:
             channel.close()
-
-
-class _ScriptExchange:
-    """A script that is given to a shell, and what comes back."""
-
-    def __init__(self, channel: CommandChannel, script: Script, nonce: str, output: ScriptOutput) -> None:
-        self.channel = channel
-        self.script = script
-        self.output = output
-        self.end = ChannelEnd()
-        self.began_running: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._nonce = nonce
-
-    @property
-    def began(self) -> bool:
-        """Whether the shell has begun to run the script, as it says before its first step."""
-        return self.output.process_group is not None
-
-    async def run(self) -> None:
-        self.channel.send(encoded(self.script.wire(self._nonce)), self._received)
-        self.end = await asyncio.shield(self.channel.ended)
-
-    def _received(self, stream: Stream, data: bytes) -> None:
-        self.output.feed(stream, data)
-        if self.began and not self.began_running.done():
-            self.began_running.set_result(None)
-        if self.output.complete:
-            self.channel.stop_waiting()
 
 
 def _title(step: Step) -> str:

@@ -74,3 +74,21 @@ def test_a_syntax_error_is_said_by_that_shell_and_belongs_to_its_step(login: tup
         assert failed.failure("h").command == 'echo "open'
 
     run(body)
+
+
+@pytest.mark.parametrize("login", ["fish", "zsh"], indirect=True)
+def test_scripts_and_fed_commands_run_whatever_the_shell_of_the_login(login: tuple[str, Run]) -> None:
+    """The login's shell starts `sh` and has no part in what that reads."""
+    _shell, run = login
+
+    async def body(session: SshSession) -> None:
+        fed = await session.feed(Step("", command("cat")), b"first")
+        assert (fed.stdout, fed.stderr) == ("first", "")
+        for number in range(2):
+            assert (await session.run(command("printf", "%s|", f"${number}", "it's"))).stdout == f"${number}|it's|"
+        fed = await session.feed(Step("", command("cat").or_(command("true"))), b"it's $1")
+        assert fed.stdout == "it's $1"
+        line = by_login_shell(shell_line('echo "it\'s" | cat'))
+        assert (await session.run(line)).stdout == "it's\n"
+
+    run(body)

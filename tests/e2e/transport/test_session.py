@@ -7,17 +7,19 @@ import os
 import socket
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pykamal.commands.command import command, shell_line
 from pykamal.commands.script import Step, script
+from pykamal.commands.words import Syntax
 from pykamal.core.errors import CommandFailed, ConnectionFailed
 from pykamal.events import CommandFinished, CommandOutput, CommandStarted, Connected
 from pykamal.transport.ssh import SshSession
 from tests.e2e.sshd import start_sshd
-from tests.e2e.transport.running import Run, until
+from tests.e2e.transport.running import Run, alive, until
 
 pytestmark = pytest.mark.e2e
 
@@ -184,19 +186,24 @@ def test_scripts_share_the_connection(run: Run) -> None:
     assert sum(isinstance(event, Connected) for event in run.events) == 1
 
 
-def test_the_next_shell_waits_ahead(run: Run) -> None:
-    """A shell stands by for the next script; one that the host has ended meanwhile is replaced without a word."""
+def _ended(process_id: int) -> bool:
+    return not alive(process_id)
+
+
+def test_a_shell_waits_for_the_next_script(run: Run) -> None:
+    """The shell of a script runs the next one; one that the host has ended meanwhile is replaced without a word."""
 
     async def body(session: SshSession) -> None:
-        first = await session.run(shell_line("echo $$ $PPID"))
+        numbers = command("echo", Syntax("$$ $PPID"))
+        shell, parent = (await session.run(numbers)).captured.split()
         for _ in range(3):
-            _, parent = first.captured.split()
-            await asyncio.sleep(0.5)
-            waiting = [int(line.split()[0]) for line in children(parent) if line.endswith(" sh -s")]
-            assert len(waiting) == 1
-            os.kill(waiting[0], 9)
-            first = await session.run(shell_line("echo $$ $PPID"))
-            assert int(first.captured.split()[0]) != waiting[0]
+            assert (await session.run(numbers)).captured == f"{shell} {parent}"
+            waiting = [line.split()[0] for line in children(parent) if line.endswith(" sh -s")]
+            assert waiting == [shell]
+            os.kill(int(shell), 9)
+            await until(partial(_ended, int(shell)))
+            shell, parent = (await session.run(numbers)).captured.split()
+            assert shell not in waiting
 
     run(body)
 
