@@ -20,21 +20,37 @@ from pykamal.cli.options import (
 )
 from pykamal.cli.table.row import CommandRow, Conflict, Effect
 
+
+def _flow(
+    path: str,
+    module: str,
+    summary: str,
+    effect: Effect,
+    arguments: str = "",
+    *,
+    hidden: bool = False,
+    takes_all: bool = False,
+) -> CommandRow:
+    """A command whose flow is the function of its name in a module of `operations`."""
+    handler = f"operations.{module}:{path.rpartition(' ')[2]}"
+    return CommandRow(path, summary, handler, effect, arguments, hidden=hidden, takes_all=takes_all)
+
+
 RAW_ALONE = Conflict("raw", ("interactive",))
 
 ACCESSORY = (
-    CommandRow(
+    _flow(
         "accessory boot",
+        "accessory.lifecycle",
         "Start a new accessory (all: every one)",
-        "operations.accessory.lifecycle:boot",
         Effect.LOCKED,
         "NAME",
         takes_all=True,
     ),
-    CommandRow(
+    _flow(
         "accessory details",
+        "accessory.lifecycle",
         "Show an accessory's containers (all: of every one)",
-        "operations.accessory.lifecycle:details",
         Effect.LOOKS,
         "NAME",
         takes_all=True,
@@ -49,14 +65,7 @@ ACCESSORY = (
         conflicts=(RAW_ALONE,),
         passes_options=True,
     ),
-    CommandRow(
-        "accessory directories",
-        "Make its directories",
-        "operations.accessory.parts:directories",
-        Effect.LOCKED,
-        "NAME",
-        hidden=True,
-    ),
+    _flow("accessory directories", "accessory.parts", "Make its directories", Effect.LOCKED, "NAME", hidden=True),
     CommandRow(
         "accessory logs",
         "Show an accessory's log lines",
@@ -65,18 +74,11 @@ ACCESSORY = (
         "NAME",
         LOGS,
     ),
-    CommandRow(
-        "accessory pull_image",
-        "Pull its image",
-        "operations.accessory.parts:pull_image",
-        Effect.LOCKED,
-        "NAME",
-        hidden=True,
-    ),
-    CommandRow(
+    _flow("accessory pull_image", "accessory.parts", "Pull its image", Effect.LOCKED, "NAME", hidden=True),
+    _flow(
         "accessory reboot",
+        "accessory.lifecycle",
         "Replace an accessory's container (all: every one)",
-        "operations.accessory.lifecycle:reboot",
         Effect.LOCKED,
         "NAME",
         takes_all=True,
@@ -90,51 +92,26 @@ ACCESSORY = (
         (CONFIRMED, KEEP_DATA),
         takes_all=True,
     ),
-    CommandRow(
+    _flow(
         "accessory remove_container",
+        "accessory.parts",
         "Remove its stopped container",
-        "operations.accessory.parts:remove_container",
         Effect.LOCKED,
         "NAME",
         hidden=True,
     ),
-    CommandRow(
-        "accessory remove_image",
-        "Remove its image",
-        "operations.accessory.parts:remove_image",
-        Effect.LOCKED,
-        "NAME",
-        hidden=True,
-    ),
-    CommandRow(
+    _flow("accessory remove_image", "accessory.parts", "Remove its image", Effect.LOCKED, "NAME", hidden=True),
+    _flow(
         "accessory remove_service_directory",
+        "accessory.parts",
         "Remove its files and directories",
-        "operations.accessory.parts:remove_service_directory",
         Effect.LOCKED,
         "NAME",
         hidden=True,
     ),
-    CommandRow(
-        "accessory restart",
-        "Stop and start an accessory's container",
-        "operations.accessory.lifecycle:restart",
-        Effect.LOCKED,
-        "NAME",
-    ),
-    CommandRow(
-        "accessory start",
-        "Start an accessory's container",
-        "operations.accessory.lifecycle:start",
-        Effect.LOCKED,
-        "NAME",
-    ),
-    CommandRow(
-        "accessory stop",
-        "Stop an accessory's container",
-        "operations.accessory.lifecycle:stop",
-        Effect.LOCKED,
-        "NAME",
-    ),
+    _flow("accessory restart", "accessory.lifecycle", "Stop and start an accessory's container", Effect.LOCKED, "NAME"),
+    _flow("accessory start", "accessory.lifecycle", "Start an accessory's container", Effect.LOCKED, "NAME"),
+    _flow("accessory stop", "accessory.lifecycle", "Stop an accessory's container", Effect.LOCKED, "NAME"),
     CommandRow(
         "accessory upgrade",
         "Move an accessory from Kamal 1 to Kamal 2 (all: every one)",
@@ -145,25 +122,13 @@ ACCESSORY = (
         question="This will restart all accessories",
         takes_all=True,
     ),
-    CommandRow(
-        "accessory upload",
-        "Bring its files to the servers",
-        "operations.accessory.parts:upload",
-        Effect.LOCKED,
-        "NAME",
-        hidden=True,
-    ),
+    _flow("accessory upload", "accessory.parts", "Bring its files to the servers", Effect.LOCKED, "NAME", hidden=True),
 )
 
 APP = (
-    CommandRow(
-        "app boot",
-        "Start the app, or replace what runs",
-        "operations.app.lifecycle:boot",
-        Effect.LOCKED,
-    ),
-    CommandRow("app containers", "List the app's containers", "operations.app.lifecycle:containers", Effect.LOOKS),
-    CommandRow("app details", "Show the app's running containers", "operations.app.lifecycle:details", Effect.LOOKS),
+    _flow("app boot", "app.lifecycle", "Start the app, or replace what runs", Effect.LOCKED),
+    _flow("app containers", "app.lifecycle", "List the app's containers", Effect.LOOKS),
+    _flow("app details", "app.lifecycle", "Show the app's running containers", Effect.LOOKS),
     CommandRow(
         "app exec",
         "Run a command in the app's container",
@@ -180,8 +145,8 @@ APP = (
         conflicts=(Conflict("detach", ("interactive", "reuse")), Conflict("raw", ("interactive", "detach"))),
         passes_options=True,
     ),
-    CommandRow("app images", "List the app's images", "operations.app.lifecycle:images", Effect.LOOKS),
-    CommandRow("app live", "End maintenance", "operations.app.lifecycle:live", Effect.LOCKED),
+    _flow("app images", "app.lifecycle", "List the app's images", Effect.LOOKS),
+    _flow("app live", "app.lifecycle", "End maintenance", Effect.LOCKED),
     CommandRow(
         "app logs",
         "Show the app's log lines",
@@ -199,36 +164,13 @@ APP = (
             text("message", "TEXT", "What the page says"),
         ),
     ),
-    CommandRow("app remove", "Remove the app's containers and images", "operations.app.removal:remove", Effect.LOCKED),
-    CommandRow(
-        "app remove_app_directories",
-        "Remove the app's files on the servers",
-        "operations.app.removal:remove_app_directories",
-        Effect.LOCKED,
-        hidden=True,
+    _flow("app remove", "app.removal", "Remove the app's containers and images", Effect.LOCKED),
+    _flow(
+        "app remove_app_directories", "app.removal", "Remove the app's files on the servers", Effect.LOCKED, hidden=True
     ),
-    CommandRow(
-        "app remove_container",
-        "Remove a version's container",
-        "operations.app.removal:remove_container",
-        Effect.LOCKED,
-        "VERSION",
-        hidden=True,
-    ),
-    CommandRow(
-        "app remove_containers",
-        "Remove the app's stopped containers",
-        "operations.app.removal:remove_containers",
-        Effect.LOCKED,
-        hidden=True,
-    ),
-    CommandRow(
-        "app remove_images",
-        "Remove the app's images",
-        "operations.app.removal:remove_images",
-        Effect.LOCKED,
-        hidden=True,
-    ),
+    _flow("app remove_container", "app.removal", "Remove a version's container", Effect.LOCKED, "VERSION", hidden=True),
+    _flow("app remove_containers", "app.removal", "Remove the app's stopped containers", Effect.LOCKED, hidden=True),
+    _flow("app remove_images", "app.removal", "Remove the app's images", Effect.LOCKED, hidden=True),
     CommandRow(
         "app stale_containers",
         "Find running containers of versions that were replaced",
@@ -237,9 +179,9 @@ APP = (
         options=(flag("stop", "Stop them", "s"),),
         looks_without="stop",
     ),
-    CommandRow("app start", "Start the app's container", "operations.app.lifecycle:start", Effect.LOCKED),
-    CommandRow("app stop", "Stop the app's container", "operations.app.lifecycle:stop", Effect.LOCKED),
-    CommandRow("app version", "Show which version runs", "operations.app.lifecycle:version", Effect.LOOKS),
+    _flow("app start", "app.lifecycle", "Start the app's container", Effect.LOCKED),
+    _flow("app stop", "app.lifecycle", "Stop the app's container", Effect.LOCKED),
+    _flow("app version", "app.lifecycle", "Show which version runs", Effect.LOOKS),
 )
 
 BOOT_CONFIG = (
@@ -280,7 +222,7 @@ PROXY = (
         Effect.LOGGED,
         ours=True,
     ),
-    CommandRow("proxy details", "Show the proxy's container", "operations.proxy.lifecycle:details", Effect.LOOKS),
+    _flow("proxy details", "proxy.lifecycle", "Show the proxy's container", Effect.LOOKS),
     CommandRow(
         "proxy logs", "Show the proxy's log lines", "cli.handlers.logs:proxy_logs", Effect.LOOKS, options=PROXY_LOGS
     ),
@@ -299,32 +241,12 @@ PROXY = (
         Effect.LOCKED,
         options=(flag("force", "Although apps are installed behind it"),),
     ),
-    CommandRow(
-        "proxy remove_container",
-        "Remove the stopped proxy",
-        "operations.proxy.lifecycle:remove_container",
-        Effect.LOCKED,
-        hidden=True,
-    ),
-    CommandRow(
-        "proxy remove_image",
-        "Remove the proxy's image",
-        "operations.proxy.lifecycle:remove_image",
-        Effect.LOCKED,
-        hidden=True,
-    ),
-    CommandRow(
-        "proxy remove_proxy_directory",
-        "Remove the proxy's files",
-        "operations.proxy.lifecycle:remove_proxy_directory",
-        Effect.LOCKED,
-        hidden=True,
-    ),
-    CommandRow(
-        "proxy restart", "Stop and start the proxy's container", "operations.proxy.lifecycle:restart", Effect.LOCKED
-    ),
-    CommandRow("proxy start", "Start the proxy's container", "operations.proxy.lifecycle:start", Effect.LOCKED),
-    CommandRow("proxy stop", "Stop the proxy's container", "operations.proxy.lifecycle:stop", Effect.LOCKED),
+    _flow("proxy remove_container", "proxy.lifecycle", "Remove the stopped proxy", Effect.LOCKED, hidden=True),
+    _flow("proxy remove_image", "proxy.lifecycle", "Remove the proxy's image", Effect.LOCKED, hidden=True),
+    _flow("proxy remove_proxy_directory", "proxy.lifecycle", "Remove the proxy's files", Effect.LOCKED, hidden=True),
+    _flow("proxy restart", "proxy.lifecycle", "Stop and start the proxy's container", Effect.LOCKED),
+    _flow("proxy start", "proxy.lifecycle", "Start the proxy's container", Effect.LOCKED),
+    _flow("proxy stop", "proxy.lifecycle", "Stop the proxy's container", Effect.LOCKED),
     CommandRow(
         "proxy upgrade",
         "Replace Traefik by kamal-proxy",

@@ -36,12 +36,7 @@ BUILD = (
         options=(_export("docker"), NO_CACHE),
         connects=False,
     ),
-    CommandRow(
-        "build pull",
-        "Pull the image on the servers",
-        "operations.images.pull:pull",
-        Effect.CHANGES,
-    ),
+    CommandRow("build pull", "Pull the image on the servers", "operations.images.pull:pull", Effect.CHANGES),
     CommandRow(
         "build push",
         "Build the image and push it to the registry",

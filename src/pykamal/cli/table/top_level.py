@@ -89,11 +89,7 @@ TOP_LEVEL = (
         needs_project=False,
     ),
     CommandRow(
-        "redeploy",
-        "Deploy without touching the proxy",
-        "operations.deploy:redeploy",
-        Effect.DEPLOYS,
-        options=BUILDING,
+        "redeploy", "Deploy without touching the proxy", "operations.deploy:redeploy", Effect.DEPLOYS, options=BUILDING
     ),
     CommandRow(
         "remove",
