@@ -31,8 +31,9 @@ def _flow(
     hidden: bool = False,
     takes_all: bool = False,
 ) -> CommandRow:
-    """A command whose flow is the function of its name in a module of `operations`."""
-    handler = f"operations.{module}:{path.rpartition(' ')[2]}"
+    """A command whose flow is the function of its name in a module of its group's package in `operations`."""
+    group, _, name = path.partition(" ")
+    handler = f"operations.{group}.{module}:{name}"
     return CommandRow(path, summary, handler, effect, arguments, hidden=hidden, takes_all=takes_all)
 
 
@@ -40,16 +41,11 @@ RAW_ALONE = Conflict("raw", ("interactive",))
 
 ACCESSORY = (
     _flow(
-        "accessory boot",
-        "accessory.lifecycle",
-        "Start a new accessory (all: every one)",
-        Effect.LOCKED,
-        "NAME",
-        takes_all=True,
+        "accessory boot", "lifecycle", "Start a new accessory (all: every one)", Effect.LOCKED, "NAME", takes_all=True
     ),
     _flow(
         "accessory details",
-        "accessory.lifecycle",
+        "lifecycle",
         "Show an accessory's containers (all: of every one)",
         Effect.LOOKS,
         "NAME",
@@ -65,7 +61,7 @@ ACCESSORY = (
         conflicts=(RAW_ALONE,),
         passes_options=True,
     ),
-    _flow("accessory directories", "accessory.parts", "Make its directories", Effect.LOCKED, "NAME", hidden=True),
+    _flow("accessory directories", "parts", "Make its directories", Effect.LOCKED, "NAME", hidden=True),
     CommandRow(
         "accessory logs",
         "Show an accessory's log lines",
@@ -74,10 +70,10 @@ ACCESSORY = (
         "NAME",
         LOGS,
     ),
-    _flow("accessory pull_image", "accessory.parts", "Pull its image", Effect.LOCKED, "NAME", hidden=True),
+    _flow("accessory pull_image", "parts", "Pull its image", Effect.LOCKED, "NAME", hidden=True),
     _flow(
         "accessory reboot",
-        "accessory.lifecycle",
+        "lifecycle",
         "Replace an accessory's container (all: every one)",
         Effect.LOCKED,
         "NAME",
@@ -92,26 +88,19 @@ ACCESSORY = (
         (CONFIRMED, KEEP_DATA),
         takes_all=True,
     ),
-    _flow(
-        "accessory remove_container",
-        "accessory.parts",
-        "Remove its stopped container",
-        Effect.LOCKED,
-        "NAME",
-        hidden=True,
-    ),
-    _flow("accessory remove_image", "accessory.parts", "Remove its image", Effect.LOCKED, "NAME", hidden=True),
+    _flow("accessory remove_container", "parts", "Remove its stopped container", Effect.LOCKED, "NAME", hidden=True),
+    _flow("accessory remove_image", "parts", "Remove its image", Effect.LOCKED, "NAME", hidden=True),
     _flow(
         "accessory remove_service_directory",
-        "accessory.parts",
+        "parts",
         "Remove its files and directories",
         Effect.LOCKED,
         "NAME",
         hidden=True,
     ),
-    _flow("accessory restart", "accessory.lifecycle", "Stop and start an accessory's container", Effect.LOCKED, "NAME"),
-    _flow("accessory start", "accessory.lifecycle", "Start an accessory's container", Effect.LOCKED, "NAME"),
-    _flow("accessory stop", "accessory.lifecycle", "Stop an accessory's container", Effect.LOCKED, "NAME"),
+    _flow("accessory restart", "lifecycle", "Stop and start an accessory's container", Effect.LOCKED, "NAME"),
+    _flow("accessory start", "lifecycle", "Start an accessory's container", Effect.LOCKED, "NAME"),
+    _flow("accessory stop", "lifecycle", "Stop an accessory's container", Effect.LOCKED, "NAME"),
     CommandRow(
         "accessory upgrade",
         "Move an accessory from Kamal 1 to Kamal 2 (all: every one)",
@@ -122,13 +111,13 @@ ACCESSORY = (
         question="This will restart all accessories",
         takes_all=True,
     ),
-    _flow("accessory upload", "accessory.parts", "Bring its files to the servers", Effect.LOCKED, "NAME", hidden=True),
+    _flow("accessory upload", "parts", "Bring its files to the servers", Effect.LOCKED, "NAME", hidden=True),
 )
 
 APP = (
-    _flow("app boot", "app.lifecycle", "Start the app, or replace what runs", Effect.LOCKED),
-    _flow("app containers", "app.lifecycle", "List the app's containers", Effect.LOOKS),
-    _flow("app details", "app.lifecycle", "Show the app's running containers", Effect.LOOKS),
+    _flow("app boot", "lifecycle", "Start the app, or replace what runs", Effect.LOCKED),
+    _flow("app containers", "lifecycle", "List the app's containers", Effect.LOOKS),
+    _flow("app details", "lifecycle", "Show the app's running containers", Effect.LOOKS),
     CommandRow(
         "app exec",
         "Run a command in the app's container",
@@ -145,8 +134,8 @@ APP = (
         conflicts=(Conflict("detach", ("interactive", "reuse")), Conflict("raw", ("interactive", "detach"))),
         passes_options=True,
     ),
-    _flow("app images", "app.lifecycle", "List the app's images", Effect.LOOKS),
-    _flow("app live", "app.lifecycle", "End maintenance", Effect.LOCKED),
+    _flow("app images", "lifecycle", "List the app's images", Effect.LOOKS),
+    _flow("app live", "lifecycle", "End maintenance", Effect.LOCKED),
     CommandRow(
         "app logs",
         "Show the app's log lines",
@@ -164,13 +153,11 @@ APP = (
             text("message", "TEXT", "What the page says"),
         ),
     ),
-    _flow("app remove", "app.removal", "Remove the app's containers and images", Effect.LOCKED),
-    _flow(
-        "app remove_app_directories", "app.removal", "Remove the app's files on the servers", Effect.LOCKED, hidden=True
-    ),
-    _flow("app remove_container", "app.removal", "Remove a version's container", Effect.LOCKED, "VERSION", hidden=True),
-    _flow("app remove_containers", "app.removal", "Remove the app's stopped containers", Effect.LOCKED, hidden=True),
-    _flow("app remove_images", "app.removal", "Remove the app's images", Effect.LOCKED, hidden=True),
+    _flow("app remove", "removal", "Remove the app's containers and images", Effect.LOCKED),
+    _flow("app remove_app_directories", "removal", "Remove the app's files on the servers", Effect.LOCKED, hidden=True),
+    _flow("app remove_container", "removal", "Remove a version's container", Effect.LOCKED, "VERSION", hidden=True),
+    _flow("app remove_containers", "removal", "Remove the app's stopped containers", Effect.LOCKED, hidden=True),
+    _flow("app remove_images", "removal", "Remove the app's images", Effect.LOCKED, hidden=True),
     CommandRow(
         "app stale_containers",
         "Find running containers of versions that were replaced",
@@ -179,9 +166,9 @@ APP = (
         options=(flag("stop", "Stop them", "s"),),
         looks_without="stop",
     ),
-    _flow("app start", "app.lifecycle", "Start the app's container", Effect.LOCKED),
-    _flow("app stop", "app.lifecycle", "Stop the app's container", Effect.LOCKED),
-    _flow("app version", "app.lifecycle", "Show which version runs", Effect.LOOKS),
+    _flow("app start", "lifecycle", "Start the app's container", Effect.LOCKED),
+    _flow("app stop", "lifecycle", "Stop the app's container", Effect.LOCKED),
+    _flow("app version", "lifecycle", "Show which version runs", Effect.LOOKS),
 )
 
 BOOT_CONFIG = (
@@ -222,7 +209,7 @@ PROXY = (
         Effect.LOGGED,
         ours=True,
     ),
-    _flow("proxy details", "proxy.lifecycle", "Show the proxy's container", Effect.LOOKS),
+    _flow("proxy details", "lifecycle", "Show the proxy's container", Effect.LOOKS),
     CommandRow(
         "proxy logs", "Show the proxy's log lines", "cli.handlers.logs:proxy_logs", Effect.LOOKS, options=PROXY_LOGS
     ),
@@ -241,12 +228,12 @@ PROXY = (
         Effect.LOCKED,
         options=(flag("force", "Although apps are installed behind it"),),
     ),
-    _flow("proxy remove_container", "proxy.lifecycle", "Remove the stopped proxy", Effect.LOCKED, hidden=True),
-    _flow("proxy remove_image", "proxy.lifecycle", "Remove the proxy's image", Effect.LOCKED, hidden=True),
-    _flow("proxy remove_proxy_directory", "proxy.lifecycle", "Remove the proxy's files", Effect.LOCKED, hidden=True),
-    _flow("proxy restart", "proxy.lifecycle", "Stop and start the proxy's container", Effect.LOCKED),
-    _flow("proxy start", "proxy.lifecycle", "Start the proxy's container", Effect.LOCKED),
-    _flow("proxy stop", "proxy.lifecycle", "Stop the proxy's container", Effect.LOCKED),
+    _flow("proxy remove_container", "lifecycle", "Remove the stopped proxy", Effect.LOCKED, hidden=True),
+    _flow("proxy remove_image", "lifecycle", "Remove the proxy's image", Effect.LOCKED, hidden=True),
+    _flow("proxy remove_proxy_directory", "lifecycle", "Remove the proxy's files", Effect.LOCKED, hidden=True),
+    _flow("proxy restart", "lifecycle", "Stop and start the proxy's container", Effect.LOCKED),
+    _flow("proxy start", "lifecycle", "Start the proxy's container", Effect.LOCKED),
+    _flow("proxy stop", "lifecycle", "Stop the proxy's container", Effect.LOCKED),
     CommandRow(
         "proxy upgrade",
         "Replace Traefik by kamal-proxy",
