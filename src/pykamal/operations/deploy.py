@@ -97,7 +97,7 @@ async def _release(
 
 
 def _lacks_app(context: Context, facts: Mapping[str, HostFacts]) -> bool:
-    """Whether some host has no container of the app yet, so that a hook could not run anything there."""
+    """True if some host has no container of the app yet, so that a hook could not run anything there."""
     selection = context.selection
     return any(not any(facts[host].of_role(role) for role in selection.roles_on(host)) for host in selection.app_hosts)
 
@@ -122,7 +122,7 @@ async def _with_current_proxies(context: Context, facts: dict[str, HostFacts]) -
 
 
 def proxy_plan_of(context: Context, facts: dict[str, HostFacts]) -> Plan:
-    """The first part of a release. A setup has accessories after it, which may stand behind the proxy."""
+    """The first part of a release. A setup boots accessories after it, which may stand behind the proxy."""
     tasks = boot_tasks(context, facts, log_in=False)
     return Plan(context.operation, (Phase("proxy", tasks, ("Ensure kamal-proxy is running...",)),))
 

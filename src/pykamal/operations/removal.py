@@ -1,4 +1,4 @@
-"""`kamal remove`: the application, its proxy, its accessories, its registry login (spec/cli.md 13.6)."""
+"""Removes the application, its proxy, its accessories and its registry login (spec/cli.md 13.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going back to a version whose container is still on the hosts (spec/cli.md 13.4)."""
+"""Goes back to a version whose container is still on the hosts (spec/cli.md 13.4)."""
 
 from __future__ import annotations
 

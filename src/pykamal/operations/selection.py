@@ -1,4 +1,4 @@
-"""Which hosts and roles a run is about (spec/cli.md 2)."""
+"""Selects the hosts and roles of a run (spec/cli.md 2)."""
 
 from __future__ import annotations
 

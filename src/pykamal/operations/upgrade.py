@@ -1,4 +1,4 @@
-"""From Kamal 1 to Kamal 2: kamal-proxy instead of Traefik, everything booted anew (spec/cli.md 13.7)."""
+"""Moves hosts from Kamal 1 to Kamal 2: kamal-proxy instead of Traefik, everything booted anew (spec/cli.md 13.7)."""
 
 from __future__ import annotations
 

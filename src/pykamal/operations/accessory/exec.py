@@ -66,7 +66,7 @@ def chosen_host(context: Context, accessory: Accessory) -> str:
 
 
 def _preparation(context: Context, accessory: Accessory) -> tuple[Step, ...]:
-    """What a new container needs: a login to the accessory's own registry (spec/cli.md 22, 18), current secrets."""
+    """The steps before a new container: a login to the accessory's registry (spec/cli.md 22, 18), current secrets."""
     return (*registry.accessory_login_steps(context, accessory), *accessory_env_steps(context, accessory))
 
 

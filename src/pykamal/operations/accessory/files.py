@@ -19,7 +19,7 @@ class Lookup(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What to upload. A rendered template is never shown; it `holds_secrets` when it looked at one."""
+    """The content to upload. A rendered template is never shown; it `holds_secrets` when it looked at one."""
 
     data: bytes | Sensitive
     holds_secrets: bool = False

@@ -106,7 +106,7 @@ async def boot_plan(context: Context, accessories: Iterable[Accessory], *, prepa
 
 
 async def _present(context: Context, accessory: Accessory, hosts: Sequence[str]) -> dict[str, bool]:
-    """Whether its container runs, on those of the hosts that have one; somebody may have stopped it on purpose."""
+    """The hosts that have its container, with whether it runs: it may have been stopped on purpose."""
     facts = await read_facts(context, hosts, proxy=accessory.running_proxy)
     refuse_conflicts(context, facts, accessories=[accessory], roles=False)
     own = {host: [each for each in facts[host].containers if each.service == accessory.service] for host in hosts}

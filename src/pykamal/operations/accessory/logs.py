@@ -1,4 +1,4 @@
-"""What accessories wrote (spec/cli.md 14.8)."""
+"""Shows the logs of accessories (spec/cli.md 14.8)."""
 
 from __future__ import annotations
 

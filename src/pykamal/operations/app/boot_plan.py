@@ -1,4 +1,4 @@
-"""Putting a version into service on the app hosts (spec/cli.md 13.5)."""
+"""Plans how a version is put into service on the app hosts (spec/cli.md 13.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running something in the application's containers (spec/cli.md 14.4)."""
+"""Runs command lines in the application's containers (spec/cli.md 14.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The application's containers: boot, start, stop, look (spec/cli.md 13.5 and 14.3)."""
+"""Boots, starts, stops and shows the application's containers (spec/cli.md 13.5 and 14.3)."""
 
 from __future__ import annotations
 

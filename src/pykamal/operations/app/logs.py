@@ -1,4 +1,4 @@
-"""What the application's containers wrote (spec/cli.md 14.5)."""
+"""Shows the logs of the application's containers (spec/cli.md 14.5)."""
 
 from __future__ import annotations
 

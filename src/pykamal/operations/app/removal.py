@@ -1,4 +1,4 @@
-"""Removing the application from its hosts, whole or in parts (spec/cli.md 14.6)."""
+"""Removes the application from its hosts, whole or in parts (spec/cli.md 14.6)."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ LOG_LINES: Final = 20
 
 
 class Evidence(Enum):
-    """What can be read. The values are the names of the steps, which people see with `--verbose`."""
+    """The kinds of evidence. The values are the names of the steps, which people see with `--verbose`."""
 
     STATE = "container state"
     DEATHS = "how it ended"
@@ -31,7 +31,10 @@ Found = Mapping[Evidence, StepResult]
 
 
 def of_container(container: str, proxy: Proxy | None = None) -> Script:
-    """What became of a container, for one behind the proxy also why it did not pass the proxy's check."""
+    """Reads the state of a container and how it ended.
+
+    For one behind the proxy it also reads why the container did not pass the proxy's check.
+    """
     steps = [
         _step(Evidence.STATE, commands.state(container, lines=LOG_LINES)),
         _step(Evidence.DEATHS, commands.deaths(container)),
@@ -46,7 +49,7 @@ def of_container(container: str, proxy: Proxy | None = None) -> Script:
 
 
 def of_failure(failure: StepResult) -> Script:
-    """What the failure itself asks for: who has the port that a container could not get."""
+    """Reads what the failure itself asks for: the program that has the port which a container could not get."""
     port = taken_port(failure)
     return script() if port is None else script(_step(Evidence.PORT_HOLDERS, commands.port_holders([port])))
 

@@ -87,7 +87,7 @@ class ActingExecutor:
 
 
 def _standing(run: _Run, done: Sequence[str], unstarted: Sequence[str]) -> str:
-    """Who did what of a failed phase: `boot: failed on B, done on A; not started: tag and prune`."""
+    """How far a failed phase got, host by host: `boot: failed on B, done on A; not started: tag and prune`."""
     failed = ("this machine" if host == LOCAL else host for host in run.unfinished)
     parts = [f"failed on {', '.join(failed)}", *([f"done on {', '.join(done)}"] if done else [])]
     left_out = f"; not started: {'; '.join(unstarted)}" if unstarted else ""
@@ -109,7 +109,7 @@ class _BarrierState:
 
 
 class _Run:
-    """One phase under way."""
+    """Runs one phase."""
 
     def __init__(self, phase: Phase, context: Context) -> None:
         self.phase = phase
@@ -297,7 +297,7 @@ class _Run:
 
 
 def _questions(task: Task, failure: StepResult) -> Script:
-    """What is read to explain a failure: of the container only where the failed step was about it."""
+    """The steps that read evidence of a failure, of the container only where the failed step was about it."""
     subject = failure.step.subject
     about_container = subject is not None and subject.action in _OF_CONTAINERS
     return script(task.evidence or () if about_container else (), evidence.of_failure(failure))

@@ -1,4 +1,4 @@
-"""The same thing on many hosts at once: nobody is left running behind, and no host's failure is lost."""
+"""Runs calls for many hosts at once: none is left running, and no host's failure is lost."""
 
 from __future__ import annotations
 

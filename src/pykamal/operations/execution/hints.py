@@ -1,4 +1,4 @@
-"""What to do next after a failed step: rules by what the step was about and what its command said.
+"""Finds the next step after a failure: rules by what the step was about and what its command said.
 
 A rule counts only for steps that can produce what it is about. What a command of the user prints is no evidence of what
 the engine did: of such steps only the words of Docker itself are looked at.
@@ -18,7 +18,7 @@ HINT_LINES: Final = 10
 
 
 def hint_of(result: StepResult, host: str | None) -> str | None:
-    """What to do next, as far as the step and the last lines of its output tell. `host` is None on this machine."""
+    """Advice on the next step, from the step and the last lines of its output. `host` is None on this machine."""
     subject = result.step.subject or UNKNOWN
     said = "\n".join(_output_of(subject, result))
     place, user = ("on this machine", "your user") if host is None else ("there", "the SSH user")

@@ -1,4 +1,4 @@
-"""The team's own scripts at fixed moments (spec/cli.md 9)."""
+"""Runs the team's own scripts at fixed moments (spec/cli.md 9)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _output(context: Context, name: str) -> str | None:
 
 
 async def fire(context: Context, name: str, *, extra: Mapping[str, str] | None = None) -> bool:
-    """Run a hook now; whether there was one."""
+    """Run a hook now. False where there is none."""
     hook = phase(context, name, extra=extra)
     if hook is None:
         return False
@@ -87,5 +87,5 @@ def environment(
 
 
 def held_by_parent() -> bool:
-    """Whether a kamal that runs this one as a hook holds the deploy lock."""
+    """True if a kamal that runs this one as a hook holds the deploy lock."""
     return os.environ.get("KAMAL_LOCK") == "true"

@@ -1,4 +1,4 @@
-"""What people should know though the run goes on: a container that was killed, something that could not be removed."""
+"""Warns of what ends no run: a container that was killed, something that could not be removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operation wants, as data. The executor alone acts on it; `--plan` prints it."""
+"""Plans as data: phases of tasks. An executor carries them out or records them for `--plan`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOCAL: Final = "localhost"
 
 @dataclass(frozen=True, slots=True)
 class Barrier:
-    """A door that the first healthy container opens for other roles (the barrier of spec/cli.md 13.5.1)."""
+    """Holds other roles back until the first container is healthy (spec/cli.md 13.5.1)."""
 
     name: str
 

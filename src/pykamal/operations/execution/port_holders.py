@@ -45,7 +45,7 @@ _PROGRAM: Final = re.compile(r'users:\(\("(?P<program>[^"]+)",pid=(?P<pid>[0-9]{
 
 
 def hint(port: int, subject: Subject, found: list[Holder]) -> str:
-    """Who has the port, and what mends that."""
+    """Advice that names the program which has the port."""
     setting = _SETTINGS[subject.kind].format(setting=subject.setting)
     if not found:
         return (

@@ -1,4 +1,4 @@
-"""What became of a container that did not come up: its state, its log, where it listens, what its checks said."""
+"""Describes a container that did not come up: its state, its log, its ports, the answers to its checks."""
 
 from __future__ import annotations
 
@@ -169,13 +169,13 @@ class PostMortem:
 
     @property
     def _longer(self) -> str:
-        """What to set where the time was too short."""
+        """The setting to raise where the time was too short."""
         now = "" if self.deploy_timeout is None else f" (now {self.deploy_timeout} seconds)"
         return f"raise deploy_timeout in deploy.yml{now}"
 
     @property
     def _check_came_late(self) -> bool:
-        """Whether there was time for a check of the open port, had the proxy looked each second."""
+        """True if there was time for a check of the open port, had the proxy looked each second."""
         if self.opened_after is None or self.deploy_timeout is None or self.check_interval is None:
             return False
         left = self.deploy_timeout - self.opened_after

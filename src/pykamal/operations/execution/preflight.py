@@ -1,4 +1,4 @@
-"""What must be right before a flow changes anything: every secret at hand, every host able to take part."""
+"""Checks secrets and hosts before a flow changes anything."""
 
 from __future__ import annotations
 

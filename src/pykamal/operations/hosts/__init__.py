@@ -1,1 +1,1 @@
-"""What is read from the hosts and kept on them: facts, lock, audit log, Docker itself."""
+"""Facts of hosts, and what is kept on them: lock, audit log, Docker itself."""

@@ -1,4 +1,4 @@
-"""What was read from a host, before anything is changed."""
+"""Facts: what was read from a host."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class HostFacts:
         return tuple(role for role in roles if len(self.running_versions(role)) > 1 and role.name not in self.chosen)
 
     def has_container(self, role: Role, version: str) -> bool:
-        """Whether a container of that name exists, in whatever state and with whatever labels."""
+        """True if a container of that name exists, in whatever state and with whatever labels."""
         return any(container.name == role.container_name(version) for container in self.containers)
 
     def container_of(self, target: str) -> Container | None:
@@ -93,7 +93,7 @@ class HostFacts:
 
     @property
     def proxy_running(self) -> bool:
-        """Whether the proxy is up, which says as well that its network is there."""
+        """True if the proxy runs, and so its network exists."""
         return self.proxy is not None and self.proxy.state == "running"
 
     @property

@@ -1,4 +1,4 @@
-"""Containers that live as long as one command runs (spec/cli.md 14.4, 14.8)."""
+"""Names and removes containers that live as long as one command (spec/cli.md 14.4, 14.8)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pykamal.operations.hosts.reading import run_on
 
 
 def name_suffix() -> str:
-    """What tells the containers of one run from those of others: 6 hex digits."""
+    """A suffix that tells the containers of one run from those of others: 6 hex digits."""
     return secrets.token_hex(3)
 
 

@@ -13,12 +13,12 @@ from pykamal.operations.hosts.wanted_proxy import wanted_proxy
 
 
 def engine_pending(pending: Iterable[Step]) -> bool:
-    """Whether Docker on the host can be asked only after one of these steps."""
+    """True if Docker on the host can be asked only after one of these steps."""
     return any(step.subject == of_host(Action.INSTALL) for step in pending)
 
 
 def app_removal_pending(pending: Iterable[Step]) -> bool:
-    """Whether one of these steps removes the directory of the app."""
+    """True if one of these steps removes the directory of the app."""
     return any(step.subject == of_app(Action.REMOVE) for step in pending)
 
 

@@ -1,4 +1,4 @@
-"""Removing what old deploys left behind (spec/cli.md 14.10)."""
+"""Removes what old deploys left behind (spec/cli.md 14.10)."""
 
 from __future__ import annotations
 

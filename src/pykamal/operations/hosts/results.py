@@ -15,7 +15,7 @@ PART_BYTES: Final = 1 << 20
 
 
 def events(result: StepResult, like: HostResult) -> Iterator[HostResult]:
-    """What a step printed, in events that are otherwise `like` this one. White space around it counts if it is raw."""
+    """The output of a step in events that are otherwise `like` this one. White space around it counts if it is raw."""
     if result.whole is None:
         yield replace(like, text=result.captured)
         return

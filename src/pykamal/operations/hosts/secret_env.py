@@ -1,4 +1,4 @@
-"""The secret part of a container's environment, and how it comes to a host (spec/cli.md 17)."""
+"""Writes the secret part of a container's environment on a host (spec/cli.md 17)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ async def bootstrap(context: Context) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _EngineFacts:
-    """What was read of a host's Docker, and of what the SSH user may do. `missing` tells that it is not installed.
+    """Facts of a host's Docker and of the rights of the SSH user. `missing` tells that it is not installed.
 
     `refusal` is the result of a user's question that the engine did not answer, None where it did.
     """
@@ -46,7 +46,7 @@ class _EngineFacts:
 
     @property
     def joins_group(self) -> bool:
-        """Whether the user has to become a member of the group docker."""
+        """True if the user has to become a member of the group docker."""
         denied = self.refusal is not None and "permission denied" in self.refusal.stderr
         return not self.uses_docker and (self.missing or denied)
 

@@ -1,4 +1,4 @@
-"""Images built here and pushed to the registry (spec/cli.md 15.3)."""
+"""Builds images on this machine and pushes them to the registry (spec/cli.md 15.3)."""
 
 from __future__ import annotations
 

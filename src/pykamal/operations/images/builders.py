@@ -1,4 +1,4 @@
-"""Docker's builders: found, made, removed, shown (spec/cli.md 15.1 and 15.5)."""
+"""Finds, makes, removes and shows Docker's builders (spec/cli.md 15.1 and 15.5)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pykamal.operations.execution.hints import hint_of
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 
 _MISSING: Final = ("context not found", "no builder", "no compatible builder", "does not exist")
-"""What an inspection says of a builder that has to be made (anew)."""
+"""Words of an inspection about a builder that has to be made (anew)."""
 
 
 async def create(context: Context) -> None:
@@ -51,7 +51,10 @@ async def details(context: Context) -> None:
 
 
 async def missing_phases(context: Context, arch: str | None) -> tuple[Phase, ...]:
-    """What makes the builder; nothing when it is there and fits. Raises `CommandFailed` when that cannot be told."""
+    """The phases that make the builder; nothing when it is there and fits.
+
+    Raises `CommandFailed` when that cannot be told.
+    """
     inspection = builder.inspect(context.config, arch)
     if inspection is None:
         return ()
@@ -83,7 +86,7 @@ async def local_architecture(context: Context) -> str | None:
 
 
 def is_remote(context: Context, arch: str | None) -> bool:
-    """Whether another machine takes part in building."""
+    """True if another machine takes part in building."""
     return builder.kind(context.config, arch) in (Kind.REMOTE, Kind.HYBRID)
 
 

@@ -1,4 +1,4 @@
-"""The clone of the operator's repository that images are built from (spec/cli.md 15.2)."""
+"""Makes the clone of the operator's repository that images are built from (spec/cli.md 15.2)."""
 
 from __future__ import annotations
 

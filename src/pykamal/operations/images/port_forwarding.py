@@ -1,4 +1,4 @@
-"""A registry of this machine made to appear on hosts (spec/cli.md 15.6)."""
+"""Forwards the port of a local registry to hosts (spec/cli.md 15.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images pulled on the hosts (spec/cli.md 15.4)."""
+"""Pulls images on the hosts (spec/cli.md 15.4)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def pull(context: Context) -> None:
 
 
 async def pull_after(context: Context, checks: tuple[Phase, ...]) -> None:
-    """The same, after `checks` of the hosts."""
+    """Pull after `checks` of the hosts."""
     checking = Plan("build pull", checks)
     mirrors: dict[str, str] = {}
     if len(context.selection.app_hosts) > 1:

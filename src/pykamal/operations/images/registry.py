@@ -1,4 +1,4 @@
-"""The image registry: logging in to it, or running it on this machine (spec/cli.md 14.9)."""
+"""Logs in to the image registry, or runs one on this machine (spec/cli.md 14.9)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ NOT_INSTALLED: Final = 127
 """Exit status of a shell that does not find the program."""
 
 NO_COMMIT: Final = "HEAD"
-"""What Git, and so Ruby Kamal, takes for the commit of a repository that has none yet."""
+"""The name that Git, and so Ruby Kamal, has for the commit of a repository that has none yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What commands that take the operator's terminal have in common (spec/cli.md 14.4, 14.5, 19)."""
+"""Shared parts of commands that take the operator's terminal (spec/cli.md 14.4, 14.5, 19)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def require_command(line: str) -> None:
 
 
 def followed(context: Context, host: str, logs: Command, *, what: str, others: Sequence[str]) -> tuple[str, Command]:
-    """What shows logs in the terminal until Ctrl-C, which then is exit status 130 and not that of a broken connection.
+    """The command that shows logs until Ctrl-C, which then is exit status 130 and not that of a broken connection.
 
     Tells first that one host alone is followed, so that nobody takes it for all of them.
     """

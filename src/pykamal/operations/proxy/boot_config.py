@@ -26,7 +26,7 @@ async def store(context: Context, settings: ProxyRun, *, docker_options: Sequenc
 
 
 async def show(context: Context) -> None:
-    """What the proxy of each host would be started with."""
+    """Show the settings that the proxy of each host would be started with."""
     context.bus.say(DEPRECATION, Tone.WARNING)
     read = await capture(
         context, context.selection.proxy_hosts, lambda _: [("read boot config", proxy.legacy_settings())]

@@ -1,4 +1,4 @@
-"""What it takes to have the proxy running on a host (spec/cli.md 14.7)."""
+"""Plans how the proxy is booted and rebooted on a host (spec/cli.md 14.7)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _steps(context: Context, host: str, *, proxied: bool, log_in: bool) -> Seque
 
 
 def _own_steps(context: Context, host: str) -> tuple[Step, ...]:
-    """What our proxy needs before its container is made."""
+    """The steps of our proxy before its container is made."""
     if not proxy_image.is_ours(context.config):
         return ()
     return (
@@ -126,7 +126,7 @@ def too_old(host: str, facts: HostFacts) -> KamalError:
 
 
 def outdated(facts: HostFacts) -> bool:
-    """Whether a proxy is older than the protocol needs; a tag that is no version is trusted (spec/cli.md 22, 15)."""
+    """True if a proxy is older than the protocol needs; a tag that is no version is trusted (spec/cli.md 22, 15)."""
     parsed = parsed_version(facts.proxy_version or "")
     minimum = parsed_version(MINIMUM_PROXY_VERSION)
     return parsed is not None and minimum is not None and parsed < minimum

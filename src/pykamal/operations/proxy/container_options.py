@@ -60,7 +60,7 @@ def texts(value: object) -> list[str]:
 
 
 def _of_every_proxy(volume: str) -> bool:
-    """Whether it is one of the two that every proxy has, wherever they are on the host."""
+    """True if it is one of the two that every proxy has, wherever they are on the host."""
     return any(f":{inside}:" in f"{volume}:" for inside in (proxy.STATE_DIRECTORY, paths.APPS_DIRECTORY_INSIDE))
 
 
@@ -80,7 +80,7 @@ class _Option:
     read: Callable[[Any], Sequence[str]] = texts
 
     def values(self, inspected: Mapping[str, Any]) -> Sequence[str]:
-        """What the host says; nothing where that has another shape than Docker gives it."""
+        """The values on the host; nothing where that has another shape than Docker gives it."""
         value = setting(inspected, self.section, self.key)
         try:
             return self.read(value) if value else ()
@@ -148,7 +148,7 @@ def _volumes(binds: Sequence[str]) -> list[str]:
 
 
 def _of_the_same_key(running: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """What runs in the place of `max-size=5m`; all of what has no keys."""
+    """The running value in the place of `max-size=5m`; all of what has no keys."""
     keys = {value.partition("=")[0] for value in wanted}
     return [value for value in running if "=" not in value or value.partition("=")[0] in keys]
 

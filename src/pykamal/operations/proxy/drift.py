@@ -49,7 +49,7 @@ def _as_good(running: str, wanted: str) -> bool:
 
 
 def newer(image: str, than: str) -> bool:
-    """Whether an image is a later version of another one, as their tags have it."""
+    """True if an image is a later version of another one, as their tags have it."""
     name, _, tag = image.rpartition(":")
     other_name, _, other_tag = than.rpartition(":")
     version, other = parsed_version(tag), parsed_version(other_tag)

@@ -1,4 +1,4 @@
-"""The image of pykamal's proxy: built on this machine, brought to the hosts that lack it (`kamal proxy build`)."""
+"""Builds the image of pykamal's proxy and brings it to the hosts that lack it (`kamal proxy build`)."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def build(context: Context) -> None:
 
 
 async def ensure_proxy_image(context: Context, facts: Mapping[str, HostFacts]) -> None:
-    """The same for new hosts, before their first proxy is made: those without a proxy and without any image for it.
+    """Bring the image to new hosts, before their first proxy is made: those without a proxy and any image for it.
 
     Where a registry has the image, the hosts pull it by themselves.
     """

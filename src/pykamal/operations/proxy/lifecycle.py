@@ -1,4 +1,4 @@
-"""The proxy on the hosts (spec/cli.md 14.7)."""
+"""Boots, reboots, starts, stops, removes and shows the proxy on the hosts (spec/cli.md 14.7)."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def remove(context: Context, *, force: bool = False) -> None:
 
 
 async def remove_unless_needed(context: Context) -> None:
-    """The same as a part of `kamal remove`, for which it is no failure that the proxy has to stay."""
+    """Remove it as a part of `kamal remove`, for which it is no failure that the proxy has to stay."""
     needed = await _needed_by(context)
     if needed:
         context.bus.say("\n".join([KEPT, *needed]), Tone.WARNING)

@@ -1,4 +1,4 @@
-"""A proxy that is too old is replaced instead of ending the run (spec/cli.md 14.7, `proxy boot`)."""
+"""Replaces proxies that are too old instead of ending the run (spec/cli.md 14.7, `proxy boot`)."""
 
 from __future__ import annotations
 
