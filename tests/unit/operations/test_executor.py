@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,8 +161,8 @@ def test_an_interrupted_task_is_undone(run: Context, tmp_path: Path) -> None:
     assert not (tmp_path / "ended").exists()
 
 
-async def interrupt_when(begun: Path, run: Context, *tasks: Task) -> None:
-    running = asyncio.create_task(carry_out(run, Phase("one", tasks)))
+async def interrupt_when(begun: Path, run: Context, *tasks: Task, after: Sequence[Phase] = ()) -> None:
+    running = asyncio.create_task(carry_out(run, Phase("one", tasks), *after))
     while not begun.exists():
         await asyncio.sleep(0.01)
     running.cancel()
@@ -290,6 +290,17 @@ def test_an_interrupt_says_nothing_of_the_container(run: Context, tmp_path: Path
     asyncio.run(interrupt_when(tmp_path / "begun", run, web, jobs))
     assert [event.text for event in events if isinstance(event, Log) and "healthy" in event.text] == [
         "Waiting for the first healthy web container before booting jobs on b..."
+    ]
+
+
+def test_what_an_interrupt_left_out_is_told(run: Context, tmp_path: Path, events: list[Event]) -> None:
+    """Phases on one host share an exchange; the one that was under way is named, and those after it."""
+    boot = Phase("boot", (Task("a", "boot web", lines("true", f"touch {tmp_path}/begun; sleep 30")),))
+    prune = Phase("tag and prune", (Task("a", "tag", lines("true")),))
+    proxy = Task("a", "boot proxy", lines("true"))
+    asyncio.run(interrupt_when(tmp_path / "begun", run, proxy, after=(boot, prune)))
+    assert [event.text for event in events if isinstance(event, Log)] == [
+        "boot: interrupted on a; not started: tag and prune"
     ]
 
 

@@ -57,11 +57,12 @@ class ActingExecutor:
             run = _Run(phase, context)
             try:
                 await run.carry_out()
-            except KamalError:
+            except (KamalError, asyncio.CancelledError) as error:
                 done = [host for host in phase.hosts if host not in run.unfinished]
                 unstarted = [*run.unstarted, *(later.name for later in phases[index + 1 :])]
+                ended = "failed" if isinstance(error, KamalError) else "interrupted"
                 if done or unstarted:
-                    context.bus.log(_standing(run, done, unstarted), Level.ERROR)
+                    context.bus.log(_standing(run, ended, done, unstarted), Level.ERROR)
                 raise
 
     async def exchange(self, phase: Phase, context: Context) -> Mapping[str, Sequence[StepResult]]:
@@ -86,12 +87,12 @@ class ActingExecutor:
         return ()
 
 
-def _standing(run: _Run, done: Sequence[str], unstarted: Sequence[str]) -> str:
-    """How far a failed phase got, host by host: `boot: failed on B, done on A; not started: tag and prune`."""
-    failed = ("this machine" if host == LOCAL else host for host in run.unfinished)
-    parts = [f"failed on {', '.join(failed)}", *([f"done on {', '.join(done)}"] if done else [])]
+def _standing(run: _Run, ended: str, done: Sequence[str], unstarted: Sequence[str]) -> str:
+    """How far a phase got that ended early: `boot: failed on B, done on A; not started: tag and prune`."""
+    unfinished = ("this machine" if host == LOCAL else host for host in run.unfinished)
+    parts = [f"{ended} on {', '.join(unfinished)}", *([f"done on {', '.join(done)}"] if done else [])]
     left_out = f"; not started: {'; '.join(unstarted)}" if unstarted else ""
-    return f"{run.failed_phase}: {', '.join(parts)}{left_out}"
+    return f"{run.last_phase}: {', '.join(parts)}{left_out}"
 
 
 @dataclass
@@ -119,18 +120,20 @@ class _Run:
         self.barriers = {barrier: _BarrierState() for barrier in barriers}
         self.awaited = frozenset(task.waits_for for task in phase.tasks if task.waits_for is not None)
         self.unfinished = Counter(lane[0].host for lane in phase.lanes())
+        self.begun: list[Task] = []
         self.failed_tasks: list[Task] = []
 
     @property
-    def failed_phase(self) -> str:
-        """The phase of the task that failed, where that is known; several phases may have become this one."""
-        return (self.failed_tasks[-1].phase if self.failed_tasks else None) or self.phase.name
+    def last_phase(self) -> str:
+        """The phase of the task that failed, or of the last one that began; several phases may have become this one."""
+        tasks = self.failed_tasks or self.begun
+        return (tasks[-1].phase if tasks else None) or self.phase.name
 
     @property
     def unstarted(self) -> Sequence[str]:
-        """The phases in this one that come after the failed task's."""
+        """The phases in this one that come after the last task's."""
         names = list(dict.fromkeys(task.phase for task in self.phase.tasks if task.phase is not None))
-        return names[names.index(self.failed_phase) + 1 :] if self.failed_phase in names else ()
+        return names[names.index(self.last_phase) + 1 :] if self.last_phase in names else ()
 
     async def carry_out(self) -> None:
         for announcement in self.phase.announcements:
@@ -194,6 +197,7 @@ class _Run:
                 self.bus.log(text, Level.INFO if opened else Level.ERROR, host=task.host)
 
     async def _batch(self, tasks: Sequence[Task]) -> None:
+        self.begun.append(tasks[0])
         if tasks[0].host == LOCAL:
             await self._on_this_machine(tasks[0])
             return
@@ -203,7 +207,7 @@ class _Run:
             session = await self.context.fleet.session(host)
             if tasks[0].input is None:
                 results = await session.run_script(
-                    combined, check=False, succeeded=lambda index: self._open_after(tasks, index)
+                    combined, check=False, succeeded=lambda index: self._step_done(tasks, index)
                 )
             else:
                 results = [await self._feed(session, combined.steps[0], Path(tasks[0].input))]
@@ -216,11 +220,15 @@ class _Run:
         if failure is not None:
             await self._fail(_task_of_step(tasks, len(results) - 1), failure)
 
-    def _open_after(self, tasks: Sequence[Task], index: int) -> None:
+    def _step_done(self, tasks: Sequence[Task], index: int) -> None:
         """Open what a task opens once its last step is done, whatever follows in the same exchange."""
         task = _task_of_step(tasks, index)
-        if index == sum(len(each.script) for each in tasks[: tasks.index(task) + 1]) - 1:
+        last = index + 1 == sum(len(each.script) for each in tasks)
+        following = None if last else _task_of_step(tasks, index + 1)
+        if following is not task:
             self._settle([task], opened=True)
+        if following is not None:
+            self.begun.append(following)
 
     async def _feed(self, session: SshSession, step: Step, path: Path) -> StepResult:
         """Give a step a file as its input, and tell how far it is at each quarter."""
