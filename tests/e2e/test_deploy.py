@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import signal
 
 import pytest
@@ -296,23 +294,6 @@ def test_an_interrupted_deploy_takes_back_what_it_began(deployed: Application, n
         assert not deployed.locked(each), output
         assert deployed.version_served(each) == good
         assert f"hello-web-{bad}" not in deployed.containers(each), output
-
-
-def test_the_plan_is_what_happens_and_printing_it_changes_nothing(deployed: Application) -> None:
-    """design.md, rule 4."""
-    before = [deployed.containers(host, "--all") for host in deployed.hosts]
-    version = deployed.commit("planned")
-    plan = deployed.kamal("deploy", "--skip-push", "--plan").stdout
-    assert [deployed.containers(host, "--all") for host in deployed.hosts] == before
-    assert not any(deployed.locked(host) for host in deployed.hosts)
-    for host in deployed.hosts:
-        assert re.search(rf"{host.address}: boot web\n(.*\n)*.*start web: docker run .*{version}", plan)
-    deployed.kamal("build", "push")
-    lines = deployed.kamal("deploy", "--skip-push", "--output", "json").stdout.splitlines()
-    events = [json.loads(line) for line in lines]
-    done = {event["step"] for event in events if event["event"] == "command-started" and event["host"]}
-    planned = set(re.findall(r"     - ([^:]+):", plan))
-    assert planned <= done
 
 
 def test_one_host_of_several_can_be_deployed_alone(deployed: Application) -> None:
