@@ -9,6 +9,7 @@ import pytest
 
 from pykamal.commands import exec_env
 from pykamal.commands.command import command
+from pykamal.commands.processes import by_login_shell
 from pykamal.commands.words import Raw
 from tests.unit.commands.shell import SHELLS, run
 
@@ -68,4 +69,4 @@ def test_variables_without_a_value_are_arguments() -> None:
     assert exec_env.flags({"A": "", "B": "1"}, None) == ["--env-file", "/dev/stdin", "--env", "A"]
     assert exec_env.flags({"A": "", "B": "1"}, "stdin") == ["--env-file", "/dev/fd/3", "--env", "A"]
     line = command("docker", "exec", "c", "env")
-    assert exec_env.from_stdin({"A": ""}, line).wire() == "\"${SHELL:-sh}\" -c 'docker exec c env'"
+    assert exec_env.from_stdin({"A": ""}, line).wire() == by_login_shell(line).wire()
