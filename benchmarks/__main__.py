@@ -1,4 +1,4 @@
-"""`make bench`: start-up, reading and deploying, against Ruby Kamal on the same sandbox hosts.
+"""`make bench`: start-up, reading and deploying against Ruby Kamal on the same sandbox hosts, long output against ssh.
 
 Each measurement alternates the two tools and takes the median, so that whatever else the machine does hits both.
 """
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 
+from benchmarks import output
 from benchmarks.measure import Cost, medians, run
 from benchmarks.project import KAMAL, RUBY_KAMAL, make_project, push_versions, with_hosts, with_large_file
 from benchmarks.table import Row, render
@@ -31,12 +32,15 @@ def main() -> int:
     sandbox.up(hosts=HOSTS, say=print)
     try:
         with tempfile.TemporaryDirectory(prefix="pykamal-bench-") as folder:
-            rows, notes = Benchmark(sandbox, Path(folder) / "hello").measure()
+            benchmark = Benchmark(sandbox, Path(folder) / "hello")
+            rows, notes = benchmark.measure()
+            output_rows = output.measure(sandbox, benchmark.folder, benchmark.environment)
     finally:
         sandbox.down()
     print(render(rows, peer="Ruby Kamal"))
     print("\n".join(notes))
-    return 0 if all(row.kept for row in rows) else 1
+    print(render(output_rows, peer="ssh"))
+    return 0 if all(row.kept for row in (*rows, *output_rows)) else 1
 
 
 class Benchmark:
