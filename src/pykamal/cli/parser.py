@@ -157,6 +157,8 @@ def _converted(option: Option, value: Any) -> Any:
         case Kind.NUMBER if isinstance(value, str):
             if not re.fullmatch(r"[+-]?[0-9]{1,18}", value):
                 raise UsageError(f"Expected numeric value for '--{option.name}'; got \"{value}\"")
+            if int(value) < 0:
+                raise UsageError(f"Expected a number of at least 0 for '--{option.name}'; got \"{value}\"")
             return int(value)
         case Kind.PAIRS:
             return dict(_pair(option, text) for text in value)

@@ -179,6 +179,8 @@ def test_a_repeated_pair() -> None:
         ("server exec", "", "No command provided. You must specify a command to execute."),
         ("sandbox ssh", "", 'ERROR: "kamal sandbox ssh" was called with no arguments'),
         ("app logs", "--lines +-5", "Expected numeric value for '--lines'; got \"+-5\""),
+        ("app logs", "--lines -5", "Expected a number of at least 0 for '--lines'; got \"-5\""),
+        ("app maintenance", "--drain-timeout=-1", "Expected a number of at least 0 for '--drain-timeout'; got \"-1\""),
         ("app logs", "--lines=", "Expected numeric value for '--lines'; got \"\""),
         ("app logs", "--lines 5.5", "Expected numeric value for '--lines'; got \"5.5\""),
         ("app logs", f"-n {'9' * 5000}", f"Expected numeric value for '--lines'; got \"{'9' * 5000}\""),
