@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,4 +141,36 @@ def test_only_what_a_user_wrote_as_a_command_line_goes_to_a_shell_as_it_is() -> 
         *("commands/app.py: role.cmd", "commands/app.py: cmd"),
         *("commands/accessory.py: accessory.cmd", "commands/accessory.py: cmd"),
         "commands/command.py: text",
+    }
+
+
+MODULES = {"pyyaml": "yaml", "jsonschema-rs": "jsonschema_rs"}
+COME_WITH = {"cryptography": "asyncssh", "josepy": "acme", "requests": "acme"}
+"""Modules that a dependency brings and that its interface speaks of."""
+
+
+def dependencies() -> set[str]:
+    """The names in pyproject.toml, extras included."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [each for extra in project["optional-dependencies"].values() for each in extra]
+    return {re.split(r"[\[>=<~!; ]", each)[0] for each in [*project["dependencies"], *extras]}
+
+
+def test_a_dependency_is_imported_and_has_its_reason() -> None:
+    """CONTRIBUTING's table has a row for each, the code imports each, and nothing else that is not Python's own."""
+    table = (ROOT / "CONTRIBUTING.md").read_text().partition("## Changing dependencies")[2]
+    assert (
+        set(re.findall(r"^\| ([\w-]+)(?: \(extra `\w+`\))? \| [^|]+ \| [\d.]+ \|", table, re.MULTILINE))
+        == dependencies()
+    )
+    imported = {
+        name.partition(".")[0]
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if not (isinstance(node, ast.ImportFrom) and node.level)
+        for name in _names(node)
+    }
+    foreign = imported - set(sys.stdlib_module_names) - {"pykamal"}
+    assert {COME_WITH.get(name, name) for name in foreign} == {
+        MODULES.get(name.lower(), name) for name in dependencies()
     }
