@@ -132,3 +132,33 @@ x-loop<%= i %>: <%= i * 10 %>
 
 for _name, _text in TEMPLATED_FILES.items():
     TEMPLATED_FILES[_name] = _text + _REST
+
+
+SHELL_LINES: Final[dict[str, str | None]] = {
+    "nowhere": "Errno::ENOENT",
+    "nowhere --a=b +%Y": "Errno::ENOENT",
+    "  nowhere\ty": "Errno::ENOENT",
+    "no%where": "Errno::ENOENT",
+    "./nowhere.sh": "Errno::ENOENT",
+    "/nowhere/x y": "Errno::ENOENT",
+    "./text.sh": "Errno::EACCES",
+    "config/ x": "Errno::EACCES",
+    "sh gone.sh": None,
+    "exit 127": None,
+    "if": None,
+    "a=b nowhere": None,
+    "nowhere a#b": None,
+    "nowhere 'q'": None,
+    "nowhere 2>/dev/null": None,
+    "nowhere; true": None,
+    "nowhere ~": None,
+}
+"""Shell lines whose program is not there, and the class of the error where Ruby sees that itself."""
+
+FILES_OF_SHELL_LINES: Final = {"text.sh": "#!/bin/sh\n", "gone.sh": "echo hi; exit 127\n"}
+
+
+def with_shell_line(line: str) -> str:
+    """A deploy.yml that shows what the line prints and how it ends."""
+    shown = f"<%= (`{line}` + $?.exitstatus.to_s).inspect %>"
+    return f"service: app\nimage: acme/app\nservers: [10.0.0.1]\nlabels: {{shown: {shown}}}\n{_REST}"

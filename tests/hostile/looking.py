@@ -24,6 +24,7 @@ WORDS = ("", "-", "config/")
 def help_lines() -> Iterator[list[str]]:
     """Every way to ask for help, and every kind of mistyped word."""
     yield from ([], ["help"], ["--help"], ["-h"], ["tree"], ["help", "nonsense"], ["help", "evil"], ["-v"])
+    yield from (["evil", "--help"], ["evil", "-d", "staging", "--help"], ["evil", "x", "--help", "--", "y"])
     for group in GROUPS:
         yield from ([group], [group, "help"], [group, "tree"], [group, "--help"], ["help", group], [group, "evil"])
         yield from ([group, "nonsense"], [group, "--nonsense"])

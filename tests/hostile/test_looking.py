@@ -276,6 +276,18 @@ def test_a_configuration_that_is_read_safely(line: str, repository: HostileRepos
     assert repository.marks == set()
 
 
+@pytest.mark.parametrize("name", ["config/deploy.yml", "config/deploy.staging.yml"])
+def test_links_that_lead_in_a_circle(name: str, tmp_path: Path) -> None:
+    """A file that cannot be opened is named with the reason, whoever reads it."""
+    repository = HostileRepository.create(tmp_path)
+    repository.make_valid()
+    (repository.folder / name).unlink(missing_ok=True)
+    (repository.folder / name).symlink_to(Path(name).name)
+    for line in ("config", "config --safe", "config validate --safe"):
+        done = run(repository, str(KAMAL), *line.split(), *(["-d", "staging"] if "staging" in name else []))
+        assert (done.returncode, "Too many levels of symbolic links" in done.stdout) == (1, True), done.stdout
+
+
 def test_hooks_of_the_project(valid: HostileRepository) -> None:
     """The check finds it: without `-H`, a command that connects runs `pre-connect`."""
     valid.forget()

@@ -29,7 +29,7 @@ from pykamal.erb.reference import value_tables
 from pykamal.erb.rendered import Rendered
 from pykamal.operations.local.system import LocalSystem
 from tests.config_catalogue import ACCEPTED, REFUSED, changed
-from tests.erb_files import TEMPLATED_FILES
+from tests.erb_files import FILES_OF_SHELL_LINES, SHELL_LINES, TEMPLATED_FILES, with_shell_line
 from tests.erb_forms_table import FAILURES, FORMS
 from tests.erb_table import ENVIRONMENT, EXPRESSIONS, FILES, TRIMMED
 from tests.init_projects import PROJECTS
@@ -223,6 +223,12 @@ def test_templated_files(name: str, tmp_path: Path) -> None:
     rubys = ruby_config(case, tmp_path / "rubys")
     assert not rubys.startswith("ERROR")
     assert _ours(case, tmp_path / "ours") == rubys
+
+
+def test_programs_that_are_not_there(tmp_path: Path) -> None:
+    """A shell line without its program is an error where Ruby starts the program itself, else an exit status."""
+    files = (with_shell_line(line) for line in SHELL_LINES)
+    _compare([Case({**FILES_OF_SHELL_LINES, "config/deploy.yml": file}) for file in files], tmp_path)
 
 
 def test_failing_templates(tmp_path: Path) -> None:

@@ -21,23 +21,28 @@ DEFAULT_CONFIG: Final = "config/deploy.yml"
 def expand(name: str, words: Sequence[str]) -> list[str] | None:
     """Return the words of an alias of the configuration that `-c` and `-d` among the words behind it select.
 
-    Returns None where there is no such alias, or no configuration, and runs nothing of the files to find that out.
-    Raises `ConfigurationError` for files that cannot be read.
+    Returns None where there is no such alias, or no configuration, and runs nothing of the files to find that out, nor
+    where the words ask for help. Raises `ConfigurationError` for files that cannot be read.
     """
     config_file, destination = selected_files(words)
     path = Path(config_file or DEFAULT_CONFIG)
-    if name not in alias_lines(read_root(path, destination)):
-        return None
-    from pykamal.config.load import load_document
-    from pykamal.operations.local.system import LocalSystem
+    line = alias_lines(read_root(path, destination)).get(name)
+    if line is not None and not asks_for_help(words):
+        from pykamal.config.load import load_document
+        from pykamal.operations.local.system import LocalSystem
 
-    line = alias_lines(load_document(path, destination=destination, system=LocalSystem()).root).get(name)
+        line = alias_lines(load_document(path, destination=destination, system=LocalSystem()).root).get(name)
     if line is None:
         return None
     try:
         return shlex.split(line)
     except ValueError as error:
         raise UsageError(f"Alias {name} cannot be split into words: {error}", hint=f"it is: {line}") from error
+
+
+def asks_for_help(words: Sequence[str]) -> bool:
+    """Whether `--help` is among words that are not parsed yet; behind `--` it is a word of the command's own."""
+    return "--help" in words[: words.index("--") if "--" in words else None]
 
 
 def alias_lines(root: MapNode | None) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pykamal.cli.aliases import asks_for_help
 from pykamal.cli.option_tokens import tokens
 from pykamal.cli.options import GLOBAL, flag
 from pykamal.cli.prefix_match import begins_one, resolve
@@ -116,8 +117,7 @@ def _tree(group: str | None, words: list[str]) -> Help | Tree:
 
 
 def _command(found: CommandRow, words: list[str], alias: str | None) -> Run | Help:
-    before_separator = words[: words.index("--")] if "--" in words else words
-    if "--help" in before_separator:
+    if asks_for_help(words):
         return Help(found.path)
     return Run(found, tuple(words), alias)
 

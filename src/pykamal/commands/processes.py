@@ -24,7 +24,9 @@ def by_login_shell(line: Command) -> Command:
     sshd sets `SHELL` to the shell of the user's entry in the user database. `SHLVL` tells bash that it is not the first
     shell below sshd, so that it does not read `~/.bashrc` a second time; what that file exports is there.
     """
-    shell = command(Syntax('SHLVL=1 "${SHELL:-sh}"'), "-c", SingleQuoted(line))
+    # A text that begins with a dash would be read as more options.
+    text = f" {line.wire()}" if line.wire().startswith("-") else line
+    shell = command(Syntax('SHLVL=1 "${SHELL:-sh}"'), "-c", SingleQuoted(text))
     return replace(line, node=shell.node, summary=str(line), user_line=True)
 
 

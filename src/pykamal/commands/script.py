@@ -18,6 +18,9 @@ from pykamal.commands.words import SingleQuoted, render
 
 MARK: Final = "\x1e"
 
+FIRST_LINE: Final = "pykamal_mark() {"
+"""How the text of every script begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -63,7 +66,7 @@ class Script:
         `\\x1eNONCE end I STATUS`; `begin` and `end` on both streams.
         """
         lines = [
-            "pykamal_mark() {",
+            FIRST_LINE,
             f"  printf '{_OCTAL_MARK}%s %s\\n' {nonce} \"$*\"",
             f"  printf '{_OCTAL_MARK}%s %s\\n' {nonce} \"$*\" >&2",
             "}",

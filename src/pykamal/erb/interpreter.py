@@ -41,6 +41,7 @@ from pykamal.erb.operators import operate, ordered
 from pykamal.erb.procs import Proc
 from pykamal.erb.rendered import Piece
 from pykamal.erb.scope import Scope
+from pykamal.erb.shell_lines import not_started
 from pykamal.erb.system import CommandRefused
 from pykamal.erb.values import Range, RubyString, change, count, inspected, latest, text, true
 
@@ -193,7 +194,10 @@ def _regexp(interpreter: Interpreter, node: RegexpLiteral) -> Regexp:
 def _shell(interpreter: Interpreter, node: Shell) -> str:
     line = _text(interpreter, node.line)
     interpreter.offset = node.offset
-    return RubyString(interpreter.builtins.run(str(line)))
+    output = interpreter.builtins.run(str(line))
+    if missing := not_started(interpreter.builtins, str(line)):
+        raise missing
+    return RubyString(output)
 
 
 def _list(interpreter: Interpreter, node: ListLiteral) -> list[Any]:

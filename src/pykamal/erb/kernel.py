@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,16 +14,12 @@ from pykamal.erb.formatting import formatted
 from pykamal.erb.libraries import LIBRARIES
 from pykamal.erb.procs import NamedMethod
 from pykamal.erb.scope import Scope
+from pykamal.erb.shell_lines import not_started
 from pykamal.erb.streams import lines, shown
 from pykamal.erb.values import Block, ClassValue, ExceptionValue, Range, in_message, shell_escaped, text
 
 if TYPE_CHECKING:
     from pykamal.erb.interpreter import Interpreter
-
-
-_NOT_FOUND: Final = 127
-_FOR_A_SHELL: Final = re.compile(r"[*?{}\[\]<>()~&|\\$;'`\"\n#=%]")
-"""Characters that make Ruby run a line by a shell, whose exit status then tells a missing program."""
 
 
 class Binding:
@@ -99,9 +94,10 @@ def _system(interpreter: Interpreter, *words: Any, exception: Any = False, **opt
     line = words[0] if len(words) == 1 else " ".join(map(shell_escaped, words))
     interpreter.builtins.print(interpreter.builtins.run(line))
     code = interpreter.builtins.status.code if interpreter.builtins.status is not None else 1
+    missing = not_started(interpreter.builtins, line)
     if exception is True and code != 0:
-        raise RubyError(f"Command failed with exit {code}: {line.split(' ')[0]}", "RuntimeError")
-    return None if code == _NOT_FOUND and not _FOR_A_SHELL.search(line) else code == 0
+        raise missing or RubyError(f"Command failed with exit {code}: {line.split(' ')[0]}", "RuntimeError")
+    return None if missing else code == 0
 
 
 def _array(_interpreter: Interpreter, value: Any) -> list[Any]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import IO, Final, Protocol
 
 from pykamal.commands.command import Effect
-from pykamal.commands.script import MARK, Script, Step
+from pykamal.commands.script import FIRST_LINE, MARK, Script, Step
 from pykamal.core.errors import KamalError, UnexpectedAnswer
 from pykamal.events import Stream
 from pykamal.transport.capture import EVIDENCE_BYTES, KEPT_BYTES, Capture, spool
@@ -81,6 +81,12 @@ class ScriptOutput:
             return True
         last = self.results[-1] if self.results else None
         return last is not None and not last.ok and not last.step.command.may_fail
+
+    @property
+    def said_outside(self) -> str:
+        """What both streams said outside of every step, up to the script's own text where a shell gives it back."""
+        noise = "\n".join(filter(None, (lane.noise.text().strip("\n") for lane in self._lanes.values())))
+        return noise.partition(FIRST_LINE)[0]
 
     def feed(self, stream: Stream, data: bytes) -> None:
         """Take the next bytes of one stream."""

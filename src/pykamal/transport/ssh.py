@@ -17,7 +17,8 @@ from pykamal.commands import files
 from pykamal.commands.command import Command
 from pykamal.commands.processes import end_group, shell
 from pykamal.commands.script import Script, Step, script
-from pykamal.core.errors import ConnectionFailed
+from pykamal.core.errors import ConnectionFailed, UnexpectedAnswer
+from pykamal.core.hosts import parse_host
 from pykamal.events import Bus, Stream
 from pykamal.transport.channel import CommandChannel, Sent
 from pykamal.transport.channels import Channels
@@ -34,6 +35,10 @@ CLEAN_UP_SECONDS: Final = 10.0
 
 NO_STATUS: Final = 255
 """Exit status of a step whose shell went away without telling one, as `ssh` itself reports it."""
+
+
+_SHOWN_LINES: Final = 5
+"""How much is shown of what a login shell said instead of running a script."""
 
 
 class SshSession:
@@ -219,10 +224,27 @@ class SshSession:
             if reporter:
                 reporter.broken_off(NO_STATUS)
             raise self._channels.lost(f"running {_title(exchange.script.steps[len(output.results)])}")
+        if not exchange.began:
+            raise self._no_shell(exchange)
         result = output.cut_off(exchange.end.exit_status or NO_STATUS)
         if not output.complete:  # the step may fail, but those after it never ran
             raise result.failure(self._host)
         return output.results
+
+    def _no_shell(self, exchange: ScriptExchange) -> UnexpectedAnswer:
+        """Make the error of a login whose shell has not run `sh`: no step is to blame."""
+        status = exchange.end.exit_status
+        said = exchange.output.said_outside
+        return UnexpectedAnswer(
+            f"The login shell of {self._user} on {self._host} runs no commands",
+            host=self._host,
+            details=[
+                "it ended without an exit status" if status is None else f"it ended with exit status {status}",
+                *(f"it said: {line}" for line in said.splitlines()[:_SHOWN_LINES]),
+            ],
+            hint=f"see what `ssh {self._user}@{parse_host(self._host).name} exec sh -c true` says: the account needs a "
+            "shell that is not restricted (`chsh`), whose start-up files neither exit nor read",
+        )
 
     # -- cancelling
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from pykamal.commands.command import command, shell_line
 from pykamal.commands.processes import by_login_shell
 from pykamal.commands.script import Step, script
+from pykamal.core.errors import UnexpectedAnswer
+from pykamal.events import CommandStarted
 from pykamal.transport.ssh import SshSession
 from tests.e2e.sshd import start_sshd
 from tests.e2e.transport.running import Run
@@ -20,15 +23,22 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(params=["bash", "dash"])
 def login(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Run]]:
+    with login_with(str(shutil.which(request.param)), tmp_path) as run:
+        yield request.param, run
+
+
+@contextmanager
+def login_with(shell: str, tmp_path: Path) -> Iterator[Run]:
     """A login whose entry in the user database has that shell, on an sshd that sees a database of its own."""
-    shell = shutil.which(request.param)
     users = (line.split(":") for line in Path("/etc/passwd").read_text().splitlines())
     database = tmp_path / "passwd"
-    database.write_text("".join(":".join([*fields[:-1], str(shell)]) + "\n" for fields in users))
+    database.write_text("".join(":".join([*fields[:-1], shell]) + "\n" for fields in users))
     mounting = f'mount --bind {database} /etc/passwd && exec "$@"'
     server = start_sshd(tmp_path / "sshd", prefix=("unshare", "--mount", "sh", "-c", mounting, "sh"))
-    yield request.param, Run(server, tmp_path)
-    server.stop()
+    try:
+        yield Run(server, tmp_path)
+    finally:
+        server.stop()
 
 
 BASH = {
@@ -92,3 +102,33 @@ def test_scripts_and_fed_commands_run_whatever_the_shell_of_the_login(login: tup
         assert (await session.run(line)).stdout == "it's\n"
 
     run(body)
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence"),
+    [
+        ("echo This account is not available.; exit 1", ["exit status 1", "said: This account is not available."]),
+        ('exec bash -r "$@"', ["exit status 1", "exec: restricted"]),
+        ("exit 0", ["exit status 0"]),
+        ("echo hello; exec cat", ["exit status 0", "said: hello"]),
+    ],
+)
+def test_a_login_shell_that_runs_nothing(text: str, evidence: list[str], tmp_path: Path) -> None:
+    """It is named itself, with what it said, and no step is blamed; a script that it gives back is not shown."""
+    shell = tmp_path / "login-shell"
+    shell.write_text(f"#!/bin/sh\n{text}\n")
+    shell.chmod(0o755)
+    tmp_path.chmod(0o755)
+
+    async def body(session: SshSession) -> None:
+        with pytest.raises(UnexpectedAnswer) as caught:
+            await session.run_script(script(Step("audit", command("echo", "a secret"))))
+        assert f"The login shell of {session.user} on" in caught.value.message
+        told = "\n".join(caught.value.details)
+        assert [each for each in evidence if each not in told] == []
+        assert "a secret" not in told
+        assert "chsh" in str(caught.value.hint)
+
+    with login_with(str(shell), tmp_path) as run:
+        run(body)
+        assert not any(isinstance(event, CommandStarted) for event in run.events)

@@ -96,6 +96,7 @@ def test_aliases_are_split_like_a_shell_does(project: Path) -> None:
     assert expand("console", []) == ["app", "exec", "-i", "--reuse", "bin/rails console"]
     assert expand("nothing", []) is None
     assert expand("console", ["-c", "elsewhere.yml"]) is None
+    assert expand("console", ["--", "ls", "-d", "/tmp", "-c", "elsewhere.yml"]) == expand("console", [])
     (project / "broken.yml").write_text('aliases: {broken: app exec "}\n')
     with pytest.raises(UsageError, match="Alias broken cannot be split into words"):
         expand("broken", ["-c", "broken.yml"])

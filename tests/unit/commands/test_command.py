@@ -173,3 +173,6 @@ def test_the_login_shell_reads_a_line_as_one_argument(shell: str) -> None:
     result = run(f"SHELL={shell}; {line.wire()}")
     assert (result.returncode, result.stdout) == (3, f"{shell.upper()} ITS 2\n".encode())
     assert run(f"unset SHELL; {line.wire()}").stdout == b"SH ITS 2\n"
+    for option in ("-x", "--", "-n echo"):
+        said = run(f"SHELL={shell}; {by_login_shell(shell_line(option)).wire()}")
+        assert (said.returncode, b"not found" in said.stderr) == (127, True), "a text is no option of the shell"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from pykamal.commands.words import text_of
@@ -33,11 +35,11 @@ def content(accessory: Accessory, file: File, secrets: Lookup, system: System) -
     path = system.working_directory / file.local
     if path.is_dir():
         raise KamalError(
-            f"{path.resolve()} is a directory",
+            f"{_absolute(path)} is a directory",
             hint=f"name its files one by one in accessories/{accessory.name}/files",
         )
     if not path.is_file():
-        raise KamalError(f"Missing file: {path.resolve()}", hint=f"accessories/{accessory.name}/files names it")
+        raise KamalError(f"Missing file: {_absolute(path)}", hint=f"accessories/{accessory.name}/files names it")
     read = path.read_bytes()
     if not file.template:
         return Content(read)
@@ -46,6 +48,11 @@ def content(accessory: Accessory, file: File, secrets: Lookup, system: System) -
     environment = _Environment({**system.environment, **_clear(accessory)}, _secrets(accessory, secrets))
     text = Templates(environment, system).render(file.local, _decoded(read, file), yaml=False).text
     return Content(Sensitive(text), holds_secrets=environment.told_secrets)
+
+
+def _absolute(path: Path) -> str:
+    """The path for people: as it is written, for links may lead in a circle."""
+    return os.path.abspath(path)  # noqa: PTH100 - pathlib has nothing that leaves links alone
 
 
 def _decoded(read: bytes, file: File) -> str:

@@ -99,7 +99,7 @@ class SafeSystem:
         given = os.environ if environment is None else environment
         self._files = LocalSystem(working_directory, {})
         self._environment = {name: given[name] for name in visible if name in given}
-        self._roots = tuple(root.resolve() for root in (roots or (self.working_directory,)))
+        self._roots = tuple(_resolved(root) for root in (roots or (self.working_directory,)))
         self._skip_commands = skip_commands
         self.skipped: list[str] = []
 
@@ -112,14 +112,20 @@ class SafeSystem:
         return self._environment
 
     def read_bytes(self, path: Path, limit: int) -> bytes:
-        if not self.may_read(path):
+        resolved = _resolved(path)
+        if not self._is_below_roots(resolved):
             roots = " or ".join(map(str, self._roots))
             raise PermissionError(errno.EACCES, f"it is not below {roots}", str(path))
-        return self._files.read_bytes(path.resolve(), limit)
+        return self._files.read_bytes(resolved, limit)
 
     def may_read(self, path: Path) -> bool:
         """Whether the path, symbolic links resolved, is below one of the roots."""
-        resolved = path.resolve()
+        try:
+            return self._is_below_roots(_resolved(path))
+        except OSError:
+            return False
+
+    def _is_below_roots(self, resolved: Path) -> bool:
         return any(resolved.is_relative_to(root) for root in self._roots)
 
     @property
@@ -128,7 +134,7 @@ class SafeSystem:
 
     def file_names(self, directory: Path) -> Sequence[str]:
         """None of a directory that is not below the roots."""
-        return self._files.file_names(directory.resolve()) if self.may_read(directory) else []
+        return self._files.file_names(_resolved(directory)) if self.may_read(directory) else []
 
     def run_shell(self, line: str, environment: Mapping[str, str]) -> str:
         return self.run_with_status(line, environment)[0]
@@ -144,3 +150,11 @@ class SafeSystem:
 
         run = partial(self.run_shell, environment=environment)
         return parse(text, substitute=run, environment=environment, file=file)
+
+
+def _resolved(path: Path) -> Path:
+    """The path without symbolic links. Raises OSError for links that lead in a circle, on every version of Python."""
+    try:
+        return path.resolve()
+    except RuntimeError:  # Python 3.12 and older
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
