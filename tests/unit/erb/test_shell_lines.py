@@ -38,7 +38,7 @@ def test_a_program_that_is_not_there(line: str, label: str | None, project: Path
         load(project, with_shell_line(line))
     program = line.split(maxsplit=1)[0]
     assert (caught.value.label, caught.value.message.endswith(f" - {program}")) == (label, True)
-    assert str(caught.value.problems[0].position).startswith("config/deploy.yml:4:")
+    assert str(caught.value.diagnostics[0].location.position).startswith("config/deploy.yml:4:")
     assert f"Install {program}" in str(caught.value.hint)
 
 
