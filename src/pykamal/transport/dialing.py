@@ -73,14 +73,13 @@ class Dialer:
         for attempt in range(1, self._dns_retries + 2):
             try:
                 found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+            except UnicodeError as error:
+                raise self._without_address(
+                    "it is no name, for a part between two dots is empty or too long"
+                ) from error
             except socket.gaierror as error:
                 if attempt > self._dns_retries:
-                    raise HostUnreachable(
-                        f"Cannot find the address of {self._host}: {error.strerror}",
-                        host=self._host,
-                        hint="correct the name in deploy.yml, or see whether this machine's name look-up works",
-                        label="SocketError",
-                    ) from error
+                    raise self._without_address(error.strerror) from error
                 delay = retry_delay(attempt)
                 self._bus.log(
                     f"Retrying DNS for {self._host} (attempt {attempt}/{self._dns_retries}) in {delay:.2f}s: {error}",
@@ -91,6 +90,14 @@ class Dialer:
             else:
                 return [(family, address) for family, _type, _protocol, _name, address in found]
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _without_address(self, reason: str) -> HostUnreachable:
+        return HostUnreachable(
+            f"Cannot find the address of {self._host.strip() or 'a host with an empty name'}: {reason}",
+            host=self._host,
+            hint="correct the name in deploy.yml, or see whether this machine's name look-up works",
+            label="SocketError",
+        )
 
 
 async def _first_connected(addresses: Sequence[_Address]) -> socket.socket:

@@ -234,3 +234,28 @@ def test_destination_satisfies_the_requirement() -> None:
     world = World(files={"config/deploy.staging.yml": "{}"})
     config = loaded(changed("require_destination: true"), destination="staging", world=world)
     assert config.service_with_destination == "app-staging"
+
+
+@pytest.mark.parametrize("host", ["user@", "@web", "web:", "web:0", "web:000", "u@-web", "-web"])
+@pytest.mark.parametrize("form", ["servers: ['{}']", "accessories: {{db: {{image: x, host: '{}'}}}}"])
+def test_hosts_that_openssh_refuses(form: str, host: str) -> None:
+    """A host without its name or with the port 0 is refused where it stands, before anything is connected to."""
+    assert "should be an address that OpenSSH takes" in refused(changed(form.format(host))).message
+
+
+@pytest.mark.parametrize(
+    "host", ["::", "::1", "fe80::0", "[::1]:22", "web:22", "u@web:10", "user@dom@web", "10.0.0.10"]
+)
+def test_hosts_that_openssh_takes(host: str) -> None:
+    """Addresses of version 6 are hosts too, with their zeros and colons."""
+    loaded(changed(f"servers: ['{host}']"))
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999", "'22 -oX'", "abc"])
+def test_an_ssh_port_that_is_none(port: str) -> None:
+    """What is no port is said to be none, for the usual one is used."""
+    config = loaded(changed(f"ssh: {{port: {port}}}"))
+    assert (config.ssh.port, any("ssh/port is no port number" in each.message for each in config.warnings)) == (
+        22,
+        True,
+    )

@@ -91,3 +91,19 @@ def test_no_address_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_failures_are_named_by_their_kind(error: Exception, label: str) -> None:
     """spec/cli.md 4.5: the names that scripts search for."""
     assert label_of(error) == label
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("web..example.com", "Cannot find the address of web..example.com: it is no name"),
+        ("a" * 64, "it is no name, for a part between two dots is empty or too long"),
+        ("", "Cannot find the address of a host with an empty name"),
+    ],
+)
+def test_what_is_no_name(host: str, said: str) -> None:
+    """A mistyped name is a host without an address, with the place to correct it, and no failure of this program."""
+    with pytest.raises(HostUnreachable) as caught:
+        asyncio.run(Dialer(host, Bus(), dns_retries=0).create_connection(asyncio.Protocol, host, 22))
+    assert said in caught.value.message
+    assert (caught.value.label, "deploy.yml" in str(caught.value.hint)) == ("SocketError", True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from pykamal.config.decoding.proxy_extension import proxy_extension
 from pykamal.config.decoding.values import number
@@ -12,6 +13,8 @@ from pykamal.config.models.extension import Extension, HostKeyPolicy
 from pykamal.config.models.output import Output
 from pykamal.config.models.ssh import Ssh
 from pykamal.config.reading import boolean, child, integer, text, texts
+
+_LAST_PORT: Final = 65535
 
 
 def ssh(node: Node | None) -> Ssh:
@@ -31,7 +34,10 @@ def ssh(node: Node | None) -> Ssh:
 
 
 def port_is_usable(node: Node | None) -> bool:
-    return node is None or bool(re.fullmatch(r"[0-9]{1,5}", text(node) or ""))
+    if node is None:
+        return True
+    digits = re.fullmatch(r"[0-9]{1,5}", text(node) or "")
+    return digits is not None and 0 < int(digits[0]) <= _LAST_PORT
 
 
 def _port(node: Node | None) -> int:
