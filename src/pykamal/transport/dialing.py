@@ -79,7 +79,7 @@ class Dialer:
                 ) from error
             except socket.gaierror as error:
                 if attempt > self._dns_retries:
-                    raise self._without_address(error.strerror) from error
+                    raise self._without_address(error.strerror or str(error)) from error
                 delay = retry_delay(attempt)
                 self._bus.log(
                     f"Retrying DNS for {self._host} (attempt {attempt}/{self._dns_retries}) in {delay:.2f}s: {error}",

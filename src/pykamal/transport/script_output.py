@@ -84,14 +84,15 @@ class ScriptOutput:
 
     @property
     def said_outside(self) -> str:
-        """What both streams said outside of every step, up to the script's own text where a shell gives it back."""
-        noise = "\n".join(filter(None, (lane.noise.text().strip("\n") for lane in self._lanes.values())))
-        return noise.partition(FIRST_LINE)[0]
+        """What both streams said outside of every step."""
+        return "\n".join(filter(None, (lane.noise.text().strip("\n") for lane in self._lanes.values())))
 
     def feed(self, stream: Stream, data: bytes) -> None:
         """Take the next bytes of one stream."""
         self._lanes[stream].feed(data)
         self._advance()
+        if self.process_group is None and FIRST_LINE in self._lanes[stream].noise.text():
+            raise self._misunderstood("the script itself, which it gave back")
 
     def finish(self) -> None:
         """Both streams have ended: what looked like the start of a marker is output after all."""

@@ -242,8 +242,8 @@ class SshSession:
                 "it ended without an exit status" if status is None else f"it ended with exit status {status}",
                 *(f"it said: {line}" for line in said.splitlines()[:_SHOWN_LINES]),
             ],
-            hint=f"see what `ssh {self._user}@{parse_host(self._host).name} exec sh -c true` says: the account needs a "
-            "shell that is not restricted (`chsh`), whose start-up files neither exit nor read",
+            hint=f"see what `ssh {self._user}@{parse_host(self._host).name} exec sh -c true` says: the login shell "
+            "must not be a restricted one (`chsh`), and its start-up files must neither exit nor read",
         )
 
     # -- cancelling

@@ -110,7 +110,7 @@ def test_scripts_and_fed_commands_run_whatever_the_shell_of_the_login(login: tup
         ("echo This account is not available.; exit 1", ["exit status 1", "said: This account is not available."]),
         ('exec bash -r "$@"', ["exit status 1", "exec: restricted"]),
         ("exit 0", ["exit status 0"]),
-        ("echo hello; exec cat", ["exit status 0", "said: hello"]),
+        ("echo hello; exec cat", ["the script itself, which it gave back"]),
     ],
 )
 def test_a_login_shell_that_runs_nothing(text: str, evidence: list[str], tmp_path: Path) -> None:
@@ -123,11 +123,11 @@ def test_a_login_shell_that_runs_nothing(text: str, evidence: list[str], tmp_pat
     async def body(session: SshSession) -> None:
         with pytest.raises(UnexpectedAnswer) as caught:
             await session.run_script(script(Step("audit", command("echo", "a secret"))))
-        assert f"The login shell of {session.user} on" in caught.value.message
+        assert "shell of" in caught.value.message
         told = "\n".join(caught.value.details)
         assert [each for each in evidence if each not in told] == []
         assert "a secret" not in told
-        assert "chsh" in str(caught.value.hint)
+        assert "login shell" in str(caught.value.hint)
 
     with login_with(str(shell), tmp_path) as run:
         run(body)
