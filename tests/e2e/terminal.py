@@ -48,6 +48,11 @@ class Terminal:
         """All that was shown so far, without colours."""
         return _ESCAPES.sub("", self._shown.decode("utf-8", "replace")).replace("\r\n", "\n")
 
+    @property
+    def received(self) -> str:
+        """The same to the last byte; a byte that is no UTF-8 is a lone surrogate."""
+        return self._shown.decode("utf-8", "surrogateescape")
+
     def type(self, text: str) -> None:
         os.write(self._controller, text.encode())
 
