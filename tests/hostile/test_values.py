@@ -156,7 +156,7 @@ class Source:
 
 
 def _wires(call: Made) -> list[str]:
-    return [line.wire() for line in commands_of(call)]
+    return [line.shell_text() for line in commands_of(call)]
 
 
 @cache

@@ -68,7 +68,7 @@ class MemoryHost:
 
     def answer(self, step: Step) -> tuple[int, str]:
         """Exit status and output of a step that reads."""
-        if "docker" in str(step.command) and not self.docker:
+        if "docker" in step.command.display_text() and not self.docker:
             return 127, ""
         if step.name == "read containers":
             return 0, "".join("\t".join(_fields(container)) + "\n" for container in self.containers)
@@ -112,7 +112,7 @@ class MemorySession:
         self._done.append((self.host, step))
         if step.command.effect is Effect.READ:
             return StepResult(step, *self._host.answer(step), "", 0.0)
-        self._host.change(str(step.command))
+        self._host.change(step.command.display_text())
         return StepResult(step, 0, "", "", 0.0)
 
 

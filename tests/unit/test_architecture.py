@@ -108,14 +108,38 @@ def test_a_part_of_the_operations_imports_only_what_stands_below_it() -> None:
 
 
 def test_quoting_for_the_shell_happens_in_one_place() -> None:
-    """Lines that reach a shell are quoted in `commands/words.py` and nowhere else."""
+    """Lines that reach a shell, or are shown for one, are quoted in `commands/words.py` and nowhere else."""
     quoting = [
         path.relative_to(SOURCE).as_posix()
-        for room in ("commands", "transport", "secrets", "operations")
-        for path in sorted((SOURCE / room).rglob("*.py"))
-        if re.search(r"\bshlex\.(quote|join)\b|import (quote|join)\b", path.read_text())
+        for path in sorted(SOURCE.rglob("*.py"))
+        if re.search(r"\bshlex\.(quote|join)\b|from shlex import|import shlex as|\bpipes\.quote\b", path.read_text())
     ]
     assert quoting == ["commands/words.py"]
+
+
+SHELL_TEXTS = {
+    "commands/command.py": "defines it",
+    "commands/words.py": "a command inside a word",
+    "commands/script.py": "the steps of a script",
+    "commands/health.py": "a step in a loop of shell",
+    "commands/processes.py": "a user's line, which may begin with a dash",
+    "commands/proxy.py": "a step in a case of shell",
+    "commands/stopping.py": "a step in an assignment of shell",
+    "commands/ssh_client.py": "the last argument of ssh, and a ProxyCommand",
+    "operations/hosts/wanted_proxy.py": "the words of `docker run`, to compare with a container",
+    "operations/local/local_context.py": "a command of this machine without an event loop",
+    "transport/channels.py": "the request of a channel",
+    "transport/exchanges.py": "the line by which a shell becomes a command",
+    "transport/local.py": "a shell that has its line from a pipe",
+}
+
+
+def test_the_text_for_a_shell_is_made_in_few_places() -> None:
+    """Commands inside commands are words; each place that makes text of one is listed, with its reason."""
+    making = {
+        path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py") if "shell_text()" in path.read_text()
+    }
+    assert making == set(SHELL_TEXTS)
 
 
 def test_git_is_called_in_one_place() -> None:

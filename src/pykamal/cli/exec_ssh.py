@@ -6,7 +6,6 @@ import codecs
 import hashlib
 import os
 import selectors
-import shlex
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import Final, NoReturn, TextIO
 
 from pykamal.commands import ssh_client
 from pykamal.commands.command import Command
+from pykamal.commands.words import quoted
 from pykamal.config.models import Config
 from pykamal.core.errors import DependencyError
 from pykamal.core.printable import PrintableStream
@@ -86,7 +86,7 @@ def _arguments(
         reads=reads,
         agent_has_keys=bool(key_data),
     )
-    bus.log(f"Running {shlex.join([*arguments[:-1], str(command)])}", host=host)
+    bus.log(f"Running {quoted([*arguments[:-1], command.display_text()])}", host=host)
     return ssh_client.with_agent(arguments, [_pipe(key) for key in key_data]) if key_data else arguments
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any
@@ -59,7 +58,9 @@ def _advice(
     taken = {token.word: token.position for token in line if token.option is not None and token.position > first}
     if not taken:
         return None, False
-    meant = shlex.join([*words[:first], "--", *words[first:]])
+    from pykamal.commands.words import quoted
+
+    meant = quoted([*words[:first], "--", *words[first:]])
     advice = f"for one of the command's own, write: kamal {row.path} {meant}"
     return f"{', '.join(taken)} was read as an option of kamal; {advice}", min(taken.values()) < written[-1]
 

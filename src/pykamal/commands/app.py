@@ -14,7 +14,18 @@ from pykamal.commands.flags import (
     terminal_flags,
 )
 from pykamal.commands.logs import ALL_LINES, LogSelection, checks, matching, no_lines
-from pykamal.commands.words import HostValue, Output, Raw, SingleQuoted, Syntax, Word, joined, key_values, options
+from pykamal.commands.words import (
+    HostValue,
+    Output,
+    Raw,
+    SingleQuoted,
+    SplitOutput,
+    Syntax,
+    Word,
+    joined,
+    key_values,
+    options,
+)
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config
 
@@ -66,7 +77,7 @@ def rename(role: Role, version: str, new_version: str) -> Command:
     status = query("docker", "container", "inspect", "--format", "{{.State.Status}}", name)
     waits = query("test", Output(status), "=", "restarting")
     stopped = command("docker", "stop", name)
-    return replace(renamed.or_(waits.and_(stopped).and_(renamed).grouped()), summary=str(renamed))
+    return replace(renamed.or_(waits.and_(stopped).and_(renamed).grouped()), summary=renamed.display_text())
 
 
 def remove_container(role: Role, version: str) -> Command:
@@ -242,6 +253,6 @@ def _running(config: Config, role: Role, *format_flags: Word) -> Command:
     )
     of_latest = query(
         *("docker", "ps", "--latest", *format_flags, *label_filters(config, role), *states),
-        *("--filter", Syntax(f"ancestor=$({latest.wire()})")),
+        *("--filter", joined("ancestor=", SplitOutput(latest))),
     )
     return query("sh", "-c", SingleQuoted(of_latest.then(newest))) | query("head", "-1")

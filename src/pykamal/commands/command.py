@@ -1,6 +1,6 @@
 """A shell command line as a value.
 
-A `Command` is words plus how commands are joined. `str(command)` is safe to log; `command.wire()` is what a shell gets
+A `Command` is words plus how commands are joined. `display_text()` is safe to log; `shell_text()` is what a shell gets
 and the only place where a secret is revealed. Quoting is the business of `pykamal.commands.words`, nowhere else.
 """
 
@@ -131,12 +131,17 @@ class Command:
 
     # -- rendering
 
-    def __str__(self) -> str:
+    def display_text(self) -> str:
+        """The line for people: secrets are hidden, and a summary stands for what is too long. Never for a shell."""
         return self.summary or _text(self.node, shown=True)
 
-    def wire(self) -> str:
-        """The line with secrets revealed. For the transport only."""
+    def shell_text(self) -> str:
+        """The line for a shell, with secrets revealed. Never for a log or a message."""
         return _text(self.node, shown=False)
+
+    def __str__(self) -> str:
+        """Raise `TypeError`: what is shown of a command must not end up in a shell, nor what a shell gets be shown."""
+        raise TypeError("a command has display_text() for people and shell_text() for a shell")
 
     def arguments(self) -> list[str] | None:
         """The argument vector of a line that needs no shell, secrets revealed; None for every other line."""
@@ -159,7 +164,13 @@ class Command:
 
     def _joined(self, operator: Operator, other: Command) -> Command:
         effect = Effect.CHANGE if Effect.CHANGE in (self.effect, other.effect) else Effect.READ
-        return Command(Line(self.node, operator, other.node), effect, self.may_fail, self.quiet)
+        return Command(
+            Line(self.node, operator, other.node),
+            effect,
+            self.may_fail,
+            self.quiet,
+            user_line=self.user_line or other.user_line,
+        )
 
 
 def command(*words: Word) -> Command:

@@ -53,8 +53,10 @@ def remove_later(path: str, *, seconds: int) -> Command:
 def from_file(path: str, line: Command) -> Command:
     """A line for the login's own shell, whose Docker reads the values from a file without a name by then."""
     opened = command("exec", Syntax(f"{_DESCRIPTOR}<"), path).and_(command("rm", "-f", path))
-    run = opened.and_(command("exec", Syntax('"${SHELL:-sh}"'), "-c", Syntax('"$0"')))
-    return replace(command("sh", "-c", SingleQuoted(run), SingleQuoted(line)), summary=str(line))
+    run = opened.and_(command("exec", "env", "SHLVL=1", Syntax('"${SHELL:-sh}"'), "-c", Syntax('"$0"')))
+    return replace(
+        command("sh", "-c", SingleQuoted(run), SingleQuoted(line)), summary=line.display_text(), user_line=True
+    )
 
 
 def _printed(env: Mapping[str, str]) -> Command:

@@ -118,4 +118,4 @@ def _change(*words: str) -> Command:
 
 def _shown(words: tuple[str, ...]) -> str:
     """Return the line for display, without the options that every line has, as Ruby Kamal shows it."""
-    return str(query("git", *words))
+    return query("git", *words).display_text()

@@ -163,7 +163,7 @@ def watched(told: Command, container: str, *, port: int, new: bool = True) -> Co
       done
     }}
     begun=$(date +%s)
-    {told.wire()} &
+    {told.shell_text()} &
     told=$!
     watch 3>&2 > /dev/null 2>&1 &
     watching=$!
@@ -172,7 +172,7 @@ def watched(told: Command, container: str, *, port: int, new: bool = True) -> Co
     {{ kill "$watching"; wait "$watching"; }} 2> /dev/null
     [ $? -ne {NOT_READY_STATUS} ] || exit {NOT_READY_STATUS}
     exit "$ended\""""
-    return Command(Simple((Syntax(Sensitive(_dedented(text))),)), summary=str(told)).in_subshell()
+    return Command(Simple((Syntax(Sensitive(_dedented(text))),)), summary=told.display_text()).in_subshell()
 
 
 def _look(container: str, *, new: bool) -> str:

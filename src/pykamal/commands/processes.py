@@ -25,9 +25,9 @@ def by_login_shell(line: Command) -> Command:
     shell below sshd, so that it does not read `~/.bashrc` a second time; what that file exports is there.
     """
     # A text that begins with a dash would be read as more options.
-    text = f" {line.wire()}" if line.wire().startswith("-") else line
+    text = f" {line.shell_text()}" if line.shell_text().startswith("-") else line
     shell = command(Syntax('SHLVL=1 "${SHELL:-sh}"'), "-c", SingleQuoted(text))
-    return replace(line, node=shell.node, summary=str(line), user_line=True)
+    return replace(line, node=shell.node, summary=line.display_text(), user_line=True)
 
 
 def end_group(process_group: int, *, signal: str = "TERM") -> Command:

@@ -253,11 +253,11 @@ def remove(service: str) -> Command:
     May fail: a proxy that does not answer keeps nobody from stopping what is behind it.
     """
     told = _kamal_proxy("remove", service)
-    text = f"""said=$({told.wire()} 2>&1) || case $said in
+    text = f"""said=$({told.shell_text()} 2>&1) || case $said in
   *"service not found"* | *[Nn]"o such container"* | *"is not running"*) echo "$said" ;;
   *) echo "$said" >&2; exit 1 ;;
 esac"""
-    return Command(Simple((Syntax(text),)), may_fail=True, summary=str(told))
+    return Command(Simple((Syntax(text),)), may_fail=True, summary=told.display_text())
 
 
 def stop(service: str, *, drain_timeout: int, message: str | None = None) -> Command:
@@ -305,7 +305,7 @@ def _deploy_to(container_id: Command, name: str, watched: _Watched, told: Comman
     found = query(joined(Syntax("id="), Output(container_id))).and_(query("test", "-n", Syntax('"$id"')))
     there = found.grouped().or_(missing)
     line = there.and_(health.watched(told, watched.container, port=watched.port, new=watched.new))
-    return replace(line, summary=str(there.and_(told)))
+    return replace(line, summary=there.and_(told).display_text())
 
 
 def _target(proxy: Proxy) -> Word:

@@ -9,7 +9,7 @@ from typing import Final
 
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.paths import PROXY_DIRECTORY
-from pykamal.commands.words import Syntax, Word, joined
+from pykamal.commands.words import SplitOutput, Syntax, Word, joined
 from pykamal.config.models.proxy import DEFAULT_PROXY_REPOSITORY, MINIMUM_PROXY_VERSION, ProxyRun
 from pykamal.config.models.proxy_extension import ProxyEngine
 from pykamal.config.models.service import Config
@@ -48,11 +48,11 @@ def reference(config: Config, host: str) -> Word:
     return LEGACY_REFERENCE
 
 
-def file_or(name: str, default: str) -> Syntax:
+def file_or(name: str, default: str) -> SplitOutput:
     """Print the contents of a file of `proxy boot_config`, or the default."""
     saved = query("cat", f"{PROXY_DIRECTORY}/{name}").redirected("2> /dev/null")
     fallback = query("echo", Syntax(f'"{default}"'))
-    return Syntax(f"$({saved.or_(fallback)})")
+    return SplitOutput(saved.or_(fallback))
 
 
 LEGACY_REFERENCE: Final = joined(

@@ -89,7 +89,7 @@ class Script:
 
 def _unit(command: Command) -> str:
     """A step's text so that the shell reads the rest of the script whatever it is."""
-    return f"eval {render(SingleQuoted(command), shown=False)}" if command.holds_raw else command.wire()
+    return f"eval {render(SingleQuoted(command), shown=False)}" if command.holds_raw else command.shell_text()
 
 
 def script(*steps: Step | Iterable[Step]) -> Script:

@@ -44,7 +44,7 @@ def interactive(
         "-A" if ssh.forward_agent else "-a",
         *(["-t"] if terminal else [] if reads else ["-n", "-tt"]),
         *(f"{address.user or ssh.user}@{address.name}", "-p", str(address.port or ssh.port)),
-        line.wire(),
+        line.shell_text(),
     ]
 
 
@@ -88,7 +88,7 @@ def _through(jumps: str, options: Sequence[str]) -> str:
     user = ["-l", address.user] if address.user else []
     port = ["-p", str(address.port)] if address.port else []
     words = [word.replace("%", "%%") for word in (*first, *options, *user, *port)]
-    return query("ssh", *words, "-W", "%h:%p", address.name.replace("%", "%%")).wire()
+    return query("ssh", *words, "-W", "%h:%p", address.name.replace("%", "%%")).shell_text()
 
 
 def _keys(ssh: Ssh, *, agent_has_keys: bool) -> list[str]:

@@ -30,8 +30,8 @@ def stop(container: str, *flags: str, words: Sequence[str] = ("docker", "stop"))
 def stop_found(found: Command, *flags: str) -> Command:
     """Stop the container whose identifier another command prints; nothing where it prints none."""
     line = _line(("docker", "stop"), flags)
-    finding = f'container=$({found.wire()})\n[ -n "$container" ] || exit 0'
-    return _stopping(finding, line, summary=f"{found} | xargs {line}")
+    finding = f'container=$({found.shell_text()})\n[ -n "$container" ] || exit 0'
+    return _stopping(finding, line, summary=f"{found.display_text()} | xargs {line}")
 
 
 def _line(words: Sequence[str], flags: Sequence[str]) -> str:

@@ -72,13 +72,22 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitOutput:
+    """The standard output of another command, which the shell splits into words: `$(...)`."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
     """Several words written without a space between them: `--target=` and an `Output` and `:80`."""
 
     words: tuple[Word, ...]
 
 
-Word: TypeAlias = str | Sensitive | Raw | Syntax | Expanded | DoubleQuoted | HostValue | SingleQuoted | Output | Joined
+Word: TypeAlias = (
+    str | Sensitive | Raw | Syntax | Expanded | DoubleQuoted | HostValue | SingleQuoted | Output | SplitOutput | Joined
+)
 
 
 def render(word: Word, *, shown: bool) -> str:
@@ -106,12 +115,14 @@ def render(word: Word, *, shown: bool) -> str:
         case Output(command, text):
             escaped = _ACTIVE_IN_DOUBLE_QUOTES.sub(r"\\\g<0>", text)
             return f'"$({_line(command, shown)}){escaped}"'
+        case SplitOutput(command):
+            return f"$({_line(command, shown)})"
         case Joined(words):
             return _joined(words, shown)
 
 
 def _line(command: Command, shown: bool) -> str:
-    return str(command) if shown else command.wire()
+    return command.display_text() if shown else command.shell_text()
 
 
 def _joined(words: Sequence[Word], shown: bool) -> str:
@@ -125,6 +136,11 @@ def _joined(words: Sequence[Word], shown: bool) -> str:
 
 def joined(*words: Word) -> Joined:
     return Joined(words)
+
+
+def quoted(words: Sequence[str]) -> str:
+    """Literal words as a line that a person can give to a shell."""
+    return " ".join(map(shlex.quote, words))
 
 
 # -- the double-quoted form of spec/config.md 18.7

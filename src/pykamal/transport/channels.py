@@ -93,7 +93,7 @@ class Channels:
         while True:
             try:
                 opening = self._connection.create_session(
-                    lambda: channel, line.wire(), encoding=None, request_pty=False, x11_forwarding=False
+                    lambda: channel, line.shell_text(), encoding=None, request_pty=False, x11_forwarding=False
                 )
                 asyncio.get_running_loop().call_soon(acknowledge_at_once, self._connection)
                 await opening

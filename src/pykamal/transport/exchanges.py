@@ -95,7 +95,7 @@ class Feeding:
         self._early = b""
         line = in_shell(command("printf", "%s", self._mark).then(self._command))
         try:
-            channel.send(encoded(line.wire() + "\n"), self._received, more_to_come=True)
+            channel.send(encoded(line.shell_text() + "\n"), self._received, more_to_come=True)
             await _first_of(self._ready, channel.ended)
             if not channel.ended.done():
                 channel.send(self._content, self._received, sent=self._sent)

@@ -169,7 +169,7 @@ class _Call:
     async def line(self) -> StepResult:
         """The only step, through a shell that has its text from a pipe, so that the terminal stays on its input."""
         reading, writing = os.pipe()
-        text = encoded(self._script.steps[0].command.wire())
+        text = encoded(self._script.steps[0].command.shell_text())
         filling = asyncio.get_running_loop().run_in_executor(None, _fill, writing, text)
         try:
             return await self.program([_SHELL, f"/dev/fd/{reading}"], inherit_stdin=True, pass_descriptors=(reading,))

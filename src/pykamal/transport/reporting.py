@@ -47,7 +47,7 @@ class StepReporter:
         self._bus.emit(
             CommandStarted(
                 id=self._id,
-                command=str(step.command),
+                command=step.command.display_text(),
                 host=self._host,
                 user=self._user,
                 quiet=step.command.quiet,

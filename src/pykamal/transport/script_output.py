@@ -216,7 +216,7 @@ class ScriptOutput:
         return UnexpectedAnswer(
             f"{self._place} answered with more than {KEPT_BYTES >> 20} MB",
             host=self._host,
-            details=[f"command: {step.command}"],
+            details=[f"command: {step.command.display_text()}"],
             hint="run that command there by hand, to see what prints so much",
         )
 

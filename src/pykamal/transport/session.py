@@ -37,7 +37,7 @@ class StepResult:
 
     def failure(self, host: str | None) -> CommandFailed:
         return CommandFailed(
-            str(self.step.command),
+            self.step.command.display_text(),
             exit_status=self.exit_status,
             stdout=self.stdout,
             stderr=self.stderr,

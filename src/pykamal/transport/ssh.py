@@ -276,7 +276,7 @@ class SshSession:
 
 
 def _title(step: Step) -> str:
-    return f"`{step.name}`" if step.name else f"`{step.command}`"
+    return f"`{step.name}`" if step.name else f"`{step.command.display_text()}`"
 
 
 def _see_outcome(done: asyncio.Future[Any]) -> None:

@@ -18,7 +18,7 @@ def run(
     stdin: bytes = b"",
 ) -> subprocess.CompletedProcess[bytes]:
     """What a real shell makes of a line."""
-    line = command if isinstance(command, str) else command.wire()
+    line = command if isinstance(command, str) else command.shell_text()
     return subprocess.run([shell, "-c", line], cwd=directory, input=stdin, capture_output=True, check=False)
 
 

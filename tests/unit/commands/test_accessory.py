@@ -40,7 +40,7 @@ VOLUMES = (
 
 def test_run() -> None:
     """spec/config.md 9.3: the smallest accessory."""
-    assert str(accessory.run(CONFIG, DB, "10.0.0.9")) == (
+    assert accessory.run(CONFIG, DB, "10.0.0.9").display_text() == (
         "docker run --name shop-db --detach --restart unless-stopped --network kamal "
         '--log-opt max-size="10m" --env KAMAL_HOST="10.0.0.9" --env-file .kamal/apps/app/env/accessories/db.env '
         '--label service="shop-db" mysql:8.0'
@@ -49,7 +49,7 @@ def test_run() -> None:
 
 def test_run_with_everything() -> None:
     """spec/config.md 9.3: the example, in the order given."""
-    assert str(accessory.run(CONFIG, FULL, "10.0.0.9")) == (
+    assert accessory.run(CONFIG, FULL, "10.0.0.9").display_text() == (
         "docker run --name shop-db --detach --restart always --network kamal "
         f'--log-opt max-size="10m" --publish 3306:3306 --env KAMAL_HOST="10.0.0.9" {ENVIRONMENT} '
         f'{VOLUMES} --label service="shop-db" --label app="shop" --cpus "2" mysql:8.0 --foo'
@@ -59,13 +59,13 @@ def test_run_with_everything() -> None:
 def test_log_settings_are_the_roots() -> None:
     """spec/config.md 13: accessories use root logging only."""
     line = accessory.run(replace(CONFIG, logging=Logging("syslog")), DB, "10.0.0.9")
-    assert '--network kamal --log-driver "syslog" --env' in str(line)
+    assert '--network kamal --log-driver "syslog" --env' in line.display_text()
 
 
 def test_own_registry_and_network() -> None:
     """spec/cli.md 14.8: the accessory's registry in front of its image, never the root's."""
     own = replace(DB, registry=Registry("ghcr.io"), network="backend", port="127.0.0.1:3306:3306")
-    line = str(accessory.run(CONFIG, own, "10.0.0.9"))
+    line = accessory.run(CONFIG, own, "10.0.0.9").display_text()
     assert line.endswith(" ghcr.io/mysql:8.0")
     assert " --network backend " in line
     assert " --publish 127.0.0.1:3306:3306 " in line
@@ -123,12 +123,12 @@ def test_own_registry_and_network() -> None:
 )
 def test_lines(line: Command, expected: str, may_fail: bool) -> None:
     """spec/cli.md 14.8: lines and marks F."""
-    assert (str(line), line.may_fail) == (expected, may_fail)
+    assert (line.display_text(), line.may_fail) == (expected, may_fail)
 
 
 def test_directories() -> None:
     """spec/cli.md 14.8, step 3: made, then mode and owner where they are given."""
-    assert list(map(str, accessory.make_directories(FULL))) == [
+    assert [line.display_text() for line in accessory.make_directories(FULL)] == [
         "mkdir -p $PWD/shop-db/data",
         "mkdir -p /srv/log",
         "chmod 0755 /srv/log",
@@ -139,21 +139,23 @@ def test_directories() -> None:
 def test_files() -> None:
     """spec/cli.md 14.8, step 4: parent, upload, mode (755 by default), owner."""
     (file,) = FULL.files
-    assert str(accessory.make_file_directory(FULL, file)) == "mkdir -p shop-db/etc/mysql"
+    assert accessory.make_file_directory(FULL, file).display_text() == "mkdir -p shop-db/etc/mysql"
     assert accessory.file_path(FULL, file) == "shop-db/etc/mysql/my.cnf"
-    assert list(map(str, accessory.file_permissions(FULL, file))) == [
+    assert [line.display_text() for line in accessory.file_permissions(FULL, file)] == [
         "chmod 0644 shop-db/etc/mysql/my.cnf",
         "chown 999:999 shop-db/etc/mysql/my.cnf",
     ]
-    assert list(map(str, accessory.file_permissions(FULL, File("a", "/b")))) == ["chmod 755 shop-db/b"]
+    assert [line.display_text() for line in accessory.file_permissions(FULL, File("a", "/b"))] == [
+        "chmod 755 shop-db/b"
+    ]
 
 
 @pytest.mark.parametrize(("file", "mode"), [(File("a", "/b"), "600"), (File("a", "/b", "0640"), "0640")])
 def test_files_with_secrets(file: File, mode: str) -> None:
     """The owner's alone, and in a directory of the owner's alone, unless `mode` says more (docs/differences.md)."""
     (line,) = accessory.file_permissions(DB, file, holds_secrets=True)
-    assert str(line) == f"chmod {mode} shop-db/b"
-    assert str(accessory.close_directory(DB)) == "chmod 0700 shop-db"
+    assert line.display_text() == f"chmod {mode} shop-db/b"
+    assert accessory.close_directory(DB).display_text() == "chmod 0700 shop-db"
 
 
 def test_what_only_reads() -> None:

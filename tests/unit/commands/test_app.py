@@ -65,7 +65,7 @@ NAMES = running("--format '\\''{{.Names}}'\\''")
 )
 def test_lines(line: Command, expected: str) -> None:
     """spec/cli.md 13.5.1 and 14.2: purposes and commands."""
-    assert str(line) == expected
+    assert line.display_text() == expected
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -85,7 +85,7 @@ def test_a_container_that_waits_to_be_restarted_is_renamed(
       esac
     }}
     """
-    result = run(docker + app.rename(WEB, "v1", "v1_replaced_ab").wire(), shell=shell)
+    result = run(docker + app.rename(WEB, "v1", "v1_replaced_ab").shell_text(), shell=shell)
     assert result.returncode == status
     assert (tmp_path / "done").read_text().split() == done
 
@@ -93,11 +93,11 @@ def test_a_container_that_waits_to_be_restarted_is_renamed(
 def test_destination_is_part_of_names_and_filters() -> None:
     """spec/cli.md 14.2: the destination filter is always there."""
     filters = "--filter label=service=app --filter label=destination=staging --filter label=role=web"
-    assert str(app.details(STAGING, STAGING_WEB)) == f"docker ps {filters}"
-    assert "'name=^app-web-staging-v1$'" in str(app.container_id(STAGING_WEB, "v1"))
+    assert app.details(STAGING, STAGING_WEB).display_text() == f"docker ps {filters}"
+    assert "'name=^app-web-staging-v1$'" in app.container_id(STAGING_WEB, "v1").display_text()
     names = running("--format '\\''{{.Names}}'\\''", filters, "ghcr.io/acme/app:latest-staging")
     expected = f"{names} | while read line; do echo ${{line#app-web-staging-}}; done"
-    assert str(app.current_version(STAGING, STAGING_WEB)) == expected
+    assert app.current_version(STAGING, STAGING_WEB).display_text() == expected
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -112,7 +112,7 @@ def test_current_version_is_what_follows_the_prefix(shell: str) -> None:
     }
     sh() { eval "$2"; }
     """
-    result = run(docker + app.current_version(CONFIG, WEB).wire(), shell=shell)
+    result = run(docker + app.current_version(CONFIG, WEB).shell_text(), shell=shell)
     assert result.stdout == b"v1\n"
 
 
@@ -125,7 +125,7 @@ RUN = (
 
 
 def line_of(config: Config, role: Role, host: str = "10.0.0.1", version: str = "v1") -> str:
-    return str(app.run(config, role, host, version, hostname_suffix="0123456789ab"))
+    return app.run(config, role, host, version, hostname_suffix="0123456789ab").display_text()
 
 
 def test_run() -> None:
@@ -202,32 +202,32 @@ def test_exec_in_a_new_container() -> None:
     web = replace(WEB, env=Env({"A": "1"}), options={"cpus": "2"}, labels={"x": "y"})
     service = replace(CONFIG, volumes=("/c:/c",))
     line = app.exec_new(service, web, "10.0.0.1", "v1", "bin/rails c", suffix="abcdef")
-    assert str(line) == EXEC
+    assert line.display_text() == EXEC
     detached = app.exec_new(service, web, "10.0.0.1", "v1", "bin/rails c", suffix="abcdef", detach=True)
-    assert str(detached) == EXEC.replace("--rm", "--detach")
+    assert detached.display_text() == EXEC.replace("--rm", "--detach")
     terminal = app.exec_new(
         service, web, "10.0.0.1", "v1", "bin/rails c", suffix="abcdef", env={"B": "x y"}, interactive="tty"
     )
     expected = EXEC.replace("run --rm", "run -it --rm").replace("web.env", "web.env --env-file /dev/fd/3")
-    assert terminal.wire() == expected
+    assert terminal.shell_text() == expected
 
 
 def test_what_runs_in_a_new_container_can_be_ended_by_its_name() -> None:
     """Ctrl-C leaves no container of `app exec` behind, even one whose command is deaf to signals."""
-    assert str(app.remove_exec(WEB, "v1", "abcdef")) == "docker rm --force app-web-exec-v1-abcdef"
+    assert app.remove_exec(WEB, "v1", "abcdef").display_text() == "docker rm --force app-web-exec-v1-abcdef"
 
 
 def test_exec_in_the_running_container() -> None:
     """spec/cli.md 14.4: EXISTING; the command line is passed unquoted."""
-    assert str(app.exec_existing(WEB, "v1", "ls | wc")) == "docker exec app-web-v1 ls | wc"
+    assert app.exec_existing(WEB, "v1", "ls | wc").display_text() == "docker exec app-web-v1 ls | wc"
     line = app.exec_existing(WEB, "v1", "sh", env={"A": "1"}, interactive="stdin")
-    assert line.wire() == "docker exec -i --env-file /dev/fd/3 app-web-v1 sh"
+    assert line.shell_text() == "docker exec -i --env-file /dev/fd/3 app-web-v1 sh"
 
 
 def test_variables_of_exec_win_over_those_of_deploy_yml() -> None:
     """spec/cli.md 14.4: as the last `--env` does in Ruby Kamal; one without a value is unset in the container."""
     web = replace(WEB, env=Env({"A": "1", "B": "2", "C": "3"}))
-    line = app.exec_new(CONFIG, web, "10.0.0.1", "v1", "env", suffix="abcdef", env={"A": "x", "B": ""}).wire()
+    line = app.exec_new(CONFIG, web, "10.0.0.1", "v1", "env", suffix="abcdef", env={"A": "x", "B": ""}).shell_text()
     assert '--env C="3" --env-file .kamal/apps/app/env/roles/web.env --env-file /dev/stdin --env B --log-opt' in line
 
 
@@ -255,7 +255,7 @@ def test_variables_of_exec_win_over_those_of_deploy_yml() -> None:
 )
 def test_logs(line: Command, expected: str) -> None:
     """spec/cli.md 14.5: sources, flags and grep, in single quotes once and in double quotes when following."""
-    assert str(line) == expected
+    assert line.display_text() == expected
     assert line.effect is Effect.READ
 
 

@@ -22,7 +22,7 @@ VOLUMES = ".kamal/apps/app/assets/volumes"
 
 def test_extract() -> None:
     """spec/cli.md 14.11: extract assets."""
-    assert str(assets.extract(CONFIG, WEB, "v2")) == (
+    assert assets.extract(CONFIG, WEB, "v2").display_text() == (
         f"mkdir -p {EXTRACTED}/web-v2 && docker container rm app-web-assets 2> /dev/null || true "
         "&& docker container create --name app-web-assets 127.0.0.1:5555/acme/app:v2 "
         f"&& docker container cp -L app-web-assets:/app/public/. {EXTRACTED}/web-v2 "
@@ -39,8 +39,8 @@ def test_extract_needs_a_path() -> None:
 def test_synchronize() -> None:
     """spec/cli.md 14.11: merge."""
     merged = f"mkdir -p {VOLUMES}/web-v2 ; cp -rnT {EXTRACTED}/web-v2 {VOLUMES}/web-v2"
-    assert str(assets.synchronize(CONFIG, WEB, "v2", None)) == merged
-    assert str(assets.synchronize(CONFIG, WEB, "v2", "v1")) == (
+    assert assets.synchronize(CONFIG, WEB, "v2", None).display_text() == merged
+    assert assets.synchronize(CONFIG, WEB, "v2", "v1").display_text() == (
         f"{merged} ; cp -rnT {EXTRACTED}/web-v2 {VOLUMES}/web-v1 || true "
         f"; cp -rnT {EXTRACTED}/web-v1 {VOLUMES}/web-v2 || true"
     )
@@ -71,7 +71,7 @@ def test_versions_share_assets(tmp_path: Path) -> None:
 
 def test_clean_up_line() -> None:
     """spec/cli.md 14.11: assets clean-up."""
-    assert str(assets.clean_up(CONFIG, WEB, "v2")) == (
+    assert assets.clean_up(CONFIG, WEB, "v2").display_text() == (
         f"find {EXTRACTED} -maxdepth 1 -name 'web-*' ! -name web-v2 -exec rm -rf \"{{}}\" + ; "
         f"find {VOLUMES} -maxdepth 1 -name 'web-*' ! -name web-v2 -exec rm -rf \"{{}}\" +"
     )
@@ -92,7 +92,7 @@ def test_error_pages(tmp_path: Path) -> None:
     directory = ".kamal/proxy/apps-config/app/error_pages"
     assert assets.error_pages_path(CONFIG) == directory
     line = assets.clean_up_error_pages(CONFIG, "v2")
-    assert str(line) == f"find {directory} -mindepth 1 -maxdepth 1 ! -name v2 -exec rm -rf {{}} +"
+    assert line.display_text() == f"find {directory} -mindepth 1 -maxdepth 1 ! -name v2 -exec rm -rf {{}} +"
     make(tmp_path, f"{directory}/v1/404.html", f"{directory}/v2/404.html")
     run(line, directory=tmp_path)
     assert list(files(tmp_path, directory)) == ["v2/404.html"]
@@ -100,7 +100,7 @@ def test_error_pages(tmp_path: Path) -> None:
 
 def test_hooks(tmp_path: Path) -> None:
     """spec/cli.md 9.1: a hook is run by its path."""
-    assert str(hooks.run(".kamal/hooks/pre-build")) == ".kamal/hooks/pre-build"
+    assert hooks.run(".kamal/hooks/pre-build").display_text() == ".kamal/hooks/pre-build"
     (tmp_path / "ls").write_text("#!/bin/sh\necho own\n")
     (tmp_path / "ls").chmod(0o755)
     assert run(hooks.run("ls"), directory=tmp_path).stdout == b"own\n"

@@ -24,7 +24,7 @@ TIME = r"\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\]"
 def test_record() -> None:
     """spec/cli.md 14.0: the line and its file."""
     line = audit.record(CONFIG, "Booted app version v1", who="me@example.com")
-    assert str(line) == (
+    assert line.display_text() == (
         "mkdir -p .kamal && { test ! -O .kamal || chmod 0700 .kamal; } && "
         "printf '[%s] %s\\n' \"$(date -u +%Y-%m-%dT%H:%M:%SZ)\" "
         '"[me@example.com] Booted app version v1" >> .kamal/app-audit.log'
@@ -63,5 +63,5 @@ def test_messages_stay_on_one_line(shell: str, tmp_path: Path) -> None:
 def test_tail() -> None:
     """spec/cli.md 12.1: `kamal audit`."""
     line = audit.tail(CONFIG)
-    assert str(line) == "tail -n 50 .kamal/app-audit.log"
+    assert line.display_text() == "tail -n 50 .kamal/app-audit.log"
     assert line.effect is Effect.READ

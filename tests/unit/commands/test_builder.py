@@ -8,7 +8,7 @@ import pytest
 
 from pykamal.commands import builder
 from pykamal.commands.builder import Kind
-from pykamal.commands.command import Effect
+from pykamal.commands.command import Command, Effect
 from pykamal.config.models import BuildCache, Builder, Buildpacks, Config, Registry
 from pykamal.core.sensitive import Sensitive
 from tests.unit.commands.shell import SHELLS, run
@@ -31,6 +31,10 @@ CLOUD = of(Builder(BOTH, driver="cloud org/builder"))
 HYBRID = of(Builder(BOTH, remote=REMOTE))
 ONLY_REMOTE = of(Builder(BOTH, remote=REMOTE, local=False))
 PACK = of(Builder(("amd64",), pack=Buildpacks("heroku/builder:24", ("a", "b"))))
+
+
+def shown(line: Command | None) -> str:
+    return line.display_text() if line else "None"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +69,7 @@ def test_kinds_and_names(service: Config, kind: Kind, name: str | None) -> None:
 
 def test_local_architecture() -> None:
     """spec/cli.md 15.1: `aarch64` is arm64, `x86_64` is amd64."""
-    assert str(builder.local_architecture()) == "docker info --format '{{.Architecture}}'"
+    assert builder.local_architecture().display_text() == "docker info --format '{{.Architecture}}'"
     assert [builder.architecture(text) for text in ("aarch64\n", "x86_64", "riscv64")] == ["arm64", "amd64", "riscv64"]
 
 
@@ -137,16 +141,16 @@ LISTS = "docker context ls && docker buildx ls"
 )
 def test_builders(service: Config, inspect: str, create: str, remove: str, info: str) -> None:
     """spec/cli.md 15.1: the table of kinds; driver `docker` has no builder to look after."""
-    assert str(builder.inspect(service, "amd64")) == inspect
-    assert str(builder.create(service, "amd64")) == create
-    assert str(builder.remove(service, "amd64")) == remove
-    assert str(builder.info(service, "amd64")) == info
+    assert shown(builder.inspect(service, "amd64")) == inspect
+    assert shown(builder.create(service, "amd64")) == create
+    assert shown(builder.remove(service, "amd64")) == remove
+    assert shown(builder.info(service, "amd64")) == info
     assert builder.info(service, "amd64").effect is Effect.READ
 
 
 def test_builder_of_buildpacks() -> None:
     """spec/cli.md 15.1: pack."""
-    assert str(builder.inspect(PACK)) == str(builder.info(PACK)) == "pack builder inspect heroku/builder:24"
+    assert shown(builder.inspect(PACK)) == shown(builder.info(PACK)) == "pack builder inspect heroku/builder:24"
     assert builder.remove(PACK) is None
     with pytest.raises(ValueError, match="buildpacks"):
         builder.create(PACK)
@@ -162,7 +166,7 @@ def test_builder_is_compared_with_the_configuration(shell: str, endpoint: str, h
     line = builder.inspect(ONLY_REMOTE, "amd64")
     assert line is not None
     docker = f'docker() {{ [ "$1" = buildx ] && echo "Endpoint:   {endpoint}" || echo "{host}"; }}\n'
-    result = run(docker + line.wire(), shell=shell)
+    result = run(docker + line.shell_text(), shell=shell)
     assert result.returncode == status
     assert (result.stdout == b"no compatible builder\n") is (status == 1)
 
@@ -172,11 +176,11 @@ TAGS = "-t ghcr.io/acme/app:v1 -t ghcr.io/acme/app:latest"
 
 def test_push() -> None:
     """spec/cli.md 15.3: the smallest build."""
-    assert str(builder.push(LOCAL, "v1")) == (
+    assert builder.push(LOCAL, "v1").display_text() == (
         "docker buildx build --output=type=registry --platform linux/amd64 --builder kamal-local-docker-container "
         f'{TAGS} --label service="app" --file Dockerfile . 2>&1'
     )
-    assert str(builder.push(ENGINE, "v1", output="docker", dirty=True)) == (
+    assert builder.push(ENGINE, "v1", output="docker", dirty=True).display_text() == (
         "docker buildx build --output=type=docker -t ghcr.io/acme/app:v1-dirty -t ghcr.io/acme/app:latest-dirty "
         '--label service="app" --file Dockerfile . 2>&1'
     )
@@ -206,8 +210,8 @@ def test_push_with_everything() -> None:
         "--file docker/Dockerfile.prod --target prod --ssh default=$SSH_AUTH_SOCK --provenance mode=max --sbom false "
         "--no-cache ./app 2>&1"
     )
-    assert str(line) == expected
-    assert line.wire() == f'TOKEN="s3cr3t" {expected}'
+    assert line.display_text() == expected
+    assert line.shell_text() == f'TOKEN="s3cr3t" {expected}'
 
 
 @pytest.mark.parametrize(
@@ -226,14 +230,14 @@ def test_push_with_everything() -> None:
 )
 def test_cache(cache: BuildCache, flags: str) -> None:
     """spec/config.md 7.3: the table of caches."""
-    assert f"{TAGS} {flags} --label" in str(builder.push(of(Builder(("amd64",), cache=cache)), "v1"))
+    assert f"{TAGS} {flags} --label" in builder.push(of(Builder(("amd64",), cache=cache)), "v1").display_text()
 
 
 def test_the_token_of_a_cache_is_in_the_environment() -> None:
     """Where Docker finds the token of GitHub's cache that is no option; `$NAME` is the machine's."""
     line = builder.push(of(Builder(("amd64",), cache=BuildCache("gha", "token=$A-b,mode=max"))), "v1")
-    assert line.wire() == f'ACTIONS_RUNTIME_TOKEN="$A"-b {line}'
-    assert "token" not in str(line)
+    assert line.shell_text() == f'ACTIONS_RUNTIME_TOKEN="$A"-b {line.display_text()}'
+    assert "token" not in line.display_text()
 
 
 def test_environment_of_remote_builds() -> None:
@@ -247,13 +251,13 @@ def test_a_secret_with_the_name_of_a_build_argument() -> None:
     """Each has its value: Docker finds the secret under another name, buildpacks get it alone, as in Ruby Kamal."""
     both = Builder(("amd64",), args={"TOKEN": "argument"}, secrets=("TOKEN", "OTHER"))
     secrets = {name: Sensitive("secret") for name in both.secrets}
-    line = builder.push(of(both), "v1").wire()
+    line = builder.push(of(both), "v1").shell_text()
     assert line.startswith('TOKEN="argument" docker ')
     assert '--build-arg TOKEN --secret id="TOKEN",env="KAMAL_SECRET_TOKEN" --secret id="OTHER" ' in line
     assert list(builder.push_environment(of(both), secrets)) == ["KAMAL_SECRET_TOKEN", "OTHER"]
 
     packed = replace(both, pack=Buildpacks("heroku/builder:24"))
-    assert "argument" not in builder.push(of(packed), "v1").wire()
+    assert "argument" not in builder.push(of(packed), "v1").shell_text()
     assert builder.push_environment(of(packed), secrets) == secrets
 
 
@@ -267,32 +271,32 @@ def test_buildpacks() -> None:
     )
     pushes = "docker push ghcr.io/acme/app:v1 && docker push ghcr.io/acme/app:latest"
     line = builder.push(of(given), "v1")
-    assert str(line) == f"{build} && {pushes}"
-    assert line.wire() == f'ARG="v" {line}'
+    assert line.display_text() == f"{build} && {pushes}"
+    assert line.shell_text() == f'ARG="v" {line.display_text()}'
     local = builder.push(of(given), "v1", output="docker", no_cache=True)
-    assert str(local) == build.replace("latest --env", "latest --clear-cache --env")
+    assert local.display_text() == build.replace("latest --env", "latest --clear-cache --env")
 
 
 def test_docker_check() -> None:
     """spec/cli.md 15.3, step 2."""
-    assert str(builder.check_docker()) == "docker --version && docker buildx version"
+    assert builder.check_docker().display_text() == "docker --version && docker buildx version"
 
 
 def test_empty_server_keeps_its_slash() -> None:
     """spec/config.md 18.3: a server of `""` still adds the slash."""
     service = replace(LOCAL, registry=Registry(""))
-    assert " -t /acme/app:v1 " in str(builder.push(service, "v1"))
+    assert " -t /acme/app:v1 " in builder.push(service, "v1").display_text()
 
 
 def test_files_of_a_build() -> None:
     """spec/cli.md 15.5: `build dev` asks Docker which files it would get, the ignore rules applied."""
     line = builder.list_context()
-    assert str(line) == (
+    assert line.display_text() == (
         "printf '%s' [REDACTED] | docker buildx build --quiet --file - --output type=tar,dest=- . "
         "| tar --list --quoting-style=literal"
     )
     docker = "docker() { cat >&2; tar -C /etc -c hostname; }\n"
-    result = run(docker + line.wire())
+    result = run(docker + line.shell_text())
     assert result.stdout == b"hostname\n"
     assert result.stderr == b"FROM scratch\nCOPY . /\n"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from pykamal.commands.command import Command, Effect, command, query, shell_line
@@ -38,7 +40,7 @@ A, B, C = command("a"), query("b", "x y"), query("c")
 )
 def test_lines(line: Command, expected: str) -> None:
     """design.md, rule 1: words plus how they are joined, quoted once, at the end."""
-    assert str(line) == line.wire() == expected
+    assert line.display_text() == line.shell_text() == expected
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_fed_text_is_hidden_and_arrives() -> None:
     """spec/cli.md 22, quirk 24: a password goes on standard input."""
     secret = "it's $HOME\nand `more` \\n %s"
     line = command("cat").fed(Sensitive(secret))
-    assert str(line) == "printf '%s' [REDACTED] | cat"
+    assert line.display_text() == "printf '%s' [REDACTED] | cat"
     assert run(line).stdout.decode() == secret
 
 
@@ -168,11 +170,18 @@ def test_a_syntax_error_is_the_one_of_its_step(shell: str, text: str) -> None:
 def test_the_login_shell_reads_a_line_as_one_argument(shell: str) -> None:
     """spec/cli.md 6.1: the login's shell interprets what the user wrote; without one a POSIX shell does."""
     line = by_login_shell(shell_line("echo \"$0\" 'it''s' $((1+1)) | tr a-z A-Z; exit 3").failing_allowed())
-    assert str(line) == "echo \"$0\" 'it''s' $((1+1)) | tr a-z A-Z; exit 3"
+    assert line.display_text() == "echo \"$0\" 'it''s' $((1+1)) | tr a-z A-Z; exit 3"
     assert (line.may_fail, line.program, line.effect) == (True, "echo", Effect.CHANGE)
-    result = run(f"SHELL={shell}; {line.wire()}")
+    result = run(f"SHELL={shell}; {line.shell_text()}")
     assert (result.returncode, result.stdout) == (3, f"{shell.upper()} ITS 2\n".encode())
-    assert run(f"unset SHELL; {line.wire()}").stdout == b"SH ITS 2\n"
+    assert run(f"unset SHELL; {line.shell_text()}").stdout == b"SH ITS 2\n"
     for option in ("-x", "--", "-n echo"):
-        said = run(f"SHELL={shell}; {by_login_shell(shell_line(option)).wire()}")
+        said = run(f"SHELL={shell}; {by_login_shell(shell_line(option)).shell_text()}")
         assert (said.returncode, b"not found" in said.stderr) == (127, True), "a text is no option of the shell"
+
+
+@pytest.mark.parametrize("use", [str, format, "{}".format, lambda line: f"$({line})"])
+def test_a_command_is_no_text(use: Callable[[Command], str]) -> None:
+    """Display text in a shell line would run `[REDACTED]`: which text is meant has to be said, whatever formats it."""
+    with pytest.raises(TypeError, match="shell_text"):
+        use(command("docker", "login", Sensitive("secret")))

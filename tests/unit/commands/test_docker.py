@@ -66,7 +66,7 @@ IMAGE = "ghcr.io/acme/app:v1"
 )
 def test_lines(line: Command, expected: str, may_fail: bool) -> None:
     """spec/cli.md 14.1, 14.9 and 15.4: lines and marks F."""
-    assert (str(line), line.may_fail) == (expected, may_fail)
+    assert (line.display_text(), line.may_fail) == (expected, may_fail)
 
 
 def test_what_only_reads() -> None:
@@ -101,7 +101,7 @@ def test_network(shell: str, create: str, there: bool, status: int, tmp_path: Pa
     """spec/cli.md 14.7, 20.2: one command makes the network, silent when it is there, also when somebody was faster."""
     if there:
         (tmp_path / "kamal").touch()
-    line = ENGINE.replace("CREATE", create) + docker.create_network().wire()
+    line = ENGINE.replace("CREATE", create) + docker.create_network().shell_text()
     result = run(line, directory=tmp_path, shell=shell)
     assert (result.returncode, result.stdout) == (status, b"")
     assert (b"no space" in result.stderr) is (status == 1)
@@ -111,7 +111,7 @@ def test_network(shell: str, create: str, there: bool, status: int, tmp_path: Pa
 @pytest.mark.parametrize(("label", "status"), [("app", 0), ("apple", 1), ("", 1)])
 def test_label(shell: str, label: str, status: int) -> None:
     """spec/cli.md 15.4: the image's label is the service exactly."""
-    result = run(f"docker() {{ echo {label}; }}\n{docker.inspect_label(CONFIG, IMAGE).wire()}", shell=shell)
+    result = run(f"docker() {{ echo {label}; }}\n{docker.inspect_label(CONFIG, IMAGE).shell_text()}", shell=shell)
     assert result.returncode == status
     assert (b"is missing the 'service' label" in result.stdout) is (status == 1)
 
@@ -120,15 +120,15 @@ def test_label(shell: str, label: str, status: int) -> None:
 def test_login_keeps_the_password_off_the_command_line(shell: str) -> None:
     """spec/cli.md 22, quirk 24: `--password-stdin`; user and password are redacted."""
     line = registry.login("ghcr.io", Sensitive("jane"), Sensitive("pa$$ 'word`"))
-    assert str(line) == "printf '%s' [REDACTED] | docker login ghcr.io -u [REDACTED] --password-stdin"
-    result = run('docker() { echo "$*"; cat; }\n' + line.wire(), shell=shell)
+    assert line.display_text() == "printf '%s' [REDACTED] | docker login ghcr.io -u [REDACTED] --password-stdin"
+    result = run('docker() { echo "$*"; cat; }\n' + line.shell_text(), shell=shell)
     assert result.stdout == b"login ghcr.io -u jane --password-stdin\npa$$ 'word`"
 
 
 def test_login_to_docker_hub() -> None:
     """spec/config.md 6.2: without a server the argument is omitted."""
     line = registry.login(None, "jane", "x")
-    assert str(line) == "printf '%s' [REDACTED] | docker login -u \"jane\" --password-stdin"
+    assert line.display_text() == "printf '%s' [REDACTED] | docker login -u \"jane\" --password-stdin"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -148,7 +148,7 @@ def test_packages(shell: str, manager: str, called: str, tmp_path: Path) -> None
         (tmp_path / tool).write_text(f'#!/bin/sh\necho "{tool} $*"\n')
         (tmp_path / tool).chmod(0o755)
     line = f"PATH={tmp_path}; EUID=0; id() {{ echo 0; }}\n" if shell == "dash" else f"PATH={tmp_path}\n"
-    result = run(line + server.install_docker_packages().wire(), shell=shell)
+    result = run(line + server.install_docker_packages().shell_text(), shell=shell)
     assert called in result.stdout.decode()
     assert (result.returncode == 0) is (manager != "none")
 
@@ -157,7 +157,7 @@ def test_packages_by_sudo(tmp_path: Path) -> None:
     """server.install_docker_packages: a user who is not root installs through sudo, if that asks for no password."""
     (tmp_path / "sudo").write_text('#!/bin/sh\necho "sudo $*"\n')
     (tmp_path / "sudo").chmod(0o755)
-    line = f"PATH={tmp_path}; id() {{ echo 1000; }}\n{server.install_docker_packages().wire()}"
+    line = f"PATH={tmp_path}; id() {{ echo 1000; }}\n{server.install_docker_packages().shell_text()}"
     assert "sudo -n sh -c { command -v apt-get" in run(line, shell="dash").stdout.decode()
 
 
@@ -173,9 +173,9 @@ def test_a_login_that_is_stored_already_is_not_repeated(tmp_path: Path) -> None:
 
     def said(server: str, password: str) -> str:
         line = registry.ensure_login(server, Sensitive("jane"), Sensitive(password))
-        assert password not in str(line)
+        assert password not in line.display_text()
         done = subprocess.run(
-            ["sh", "-s"], input=line.wire(), capture_output=True, text=True, env=environment, check=True
+            ["sh", "-s"], input=line.shell_text(), capture_output=True, text=True, env=environment, check=True
         )
         return done.stdout
 

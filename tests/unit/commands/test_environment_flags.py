@@ -18,10 +18,10 @@ def test_the_program_finds_the_value(shell: str) -> None:
     words, variables = environment_flags("--env", {"TOKEN": text, "N": 5, "T": True})
     assert words == ["--env", "TOKEN", "--env", "N", "--env", "T"]
     line = command("printenv", "TOKEN", "N", "T").with_environment(variables)
-    assert str(line) == "printenv TOKEN N T"
+    assert line.display_text() == "printenv TOKEN N T"
     assert line.arguments() is None, "it needs a shell"
     assert run(line, shell=shell).stdout.decode() == f"{text}\n5\ntrue\n"
-    assert run(f"{line.wire()} > /dev/null; printenv TOKEN", shell=shell).stdout == b""
+    assert run(f"{line.shell_text()} > /dev/null; printenv TOKEN", shell=shell).stdout == b""
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_the_program_finds_the_value(shell: str) -> None:
 def test_what_has_no_value_is_written_as_ever(value: object, shown: str) -> None:
     """spec/config.md 18.8."""
     words, variables = environment_flags("--env", {"K": value})
-    assert (str(command(*words)), variables) == (shown, {})
+    assert (command(*words).display_text(), variables) == (shown, {})
 
 
 KEPT = [
@@ -43,8 +43,8 @@ KEPT = [
 def test_names_that_programs_obey_stay_arguments(name: str) -> None:
     """A build argument must not change which Docker is called, or what it does; other names no shell can assign to."""
     words, variables = environment_flags("--build-arg", {name: "value"})
-    assert command(*words).wire() == f'--build-arg {name}="value"'
-    assert "value" not in str(command(*words))
+    assert command(*words).shell_text() == f'--build-arg {name}="value"'
+    assert "value" not in command(*words).display_text()
     assert variables == {}
 
 

@@ -149,15 +149,15 @@ LINES = [
 def test_shells_accept_every_line(shell: list[str]) -> None:
     """spec/cli.md 6.1: the server's shell interprets the string, whichever it is."""
     for line in LINES:
-        result = subprocess.run([*shell, "-n"], input=line.wire().encode(), capture_output=True, check=False)
+        result = subprocess.run([*shell, "-n"], input=line.shell_text().encode(), capture_output=True, check=False)
         assert (result.returncode, result.stderr) == (0, b""), line
 
 
-@pytest.mark.parametrize("line", WITH_SECRET, ids=str)
+@pytest.mark.parametrize("line", WITH_SECRET, ids=Command.display_text)
 def test_secrets_are_sent_and_never_shown(line: Command) -> None:
     """spec/cli.md 6.6: redacted where it is shown, real where it is sent."""
-    assert "s3cr3t" in line.wire()
-    assert "s3cr3t" not in str(line)
+    assert "s3cr3t" in line.shell_text()
+    assert "s3cr3t" not in line.display_text()
     assert "s3cr3t" not in repr(line)
 
 
@@ -165,4 +165,4 @@ def test_lines_are_values() -> None:
     """design.md, rule 1: equal input gives an equal line; nothing is random."""
     first = app.run(CONFIG, WEB, "10.0.0.1", "v1", hostname_suffix="00")
     assert first == app.run(CONFIG, WEB, "10.0.0.1", "v1", hostname_suffix="00")
-    assert first.wire() == app.run(CONFIG, WEB, "10.0.0.1", "v1", hostname_suffix="00").wire()
+    assert first.shell_text() == app.run(CONFIG, WEB, "10.0.0.1", "v1", hostname_suffix="00").shell_text()

@@ -41,7 +41,7 @@ ID = "docker container ls --all --filter 'name=^app-web-v1$' --quiet"
 )
 def test_lines(line: Command, expected: str) -> None:
     """spec/cli.md 13.5.1, closing the barrier: they look, and do not fail."""
-    assert str(line) == expected
+    assert line.display_text() == expected
     assert line.effect is Effect.READ
     assert line.may_fail
 
@@ -50,7 +50,7 @@ def test_processes() -> None:
     """Docker asks for the PID, which tells people nothing."""
     top = "    PID     TIME COMMAND\\n 123      00:00:28      python3 app.py\\n  4 00:00:00 sh -c sleep 9\\n"
     line = evidence.processes(WEB)
-    found = run(f"docker() {{ printf '{top}'; }}\n{line.wire()}")
+    found = run(f"docker() {{ printf '{top}'; }}\n{line.shell_text()}")
     assert found.stdout.decode().splitlines() == ["00:00:28 python3 app.py", "00:00:00 sh -c sleep 9"]
     assert line.may_fail
 
@@ -65,7 +65,7 @@ def test_failed_checks(tmp_path: Path) -> None:
         '{"msg":"Deploying","targets":["abc:80"]}\n'
     )
     line = evidence.failed_checks(WEB, port=80)
-    found = run(f'docker() {{ [ "$1" = container ] && echo abc || cat {log}; }}\n{line.wire()}')
+    found = run(f'docker() {{ [ "$1" = container ] && echo abc || cat {log}; }}\n{line.shell_text()}')
     assert found.stdout.decode() == '{"msg":"Healthcheck failed","url":"http://abc:80/up","error":"last"}\n'
     assert line.may_fail
 
@@ -74,15 +74,15 @@ def test_listeners_are_those_of_the_process() -> None:
     """What a real process listens on, in hexadecimal; nothing, and no failure, for one that cannot be seen."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        found = run(f"docker() {{ echo {os.getpid()}; }}\n{evidence.listeners(WEB).wire()}")
+        found = run(f"docker() {{ echo {os.getpid()}; }}\n{evidence.listeners(WEB).shell_text()}")
         assert f"0100007F:{port:04X}" in found.stdout.decode().split()
-    assert run(f"docker() {{ echo 0; }}\n{evidence.listeners(WEB).wire()}").stdout == b""
+    assert run(f"docker() {{ echo 0; }}\n{evidence.listeners(WEB).shell_text()}").stdout == b""
     assert evidence.listeners(WEB).may_fail
 
 
 def test_port_holders() -> None:
     """Containers that publish one of the ports, then what `ss` knows; both are read from real lines."""
     line = evidence.port_holders([80, 443])
-    assert "--filter publish=80 --filter publish=443" in str(line)
-    found = run(f"docker() {{ printf 'container\\tx\\t\\t\\t\\n'; }}\nss() {{ echo \"$2\"; }}\n{line.wire()}")
+    assert "--filter publish=80 --filter publish=443" in line.display_text()
+    found = run(f"docker() {{ printf 'container\\tx\\t\\t\\t\\n'; }}\nss() {{ echo \"$2\"; }}\n{line.shell_text()}")
     assert found.stdout.decode() == "container\tx\t\t\t\n( sport = :80 or sport = :443 )\n"

@@ -31,9 +31,9 @@ def test_docker_reads_the_values_from_standard_input(shell: str) -> None:
     """What is behind it in the user's line finds nothing there; the line's own shell is the login's."""
     line = command("cat", "/dev/stdin", Raw("&& cat && echo $0"))
     told = exec_env.from_stdin(ENV, line)
-    ended = run(f"ME=me SHELL={shell}; export SHELL; {told.wire()}", shell=shell, stdin=b"other")
+    ended = run(f"ME=me SHELL={shell}; export SHELL; {told.shell_text()}", shell=shell, stdin=b"other")
     assert ended.stdout.decode() == f"{FILE}{shell}\n"
-    assert str(told) == "cat /dev/stdin && cat && echo $0"
+    assert told.display_text() == "cat /dev/stdin && cat && echo $0"
     assert told.program == "cat"
 
 
@@ -42,11 +42,11 @@ def test_docker_reads_the_values_from_a_file_that_is_gone(tmp_path: Path, shell:
     """Where standard input is a terminal: whatever the login's shell, which runs the line."""
     path = ".kamal/apps/it's/exec-1"
     (tmp_path / path).parent.mkdir(parents=True)
-    written = run(f"ME=me; {exec_env.write(path, ENV).wire()}", directory=tmp_path)
+    written = run(f"ME=me; {exec_env.write(path, ENV).shell_text()}", directory=tmp_path)
     assert (written.returncode, written.stderr) == (0, b"")
     assert (tmp_path / path).stat().st_mode & 0o777 == 0o600
     line = command("cat", "/dev/fd/3", Raw("; cat; ls -A .kamal/apps/*"))
-    told = exec_env.from_file(path, line).wire()
+    told = exec_env.from_file(path, line).shell_text()
     assert "a  b" not in told
     environment = {"SHELL": shell, "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     ended = subprocess.run(
@@ -59,7 +59,7 @@ def test_a_file_that_nothing_reads_is_removed(tmp_path: Path) -> None:
     """A terminal's `ssh` may never get to the host. The script that says so does not wait, and may be ended."""
     (tmp_path / "unread").touch()
     line = exec_env.remove_later("unread", seconds=0)
-    ended = run(f"{line.wire()}\nwait; ls", directory=tmp_path)
+    ended = run(f"{line.shell_text()}\nwait; ls", directory=tmp_path)
     assert ended.stdout == b""
 
 
@@ -69,4 +69,4 @@ def test_variables_without_a_value_are_arguments() -> None:
     assert exec_env.flags({"A": "", "B": "1"}, None) == ["--env-file", "/dev/stdin", "--env", "A"]
     assert exec_env.flags({"A": "", "B": "1"}, "stdin") == ["--env-file", "/dev/fd/3", "--env", "A"]
     line = command("docker", "exec", "c", "env")
-    assert exec_env.from_stdin({"A": ""}, line).wire() == by_login_shell(line).wire()
+    assert exec_env.from_stdin({"A": ""}, line).shell_text() == by_login_shell(line).shell_text()

@@ -45,7 +45,7 @@ def test_written_bytes_may_be_anything(tmp_path: Path, content: bytes) -> None:
 def test_write_line() -> None:
     """spec/cli.md 20.2: the file is written under umask 077 from standard input, then renamed."""
     temporary = "'a b'.new-$$"
-    assert str(files.write("a b", Sensitive("x"), "0644")) == (
+    assert files.write("a b", Sensitive("x"), "0644").display_text() == (
         f"(umask 077 && printf '%s' [REDACTED] | cat > {temporary} && chmod 0644 {temporary} "
         f"&& mv -fT {temporary} 'a b' || {{ rm -f {temporary} ; false; }})"
     )
@@ -54,7 +54,7 @@ def test_write_line() -> None:
 def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     """A disk that takes no more leaves the file as it was and nothing beside it."""
     (tmp_path / "f").write_text("old")
-    line = f"ulimit -f 1; {files.write('f', 'x' * 9999, '0600').wire()}"
+    line = f"ulimit -f 1; {files.write('f', 'x' * 9999, '0600').shell_text()}"
     assert run(line, directory=tmp_path).returncode != 0
     assert (tmp_path / "f").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
@@ -93,11 +93,11 @@ def test_upload_that_was_cut_off_changes_nothing(tmp_path: Path) -> None:
 
 def test_directories_and_removal(tmp_path: Path) -> None:
     """spec/cli.md 14.6: a missing file or directory is no failure of the run."""
-    assert str(files.make_directory("a/b", "c")) == "mkdir -p a/b c"
+    assert files.make_directory("a/b", "c").display_text() == "mkdir -p a/b c"
     run(files.make_directory("a/b", mode="0700"), directory=tmp_path)
     assert mode(tmp_path / "a/b") == 0o700
-    assert str(files.remove("x")) == "rm x"
-    assert str(files.remove("x", recursive=True)) == "rm -r x"
+    assert files.remove("x").display_text() == "rm x"
+    assert files.remove("x", recursive=True).display_text() == "rm -r x"
     assert files.remove("x").may_fail
     assert files.remove("x").effect is Effect.CHANGE
 

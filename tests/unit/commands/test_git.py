@@ -29,15 +29,15 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_lines() -> None:
     """spec/cli.md 15.2 and 15.5: lines of the work tree and of the clone."""
-    assert str(git.root()) == "git rev-parse --show-toplevel"
-    assert str(git.revision()) == "git rev-parse HEAD"
-    assert str(git.revision("/b/")) == "git -C /b/ rev-parse HEAD"
-    assert str(git.uncommitted()) == "git status --porcelain"
-    assert str(git.uncommitted("/b/")) == "git -C /b/ status --porcelain"
-    assert str(git.modified_files()) == "git -c core.quotePath=false ls-files --modified"
-    assert str(git.untracked_files()) == "git -c core.quotePath=false ls-files --others"
-    assert str(git.clone("/src/shop", "/tmp/c")) == "git -C /tmp/c clone /src/shop --recurse-submodules"
-    assert list(map(str, git.reset("/src/shop", "/tmp/c/shop/", "abc").values())) == [
+    assert git.root().display_text() == "git rev-parse --show-toplevel"
+    assert git.revision().display_text() == "git rev-parse HEAD"
+    assert git.revision("/b/").display_text() == "git -C /b/ rev-parse HEAD"
+    assert git.uncommitted().display_text() == "git status --porcelain"
+    assert git.uncommitted("/b/").display_text() == "git -C /b/ status --porcelain"
+    assert git.modified_files().display_text() == "git -c core.quotePath=false ls-files --modified"
+    assert git.untracked_files().display_text() == "git -c core.quotePath=false ls-files --others"
+    assert git.clone("/src/shop", "/tmp/c").display_text() == "git -C /tmp/c clone /src/shop --recurse-submodules"
+    assert [line.display_text() for line in git.reset("/src/shop", "/tmp/c/shop/", "abc").values()] == [
         "git -C /tmp/c/shop/ remote set-url origin /src/shop",
         "git -C /tmp/c/shop/ fetch origin",
         "git -C /tmp/c/shop/ reset --hard abc",
@@ -110,10 +110,10 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize("call", CALLS, ids=str)
+@pytest.mark.parametrize("call", CALLS, ids=Command.display_text)
 def test_every_call_overrides_what_a_repository_may_set(call: Command) -> None:
     """A repository may name programs in its configuration; none of them counts, nor a transport for what only reads."""
-    line = call.wire()
+    line = call.shell_text()
     for setting in ("safe.bareRepository=explicit", "log.showSignature=false", "core.fsmonitor=false"):
         assert f" -c {setting} " in line
     assert " --no-pager " in line

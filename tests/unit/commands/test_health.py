@@ -26,7 +26,7 @@ def run(command: Command, directory: Path, answers: str, *, shell: str = "sh") -
     program.chmod(0o755)
     return subprocess.run(
         [shell, "-s"],
-        input=f"( {command.wire()}\n)",
+        input=f"( {command.shell_text()}\n)",
         env={"PATH": f"{directory}:/usr/bin:/bin"},
         capture_output=True,
         text=True,
@@ -251,4 +251,6 @@ def test_an_unknown_container_or_process_is_not_waited_for(tmp_path: Path) -> No
 
 def test_long_lines_are_shown_by_what_they_do() -> None:
     """What people see names the container and the limit."""
-    assert str(health.listening(WEB, port=3000)) == ("# wait until app-web-7 listens on port 3000, at most 2 seconds")
+    assert health.listening(WEB, port=3000).display_text() == (
+        "# wait until app-web-7 listens on port 3000, at most 2 seconds"
+    )

@@ -36,8 +36,11 @@ def test_details_text() -> None:
 
 def test_lines() -> None:
     """spec/cli.md 8.1: release and status; lock commands are shown with --verbose only."""
-    assert str(lock.release(CONFIG)) == "rm .kamal/lock-app/details && rm -r .kamal/lock-app"
-    assert str(lock.status(CONFIG)) == "stat .kamal/lock-app > /dev/null && cat .kamal/lock-app/details | base64 -d"
+    assert lock.release(CONFIG).display_text() == "rm .kamal/lock-app/details && rm -r .kamal/lock-app"
+    assert (
+        lock.status(CONFIG).display_text()
+        == "stat .kamal/lock-app > /dev/null && cat .kamal/lock-app/details | base64 -d"
+    )
     assert (lock.status(CONFIG).effect, lock.release(CONFIG).effect) == (Effect.READ, Effect.CHANGE)
     assert all(line.quiet for line in (lock.acquire(CONFIG, TEXT), lock.release(CONFIG), lock.status(CONFIG)))
 
@@ -78,7 +81,7 @@ def test_other_failures_are_not_a_held_lock(tmp_path: Path) -> None:
 
 def test_lock_that_cannot_be_written_is_undone(home: Path) -> None:
     """A full disk leaves no lock without a holder."""
-    line = lock.acquire(CONFIG, TEXT).wire().replace("> .kamal/lock-app/details", "> /dev/full")
+    line = lock.acquire(CONFIG, TEXT).shell_text().replace("> .kamal/lock-app/details", "> /dev/full")
     assert run(line, directory=home).returncode == 1
     assert not (home / ".kamal/lock-app").exists()
 

@@ -25,9 +25,9 @@ def test_what_is_tried() -> None:
     assert of_app(LogSelection(lines=5)) == {}
     assert container_checks("app-db", LogSelection()) == []
     line = of_app(LogSelection(since="5m"), "abc")["read log"]
-    assert str(line) == "sh -c 'echo abc' | xargs -r docker logs --tail 0 --since 5m > /dev/null"
+    assert line.display_text() == "sh -c 'echo abc' | xargs -r docker logs --tail 0 --since 5m > /dev/null"
     ((name, line),) = container_checks("app-db", LogSelection(since="5m"))
-    assert (name, str(line)) == ("read log", "docker logs --tail 0 --since 5m app-db > /dev/null")
+    assert (name, line.display_text()) == ("read log", "docker logs --tail 0 --since 5m app-db > /dev/null")
     assert line.effect is Effect.READ
 
 
@@ -55,5 +55,5 @@ def test_a_time_that_the_engine_does_not_take(shell: str) -> None:
     """A failing read is a failure; without a container there is nothing to read, and nothing wrong with it."""
     engine = 'docker() { [ "$1" = logs ] && return 1; }; xargs() { shift; ids=$(cat); [ -z "$ids" ] || "$@" "$ids"; };'
     selection = LogSelection(since="nonsense")
-    assert run(f"{engine} {of_app(selection, 'abc')['read log'].wire()}", shell=shell).returncode == 1
-    assert run(f"{engine} {of_app(selection)['read log'].wire()}", shell=shell).returncode == 0
+    assert run(f"{engine} {of_app(selection, 'abc')['read log'].shell_text()}", shell=shell).returncode == 1
+    assert run(f"{engine} {of_app(selection)['read log'].shell_text()}", shell=shell).returncode == 0

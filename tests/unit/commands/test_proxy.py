@@ -47,13 +47,13 @@ LEGACY = (
 
 
 def with_run(settings: ProxyRun) -> str:
-    return str(proxy.run(config(replace(WEB, proxy=Proxy(run=settings))), "10.0.0.1"))
+    return proxy.run(config(replace(WEB, proxy=Proxy(run=settings))), "10.0.0.1").display_text()
 
 
 def test_legacy_run() -> None:
     """spec/cli.md 14.7: without `proxy/run` the files of boot_config count."""
-    assert str(proxy.run(CONFIG, "10.0.0.1")) == f"{LEGACY} | xargs {BASE}"
-    assert str(proxy.start_or_run(CONFIG, "10.0.0.1")) == (
+    assert proxy.run(CONFIG, "10.0.0.1").display_text() == f"{LEGACY} | xargs {BASE}"
+    assert proxy.start_or_run(CONFIG, "10.0.0.1").display_text() == (
         f"docker container start kamal-proxy || {LEGACY} | xargs {BASE}"
     )
 
@@ -164,7 +164,7 @@ def test_run(settings: ProxyRun, expected: str) -> None:
 )
 def test_lines(line: Command, expected: str, may_fail: bool) -> None:
     """spec/cli.md 14.3, 14.6 and 14.7: lines and marks F."""
-    assert (str(line), line.may_fail) == (expected, may_fail)
+    assert (line.display_text(), line.may_fail) == (expected, may_fail)
 
 
 REQUEST_HEADERS = (
@@ -180,7 +180,7 @@ def told(settings: Proxy, **more: Any) -> str:
         config=replace(CONFIG, **more),
         tls_directory="/tls",
     )
-    return str(line).removeprefix("docker exec kamal-proxy kamal-proxy deploy app-web ")
+    return line.display_text().removeprefix("docker exec kamal-proxy kamal-proxy deploy app-web ")
 
 
 def test_deploy_of_a_minimal_role() -> None:
@@ -230,7 +230,7 @@ def test_deploy_of_a_role() -> None:
     web = replace(WEB, proxy=Proxy(app_port=3000, ssl=Ssl("CERT", "KEY")))
     line = proxy.deploy_role(replace(CONFIG, destination="eu", error_pages_path="public"), web, "v1")
     inside = "/home/kamal-proxy/.apps-config/app-eu"
-    assert str(line) == (
+    assert line.display_text() == (
         f'{{ id="$({ROLE_ID})" && test -n "$id"; }} '
         "|| { echo 'Failed to get endpoint for web, did the container boot?' >&2 ; exit 69; } "
         '&& docker exec kamal-proxy kamal-proxy deploy app-web --target="$id:3000" --tls '
@@ -256,19 +256,19 @@ def test_deploy_with_protections() -> None:
         "security_headers": ("X-Frame-Options: DENY",),
     }
     extension = Extension(proxy=ProxyExtension(ProxyEngine.PYKAMAL, settings, {"alice": "SECRET"}))
-    line = str(proxy.deploy_role(replace(CONFIG, extension=extension), WEB, "v1"))
+    line = proxy.deploy_role(replace(CONFIG, extension=extension), WEB, "v1").display_text()
     assert line.endswith(
         f"{REQUEST_HEADERS} --trusted-proxy=10.0.0.0/8 --allow=192.0.2.0/24 --allow=::1 --deny=192.0.2.7 "
         "--rate-limit=0.5 --rate-limit-burst=3 --connection-limit=4 --body-limit=1000 "
         "--basic-auth-file=/home/kamal-proxy/.apps-config/app/auth/users '--basic-auth-realm=The ${HOME}' "
         "--basic-auth-except=/up '--basic-auth-except=\"/a,b\"' '--security-header=X-Frame-Options: DENY'"
     )
-    assert "--allow" not in str(proxy.deploy_accessory(replace(CONFIG, extension=extension), DB, "v1"))
+    assert "--allow" not in proxy.deploy_accessory(replace(CONFIG, extension=extension), DB, "v1").display_text()
 
 
 def test_deploy_of_an_accessory() -> None:
     """spec/cli.md 14.7: the accessory's service name, its running container, error pages too (quirk 19)."""
-    line = str(proxy.deploy_accessory(replace(CONFIG, error_pages_path="public"), DB, "v1"))
+    line = proxy.deploy_accessory(replace(CONFIG, error_pages_path="public"), DB, "v1").display_text()
     assert line.startswith("{ id=\"$(docker container ls --filter 'name=^app-db$' --quiet)\" && ")
     assert ' deploy app-db --target="$id:8080" --deploy-timeout' in line
     assert line.endswith('--error-pages="/home/kamal-proxy/.apps-config/app/error_pages/v1"')
@@ -277,7 +277,7 @@ def test_deploy_of_an_accessory() -> None:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_deploy_needs_a_container(shell: str) -> None:
     """spec/cli.md 13.5.1, step 8: without an id the proxy is not told anything."""
-    line = proxy.deploy_role(CONFIG, WEB, "v1").wire()
+    line = proxy.deploy_role(CONFIG, WEB, "v1").shell_text()
     missing = run(f'docker() {{ [ "$1" = container ] || echo "$*"; }}\n{line}', shell=shell)
     assert (missing.returncode, missing.stdout) == (proxy.ENDPOINT_MISSING_STATUS, b"")
     assert missing.stderr == b"Failed to get endpoint for web, did the container boot?\n"
@@ -337,7 +337,7 @@ def test_boot_config(tmp_path: Path) -> None:
 def test_removing_a_service_fails_where_the_proxy_may_still_route_to_it(shell: str, said: str, status: int) -> None:
     """spec/cli.md 14.3 ignores how it ends; one that the proxy does not know is as good as removed."""
     line = proxy.remove("app-web")
-    assert str(line) == "docker exec kamal-proxy kamal-proxy remove app-web"
+    assert line.display_text() == "docker exec kamal-proxy kamal-proxy remove app-web"
     assert line.may_fail
-    done = run(f"docker() {{ echo '{said}' >&2; return 1; }}\n{line.wire()}", shell=shell)
+    done = run(f"docker() {{ echo '{said}' >&2; return 1; }}\n{line.shell_text()}", shell=shell)
     assert (done.returncode, done.stdout.decode() + done.stderr.decode()) == (status, f"{said}\n")

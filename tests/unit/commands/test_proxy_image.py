@@ -41,7 +41,7 @@ def configured(
 def test_the_engine_chooses_the_image(engine: ProxyEngine, settings: ProxyRun | None, expected: str) -> None:
     """Where `proxy/run` names a repository, that one counts; the tag is never below Kamal's minimum by default."""
     assert proxy_image.reference(configured(engine, settings), HOST) == expected
-    assert f" {expected}" in str(proxy.run(configured(engine, settings), HOST))
+    assert f" {expected}" in proxy.run(configured(engine, settings), HOST).display_text()
 
 
 def test_limits_are_passed_to_our_proxy() -> None:
@@ -52,7 +52,7 @@ def test_limits_are_passed_to_our_proxy() -> None:
         '--proxy-protocol-from "10.0.0.0/8" --proxy-protocol-from "::1"'
     )
     given = configured(ProxyEngine.PYKAMAL, ProxyRun(debug=True), limits)
-    assert str(proxy.run(given, HOST)).endswith(f"{OWN} kamal-proxy run --debug {flags}")
+    assert proxy.run(given, HOST).display_text().endswith(f"{OWN} kamal-proxy run --debug {flags}")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -72,10 +72,10 @@ def test_limits_beside_the_files_of_boot_config(shell: str, tmp_path: Path) -> N
 
 def test_our_image_is_pulled_only_from_a_registry_that_is_named() -> None:
     """At a public registry its name may be anybody's."""
-    assert "docker pull" not in str(proxy_image.ensure(configured(ProxyEngine.PYKAMAL), HOST))
+    assert "docker pull" not in proxy_image.ensure(configured(ProxyEngine.PYKAMAL), HOST).display_text()
     named = configured(ProxyEngine.PYKAMAL, ProxyRun(registry="127.0.0.1:5000"))
-    assert str(proxy_image.ensure(named, HOST)).endswith(f"docker pull 127.0.0.1:5000/{OWN}")
-    assert "docker pull" in str(proxy_image.ensure(configured(ProxyEngine.KAMAL_PROXY), HOST))
+    assert proxy_image.ensure(named, HOST).display_text().endswith(f"docker pull 127.0.0.1:5000/{OWN}")
+    assert "docker pull" in proxy_image.ensure(configured(ProxyEngine.KAMAL_PROXY), HOST).display_text()
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_the_container_is_the_same_whether_made_or_run() -> None:
     """`docker create` gets the words of `docker run` but for `--detach` and the name."""
     for settings in (None, ProxyRun(metrics_port=9090, options={"memory": "1g"})):
         given = configured(ProxyEngine.KAMAL_PROXY, settings)
-        made = str(proxy.create(given, HOST, name="other"))
+        made = proxy.create(given, HOST, name="other").display_text()
         changes = {"docker run": "docker create", " --detach": "", "--name kamal-proxy": "--name other"}
-        expected = str(proxy.run(given, HOST))
+        expected = proxy.run(given, HOST).display_text()
         for before, after in changes.items():
             expected = expected.replace(before, after)
         assert made == expected

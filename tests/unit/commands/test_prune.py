@@ -43,7 +43,7 @@ def removed(
 ) -> list[str]:
     for name, lines in (("ps", containers), ("image", images), ("container", used)):
         (folder / name).write_text("".join(f"{each}\n" for each in lines))
-    result = run(DOCKER + line.wire(), directory=folder)
+    result = run(DOCKER + line.shell_text(), directory=folder)
     assert result.returncode == 0, result.stderr
     notes = folder / "removed"
     return sorted(notes.read_text().split()) if notes.exists() else []
@@ -153,7 +153,7 @@ def test_a_name_that_docker_hub_is_left_out_of(tmp_path: Path) -> None:
 def test_what_cannot_be_removed_is_a_failure(shell: str, rows: list[str], status: int, tmp_path: Path) -> None:
     """Whichever it is, and the others are removed all the same; what is gone by then has been removed."""
     (tmp_path / "ps").write_text("".join(f"\tweb\tapp-web-{number}\t{name}\n" for number, name in enumerate(rows)))
-    result = run(DOCKER + prune.containers(PLAIN, 0).wire(), directory=tmp_path, shell=shell)
+    result = run(DOCKER + prune.containers(PLAIN, 0).shell_text(), directory=tmp_path, shell=shell)
     assert result.returncode == status
     assert (tmp_path / "removed").read_text().split() == [name for name in rows if name.startswith("c")]
 
@@ -161,5 +161,5 @@ def test_what_cannot_be_removed_is_a_failure(shell: str, rows: list[str], status
 @pytest.mark.parametrize("line", [prune.containers(PLAIN, 1), prune.tagged_images(PLAIN), prune.all_images(PLAIN)])
 def test_an_engine_that_does_not_answer_is_a_failure(line: Command) -> None:
     """The list is not the beginning of a pipe, which would hide how it ended."""
-    assert run("docker() { return 1; }\n" + line.wire()).returncode == 1
+    assert run("docker() { return 1; }\n" + line.shell_text()).returncode == 1
     assert line.effect is Effect.CHANGE

@@ -40,8 +40,8 @@ def shell(line: str, folder: Path, **programs: str) -> subprocess.CompletedProce
 def test_lines() -> None:
     """They only look; the ports asked for are those that the proxy publishes."""
     ports = readiness.engine_and_ports(configured(http_port=8080, https_port=8443), "h")
-    assert str(readiness.engine()) == "docker container ls --quiet --filter 'name=^kamal-proxy$'"
-    assert "'( sport = :8080 or sport = :8443 )'" in str(ports)
+    assert readiness.engine().display_text() == "docker container ls --quiet --filter 'name=^kamal-proxy$'"
+    assert "'( sport = :8080 or sport = :8443 )'" in ports.display_text()
     assert {each.effect for each in (readiness.disks(), readiness.engine(), ports)} == {Effect.READ}
 
 
@@ -64,7 +64,7 @@ def test_ports_that_say_nothing_are_not_looked_at(run: dict[str, object]) -> Non
 )
 def test_engine_and_ports(tmp_path: Path, docker: str, ss: str, status: int) -> None:
     """The ports count only where no proxy runs; who has them is on standard error."""
-    line = readiness.engine_and_ports(configured(), "h").wire()
+    line = readiness.engine_and_ports(configured(), "h").shell_text()
     done = shell(line, tmp_path, docker=docker, ss=ss)
     assert done.returncode == status, done.stderr
     assert (LISTENER in done.stderr) == (status == readiness.PORT_TAKEN_STATUS)
@@ -74,7 +74,7 @@ def test_ports_of_boot_config_are_not_looked_at(tmp_path: Path) -> None:
     """spec/cli.md 14.7: the options file may publish others."""
     (tmp_path / ".kamal/proxy").mkdir(parents=True)
     (tmp_path / ".kamal/proxy/options").write_text("--publish 8080:80")
-    line = readiness.engine_and_ports(configured(), "h").wire()
+    line = readiness.engine_and_ports(configured(), "h").shell_text()
     assert shell(line, tmp_path, docker="true", ss=f"echo '{LISTENER}'").returncode == 0
 
 
@@ -82,6 +82,6 @@ def test_ports_of_boot_config_are_not_looked_at(tmp_path: Path) -> None:
 def test_disks(tmp_path: Path, free: int, status: int) -> None:
     """Less than a megabyte is full, and which one is told."""
     sizes = f"echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'; echo 'tmpfs 9 9 {free} 99% /root'"
-    done = shell(readiness.disks().wire(), tmp_path, df=sizes)
+    done = shell(readiness.disks().shell_text(), tmp_path, df=sizes)
     assert done.returncode == status
     assert ("/root" in done.stderr) == (status != 0)

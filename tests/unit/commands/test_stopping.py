@@ -34,7 +34,7 @@ def stopped(
       esac
     }}
     """
-    return run(functions + line.wire(), shell=shell)
+    return run(functions + line.shell_text(), shell=shell)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -62,7 +62,7 @@ def test_one_that_took_long_is_told_of(shell: str) -> None:
 def test_a_container_that_has_to_be_found(shell: str) -> None:
     """spec/cli.md 14.3: whichever version runs; none is as good as stopped."""
     found = stopping.stop_found(query("echo", "4f5e"), "-t", "5")
-    assert str(found) == "echo 4f5e | xargs docker stop -t 5"
+    assert found.display_text() == "echo 4f5e | xargs docker stop -t 5"
     assert stopped(found, shell).stderr == b"stop -t 5 4f5e\n"
     nothing = stopped(stopping.stop_found(query("true")), shell, status=1, running="true")
     assert (nothing.returncode, nothing.stderr) == (0, b"")

@@ -71,4 +71,7 @@ def test_an_accessory_that_another_destination_has_booted(destination: str, file
     """It has left the file with its secrets, also on a host where only the accessory is."""
     run = context(configured(destination=destination))
     assert users_on(run, HostFacts(DB_HOST, ()), [file]) == ({"db": [file]} if shared else {})
-    assert str(commands.environment_files(run.config)) == "ls .kamal/apps/app*/env/accessories/*.env 2> /dev/null"
+    assert (
+        commands.environment_files(run.config).display_text()
+        == "ls .kamal/apps/app*/env/accessories/*.env 2> /dev/null"
+    )

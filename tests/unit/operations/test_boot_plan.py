@@ -66,7 +66,7 @@ def test_a_version_that_already_runs_is_renamed_and_its_old_container_stopped() 
     (log,) = [step.log for phase in phases for task in phase.tasks for step in task.script if step.log is not None]
     assert re.fullmatch(r"Renaming container 2 to 2_replaced_[0-9a-f]{16} as already deployed on h", log)
     (stop,) = [step for phase in phases for task in phase.tasks for step in task.script if step.name == "stop old web"]
-    assert "app-web-2_replaced_" in str(stop.command)
+    assert "app-web-2_replaced_" in stop.command.display_text()
 
 
 def test_certificates_are_announced() -> None:
@@ -119,9 +119,9 @@ def test_a_failed_boot_is_explained_and_the_new_container_stopped() -> None:
     """13.5.1: the new container is stopped and kept for inspection."""
     (task,) = [task for phase in booted(config(role("web", "h")), nothing_on("h")) for task in phase.tasks]
     assert task.undo is not None
-    assert "docker stop" in str(task.undo.steps[0].command)
+    assert "docker stop" in task.undo.steps[0].command.display_text()
     assert task.evidence is not None
-    assert "docker logs" in str(task.evidence.steps[0].command)
+    assert "docker logs" in task.evidence.steps[0].command.display_text()
 
 
 def test_secrets_are_in_the_plan_but_never_in_its_text() -> None:
@@ -131,8 +131,8 @@ def test_secrets_are_in_the_plan_but_never_in_its_text() -> None:
     plan = release_plan(context(shop, version="2", secrets={"DATABASE_URL": secret}), nothing_on("h"))
     (write,) = [s for phase in plan for t in phase.tasks for s in t.script if s.name == "write environment"]
     assert secret not in as_text(plan)
-    assert REDACTED in str(write.command)
-    assert f"DATABASE_URL={secret}" in write.command.wire()
+    assert REDACTED in write.command.display_text()
+    assert f"DATABASE_URL={secret}" in write.command.shell_text()
 
 
 def test_hooks_stand_around_each_group(tmp_path: Path) -> None:
@@ -218,5 +218,5 @@ def test_destinations_have_names_of_their_own() -> None:
     web = replace(role("web", "h"), destination="staging")
     (task,) = [t for phase in booted(config(web, destination="staging"), nothing_on("h")) for t in phase.tasks]
     (run,) = [step for step in task.script if step.name == "start web"]
-    assert "--name app-web-staging-2" in str(run.command)
-    assert ".kamal/apps/app-staging/env/roles/web.env" in str(run.command)
+    assert "--name app-web-staging-2" in run.command.display_text()
+    assert ".kamal/apps/app-staging/env/roles/web.env" in run.command.display_text()

@@ -79,7 +79,9 @@ def context(builder: Builder, server: Registry = HUB, **more: Any) -> Context:
 
 def lines(plan: Plan) -> list[str]:
     """`HOST: COMMAND` in order."""
-    return [f"{task.host}: {step.command}" for phase in plan for task in phase.tasks for step in task.script]
+    return [
+        f"{task.host}: {step.command.display_text()}" for phase in plan for task in phase.tasks for step in task.script
+    ]
 
 
 def push_plan(given: Context) -> Plan:
@@ -190,7 +192,7 @@ def test_environment_and_secrets_of_a_remote_build() -> None:
         "BUILDKIT_NO_CLIENT_TOKEN": "1",
     }
     assert '--secret id="TOKEN"' in lines(plan)[-1]
-    assert "hush" not in plan.phases[-1].tasks[0].script.steps[0].command.wire()
+    assert "hush" not in plan.phases[-1].tasks[0].script.steps[0].command.shell_text()
     assert task.shown
 
 
@@ -233,7 +235,10 @@ def test_pull() -> None:
     """15.4: on every host the audit line, the image, the label; with mirrors, one host for each goes first."""
     given = context(Builder(("amd64",)))
     plan = pull.pull_plan(given)
-    assert [[str(step.command) for step in task.script][1:] for phase in plan for task in phase.tasks] == [PULL, PULL]
+    assert [[step.command.display_text() for step in task.script][1:] for phase in plan for task in phase.tasks] == [
+        PULL,
+        PULL,
+    ]
     seeded = pull.pull_plan(given, {"10.0.0.1": "mirror", "10.0.0.2": "mirror"})
     assert [(phase.announcements, phase.hosts) for phase in seeded] == [
         (("Pulling image on 10.0.0.1 to seed the mirror...",), ("10.0.0.1",)),
@@ -247,6 +252,6 @@ def test_pull() -> None:
 
 def test_registries() -> None:
     """14.9: a local registry is started, and nobody logs in to it."""
-    assert [str(step.command) for step in registry.start_steps(context(Builder(()), LOCAL))] == [START]
+    assert [step.command.display_text() for step in registry.start_steps(context(Builder(()), LOCAL))] == [START]
     assert registry.login_steps(context(Builder(()), LOCAL)) == ()
     assert registry.start_steps(context(Builder(()), HUB)) == ()

@@ -173,7 +173,7 @@ def _sent(configuration: Config, facts: HostFacts, flow: Callable[[Context], Any
 
 def _lines(commands: Iterable[Any]) -> Iterator[str]:
     for command in commands:
-        text = " ".join(RANDOM.sub(r"\1HEX", str(command)).split())
+        text = " ".join(RANDOM.sub(r"\1HEX", command.display_text()).split())
         yield f"{text}{'  (may fail)' if command.may_fail else ''}"
 
 

@@ -51,9 +51,9 @@ def test_the_role_that_was_asked_for(settings: dict[str, str], host: str, name: 
     run, told = following(**settings)
     where, line = app_logs.following(run)
     assert where == host
-    assert str(line).startswith(f"{TRAP}sh -c 'docker ps --latest --quiet --filter label=service=app")
-    assert f"label=role={name} " in str(line)
-    assert str(line).endswith(" | head -1 | xargs docker logs --timestamps --tail 10 --follow 2>&1")
+    assert line.display_text().startswith(f"{TRAP}sh -c 'docker ps --latest --quiet --filter label=service=app")
+    assert f"label=role={name} " in line.display_text()
+    assert line.display_text().endswith(" | head -1 | xargs docker logs --timestamps --tail 10 --follow 2>&1")
     assert told[0] == f"Following logs on {host}..."
     assert all(one.startswith(start) for one, start in zip(told[1:], said, strict=True))
 
@@ -71,11 +71,11 @@ def test_since_and_lines_count(selection: LogSelection, words: str) -> None:
     """spec/cli.md 14.5, 14.8 and 22, 12: Ruby Kamal ignores some of them when following."""
     run, _ = following()
     _, of_app = app_logs.following(run, selection)
-    assert str(of_app).endswith(f" | xargs docker logs {words.format('')}")
+    assert of_app.display_text().endswith(f" | xargs docker logs {words.format('')}")
     _, of_accessory = accessory_logs.following(run, selection, name="db")
-    assert str(of_accessory) == f"{TRAP}docker logs app-db {words.format(' --tail 10')}"
+    assert of_accessory.display_text() == f"{TRAP}docker logs app-db {words.format(' --tail 10')}"
     _, of_proxy = proxy.following(run, replace(selection, grep_options=None))
-    assert str(of_proxy) == f"{TRAP}docker logs kamal-proxy {words.format(' --tail 10').removesuffix(' -i')}"
+    assert of_proxy.display_text() == f"{TRAP}docker logs kamal-proxy {words.format(' --tail 10').removesuffix(' -i')}"
 
 
 def test_the_accessory_where_it_is_selected() -> None:

@@ -216,7 +216,7 @@ def by_host(steps: Iterable[tuple[str, Step]]) -> dict[str, list[tuple[str, str]
     """Names and commands of the steps of each host, in order."""
     found = defaultdict(list)
     for host, step in steps:
-        found[host].append((step.name, RANDOM.sub("RANDOM", str(step.command))))
+        found[host].append((step.name, RANDOM.sub("RANDOM", step.command.display_text())))
     return dict(found)
 
 

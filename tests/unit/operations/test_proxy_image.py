@@ -70,7 +70,7 @@ def test_nothing_is_made_while_no_proxy_runs() -> None:
     names = [step.name for task in reboot(HOSTS[0]) for step in task.script]
     assert names.index("get proxy image") < names.index("make new proxy") < names.index("switch proxies")
     assert names.index("switch proxies") + 1 == names.index("wait for new proxy") < names.index("remove old proxy")
-    (line,) = (str(s.command) for task in reboot(HOSTS[0]) for s in task.script if s.name == "switch proxies")
+    (line,) = (s.command.display_text() for task in reboot(HOSTS[0]) for s in task.script if s.name == "switch proxies")
     assert [word for word in ("stop", "start", "run", "create", "rm") if f" {word} " in line] == ["stop", "start"]
 
 
@@ -79,4 +79,4 @@ def test_a_reboot_that_fails_is_taken_back() -> None:
     prepare, switch = reboot(HOSTS[0])
     assert prepare.undo is None
     assert switch.undo is not None
-    assert "kamal-proxy-replaced" in switch.undo.steps[0].command.wire()
+    assert "kamal-proxy-replaced" in switch.undo.steps[0].command.shell_text()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from pathlib import Path
 
 from pykamal.cli.handlers.exec import command_line
 from pykamal.cli.invocation import Invocation
+from pykamal.commands.words import quoted
 from pykamal.events import Result
 from pykamal.sandbox import Sandbox, Status
 from pykamal.sandbox.paths import DEFAULT_NAME
@@ -44,7 +44,7 @@ def ssh(invocation: Invocation) -> int:
 
 def env(invocation: Invocation) -> int:
     for name, value in _sandbox(invocation).environment().items():
-        invocation.bus.emit(Result(text=f"export {name}={shlex.quote(value)}"))
+        invocation.bus.emit(Result(text=f"export {name}={quoted([value])}"))
     return 0
 
 

@@ -301,7 +301,7 @@ class _Run:
                     result = StepResult(step, error.exit_status, error.stdout, error.stderr, 0.0)
                     error.hint = hint_of(result, None)
                     raise
-                raise hook_failure(task.hook, str(step.command), error) from error
+                raise hook_failure(task.hook, step.command.display_text(), error) from error
 
 
 def _questions(task: Task, failure: StepResult) -> Script:

@@ -35,11 +35,11 @@ def as_text(plan: Plan) -> str:
             place = "this machine" if task.host == LOCAL else task.host
             waits = f" (waits for {task.waits_for.name})" if task.waits_for else ""
             lines.append(f"   {place}: {task.title}{waits}")
-            lines += [f"     - {step.name}: {_one_line(str(step.command))}" for step in task.script]
+            lines += [f"     - {step.name}: {_one_line(step.command.display_text())}" for step in task.script]
             if task.input is not None:
                 lines.append(f"       reads {task.input} of this machine")
             if task.undo is not None:
-                lines += [f"     on failure: {_one_line(str(step.command))}" for step in task.undo]
+                lines += [f"     on failure: {_one_line(step.command.display_text())}" for step in task.undo]
         if phase.pause:
             lines.append(f"   then wait {phase.pause:g} seconds")
     return "\n".join(lines)
@@ -53,10 +53,10 @@ def _task_data(task: Task) -> dict[str, object]:
         "input": task.input,
         "waits_for": task.waits_for.name if task.waits_for else None,
         "steps": [
-            {"name": step.name, "command": str(step.command), "effect": step.command.effect.value}
+            {"name": step.name, "command": step.command.display_text(), "effect": step.command.effect.value}
             for step in task.script
         ],
-        "undo": [str(step.command) for step in task.undo] if task.undo is not None else [],
+        "undo": [step.command.display_text() for step in task.undo] if task.undo is not None else [],
     }
 
 

@@ -22,7 +22,7 @@ def wanted_proxy(config: Config, host: str, facts: ProxyFacts) -> tuple[Flags, s
     if config.proxy_run_on(host) is None:
         words = shlex.split(facts.stored_settings)
     else:
-        words = shlex.split(str(proxy.run(config, host)))[len(("docker", "run")) :]
+        words = shlex.split(proxy.run(config, host).shell_text())[len(("docker", "run")) :]
     flags: dict[str, tuple[str, ...]] = {}
     while words and words[0].startswith("--"):
         name, equals, value = words.pop(0).removeprefix("--").partition("=")

@@ -92,7 +92,7 @@ def version_here(config: Config) -> str:
     system = LocalSystem()
 
     def output_of(command: Command) -> str:
-        return system.run_shell(command.redirected("2>/dev/null").wire(), system.environment).strip()
+        return system.run_shell(command.redirected("2>/dev/null").shell_text(), system.environment).strip()
 
     version = os.environ.get("VERSION") or None
     root = "" if version else output_of(git.root())

@@ -154,7 +154,7 @@ async def _describe(context: Context, images: Mapping[str, str]) -> Build:
     if not (isinstance(path, str) and isinstance(revision, str) and isinstance(architecture, str)):
         raise UnexpectedAnswer(
             "The builder of the proxy's image did not describe it",
-            details=[f"command: {line}", f"it said: {result.captured[:80]}"],
+            details=[f"command: {line.display_text()}", f"it said: {result.captured[:80]}"],
             hint="run that command by hand, to see what else prints there",
         )
     return Build(path, revision, architecture)
