@@ -243,7 +243,8 @@ class SshSession:
                 *(f"it said: {line}" for line in said.splitlines()[:_SHOWN_LINES]),
             ],
             hint=f"see what `ssh {self._user}@{parse_host(self._host).name} exec sh -c true` says: the login shell "
-            "must not be a restricted one (`chsh`), and its start-up files must neither exit nor read",
+            "must not be a restricted one (`chsh`), its start-up files must neither exit nor read, "
+            "and sshd must have no ForceCommand for it",
         )
 
     # -- cancelling

@@ -15,7 +15,7 @@ import pytest
 from pykamal.commands.command import command, shell_line
 from pykamal.commands.script import Step, script
 from pykamal.commands.words import Syntax
-from pykamal.core.errors import CommandFailed, ConnectionFailed
+from pykamal.core.errors import CommandFailed, ConnectionFailed, UnexpectedAnswer
 from pykamal.events import CommandFinished, CommandOutput, CommandStarted, Connected
 from pykamal.transport.ssh import SshSession
 from tests.e2e.sshd import start_sshd
@@ -227,14 +227,15 @@ def test_a_host_with_a_single_session(tmp_path: Path) -> None:
 
 
 def test_a_host_that_runs_no_commands(tmp_path: Path) -> None:
-    """A ForceCommand that runs nothing of ours is a failed command with what it said."""
+    """A ForceCommand that runs nothing of ours is named with what it said; no command of ours is blamed."""
     own = start_sshd(tmp_path / "sshd", settings=["ForceCommand echo go away; exit 9"])
     run = Run(own, tmp_path)
 
     async def body(session: SshSession) -> None:
-        with pytest.raises(CommandFailed) as caught:
+        with pytest.raises(UnexpectedAnswer) as caught:
             await session.run(command("true"))
-        assert (caught.value.exit_status, caught.value.stdout) == (9, "go away\n")
+        assert [*caught.value.details] == ["it ended with exit status 9", "it said: go away"]
+        assert "ForceCommand" in str(caught.value.hint)
 
     try:
         run(body)
