@@ -181,7 +181,7 @@ def _of_accessory(config: Config, each: Accessory, host: str, given: Arguments) 
     yield partial(accessory.close_directory, each)
     for file in each.files:
         yield partial(accessory.make_file_directory, each, file)
-        yield partial(files.upload_target, accessory.file_path(each, file), "0600", size=1)
+        yield partial(files.write, accessory.file_path(each, file), "content", "0600")
         yield partial(accessory.file_permissions, each, file)
     if each.proxy is not None:
         yield partial(proxy.deploy_accessory, config, each, given.version)

@@ -134,9 +134,6 @@ class Liar:
     async def feed(self, step: Step, *_content: Any, **_how: Any) -> StepResult:
         return self._result(step)
 
-    async def upload(self, *_what: Any, **_how: Any) -> None:
-        pass
-
     async def close(self) -> None:
         pass
 
@@ -322,6 +319,7 @@ def test_no_text_breaks_a_parser(name: str, text: str, tmp_path: Path, monkeypat
 CHECKED: Final = {
     "cli/help.py": "the width of the terminal, errors caught",
     "cli/parser.py": "an option, checked by a pattern",
+    "cli/own_arguments.py": "numbers of our own process, as the kernel writes them",
     "cli/framework_detection.py": "files of a project, fuzzed above",
     "cli/completion/deadline.py": "a variable of the environment, checked by a pattern",
     "core/answers.py": "the place for it",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 
-from pykamal.commands.command import Command, command, query
-from pykamal.commands.words import Output, Syntax, Word, joined
+from pykamal.commands.command import Command, command
+from pykamal.commands.words import Syntax, Word, joined
 from pykamal.core.sensitive import Sensitive
 
 
@@ -28,15 +28,6 @@ def write_output(path: str, printing: Command, mode: str) -> Command:
     return _replaced(path, printing, mode)
 
 
-def upload_target(path: str, mode: str, *, size: int | None = None) -> Command:
-    """Write a file like `write`, with the bytes of the channel's standard input.
-
-    `size` in bytes is checked before the rename: a connection that breaks looks like the end of the file to `cat`.
-    """
-    received = command("cat")
-    return _replaced(path, received, mode, size)
-
-
 def remove(path: Word, *, recursive: bool = False) -> Command:
     """Remove a file or a tree; a missing one is no failure (spec/cli.md 14.6, 14.7)."""
     return command("rm", *(["-r"] if recursive else []), path).failing_allowed()
@@ -54,12 +45,9 @@ def _printed(content: str | bytes | Sensitive) -> Command:
     return command("base64", "-d").fed(base64.b64encode(content).decode())
 
 
-def _replaced(path: str, content: Command, mode: str, size: int | None = None) -> Command:
+def _replaced(path: str, content: Command, mode: str) -> Command:
     temporary = joined(path, Syntax(".new-$$"))  # the shell's own process id: two roles may write at once
     steps = command("umask", "077").and_(content.to_file(temporary))
-    if size is not None:
-        counted = query("wc", "-c").from_file(temporary)
-        steps = steps.and_(query("test", Output(counted), "-eq", str(size)))
     renamed = command("chmod", mode, temporary).and_(command("mv", "-fT", temporary, path))
     undone = command("rm", "-f", temporary).then(command("false")).grouped()
     return steps.and_(renamed).or_(undone).in_subshell()

@@ -7,10 +7,8 @@ import errno
 import os
 import secrets
 import signal
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -97,19 +95,6 @@ class LocalSession:
         if check and not results[-1].ok and not results[-1].step.command.may_fail:
             raise results[-1].failure(None)
         return results
-
-    async def upload(self, content: bytes, path: str, *, mode: int = 0o640) -> None:
-        """Write a file atomically, see `Session.upload`."""
-        target = Path(self._directory or ".") / path
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                os.fchmod(file.fileno(), mode)
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
 
     async def close(self) -> None:
         """Nothing is open between calls."""

@@ -71,13 +71,6 @@ class Session(Protocol):
         """Run one command; the same as a script of one step."""
         ...
 
-    async def upload(self, content: bytes, path: str, *, mode: int = 0o640) -> None:
-        """Write a file atomically: under a temporary name beside `path`, with `mode` from its first byte, then renamed.
-
-        `path` is relative to the login directory unless absolute. The parent directory must exist.
-        """
-        ...
-
     async def close(self) -> None: ...
 
     async def __aenter__(self) -> Self: ...

@@ -13,7 +13,6 @@ from typing import Any, Final, Self
 
 import asyncssh
 
-from pykamal.commands import files
 from pykamal.commands.command import Command
 from pykamal.commands.processes import end_group, shell
 from pykamal.commands.script import Script, Step, script
@@ -95,13 +94,6 @@ class SshSession:
     async def run(self, command: Command, *, name: str = "", check: bool = True) -> StepResult:
         """Run one command; the same as a script of one step."""
         return (await self.run_script(Script((Step(name, command),)), check=check))[0]
-
-    async def upload(self, content: bytes, path: str, *, mode: int = 0o640) -> None:
-        """Write a file atomically, see `Session.upload`. Raises `CommandFailed` when the host cannot store it."""
-        line = files.upload_target(path, f"{mode:04o}", size=len(content))
-        result = await self.feed(Step(f"upload {path}", line), content)
-        if not result.ok:
-            raise result.failure(self._host)
 
     async def feed(self, step: Step, content: bytes | memoryview, *, sent: Sent | None = None) -> StepResult:
         """Run one command that reads `content`, a mapped file for instance, on its standard input.

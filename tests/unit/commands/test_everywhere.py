@@ -92,7 +92,6 @@ LINES = [
     server.install_docker_script(),
     server.in_docker_group(),
     server.add_to_docker_group(),
-    files.upload_target(ODD, "0644", size=1),
     docker.create_network(),
     docker.inspect_label(CONFIG, "i"),
     docker.mirrors(),

@@ -73,24 +73,6 @@ def test_a_link_is_replaced_and_its_target_left_alone(tmp_path: Path) -> None:
     assert ((tmp_path / "f").read_text(), (tmp_path / "target").read_text()) == ("new", "old")
 
 
-def test_upload(tmp_path: Path) -> None:
-    """Binary content comes from the channel's standard input."""
-    data = bytes(range(256)) * 40
-    line = files.upload_target("page.html", "0644", size=len(data))
-    assert run(line, directory=tmp_path, stdin=data).returncode == 0
-    assert (tmp_path / "page.html").read_bytes() == data
-    assert mode(tmp_path / "page.html") == 0o644
-
-
-def test_upload_that_was_cut_off_changes_nothing(tmp_path: Path) -> None:
-    """A broken connection looks like the end of the file, so the size is compared."""
-    (tmp_path / "page.html").write_text("old")
-    line = files.upload_target("page.html", "0644", size=10)
-    assert run(line, directory=tmp_path, stdin=b"short").returncode != 0
-    assert (tmp_path / "page.html").read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
-
-
 def test_directories_and_removal(tmp_path: Path) -> None:
     """spec/cli.md 14.6: a missing file or directory is no failure of the run."""
     assert files.make_directory("a/b", "c").display_text() == "mkdir -p a/b c"

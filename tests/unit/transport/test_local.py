@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -259,21 +258,6 @@ def test_a_process_left_behind_does_not_hold_the_command(run: Run) -> None:
         os.kill(int(result.captured), 9)
 
     run(body)
-
-
-def test_uploads_are_atomic(run: Run, tmp_path: Path) -> None:
-    """The same contract as on a host."""
-
-    async def body(local: LocalSession) -> None:
-        await local.upload(b"one", str(tmp_path / "file"), mode=0o604)
-        await local.upload(b"two\0", str(tmp_path / "file"), mode=0o600)
-        with pytest.raises(FileNotFoundError):
-            await local.upload(b"x", str(tmp_path / "missing" / "file"))
-
-    run(body)
-    assert (tmp_path / "file").read_bytes() == b"two\0"
-    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_failing_subscriber_fails_the_command(run: Run) -> None:
