@@ -17,7 +17,7 @@ _FIRST_BEHIND_NAME: Final = 3
 
 def hide_values(pairs: Mapping[str, str]) -> None:
     """Overwrite the values of arguments of the form `NAME:VALUE`. Does nothing where the system has no `/proc`."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError, IndexError):
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
         start, end = (int(fields[field - _FIRST_BEHIND_NAME]) for field in (_START_FIELD, _END_FIELD))
         with Path("/proc/self/mem").open("r+b", buffering=0) as memory:
