@@ -155,6 +155,7 @@ MADE_AHEAD: Final = (
 DIFFERENT_EXITS: Final = {
     ("accessories", "accessory details nosuch"): (0, 1, UNKNOWN),
     ("accessories", "accessory boot nosuch"): (0, 1, UNKNOWN),
+    ("the proxy", "proxy remove"): (0, 1, "a proxy that other apps need is not removed, which is a refusal"),
 }
 """By life and step: Ruby's exit code, ours, and why."""
 
