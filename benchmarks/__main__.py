@@ -34,11 +34,11 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="pykamal-bench-") as folder:
             benchmark = Benchmark(sandbox, Path(folder) / "hello")
             rows, notes = benchmark.measure()
+            print(render(rows, peer="Ruby Kamal"))
+            print("\n".join(notes), flush=True)
             output_rows = output.measure(sandbox, benchmark.folder, benchmark.environment)
     finally:
         sandbox.down()
-    print(render(rows, peer="Ruby Kamal"))
-    print("\n".join(notes))
     print(render(output_rows, peer="ssh"))
     return 0 if all(row.kept for row in (*rows, *output_rows)) else 1
 

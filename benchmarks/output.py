@@ -35,7 +35,8 @@ def measure(sandbox: Sandbox, folder: Path, environment: Mapping[str, str]) -> l
     host = sandbox.hosts[0]
     config = ["-c", str(_with_secrets(folder, host.address))]
     printing = f"yes {shlex.quote(LINE)} | head -c {MEGABYTES}000000"
-    in_container = f"sh -c {shlex.quote(printing)}"
+    by_busybox = f"/bin/busybox yes {shlex.quote(LINE)} | /bin/busybox head -c {MEGABYTES}000000"
+    in_container = f"/bin/busybox sh -c {shlex.quote(by_busybox)}"
     image = f"{sandbox.manifest.registry_server}/hello/app:latest"
     peers = {
         "server": sandbox.ssh_argv(host.name, [printing]),
