@@ -41,7 +41,7 @@ def expand(name: str, words: Sequence[str]) -> list[str] | None:
 
 
 def asks_for_help(words: Sequence[str]) -> bool:
-    """Whether `--help` is among words that are not parsed yet; behind `--` it is a word of the command's own."""
+    """Return True where `--help` is among unparsed words; behind `--` it is a word of the command's own."""
     return "--help" in words[: words.index("--") if "--" in words else None]
 
 

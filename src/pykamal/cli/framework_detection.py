@@ -35,7 +35,7 @@ class Project:
 
 
 def detected(folder: Path) -> Project | None:
-    """What was found, None for a folder that tells nothing. Files that cannot be read count as absent."""
+    """Detect the framework of a folder, None where there is no sign of one. Unreadable files count as absent."""
     found = next((project for detect in _DETECTIONS if (project := detect(folder)) is not None), None)
     if not (folder / "Dockerfile").exists():
         return found
@@ -195,7 +195,7 @@ def _python_image(folder: Path, server: str, *last: str) -> tuple[str, ...]:
 
 
 def _python_needs(folder: Path, package: str) -> bool:
-    """Whether one of the files that list requirements names a package."""
+    """Return True where one of the files that list requirements names a package."""
     name = re.compile(rf"""^\s*["']?{package}\b(?![-_.])""", re.IGNORECASE | re.MULTILINE)
     lists = [*sorted(folder.glob("requirements*.txt")), *sorted(folder.glob("requirements/*.txt")), folder / "Pipfile"]
     return any(name.search(_text(path)) for path in lists) or any(name.match(need) for need in _project_needs(folder))

@@ -116,7 +116,7 @@ class _Reader:
 
 
 def _continues(option: Option, word: str) -> bool:
-    """Whether a word is one more value of the option before it."""
+    """Return True where a word is one more value of the option before it."""
     if word.startswith("-"):
         return False
     return option.kind is Kind.WORDS or (option.kind is Kind.PAIRS and ":" in word)

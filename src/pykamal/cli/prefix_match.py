@@ -56,7 +56,7 @@ def _advice(word: str, names: Iterable[str], elsewhere: Sequence[str]) -> str | 
 
 
 def begins_one(word: str, names: Iterable[str], yielding: Container[str] = ()) -> bool:
-    """Whether `resolve` takes a word for the beginning of a name."""
+    """Return True where `resolve` takes a word for the beginning of a name."""
     return len(_begun(_underscored(word), names, yielding)) == 1
 
 

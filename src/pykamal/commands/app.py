@@ -222,7 +222,7 @@ def _own_environment(role: Role, host: str, version: str) -> dict[str, str]:
 
 
 def _environment(config: Config, role: Role, host: str, *, without: Collection[str] = ()) -> list[Word]:
-    """What deploy.yml says. Docker lets an argument win over every file, so those of other files are left out."""
+    """Return the flags of deploy.yml's variables but those in `without`: Docker prefers arguments to every env file."""
     clear = {name: value for name, value in role.env_on(host).clear.items() if name not in without}
     return [*key_values("--env", clear), "--env-file", config.role_env_file(role)]
 

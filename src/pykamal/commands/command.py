@@ -16,7 +16,7 @@ from pykamal.core.sensitive import REDACTED, Sensitive, reveal
 
 
 class Effect(Enum):
-    """Whether a command only looks or also changes the host."""
+    """The effect of a command: it only looks, or also changes the host."""
 
     READ = "read"
     CHANGE = "change"
@@ -153,7 +153,7 @@ class Command:
 
     @property
     def holds_raw(self) -> bool:
-        """Whether the shell reads a user's own text in it, which may be anything, with quotes that stay open too."""
+        """True where the shell reads text of the user in it, which may even leave a quote open."""
         return _has_raw(self.node)
 
     @property

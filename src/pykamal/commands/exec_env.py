@@ -22,7 +22,7 @@ _DESCRIPTOR: Final = 3
 
 
 def flags(env: Mapping[str, str], interactive: Interactive | None) -> list[Word]:
-    """What tells Docker where the values are. A variable without one is an argument, as in Ruby Kamal."""
+    """Return the flags that name the source of the values. A variable without one is an argument, as in Ruby Kamal."""
     source = f"/dev/fd/{_DESCRIPTOR}" if interactive else "/dev/stdin"
     without = {name: value for name, value in env.items() if not value.strip()}
     return [*(["--env-file", source] if has_values(env) else []), *key_values("--env", without)]

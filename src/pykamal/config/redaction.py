@@ -27,7 +27,7 @@ def without_secrets(root: MapNode) -> MapNode:
 
 
 def literal_secrets(root: MapNode) -> tuple[Sensitive, ...]:
-    """What `without_secrets` leaves out. Key data that is the name of a secret is none itself."""
+    """Return the values that `without_secrets` leaves out. Key data that is the name of a secret is none itself."""
     return tuple(
         Sensitive(text)
         for path in _LITERAL_SECRETS

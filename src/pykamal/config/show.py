@@ -1,4 +1,4 @@
-"""What `kamal config` prints (spec/config.md 19)."""
+"""Formats the output of `kamal config` (spec/config.md 19)."""
 
 from __future__ import annotations
 

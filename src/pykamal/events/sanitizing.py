@@ -1,4 +1,4 @@
-"""What every event goes through before anyone sees it: the filter for terminals, then the masking of secrets."""
+"""Sanitizes every event before a subscriber gets it: the filter for terminals, then the masking of secrets."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ SHORTEST: Final = 6
 """Characters; shorter values (`true`, `3306`) are words that mean other things too."""
 
 _SAFE_IN_URLS: Final = ("", "/", "*", "!'()*", "!'()*/", "!#$&'()*+,/:;=?@")
-"""What the usual encoders leave as it is, beside letters, digits, `-`, `.` and `_`; most leave `~` too."""
+"""Characters that the usual encoders keep, beside letters, digits, `-`, `.` and `_`; most keep `~` too."""
 
 _HEX: Final = re.compile(r"%[0-9A-F]{2}")
 _HTML_IN_JSON: Final = str.maketrans({"&": "\\u0026", "<": "\\u003c", ">": "\\u003e"})
@@ -49,7 +49,7 @@ Span = tuple[int, int]
 
 
 class SecretForms:
-    """What is looked for: each line of each secret, plain and encoded, and the base64 of the whole.
+    """The texts to search for: each line of each secret, plain and encoded, and the base64 of the whole.
 
     No form has a line break in it. Values and lines shorter than `SHORTEST` are none, nor are the boundaries of PEM.
     """

@@ -53,7 +53,7 @@ class SampleTable:
                 self._others += found
 
     def candidates(self, data: bytes) -> Iterator[Sought]:
-        """What may stand in the output."""
+        """Yield the forms of secrets that the output may contain."""
         sampled = memoryview(data)[: len(data) // _SAMPLE_BYTES * _SAMPLE_BYTES].cast("I")
         candidates = dict.fromkeys(self._others)
         for distance, samples in self._samples.items():

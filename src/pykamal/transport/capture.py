@@ -1,4 +1,4 @@
-"""What a program printed, kept within bounds."""
+"""Keeps the output of a program within bounds."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ TOO_MANY_KEYS: Final = "Too many authentication failures"  # what sshd says afte
 
 
 Tunnel = Dialer | ProxyCommand | asyncssh.SSHClientConnection
-"""What opens the connection: each has the `create_connection` that asyncssh wants of a tunnel."""
+"""Opens the connection: each has the `create_connection` that asyncssh requires of a tunnel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ class Connector:
         return connection
 
     def _options(self, target: _Target, agent_path: str | None) -> dict[str, Any]:
-        """What asyncssh is told of every connection; what it would find out or decide by itself is turned off."""
+        """Return asyncssh's options for every connection; its own discovery and defaults are turned off."""
         options: dict[str, Any] = {
             "config": list(self._files) or None,
             "port": target.port,

@@ -143,7 +143,7 @@ def _close_late(attempt: asyncio.Task[socket.socket]) -> None:
 
 
 def label_of(error: Exception) -> str:
-    """What Ruby Kamal calls it: `Errno::EHOSTUNREACH` and its like, or the end of a connection (spec/cli.md 4.5)."""
+    """Return Ruby Kamal's label: `Errno::EHOSTUNREACH` and its like, or the end of a connection (spec/cli.md 4.5)."""
     name = errno.errorcode.get(error.errno or 0) if isinstance(error, OSError) else None
     return f"Errno::{name}" if name else "Net::SSH::Disconnect"
 

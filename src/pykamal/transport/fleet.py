@@ -167,5 +167,5 @@ def _opened(opening: asyncio.Task[SshSession]) -> bool:
 
 
 def _useless(opening: asyncio.Task[SshSession]) -> bool:
-    """Whether an attempt has failed, or its connection is gone by now."""
+    """Return True where an attempt has failed, or its connection is gone by now."""
     return opening.done() and (not _opened(opening) or opening.result().closed)

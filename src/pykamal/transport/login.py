@@ -27,7 +27,7 @@ _METHODS_KNOWN: Final = "pykamal_methods_known"
 
 
 class Client(asyncssh.SSHClient):
-    """What asyncssh asks and tells while it opens a connection."""
+    """Answers asyncssh's callbacks while it opens a connection."""
 
     def __init__(self, check: HostKeyCheck, who: str, ask: Ask) -> None:
         self._check = check

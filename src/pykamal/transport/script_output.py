@@ -1,4 +1,4 @@
-"""What each step of a script printed and how it ended, read from the two streams of `sh` as they arrive.
+"""Parses the output and exit status of each step of a script from the two streams of `sh`, as they arrive.
 
 The other half of `pykamal.commands.script`: that module writes the markers, this one takes them out again. Chunks may
 be cut anywhere, inside a marker or inside a character; text that is no part of a step (the noise of a login shell's
@@ -76,7 +76,7 @@ class ScriptOutput:
 
     @property
     def complete(self) -> bool:
-        """Whether no step can follow: all have ended, or one failed that may not fail."""
+        """True where no step can follow: all have ended, or one failed that may not fail."""
         if len(self.results) == len(self._script):
             return True
         last = self.results[-1] if self.results else None
@@ -84,7 +84,7 @@ class ScriptOutput:
 
     @property
     def said_outside(self) -> str:
-        """What both streams said outside of every step."""
+        """The text of both streams outside of every step."""
         return "\n".join(filter(None, (lane.noise.text().strip("\n") for lane in self._lanes.values())))
 
     def feed(self, stream: Stream, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What a place that runs commands looks like, whether a server behind SSH or this machine."""
+"""The interface of a session that runs commands, on a server over SSH or on this machine."""
 
 from __future__ import annotations
 

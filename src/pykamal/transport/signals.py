@@ -52,7 +52,7 @@ def output_closed() -> None:
 
 
 def output_lost() -> bool:
-    """Whether something could not be written since the last `surviving`."""
+    """True where something could not be written since the last `surviving`."""
     return _Run.output_lost
 
 

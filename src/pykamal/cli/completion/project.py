@@ -1,4 +1,4 @@
-"""What the configuration holds, for completion: read when asked for, not validated, not trusted to run anything."""
+"""Reads names of the configuration for completion, on demand, without validating it or running anything of it."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def _config(project: Project | None) -> str:
 
 
 def _next_steps(project: Project) -> list[str]:
-    """What was found and written down, and what is still to do."""
+    """Return lines on the detected framework, the written files, and the steps that remain."""
     lines = [f"Found {_named(project)}: port {project.app_port}, health check at {project.health_path}"]
     if project.advice is not None:
         lines.append(project.advice)

@@ -81,7 +81,7 @@ class CommandRow:
 
     @property
     def plans(self) -> bool:
-        """Whether its steps can be told beforehand: it changes something, and not by what a user's own line does."""
+        """True where its steps can be planned: it changes something, and not by a command line of the user's."""
         return self.effect > Effect.LOOKS and self.needs_project and not self.passes_options
 
     def with_plan(self) -> CommandRow:

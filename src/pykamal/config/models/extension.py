@@ -9,7 +9,7 @@ from pykamal.config.models.proxy_extension import ProxyExtension
 
 
 class HostKeyPolicy(Enum):
-    """What to do with a host key that known_hosts does not hold. A changed key is refused under each of them."""
+    """The policy for a host key that known_hosts does not hold. A changed key is refused under each of them."""
 
     STRICT = "strict"
     """Refuse unknown hosts."""

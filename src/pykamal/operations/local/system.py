@@ -119,7 +119,7 @@ class SafeSystem:
         return self._files.read_bytes(resolved, limit)
 
     def may_read(self, path: Path) -> bool:
-        """Whether the path, symbolic links resolved, is below one of the roots."""
+        """Return True where the path, symbolic links resolved, is below one of the roots."""
         try:
             return self._is_below_roots(_resolved(path))
         except OSError:

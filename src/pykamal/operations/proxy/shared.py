@@ -106,5 +106,5 @@ def _losses(losses: Iterable[Difference], shared: Sequence[ProxyService]) -> Ite
 
 
 def upstream(image: str) -> bool:
-    """Whether an image is Ruby Kamal's own proxy, which knows no protections."""
+    """Return True for an image of Ruby Kamal's own proxy, which has no protections."""
     return image.rpartition(":")[0].endswith("basecamp/kamal-proxy")
