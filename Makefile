@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
-say = @printf '\n== %s: %s (%(%H:%M:%S)T)\n' '$@' '$(1)' -1
+# The line of `help` that belongs to the target, with the time: what the target is doing.
+say = @awk -F ':.*\#\# ' -v time="$$(date +%T)" '$$1 == "$@" {printf "\n== %s: %s (%s)\n", $$1, $$2, time}' $(MAKEFILE_LIST)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-down test unit hostile conformance soak e2e parity faults bench bare-test lint format docs lock clean
@@ -11,66 +12,78 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing: packages, virtual environments (scripts/setup --check only tells)
+	$(say)
 	@scripts/setup
 
 demo: setup ## Deploy the example to two throwaway servers, update it under load, roll it back
+	$(say)
 	@$(PYTHON) scripts/demo.py up
 
 demo-down: setup ## Remove everything the demo made
+	$(say)
 	@$(PYTHON) scripts/demo.py down
 
 test: setup lint unit hostile conformance e2e ## Everything that must pass before a change lands
 
 lint: setup ## Style, formatting, types
-	$(call say,style and types)
+	$(say)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
 unit: setup ## Fast tests of the pure packages
-	$(call say,fast tests of the pure packages)
+	$(say)
 	$(PYTEST) -n 2 -m unit tests/unit
 
 hostile: setup ## Repositories, values and output that want to do harm
-	$(call say,repositories, values and output that want to do harm)
+	$(say)
 	$(PYTEST) -n 2 -m hostile tests/hostile
 
 conformance: setup ## The proxy against its contract
-	$(call say,the proxy against its contract)
+	$(say)
 	$(PYTEST) -n 2 -m conformance tests/conformance tests/soak
 
 soak: setup ## A hundred deploys, pauses, rollouts and a restart under constant traffic: nobody may notice
+	$(say)
 	$(PYTEST) -m soak tests/soak
 
 e2e: setup ## Sandbox servers: deploys under load, failures, takeover from Ruby Kamal, parity samples
-	$(call say,sandbox servers: deploys, failures, takeover, parity samples)
+	$(say)
 	$(PYTEST) -m "e2e or (parity and not long)" tests/e2e tests/parity
 
 parity: setup ## The long comparison with Ruby Kamal
+	$(say)
 	$(PYTEST) -m parity tests/parity
 
 faults: setup ## Things killed, cut off, filled up and lied to
+	$(say)
 	$(PYTEST) -m faults tests/faults
 
 bench: ## Ratios against Ruby Kamal, plain nginx and Caddy, each in the same run
+	$(say)
 	@scripts/setup --bench
 	$(PYTHON) -m benchmarks.proxy
 	$(PYTHON) -m benchmarks
 
 bare-test: ## Every target once on a bare Debian 12, each in a file system of its own (as root, takes hours)
+	$(say)
 	@scripts/bare-test
 
 format: setup ## Rewrite the code in the project's style
+	$(say)
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
 docs: setup ## Write the generated parts of the documentation anew
+	$(say)
 	$(PYTHON) -m pykamal.cli.docs_markdown docs/cli.md
 	$(PYTHON) -m pykamal.config.reference docs/configuration.md
 	$(PYTHON) -m pykamal.core.catalogue.reference docs/diagnostics.md
 
 lock: setup ## Pin the dependencies anew
+	$(say)
 	scripts/lock
 
 clean: ## Remove what tools left in the tree
+	$(say)
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

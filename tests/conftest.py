@@ -19,6 +19,7 @@ from pykamal.sandbox.host import Host
 from pykamal.sandbox.paths import home
 from pykamal.sandbox.sandbox import Sandbox
 from tests.e2e.application import Application
+from tests.first_failure import show_failures_at_once
 
 # Started in the background or by `nohup`, a run ignores these signals and so would the programs it interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -31,25 +32,8 @@ settings.load_profile("pykamal")
 PREFIX = "test-"
 
 
-class FirstFailure:
-    """Writes the first failure as soon as it happens, since the summary comes after minutes."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-        self._written = False
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
-        if report.failed and not self._written and terminal is not None:
-            self._written = True
-            terminal.ensure_newline()
-            terminal.section(f"first failure, the run goes on: {report.nodeid}")
-            terminal.line(report.longreprtext)
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(FirstFailure(config))
+    show_failures_at_once(config)
 
 
 @pytest.fixture(scope="session")
