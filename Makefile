@@ -25,11 +25,12 @@ demo-down: setup ## Remove everything the demo made
 
 test: setup lint unit hostile conformance e2e ## Everything that must pass before a change lands
 
-lint: setup ## Style, formatting, types
+lint: setup ## Style, formatting, types, dead code
 	$(say)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+	$(PYTHON) -m tests.dead_code
 
 unit: setup ## Fast tests of the pure packages
 	$(say)

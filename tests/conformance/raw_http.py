@@ -9,7 +9,6 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 Headers = list[tuple[str, str]]
@@ -83,9 +82,7 @@ class Connection:
     def __enter__(self) -> Connection:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -34,7 +34,6 @@ from tests.conformance.scripted_target import Target
 only_ours = pytest.mark.skipif(not IS_OURS, reason="about nginx's HTTP/2")
 
 HOSTS = ("a.tls", "buffered.tls")
-GET: Fields = [(":method", "GET"), (":scheme", "https"), (":authority", "a.tls"), (":path", "/x")]
 
 MakeCertificate = Callable[[str], tuple[Path, Path]]
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Final
 
 CTRL_C: Final = "\x03"
-CTRL_D: Final = "\x04"
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from types import TracebackType
 from typing import Self
 
 from tests.conformance.proxy_process import Proxy
@@ -32,9 +31,7 @@ class Bystander(ABC):
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._stopping.set()
         self._thread.join()
 

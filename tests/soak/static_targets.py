@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from pykamal.proxy.nginx import find_nginx
@@ -57,9 +56,7 @@ class StaticTargets:
         wait_until((self._folder / "pid").exists, 10)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         assert self._process is not None
         self._process.terminate()
         self._process.wait()
