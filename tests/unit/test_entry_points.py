@@ -20,6 +20,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "pykamal"
 
 PROCESSES: Final = {
     "transport/process.py": "the processes of a local session",
+    "transport/program.py": "tools of secret managers, which ask for passwords and may run beside an event loop",
     "transport/proxy_command.py": "a ProxyCommand, which is the connection to a host",
     "operations/local/system.py": "commands of templates and of Git, before there is an event loop",
     "secrets/substitution.py": "commands of a secrets file, read before anything runs",

@@ -4,6 +4,7 @@
     ├── ConfigurationError          deploy.yml, secrets, options that contradict each other
     ├── UsageError                  the command line itself (exit code 2)
     ├── DependencyError             something that must be on this machine is missing
+    │   └── ToolMissing             the program of a secret manager
     ├── UnsafeDirectory             another user of this machine could change what is in it
     ├── ConnectionFailed            a host could not be reached or trusted
     │   ├── HostUnreachable
@@ -131,6 +132,10 @@ class SelectionError(KamalError):
 class DependencyError(KamalError):
     identifier = "dependency-missing"
     label = "Kamal::Cli::DependencyError"
+
+
+class ToolMissing(DependencyError):
+    label = "RuntimeError"  # the class that Ruby Kamal has for this one
 
 
 class UnsafeDirectory(KamalError):

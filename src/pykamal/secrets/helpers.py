@@ -22,7 +22,8 @@ def fetch(secrets: Sequence[str], *, adapter_name: str, account: str | None, sou
             hint=f"the adapter {adapter_name} needs one: --account NAME",
         )
     found = manager.fetch(secrets, account=account, source=source)
-    return json.dumps(dict(found), ensure_ascii=False, separators=(",", ":"))
+    revealed = {name: None if value is None else value.reveal() for name, value in found.items()}
+    return json.dumps(revealed, ensure_ascii=False, separators=(",", ":"))
 
 
 def extract(name: str, document: str) -> str:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Protocol
+from typing import Protocol, TypeAlias
+
+from pykamal.core.sensitive import Sensitive
+
+Values: TypeAlias = Mapping[str, Sensitive | None]
+"""Values by full name, in the order of `kamal secrets fetch`; None for what the manager has without a value."""
 
 
 class Adapter(Protocol):
-    """An adapter for one secret manager. `names` are its values of `--adapter`, matched without regard to case."""
+    """An adapter for one secret manager."""
 
-    names: ClassVar[Sequence[str]]
-    needs_account: ClassVar[bool]
+    @property
+    def needs_account(self) -> bool:
+        """True where `--account` must be given."""
+        ...
 
-    def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Mapping[str, str]:
-        """Return values by full name, in the order of `names`; `source` is `--from`, put before each name with a slash.
+    def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:
+        """Return the values; `source` is `--from`, which most managers have before each name, with a slash.
 
-        Raises `DependencyError` when the manager's own tool is missing and `KamalError` when it refuses.
+        Raises `DependencyError` when something of the manager is missing on this machine, and `KamalError` when it
+        refuses, does not answer in time or says what cannot be understood. No error has anything of a value.
         """
         ...
 

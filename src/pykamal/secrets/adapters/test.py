@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from pykamal.secrets.adapters.protocol import Adapter, with_source
+from pykamal.core.sensitive import Sensitive
+from pykamal.secrets.adapters.protocol import Adapter, Values, with_source
 
 
 class ReversedNames:
-    names: ClassVar[Sequence[str]] = ("test",)
     needs_account: ClassVar[bool] = True
 
-    def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Mapping[str, str]:  # noqa: ARG002 - nobody to log in to
+    def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:  # noqa: ARG002 - nobody to log in to
         return {name: _value(name) for name in with_source(secrets, source)}
 
 
-def _value(name: str) -> str:
-    return name.replace("LPAREN", "(").replace("RPAREN", ")")[::-1]
+def _value(name: str) -> Sensitive:
+    return Sensitive(name.replace("LPAREN", "(").replace("RPAREN", ")")[::-1])
 
 
 ADAPTER: Final[Adapter] = ReversedNames()

@@ -1,0 +1,85 @@
+"""One program of this machine, run to its end without an event loop, which may ask the person at the terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from pykamal.core.sensitive import Sensitive, encoded, reveal
+from pykamal.transport.process import KILL_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a program: its exit status, or 128 + N when signal N ended it, and what it wrote.
+
+    What it wrote may be secret, so that no representation shows it.
+    """
+
+    status: int
+    output: bytes = field(repr=False)
+    errors: bytes = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        return self.status == 0
+
+
+def run_program(
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str | Sensitive] | None = None,
+    seconds: float,
+    keep_errors: bool = True,
+) -> Ended:
+    """Run a program to its end, with our standard input and terminal. `environment` is added to ours.
+
+    Its standard error is ours, unless `keep_errors`. Raises `OSError` when it cannot be started, `ValueError` for an
+    argument that no program can get, and `TimeoutError` after `seconds`, once it has been ended.
+    """
+    # Without a terminal nothing can be asked; then all that the program started can be ended as one session.
+    own_session = not _has_terminal()
+    process = subprocess.Popen(
+        [encoded(word) for word in arguments],
+        env={**os.environ, **{name: reveal(value) for name, value in (environment or {}).items()}},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if keep_errors else None,
+        start_new_session=own_session,
+    )
+    try:
+        output, errors = process.communicate(timeout=seconds)
+    except BaseException as error:
+        _end(process, group=own_session)
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise TimeoutError from None  # the other one carries the arguments and the output
+        raise
+    status = process.returncode
+    return Ended(status if status >= 0 else 128 - status, output, errors or b"")
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def _end(process: subprocess.Popen[bytes], *, group: bool) -> None:
+    """TERM, then KILL."""
+    kill = os.killpg if group else os.kill
+    with suppress(ProcessLookupError):
+        kill(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(KILL_SECONDS)
+    with suppress(ProcessLookupError):
+        if group or process.poll() is None:
+            kill(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
