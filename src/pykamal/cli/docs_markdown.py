@@ -15,6 +15,7 @@ from typing import Any
 from pykamal.cli.options import GLOBAL, Kind, Option
 from pykamal.cli.table import GROUPS, within
 from pykamal.cli.table.row import CommandRow, Effect
+from pykamal.commands import hooks
 from pykamal.events import types
 from pykamal.events.json_lines import as_mapping, kind
 
@@ -24,6 +25,7 @@ def with_reference(text: str) -> str:
     text = _replaced(text, "options", _options(GLOBAL))
     text = _replaced(text, "events", _events())
     text = _replaced(text, "effects", _effects())
+    text = _replaced(text, "hooks", _hooks())
     return _replaced(text, "commands", _commands())
 
 
@@ -82,6 +84,23 @@ def _options(options: Iterable[Option]) -> Iterator[str]:
     for option in options:
         default = "" if option.kind is Kind.FLAG or option.default is None else f"`{option.default}`"
         yield _row(f"`{', '.join(option.forms)}`", option.help, default)
+
+
+def _hooks() -> Iterator[str]:
+    yield "| hook | when | variables of its own |"
+    yield "| --- | --- | --- |"
+    for hook in hooks.HOOKS:
+        yield _row(f"`{hook.name}`", hook.about, _variables(hook))
+    yield ""
+    yield "| variable of every hook | value |"
+    yield "| --- | --- |"
+    for name, value in hooks.COMMON_VARIABLES.items():
+        yield _row(f"`{name}`", value)
+
+
+def _variables(hook: hooks.Hook) -> str:
+    own = [f"`{name}`: {value}" for name, value in hook.variables.items()]
+    return "; ".join([*own, *(["the secrets"] if hook.gets_secrets else [])])
 
 
 def _events() -> Iterator[str]:

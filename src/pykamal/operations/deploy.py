@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from pykamal.commands.hooks import POST_DEPLOY, PRE_DEPLOY
 from pykamal.commands.script import script
 from pykamal.config.models import Accessory
 from pykamal.events import RunFinished
@@ -67,7 +68,7 @@ async def _deploy(
         await build.deliver(context, skip_push=skip_push, no_cache=no_cache, boots_proxy=whole, meanwhile=check_proxies)
         async with deploy_lock(context, proxy=True) as facts:
             await _release(context, facts, accessories=accessories, whole=whole)
-    await hooks.fire(context, "post-deploy", extra={"KAMAL_RUNTIME": str(int(time.monotonic() - started))})
+    await hooks.fire(context, POST_DEPLOY, {"KAMAL_RUNTIME": str(int(time.monotonic() - started))})
 
 
 async def _release(
@@ -75,7 +76,7 @@ async def _release(
 ) -> None:
     """The pre-deploy hook and what follows it; before it, on a first deploy, what the hook's own commands need."""
     ahead = False
-    if whole and hooks.phase(context, "pre-deploy") is not None:
+    if whole and hooks.phase(context, PRE_DEPLOY) is not None:
         facts = await read_facts(context, context.selection.hosts, facts, proxy=True)
         ahead = _lacks_app(context, facts)
         if ahead:
@@ -83,7 +84,7 @@ async def _release(
             facts = await _with_current_proxies(context, facts)
             await _bring_services(context, facts, accessories=accessories)
             await context.execute(first_tag_plan(context, facts))
-    if await hooks.fire(context, "pre-deploy"):
+    if await hooks.fire(context, PRE_DEPLOY):
         facts = {}
     facts = await read_facts(context, context.selection.hosts, facts, proxy=True)
     if whole:

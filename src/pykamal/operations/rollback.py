@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+from pykamal.commands.hooks import POST_DEPLOY, PRE_DEPLOY
 from pykamal.config.models import Role
 from pykamal.core.errors import KamalError
 from pykamal.events import HostResult, Tone
@@ -39,10 +40,10 @@ async def rollback(context: Context, *, version: str | None = None) -> None:
     async with context.executor.around(announced(context), None), deploy_lock(context, proxy=True) as given:
         facts = await read_facts(context, context.selection.hosts, given, proxy=True)
         _choose(context, facts, version)
-        if await hooks.fire(context, "pre-deploy"):
+        if await hooks.fire(context, PRE_DEPLOY):
             facts = await read_facts(context, context.selection.hosts)
         await context.execute(rollback_plan(context, facts, context.version))
-    await hooks.fire(context, "post-deploy", extra={"KAMAL_RUNTIME": str(int(time.monotonic() - started))})
+    await hooks.fire(context, POST_DEPLOY, {"KAMAL_RUNTIME": str(int(time.monotonic() - started))})
 
 
 def _choose(context: Context, facts: Mapping[str, HostFacts], text: str) -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Final
 
+from pykamal.commands.hooks import PRE_CONNECT
 from pykamal.config.models import Config
 from pykamal.core.catalogue.settings import INLINE_KEY
 from pykamal.core.errors import KamalError
@@ -49,7 +50,7 @@ async def run_context(
 
     async def pre_connect() -> None:
         """Run the hook for a plan as well: it may be what opens the way to the hosts that a plan reads."""
-        await hooks.fire(replace(context, executor=ActingExecutor()), "pre-connect")
+        await hooks.fire(replace(context, executor=ActingExecutor()), PRE_CONNECT)
 
     fleet = Fleet(
         config.ssh,

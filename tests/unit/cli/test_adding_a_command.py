@@ -105,7 +105,9 @@ def test_help_completion_and_documentation_have_it() -> None:
     assert "--plan" in values("app", "greet", "--")
     assert values("gree") == ["greet"]
     marks = [
-        f"<!-- {name}: {end} -->" for name in ("options", "events", "effects", "commands") for end in ("begin", "end")
+        f"<!-- {name}: {end} -->"
+        for name in ("options", "events", "effects", "hooks", "commands")
+        for end in ("begin", "end")
     ]
     document = with_reference("\n".join(marks))
     assert "| `greet [WHOM]` | Greet somebody from the app | `--times N`, `-y/--confirmed`, `--plan` |" in document

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
+import textwrap
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from pykamal.cli.framework_detection import Project, detected
 from pykamal.cli.invocation import Invocation
+from pykamal.commands import hooks
 from pykamal.core.errors import KamalError
 
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
@@ -20,6 +21,7 @@ BINSTUB: Final = Path("bin/kamal")
 
 _PORT: Final = "  # The port on which the app listens inside its container (80):\n  # app_port: 3000\n"
 _HEALTH: Final = "  # healthcheck:\n  #   path: /up\n  #   interval: 3\n  #   timeout: 3\n"
+_WIDTH: Final = 118
 _CONSOLE: Final = '"bin/console"'
 
 
@@ -46,10 +48,10 @@ def _init(invocation: Invocation) -> int:
         say(f"Created {SECRETS} file")
     if not HOOKS.exists():
         HOOKS.mkdir(parents=True)
-        for sample in sorted((TEMPLATES / "hooks").iterdir()):
-            hook = HOOKS / sample.name
-            shutil.copyfile(sample, hook)
-            hook.chmod(0o755)  # wheels do not keep the executable bit
+        for hook in hooks.HOOKS:
+            sample = HOOKS / f"{hook.name}.sample"
+            sample.write_text(_sample(hook))
+            sample.chmod(0o755)
         say(f"Created sample hooks in {HOOKS}")
     if invocation.options["bundle"]:
         _bundle(invocation)
@@ -70,6 +72,16 @@ def _config(project: Project | None) -> str:
     )
     health = f"  healthcheck:\n    path: {project.health_path}\n    # interval: 3\n    # timeout: 3\n"
     return text.replace(_PORT, port).replace(_HEALTH, health).replace(_CONSOLE, f'"{project.console}"')
+
+
+def _sample(hook: hooks.Hook) -> str:
+    """A script that says when it runs and which variables it gets, and does something small."""
+    variables = {**hooks.COMMON_VARIABLES, **hook.variables}
+    comments = [*textwrap.wrap(hook.about, _WIDTH), "", *(f"{name:<23} {about}" for name, about in variables.items())]
+    if hook.gets_secrets:
+        comments.append("and every entry of the secrets files")
+    lines = "".join(f"# {line}".rstrip() + "\n" for line in comments)
+    return f"#!/usr/bin/env sh\n\n{lines}\n{hook.example}"
 
 
 def _next_steps(project: Project) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pykamal.commands import app, assets, health, proxy, withdrawal
+from pykamal.commands.hooks import POST_APP_BOOT, PRE_APP_BOOT
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_app, of_role
 from pykamal.config.models import Role
@@ -101,8 +102,9 @@ def _group_phases(context: Context, facts: Mapping[str, HostFacts], version: str
     primary = context.selection.primary_role
     barrier = Barrier(primary.name) if primary is not None else None
     for index, group in enumerate(groups):
-        before = hooks.phase(context, "pre-app-boot", hosts=group)
-        after = hooks.phase(context, "post-app-boot", hosts=group)
+        of_group = {"KAMAL_HOSTS": ",".join(group)}
+        before = hooks.phase(context, PRE_APP_BOOT, of_group)
+        after = hooks.phase(context, POST_APP_BOOT, of_group)
         tasks = [
             task
             for host in group

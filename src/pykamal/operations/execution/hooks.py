@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from pykamal.commands import hooks as commands
+from pykamal.commands.hooks import Hook
 from pykamal.commands.script import Step, script
 from pykamal.core.sensitive import Sensitive
 from pykamal.operations.context import Context
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 from pykamal.operations.local.local_context import short_version
 
-WITH_SECRETS = frozenset({"pre-connect", "pre-deploy", "post-deploy"})
 
+def phase(context: Context, hook: Hook, values: Mapping[str, str] | None = None) -> Phase | None:
+    """The phase that runs a hook, or None when there is no such file or hooks are skipped.
 
-def phase(
-    context: Context,
-    name: str,
-    *,
-    hosts: Sequence[str] | None = None,
-    extra: Mapping[str, str] | None = None,
-) -> Phase | None:
-    """The phase that runs a hook, or None when there is no such file or hooks are skipped."""
+    `values` are those of the hook's own variables.
+    """
+    name = hook.name
     path = Path(context.config.hooks_path) / name
     if context.settings.skip_hooks or not path.is_file():
         return None
@@ -34,7 +31,7 @@ def phase(
         title=f"hook {name}",
         script=script(Step(f"hook {name}", command.quietly() if output == "quiet" else command)),
         hook=name,
-        environment=environment(context, name, hosts=hosts, extra=extra),
+        environment=environment(context, hook, values or {}),
         shown=output == "verbose",
     )
     return Phase(name=f"{name} hook", tasks=(task,))
@@ -48,42 +45,36 @@ def _output(context: Context, name: str) -> str | None:
     return configured.get(name) if isinstance(configured, Mapping) else configured
 
 
-async def fire(context: Context, name: str, *, extra: Mapping[str, str] | None = None) -> bool:
+async def fire(context: Context, hook: Hook, values: Mapping[str, str] | None = None) -> bool:
     """Run a hook now. False where there is none."""
-    hook = phase(context, name, extra=extra)
-    if hook is None:
+    found = phase(context, hook, values)
+    if found is None:
         return False
-    await context.execute(Plan(name, (hook,)))
+    await context.execute(Plan(hook.name, (found,)))
     return True
 
 
-def environment(
-    context: Context,
-    name: str,
-    *,
-    hosts: Sequence[str] | None = None,
-    extra: Mapping[str, str] | None = None,
-) -> dict[str, str | Sensitive]:
+def environment(context: Context, hook: Hook, values: Mapping[str, str]) -> dict[str, str | Sensitive]:
     """The variables of spec/cli.md 9.3; secrets only for the hooks that get them. The executor adds the time."""
+    assert values.keys() == hook.variables.keys(), f"{hook.name} gets the variables of its row, and no others"
     config = context.config
     command, _, subcommand = context.operation.partition(" ")
-    selected = hosts if hosts is not None else context.selection.hosts
     version = context.version
-    values: dict[str, str | Sensitive | None] = {
+    given: dict[str, str | Sensitive | None] = {
         "KAMAL_PERFORMER": context.local_context.performer,
         "KAMAL_DESTINATION": config.destination,
         "KAMAL_VERSION": version,
         "KAMAL_SERVICE_VERSION": f"{config.service}@{short_version(version)}",
         "KAMAL_SERVICE": config.service,
-        "KAMAL_HOSTS": ",".join(selected),
+        "KAMAL_HOSTS": ",".join(context.selection.hosts),
         "KAMAL_ROLES": ",".join(context.selection.filtered_roles) or None,
         "KAMAL_LOCK": "true" if context.lock_held else "false",
         "KAMAL_COMMAND": command,
         "KAMAL_SUBCOMMAND": subcommand or None,
-        **(extra or {}),
+        **values,
     }
-    secrets = context.secrets.all() if name in WITH_SECRETS else {}
-    return {**secrets, **{key: value for key, value in values.items() if value is not None}}
+    secrets = context.secrets.all() if hook.gets_secrets else {}
+    return {**secrets, **{key: value for key, value in given.items() if value is not None}}
 
 
 def held_by_parent() -> bool:

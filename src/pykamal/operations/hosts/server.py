@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pykamal.commands import server as commands
 from pykamal.commands.command import Command, shell_line
+from pykamal.commands.hooks import DOCKER_SETUP
 from pykamal.commands.processes import by_login_shell
 from pykamal.commands.script import Script, Step, script
 from pykamal.commands.subject import Action, of_host
@@ -75,7 +76,7 @@ async def install_docker(context: Context) -> None:
         if facts.joins_group:
             context.bus.log("Session refreshed due to group change.", host=host)
             await context.fleet.reconnect(host)
-    await hooks.fire(context, "docker-setup")
+    await hooks.fire(context, DOCKER_SETUP)
 
 
 def _refuse(reasons: Mapping[str, Sequence[str]]) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from pykamal.commands import builder
+from pykamal.commands.hooks import PRE_BUILD
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_app
 from pykamal.core.errors import BuildError
@@ -75,7 +76,7 @@ def require_dockerfile(context: Context) -> None:
 
 def _require_dockerfile_unless_hooked(context: Context) -> None:
     """Early, unless a hook may still write it."""
-    if hooks.phase(context, "pre-build") is None:
+    if hooks.phase(context, PRE_BUILD) is None:
         require_dockerfile(context)
 
 
@@ -108,7 +109,7 @@ def build_task(context: Context, arch: str | None, *, output: str, no_cache: boo
 def _first_phases(context: Context, arch: str | None) -> tuple[Phase, ...]:
     """The registry, then the hook. A remote builder does not push with this machine's login."""
     ready = _registry(context) if context.config.registry.local or not builders.is_remote(context, arch) else ()
-    hook = hooks.phase(context, "pre-build")
+    hook = hooks.phase(context, PRE_BUILD)
     return (*ready, *(() if hook is None else (hook,)))
 
 

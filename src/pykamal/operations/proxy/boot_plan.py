@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from pykamal.commands import docker, proxy, proxy_files, proxy_image, proxy_switch
+from pykamal.commands.hooks import POST_PROXY_REBOOT, PRE_PROXY_REBOOT
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_proxy
 from pykamal.config.models.proxy import MINIMUM_PROXY_VERSION
@@ -110,8 +111,9 @@ def _reboot_tasks(context: Context, host: str) -> tuple[Task, Task]:
 
 def hook_phases(context: Context, hosts: Sequence[str]) -> tuple[tuple[Phase, ...], tuple[Phase, ...]]:
     """The hooks before and after a proxy is replaced, where there are such (spec/cli.md 9.2)."""
-    before = hooks.phase(context, "pre-proxy-reboot", hosts=hosts)
-    after = hooks.phase(context, "post-proxy-reboot", hosts=hosts)
+    of_group = {"KAMAL_HOSTS": ",".join(hosts)}
+    before = hooks.phase(context, PRE_PROXY_REBOOT, of_group)
+    after = hooks.phase(context, POST_PROXY_REBOOT, of_group)
     return (before,) if before else (), (after,) if after else ()
 
 
