@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pykamal.core.errors import KamalError
-from pykamal.sandbox.load import Load, Summary
+from pykamal.sandbox.load_generator import Load, Summary
 from pykamal.sandbox.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent

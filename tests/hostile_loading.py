@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from pykamal.config import load
 from pykamal.core.errors import ConfigurationError
-from pykamal.operations.local.system import LocalSystem
+from pykamal.operations.local.local_system import LocalSystem
 
 _MEBIBYTE: Final = 1024 * 1024
 _MOST_MEMORY: Final = 1024 * _MEBIBYTE

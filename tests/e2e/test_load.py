@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pykamal.sandbox.load import Load
+from pykamal.sandbox.load_generator import Load
 from tests.e2e.application import Application
 
 pytestmark = pytest.mark.e2e

@@ -15,7 +15,7 @@ from pykamal.events import Bus, Event, Level, Log, Message
 from pykamal.operations.context import Context, Settings
 from pykamal.operations.execution.executor import ActingExecutor
 from pykamal.operations.images import port_forwarding
-from pykamal.operations.local.system import LocalSystem
+from pykamal.operations.local.local_system import LocalSystem
 from pykamal.operations.run import run_context
 from pykamal.sandbox.host import Host
 from pykamal.sandbox.sandbox import Sandbox

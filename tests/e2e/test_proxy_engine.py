@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pykamal.sandbox.host import Host
-from pykamal.sandbox.load import Load, Summary
+from pykamal.sandbox.load_generator import Load, Summary
 from pykamal.sandbox.paths import cache
 from tests.e2e.application import Application, wait_until
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pykamal.sandbox.load import Load, Summary
+from pykamal.sandbox.load_generator import Load, Summary
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pykamal.sandbox.load import Load
+from pykamal.sandbox.load_generator import Load
 from tests.e2e.application import Application, wait_until
 
 pytestmark = pytest.mark.faults

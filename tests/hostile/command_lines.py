@@ -26,10 +26,10 @@ from pykamal.commands import (
     env_file,
     evidence,
     exec_env,
-    files,
     git,
     health,
     hooks,
+    host_files,
     lock,
     proxy,
     proxy_boot_config,
@@ -147,7 +147,7 @@ def _of_role(config: Config, role: Role, host: str, given: Arguments) -> Iterato
     yield partial(proxy_files.grant, certificates)
     yield partial(run_directory.make_private, config.role_env_file(role))
     content = env_file.encode((each.name, Sensitive(given.secret)) for each in role.env_on(host).secret_references)
-    yield partial(files.write, config.role_env_file(role), content, "0600")
+    yield partial(host_files.write, config.role_env_file(role), content, "0600")
 
 
 def _evidence(container: str) -> Iterator[Made]:
@@ -181,7 +181,7 @@ def _of_accessory(config: Config, each: Accessory, host: str, given: Arguments) 
     yield partial(accessory.close_directory, each)
     for file in each.files:
         yield partial(accessory.make_file_directory, each, file)
-        yield partial(files.write, accessory.file_path(each, file), "content", "0600")
+        yield partial(host_files.write, accessory.file_path(each, file), "content", "0600")
         yield partial(accessory.file_permissions, each, file)
     if each.proxy is not None:
         yield partial(proxy.deploy_accessory, config, each, given.version)
@@ -190,7 +190,7 @@ def _of_accessory(config: Config, each: Accessory, host: str, given: Arguments) 
     yield from _evidence(each.service)
     yield partial(docker.create_network, each.network)
     content = env_file.encode((one.name, Sensitive(given.secret)) for one in each.env.secret_references)
-    yield partial(files.write, config.accessory_env_file(each), content, "0600")
+    yield partial(host_files.write, config.accessory_env_file(each), content, "0600")
 
 
 def _of_host(config: Config, host: str, given: Arguments) -> Iterator[Made]:
@@ -216,14 +216,14 @@ def _of_service(config: Config, given: Arguments) -> Iterator[Made]:
     yield partial(app.list_images, config)
     yield partial(app.tag_latest, config, given.version)
     yield partial(assets.clean_up_error_pages, config, given.version)
-    yield partial(files.make_directory, assets.error_pages_path(config), mode="0700")
+    yield partial(host_files.make_directory, assets.error_pages_path(config), mode="0700")
     yield partial(run_directory.make, config.app_directory)
     yield partial(audit.tail, config)
     yield partial(docker.inspect_label, config, image)
     yield partial(docker.pull, image)
     yield partial(docker.tag, image, config.latest_image)
-    yield partial(files.remove, given.file_path, recursive=True)
-    yield partial(files.write, given.file_path, given.secret, "0600")
+    yield partial(host_files.remove, given.file_path, recursive=True)
+    yield partial(host_files.write, given.file_path, given.secret, "0600")
     yield partial(lock.acquire, config, details)
     yield partial(lock.release, config)
     yield partial(lock.status, config)

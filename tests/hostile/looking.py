@@ -16,7 +16,7 @@ from pykamal.cli.dispatch import dispatch
 from pykamal.cli.options import GLOBAL, Kind, Option
 from pykamal.cli.table import COMMANDS, GROUPS
 from pykamal.commands import git
-from pykamal.operations.local import system
+from pykamal.operations.local import local_system
 
 WORDS = ("", "-", "config/")
 
@@ -75,7 +75,7 @@ def _options(options: tuple[Option, ...]) -> Iterator[list[str]]:
 def main() -> None:
     careless = "--careless" in sys.argv
     if careless:
-        system.SafeSystem = lambda **_: system.LocalSystem()  # type: ignore[assignment, misc]
+        local_system.SafeSystem = lambda **_: local_system.LocalSystem()  # type: ignore[assignment, misc]
         git._NO_TRANSPORT, git._READ_OPTIONS = (), ()  # type: ignore[assignment, misc]
     for words in help_lines():
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):

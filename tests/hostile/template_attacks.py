@@ -22,12 +22,12 @@ from typing import Any, Final
 
 import pykamal.erb.budget as budget_module
 import pykamal.erb.interpreter as interpreter_module
-import pykamal.operations.local.system as system_module
-from pykamal.config.template import Templates
+import pykamal.operations.local.local_system as system_module
+from pykamal.config.config_template import Templates
 from pykamal.core.errors import ConfigurationError
 from pykamal.erb.budget import Limits
 from pykamal.erb.matcher import Match, Regexp
-from pykamal.operations.local.system import LocalSystem
+from pykamal.operations.local.local_system import LocalSystem
 
 _MEBIBYTE: Final = 1024 * 1024
 _MOST_MEMORY: Final = 600 * _MEBIBYTE

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import pykamal
 from pykamal.cli import framework_detection
-from pykamal.cli.completion import versions
+from pykamal.cli.completion import known_versions
 from pykamal.cli.dispatch import dispatch
 from pykamal.cli.report import BUG
 from pykamal.cli.table import COMMANDS
@@ -26,13 +26,13 @@ from pykamal.commands import facts, lock, proxy, proxy_image, readiness
 from pykamal.commands.command import shell_line
 from pykamal.commands.script import Script, Step
 from pykamal.core.errors import KamalError
-from pykamal.core.hosts import parse_host
+from pykamal.core.host_strings import parse_host
 from pykamal.core.sensitive import encoded
 from pykamal.operations.execution import port_holders, post_mortem
 from pykamal.operations.execution.evidence import Evidence
 from pykamal.operations.execution.failure_hints import error_of
 from pykamal.operations.hosts import proxy_facts
-from pykamal.operations.local.system import LocalSystem
+from pykamal.operations.local.local_system import LocalSystem
 from pykamal.operations.proxy import lifecycle
 from pykamal.operations.proxy.container_options import differing
 from pykamal.secrets import dotenv, helpers
@@ -250,7 +250,7 @@ def remembered_versions(text: str) -> object:
     file = Path("cache/pykamal/versions/app")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(encoded(text))
-    return versions.remembered("app", None)
+    return known_versions.remembered("app", None)
 
 
 def evidence(text: str) -> object:
@@ -318,12 +318,12 @@ def test_no_text_breaks_a_parser(name: str, text: str, tmp_path: Path, monkeypat
 
 CHECKED: Final = {
     "cli/help.py": "the width of the terminal, errors caught",
-    "cli/parser.py": "an option, checked by a pattern",
+    "cli/argument_parser.py": "an option, checked by a pattern",
     "cli/own_arguments.py": "numbers of our own process, as the kernel writes them",
     "cli/framework_detection.py": "files of a project, fuzzed above",
     "cli/completion/deadline.py": "a variable of the environment, checked by a pattern",
     "core/answers.py": "the place for it",
-    "core/hosts.py": "a port, checked by a pattern",
+    "core/host_strings.py": "a port, checked by a pattern",
     "operations/execution/evidence.py": "a port, checked by a pattern, fuzzed above",
     "operations/execution/port_holders.py": "a process, checked by a pattern, fuzzed above",
     "operations/execution/post_mortem.py": "ports, checked by a pattern, fuzzed above",

@@ -27,7 +27,7 @@ from pykamal.core.errors import ConfigurationError
 from pykamal.erb.methods import ANY_METHODS
 from pykamal.erb.reference import value_tables
 from pykamal.erb.rendered import Rendered
-from pykamal.operations.local.system import LocalSystem
+from pykamal.operations.local.local_system import LocalSystem
 from tests.config_catalogue import ACCEPTED, REFUSED, changed
 from tests.erb_files import FILES_OF_SHELL_LINES, SHELL_LINES, TEMPLATED_FILES, with_shell_line
 from tests.erb_forms_table import FAILURES, FORMS

@@ -22,11 +22,11 @@ PROCESSES: Final = {
     "transport/process.py": "the processes of a local session",
     "transport/program.py": "tools of secret managers, which ask for passwords and may run beside an event loop",
     "transport/proxy_command.py": "a ProxyCommand, which is the connection to a host",
-    "operations/local/system.py": "commands of templates and of Git, before there is an event loop",
-    "secrets/substitution.py": "commands of a secrets file, read before anything runs",
+    "operations/local/local_system.py": "commands of templates and of Git, before there is an event loop",
+    "secrets/command_substitution.py": "commands of a secrets file, read before anything runs",
     "cli/exec_ssh.py": "ssh takes the terminal over",
     "cli/handlers/sandbox.py": "ssh takes the terminal over",
-    "cli/completion/versions.py": "completion imports no asyncio",
+    "cli/completion/known_versions.py": "completion imports no asyncio",
 }
 CONNECTIONS: Final = {
     "transport/dialing.py": "TCP to hosts",

@@ -29,7 +29,7 @@ def expand(name: str, words: Sequence[str]) -> list[str] | None:
     line = alias_lines(read_root(path, destination)).get(name)
     if line is not None and not asks_for_help(words):
         from pykamal.config.load import load_document
-        from pykamal.operations.local.system import LocalSystem
+        from pykamal.operations.local.local_system import LocalSystem
 
         line = alias_lines(load_document(path, destination=destination, system=LocalSystem()).root).get(name)
     if line is None:
@@ -49,7 +49,7 @@ def alias_lines(root: MapNode | None) -> dict[str, str]:
     """Return the names and command lines of the aliases (spec/config.md 15)."""
     if root is None:
         return {}
-    from pykamal.config.reading import entries, text
+    from pykamal.config.node_reading import entries, text
 
     return {name: line for name, node in entries(root.get("aliases")) if (line := text(node)) is not None}
 

@@ -13,12 +13,12 @@ from pykamal.cli.table import top_names
 from pykamal.config.document import MapNode, Node, ScalarNode
 from pykamal.config.limits import MAXIMUM_FILE_BYTES
 from pykamal.config.models import Config
-from pykamal.config.reading import child, text
+from pykamal.config.node_reading import child, text
 from pykamal.config.secret_names import accessory_secret_names, app_secret_names
 from pykamal.core.catalogue.files import MISSING_SECRET, MISSING_SSH_CONFIG
 from pykamal.core.catalogue.settings import HIDDEN_ALIAS, PLACEHOLDER_VALUE
 from pykamal.core.diagnostics import Diagnostic, Location
-from pykamal.core.files import read_regular
+from pykamal.core.file_reading import read_regular
 from pykamal.core.source import Position
 from pykamal.erb.errors import TemplateError
 from pykamal.erb.tags import PartKind, parts

@@ -38,7 +38,7 @@ def dispatch(words: Sequence[str]) -> int:
             case Tree(group):
                 print_line(tree_text(group))
             case Run(row, rest):
-                from pykamal.cli.parser import parse
+                from pykamal.cli.argument_parser import parse
                 from pykamal.cli.renderers import connected
 
                 invocation = connected(parse(row, rest))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from pykamal.core.files import read_regular
+from pykamal.core.file_reading import read_regular
 
 _LARGEST: Final = 1024 * 1024
 _EXPOSE: Final = re.compile(r"^\s*EXPOSE\s+([0-9]{1,5})(?:/tcp)?(?:\s|$)", re.IGNORECASE | re.MULTILINE)

@@ -15,9 +15,9 @@ from pykamal.config.redaction import literal_secrets
 from pykamal.core.diagnostics import Diagnostic
 from pykamal.core.printable import print_error
 from pykamal.events import Tone
-from pykamal.operations.local.system import LocalSystem, SafeSystem
+from pykamal.operations.local.local_system import LocalSystem, SafeSystem
+from pykamal.secrets.command_substitution import substitute
 from pykamal.secrets.store import Secrets
-from pykamal.secrets.substitution import substitute
 
 
 @dataclass(frozen=True, slots=True)

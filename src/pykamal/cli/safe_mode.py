@@ -13,7 +13,7 @@ from pykamal.core.catalogue.files import HIDDEN_VARIABLE
 from pykamal.core.diagnostics import Diagnostic, Location
 from pykamal.core.errors import ConfigurationError
 from pykamal.core.source import Position
-from pykamal.operations.local.system import SafeSystem
+from pykamal.operations.local.local_system import SafeSystem
 
 
 def safe_system(invocation: Invocation) -> SafeSystem | None:

@@ -22,7 +22,7 @@ def read_root(path: Path, destination: str | None, *, seconds: float = 1.0) -> M
     from pykamal.config.load import load_document
     from pykamal.core.errors import ConfigurationError
     from pykamal.erb.budget import Limits
-    from pykamal.operations.local.system import SafeSystem
+    from pykamal.operations.local.local_system import SafeSystem
 
     visible = os.environ.keys() - {"KAMAL_ERB"}
     system = SafeSystem(visible=visible, roots=[Path("/")], skip_commands=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pykamal.commands.command import Command, command, query
-from pykamal.commands.paths import proxied_app_directory
+from pykamal.commands.proxy_paths import proxied_app_directory
 from pykamal.commands.words import DoubleQuoted, HostValue, Syntax, Word, joined
 from pykamal.config.models.role import Role
 from pykamal.config.models.service import Config

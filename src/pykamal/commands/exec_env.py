@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from pykamal.commands import files
+from pykamal.commands import host_files
 from pykamal.commands.command import Command, command
 from pykamal.commands.flags import Interactive
 from pykamal.commands.processes import by_login_shell
@@ -40,7 +40,7 @@ def from_stdin(env: Mapping[str, str], line: Command) -> Command:
 
 def write(path: str, env: Mapping[str, str]) -> Command:
     """Write the file for `from_file`. Nobody but the login can read it."""
-    return files.write_output(path, _printed(env), "0600")
+    return host_files.write_output(path, _printed(env), "0600")
 
 
 def remove_later(path: str, *, seconds: int) -> Command:

@@ -12,14 +12,14 @@ from pykamal.commands.assets import error_pages_path
 from pykamal.commands.command import Command, Simple, command, query
 from pykamal.commands.flags import name_filter
 from pykamal.commands.logs import ALL_LINES, LogSelection, container_logs
-from pykamal.commands.paths import (
+from pykamal.commands.proxy_image import LEGACY_REFERENCE, file_or
+from pykamal.commands.proxy_paths import (
     APPS_DIRECTORY,
     APPS_DIRECTORY_INSIDE,
     PROXY_DIRECTORY,
     inside_proxy,
     proxied_app_directory,
 )
-from pykamal.commands.proxy_image import LEGACY_REFERENCE, file_or
 from pykamal.commands.words import Expanded, HostValue, Output, Syntax, Word, joined, options
 from pykamal.config.models.accessory import Accessory
 from pykamal.config.models.proxy import Proxy, ProxyRun

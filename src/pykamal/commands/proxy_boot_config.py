@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from pykamal.commands import files, run_directory
+from pykamal.commands import host_files, run_directory
 from pykamal.commands.command import Command
-from pykamal.commands.paths import PROXY_DIRECTORY
 from pykamal.commands.proxy import publish_flags
+from pykamal.commands.proxy_paths import PROXY_DIRECTORY
 from pykamal.commands.words import render
 from pykamal.config.models.proxy import ProxyRun
 
@@ -22,7 +22,7 @@ def store(settings: ProxyRun, docker_options: Sequence[str] = ()) -> list[Comman
     """
     texts, defaults = _texts(settings, docker_options), _texts(ProxyRun(), ())
     steps = [
-        files.remove(_path(name)) if text == defaults[name] else files.write(_path(name), text, "0640")
+        host_files.remove(_path(name)) if text == defaults[name] else host_files.write(_path(name), text, "0640")
         for name, text in texts.items()
     ]
     return [run_directory.make(PROXY_DIRECTORY), *steps]
@@ -30,7 +30,7 @@ def store(settings: ProxyRun, docker_options: Sequence[str] = ()) -> list[Comman
 
 def reset() -> list[Command]:
     """Remove the files, which restores the defaults."""
-    return [files.remove(_path(name)) for name in NAMES]
+    return [host_files.remove(_path(name)) for name in NAMES]
 
 
 def _texts(settings: ProxyRun, docker_options: Sequence[str]) -> Mapping[str, str]:

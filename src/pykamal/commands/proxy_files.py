@@ -11,8 +11,8 @@ from typing import Final
 
 from pykamal.commands import run_directory
 from pykamal.commands.command import Command, Effect, Simple
-from pykamal.commands.paths import APPS_DIRECTORY, APPS_DIRECTORY_INSIDE, inside_proxy
 from pykamal.commands.proxy import CONTAINER
+from pykamal.commands.proxy_paths import APPS_DIRECTORY, APPS_DIRECTORY_INSIDE, inside_proxy
 from pykamal.commands.words import Syntax, render
 
 FILE_MODE: Final = "0640"

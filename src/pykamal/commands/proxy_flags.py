@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pykamal.commands.paths import inside_proxy, proxied_app_directory
+from pykamal.commands.proxy_paths import inside_proxy, proxied_app_directory
 from pykamal.commands.words import Word, options
 from pykamal.config.models.service import Config
 from pykamal.proxy.contract import LISTS, PROTECTIONS, PROXY_LIMITS, Setting

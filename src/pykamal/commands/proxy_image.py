@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from pykamal.commands.command import Command, command, query
-from pykamal.commands.paths import PROXY_DIRECTORY
+from pykamal.commands.proxy_paths import PROXY_DIRECTORY
 from pykamal.commands.words import SplitOutput, Syntax, Word, joined
 from pykamal.config.models.proxy import DEFAULT_PROXY_REPOSITORY, MINIMUM_PROXY_VERSION, ProxyRun
 from pykamal.config.models.proxy_extension import ProxyEngine

@@ -10,8 +10,8 @@ from typing import Final
 from pykamal.commands.command import Command, query
 from pykamal.commands.evidence import port_holders
 from pykamal.commands.flags import name_filter
-from pykamal.commands.paths import PROXY_DIRECTORY
 from pykamal.commands.proxy import CONTAINER
+from pykamal.commands.proxy_paths import PROXY_DIRECTORY
 from pykamal.commands.words import Output, Syntax, joined
 from pykamal.config.models.proxy import ProxyRun
 from pykamal.config.models.service import Config

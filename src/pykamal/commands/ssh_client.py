@@ -9,7 +9,7 @@ from pykamal.commands.command import Command, query, shell_line
 from pykamal.commands.words import with_tokens
 from pykamal.config.models.extension import Extension, HostKeyPolicy
 from pykamal.config.models.ssh import Ssh
-from pykamal.core.hosts import parse_host
+from pykamal.core.host_strings import parse_host
 
 PINNED_KNOWN_HOSTS: Final = ".kamal/known_hosts"
 """The project's own file of host keys, unless `x-pykamal/known_hosts` names another."""

@@ -25,8 +25,8 @@ from pykamal.core.source import Position
 from pykamal.erb.rendered import Rendered
 
 if TYPE_CHECKING:
+    from pykamal.config.config_template import Templates
     from pykamal.config.models.service import Config
-    from pykamal.config.template import Templates
     from pykamal.erb.budget import Limits
 
 DEFAULT_PATH: Final = Path("config/deploy.yml")
@@ -136,7 +136,7 @@ def _read(path: Path, renderer: Renderer, system: System, *, missing: str) -> Do
     rendered = renderer(name, path, source) if "<%" in source else Rendered.untouched(name, source)
     root, warnings = read_yaml(rendered)
     if rendered.dropped or rendered.printed:
-        from pykamal.config.template import warnings as template_warnings
+        from pykamal.config.config_template import warnings as template_warnings
 
         warnings = [*template_warnings(rendered, root), *warnings]
     if not isinstance(root, MapNode):
@@ -148,7 +148,7 @@ def _renderer(environment: dict[str, str], system: System, limits: Limits | None
     templates: list[Templates] = []  # made for the first file that is one, and shared by all
 
     def render_file(name: str, path: Path, source: str) -> Rendered:
-        from pykamal.config.template import Templates
+        from pykamal.config.config_template import Templates
 
         if not templates:
             templates.append(Templates(environment, system, limits))
@@ -160,7 +160,7 @@ def _renderer(environment: dict[str, str], system: System, limits: Limits | None
 
 
 def _unrendered(name: str, _path: Path, source: str) -> Rendered:
-    from pykamal.config.template import without_tags
+    from pykamal.config.config_template import without_tags
 
     return Rendered.untouched(name, without_tags(name, source))
 

@@ -59,7 +59,7 @@ def with_reference(text: str) -> str:
 
 def templates() -> str:
     """The Ruby that templates may use."""
-    from pykamal.config.template import extensions
+    from pykamal.config.config_template import extensions
     from pykamal.erb.reference import markdown
 
     nowhere: Any = None  # a machine is not asked for the names of what may be asked of it

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
 from pykamal.config.merge import merged
 from pykamal.config.models.role import RoleHost
-from pykamal.config.reading import blank, boolean, child, host_names, text, texts, truthy
+from pykamal.config.node_reading import blank, boolean, child, host_names, text, texts, truthy
 
 DEFAULT_ROLE = "web"
 

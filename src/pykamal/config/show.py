@@ -18,8 +18,8 @@ from pykamal.config.document import (
     ruby_text,
 )
 from pykamal.config.models.service import Config
+from pykamal.config.node_reading import child, text, truthy
 from pykamal.config.psych_emitter import RubyObject, dumped
-from pykamal.config.reading import child, text, truthy
 from pykamal.config.redaction import without_secrets
 from pykamal.config.servers import role_nodes
 from pykamal.core.ruby import Symbol

@@ -9,7 +9,7 @@ from pykamal.erb.system import System as TemplateSystem
 
 
 class System(TemplateSystem, Protocol):
-    """Templates' files and shell lines, and the environment. `pykamal.operations.local.system` has the real ones."""
+    """Templates' files and shell lines, and the environment; implemented in `operations.local.local_system`."""
 
     @property
     def environment(self) -> Mapping[str, str]:

@@ -21,7 +21,7 @@ from pykamal.erb.enumerable import (
 from pykamal.erb.errors import RubyError
 from pykamal.erb.indexing import at, common, flattened, join, last, repeated, unique, without
 from pykamal.erb.values import Block, Method, blank, equal, shell_escaped, text
-from pykamal.erb.words import words
+from pykamal.erb.word_lists import words
 
 
 def _product(receiver: list[Any], *others: list[Any]) -> list[list[Any]]:

@@ -13,7 +13,7 @@ from pykamal.erb import libraries
 from pykamal.erb.budget import Budget
 from pykamal.erb.errors import RubyError, RubyUnknown, Unsupported
 from pykamal.erb.exceptions import CLASSES, is_exception
-from pykamal.erb.files import Files
+from pykamal.erb.file_functions import Files
 from pykamal.erb.hashes import MAP_METHODS
 from pykamal.erb.inner import InnerTemplate
 from pykamal.erb.kernel import KERNEL, exception
@@ -22,7 +22,7 @@ from pykamal.erb.scope import Main, Scope
 from pykamal.erb.streams import Stream
 from pykamal.erb.system import System
 from pykamal.erb.values import ClassValue, Status, text, true
-from pykamal.erb.words import words
+from pykamal.erb.word_lists import words
 
 if TYPE_CHECKING:
     from pykamal.erb.interpreter import Interpreter

@@ -15,7 +15,7 @@ from pykamal.erb.procs import Jumped, NamedMethod, Proc, bind
 from pykamal.erb.scope import Frame, Scope
 from pykamal.erb.strings import CHANGING, changing
 from pykamal.erb.values import ClassValue, Range, RubyString, change, class_name, described, latest, text
-from pykamal.erb.words import words
+from pykamal.erb.word_lists import words
 
 if TYPE_CHECKING:
     from pykamal.erb.interpreter import Interpreter

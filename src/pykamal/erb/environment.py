@@ -8,7 +8,7 @@ from typing import Any, Final
 from pykamal.erb.errors import RubyError
 from pykamal.erb.hashes import MAP_METHODS
 from pykamal.erb.values import Block, RubyString, in_message, inspected
-from pykamal.erb.words import words
+from pykamal.erb.word_lists import words
 
 READING: Final = frozenset(MAP_METHODS) - {
     *(name for name in MAP_METHODS if name.endswith("!")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pykamal.erb.words import words
+from pykamal.erb.word_lists import words
 
 _BELOW: Final = {
     "Exception": "ScriptError SecurityError SignalException StandardError SystemExit SystemStackError NoMemoryError",

@@ -10,7 +10,7 @@ from pykamal.erb.budget import check_items
 from pykamal.erb.enumerable import ITEMS, dig, fetch, holds, items, map_key, rejected, selected, sort, to_map
 from pykamal.erb.errors import RubyError, Unsupported
 from pykamal.erb.values import Block, Method, blank, equal, inspected, text
-from pykamal.erb.words import words
+from pykamal.erb.word_lists import words
 
 
 class DefaultMap(dict[Any, Any]):

@@ -38,7 +38,7 @@ from pykamal.erb.values import (
     text,
     true,
 )
-from pykamal.erb.words import words
+from pykamal.erb.word_lists import words
 
 
 def _copy(value: Any) -> Any:

@@ -8,9 +8,9 @@ from pykamal.erb.builtins import Builtins, Extensions
 from pykamal.erb.exceptions import CLASSES
 from pykamal.erb.kernel import KERNEL
 from pykamal.erb.libraries import LIBRARIES
+from pykamal.erb.libraries.gems import Version
 from pykamal.erb.libraries.times import RubyDate, RubyTime
 from pykamal.erb.libraries.uris import Uri
-from pykamal.erb.libraries.versions import Version
 from pykamal.erb.methods import ANY_METHODS, TABLES
 from pykamal.erb.ruby_names import ADVICE
 from pykamal.erb.system import System

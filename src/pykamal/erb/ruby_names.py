@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pykamal.erb.words import words
+from pykamal.erb.word_lists import words
 
 _CONSTANTS: Final = frozenset(
     words(

@@ -15,7 +15,7 @@ from pykamal.erb.matcher import Regexp
 from pykamal.erb.substitution import each_part, found, position, replaced_all, replaced_first, scanned
 from pykamal.erb.transliteration import character_set, deleted, squeezed, successor, tr
 from pykamal.erb.values import Block, Method, Range, shell_escaped, text, true
-from pykamal.erb.words import words
+from pykamal.erb.word_lists import words
 
 _ENDS: Final = " \t\n\v\f\r\0"
 

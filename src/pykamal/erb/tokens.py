@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pykamal.erb.words import words
+from pykamal.erb.word_lists import words
 
 MAXIMUM_NESTING: Final = 25
 MAXIMUM_TOKENS: Final = 20_000

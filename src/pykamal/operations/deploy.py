@@ -21,7 +21,7 @@ from pykamal.operations.hosts.reading import deploy_lock, read_facts
 from pykamal.operations.images import build
 from pykamal.operations.proxy.boot_plan import boot_tasks
 from pykamal.operations.proxy.conflicts import refuse_conflicts
-from pykamal.operations.proxy.image import ensure_proxy_image
+from pykamal.operations.proxy.proxy_image import ensure_proxy_image
 from pykamal.operations.proxy.shared import warn_of_drift
 from pykamal.operations.proxy.version import refuse_outdated, upgrade_outdated_proxies
 

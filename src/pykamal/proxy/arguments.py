@@ -11,7 +11,7 @@ from pykamal.proxy.commands import ALIASES, COMMANDS, Command, default_text
 from pykamal.proxy.contract import LISTS, SHOWN_KINDS
 from pykamal.proxy.durations import parse_duration
 from pykamal.proxy.errors import UsageProblem
-from pykamal.proxy.values import parse_bool, parse_int, parse_list, parse_number, quoted
+from pykamal.proxy.go_values import parse_bool, parse_int, parse_list, parse_number, quoted
 
 PROGRAM = "kamal-proxy"
 _GROUP = "rollout"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pykamal.proxy.errors import ProxyError
-from pykamal.proxy.logs import log
-from pykamal.proxy.options import ServiceOptions
+from pykamal.proxy.json_log import log
+from pykamal.proxy.service_options import ServiceOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from typing import Any
 
 from pykamal.proxy.arguments import Call
 from pykamal.proxy.commands import default_acme_cache_path
-from pykamal.proxy.environment import socket_path
 from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.runtime_paths import socket_path
 
 _CHUNK_BYTES = 65536
 _REFUSED_S = 3.0
@@ -53,7 +53,7 @@ def _validate(words: str, values: dict[str, Any], given: list[str]) -> None:
     Raises ProxyError.
     """
     if words == "deploy":
-        from pykamal.proxy.options import options_from_flags
+        from pykamal.proxy.service_options import options_from_flags
 
         options_from_flags(values, given)
 

@@ -11,11 +11,11 @@ from pykamal.proxy.contract import SECOND
 from pykamal.proxy.dataplane import Load
 from pykamal.proxy.durations import format_duration
 from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.json_log import log
 from pykamal.proxy.listing import table
-from pykamal.proxy.logs import log
-from pykamal.proxy.options import ServiceOptions, options_from_flags
 from pykamal.proxy.pages import load_pages
 from pykamal.proxy.protection import load_users, protection_from_flags
+from pykamal.proxy.service_options import ServiceOptions, options_from_flags
 from pykamal.proxy.service_table import ServiceTable
 from pykamal.proxy.services import Pause, Service, Split, conflicting
 from pykamal.proxy.targets import Target, TargetSet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pykamal.proxy.contract import DEPLOY, PAUSE, RUN, SPLIT, STOP, TARGETS, Setting
 from pykamal.proxy.durations import format_duration
-from pykamal.proxy.environment import data_directory
+from pykamal.proxy.runtime_paths import data_directory
 
 
 class Command:

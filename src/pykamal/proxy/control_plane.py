@@ -18,9 +18,9 @@ from pykamal.proxy.acme.socket_server import open_socket
 from pykamal.proxy.command_handlers import perform
 from pykamal.proxy.contract import STATE_FILE
 from pykamal.proxy.dataplane import DataPlane
-from pykamal.proxy.environment import data_directory, socket_path, temporary_directory
 from pykamal.proxy.errors import ProxyError
-from pykamal.proxy.logs import log
+from pykamal.proxy.json_log import log
+from pykamal.proxy.runtime_paths import data_directory, socket_path, temporary_directory
 from pykamal.proxy.service_table import ServiceTable
 from pykamal.proxy.state import StateFile, service_of
 from pykamal.proxy.workers import end_hanging_workers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pykamal.proxy.contract import MILLISECOND, SECOND
-from pykamal.proxy.values import quoted
+from pykamal.proxy.go_values import quoted
 
 _LARGEST = 2**63  # nanoseconds, 292 years
 _UNITS = {"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": MILLISECOND, "s": SECOND}

@@ -14,9 +14,9 @@ from string import Template
 from pykamal.proxy import contract
 from pykamal.proxy.contract import MILLISECOND, SECOND
 from pykamal.proxy.errors import ProxyError
-from pykamal.proxy.options import TargetOptions
 from pykamal.proxy.pages import BUILT_IN, built_in
-from pykamal.proxy.settings import RunSettings
+from pykamal.proxy.run_settings import RunSettings
+from pykamal.proxy.service_options import TargetOptions
 
 HERE = Path(__file__).parent
 BINARIES = (Path("/usr/sbin/nginx"), Path("/usr/local/nginx/sbin/nginx"), Path("/usr/local/openresty/nginx/sbin/nginx"))

@@ -10,8 +10,8 @@ from dataclasses import fields
 
 from pykamal.proxy.dataplane import DataPlane
 from pykamal.proxy.errors import ProxyError
-from pykamal.proxy.health import watch
-from pykamal.proxy.logs import log
+from pykamal.proxy.health_checks import watch
+from pykamal.proxy.json_log import log
 from pykamal.proxy.services import Service, document
 from pykamal.proxy.state import StateFile
 from pykamal.proxy.targets import Target, TargetSet

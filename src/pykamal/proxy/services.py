@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from pykamal.proxy.certificates import Certificate, origin
 from pykamal.proxy.contract import MILLISECOND
-from pykamal.proxy.health import check_path
-from pykamal.proxy.options import ServiceOptions, TargetOptions
+from pykamal.proxy.health_checks import check_path
 from pykamal.proxy.pages import Page, built_in
 from pykamal.proxy.protection import Protection, document_of
+from pykamal.proxy.service_options import ServiceOptions, TargetOptions
 from pykamal.proxy.targets import TargetSet
 
 STATES = ("running", "paused", "stopped")

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pykamal.proxy.certificates import load_certificate
-from pykamal.proxy.options import HealthCheckOptions, ServiceOptions, TargetOptions, options_from_state
 from pykamal.proxy.pages import load_pages
 from pykamal.proxy.protection import load_users, protection_from_state, state_of
 from pykamal.proxy.records import are_texts, is_text, is_whole, require, section
+from pykamal.proxy.service_options import HealthCheckOptions, ServiceOptions, TargetOptions, options_from_state
 from pykamal.proxy.services import STATES, Pause, Service, Split
 from pykamal.proxy.targets import TargetSet
 

@@ -24,12 +24,12 @@ from pathlib import Path
 
 from pykamal.proxy.arguments import Call
 from pykamal.proxy.contract import ADMIN_SOCKET
-from pykamal.proxy.environment import socket_path, temporary_directory
 from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.json_log import log, show_debug
 from pykamal.proxy.listeners import Listeners
-from pykamal.proxy.logs import log, show_debug
 from pykamal.proxy.nginx import find_nginx, write_configuration
-from pykamal.proxy.settings import settings_of
+from pykamal.proxy.run_settings import settings_of
+from pykamal.proxy.runtime_paths import socket_path, temporary_directory
 
 SHUTDOWN_S = 10.0
 RESTART_PAUSE_S = 0.2

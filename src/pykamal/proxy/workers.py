@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 from pykamal.proxy.dataplane import DataPlane
-from pykamal.proxy.logs import log
+from pykamal.proxy.json_log import log
 
 LOOK_S = 1.0
 LOOKS = 10

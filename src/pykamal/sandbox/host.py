@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import init, processes, project
+from pykamal.sandbox import background_processes, machine_init, project
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal, Machine
 from pykamal.sandbox.provider import Entrance, Provider
@@ -81,10 +81,10 @@ class Host:
 
     def sshd_log(self) -> str:
         """Return sshd's log since the host came up or `clear_sshd_log`; it counts sessions and commands."""
-        return self.read(init.SSHD_LOG)
+        return self.read(machine_init.SSHD_LOG)
 
     def clear_sshd_log(self) -> None:
-        self.run(["truncate", "--size", "0", init.SSHD_LOG])  # sshd appends: it goes on at the new end
+        self.run(["truncate", "--size", "0", machine_init.SSHD_LOG])  # sshd appends: it goes on at the new end
 
     def stop_sshd(self) -> None:
         """End sshd and every connection that it holds, as a host that goes away does."""
@@ -93,7 +93,7 @@ class Host:
 
     def start_sshd(self) -> None:
         if not self._port_is_open(22):
-            self.run(init.SSHD)
+            self.run(machine_init.SSHD)
         self.wait_for_port(22)
 
     def replace_host_key(self) -> None:
@@ -149,11 +149,11 @@ class Host:
     def start_engine(self) -> None:
         if self.engine.answers():
             return
-        self.run(["rm", "-f", "/run/docker.pid", "/run/docker.sock", init.CONTAINERD_SOCKET])
+        self.run(["rm", "-f", "/run/docker.pid", "/run/docker.sock", machine_init.CONTAINERD_SOCKET])
         specification = json.loads((self._folder / "init.json").read_text())
-        self._spawn(init.CONTAINERD)
-        self._wait_for_file(init.CONTAINERD_SOCKET)
-        self._spawn([*init.DOCKERD, *specification["engine_arguments"]])
+        self._spawn(machine_init.CONTAINERD)
+        self._wait_for_file(machine_init.CONTAINERD_SOCKET)
+        self._spawn([*machine_init.DOCKERD, *specification["engine_arguments"]])
         self.engine.wait()
 
     def remove_docker(self) -> None:
@@ -264,7 +264,7 @@ class Host:
 
     def _spawn(self, argv: Sequence[str]) -> None:
         """Start a service anew; its output goes to a file on this machine."""
-        processes.spawn(self._entrance.argv(argv), log=self._folder / "restarted.log")
+        background_processes.spawn(self._entrance.argv(argv), log=self._folder / "restarted.log")
 
     @property
     def _entrance(self) -> Entrance:

@@ -1,7 +1,7 @@
 """The load generator's process: sends requests at a constant rate, even to a server that falls behind.
 
 It runs as a script (`python -I -S load_worker.py SETTINGS.json`), imports nothing of ours, and writes its summary (see
-load.py) twice a second and at its end, which SIGTERM asks for.
+load_generator.py) twice a second and at its end, which SIGTERM asks for.
 
 A request fails when its status is not 200, when its connection is refused, reset or closed before the whole answer, or
 when the answer takes too long. A kept-alive connection that the server closes while no request is on it does not count.

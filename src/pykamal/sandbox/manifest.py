@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import processes
+from pykamal.sandbox import background_processes
 from pykamal.sandbox.paths import Paths
 
 FORMAT = "pykamal-sandbox/1"
@@ -28,7 +28,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        return processes.start_time_ticks(self.pid) == self.started_ticks
+        return background_processes.start_time_ticks(self.pid) == self.started_ticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Journal:
 
     def add(self, role: str, pid: int) -> None:
         """Record a process that was just started. Raises SandboxError when it has ended already."""
-        ticks = processes.start_time_ticks(pid)
+        ticks = background_processes.start_time_ticks(pid)
         if ticks is None:
             raise SandboxError(f"The {role} ended at once", hint=f"Its log is in {self.paths.root}.")
         with self._lock:

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import init, network, processes, project, registry, seeds
+from pykamal.sandbox import background_processes, machine_init, network, project, registry_server, seeds
+from pykamal.sandbox.background_processes import at_once
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal, Machine, Manifest, boot_identifier
 from pykamal.sandbox.paths import Paths, home
-from pykamal.sandbox.processes import at_once
 from pykamal.sandbox.provider import Say, wait_for_engine
 from pykamal.sandbox.proxy_image import proxy_image
 from pykamal.sandbox.python_image import REPOSITORY
@@ -41,7 +41,9 @@ class NamespaceProvider:
             raise SandboxError("The sandbox needs Linux", hint="Run it in a Linux virtual machine.")
         if os.geteuid() != 0:
             raise SandboxError("The sandbox needs root", hint="Run it with sudo.")
-        missing = [program for program in PROGRAMS if shutil.which(program, path=init.ENVIRONMENT["PATH"]) is None]
+        missing = [
+            program for program in PROGRAMS if shutil.which(program, path=machine_init.ENVIRONMENT["PATH"]) is None
+        ]
         if missing:
             raise SandboxError(
                 f"The sandbox needs programs that are not installed: {', '.join(missing)}",
@@ -53,7 +55,7 @@ class NamespaceProvider:
                 "This machine does not permit new namespaces", details=(trial.stderr.strip(),), hint=HINT
             )
         home().mkdir(parents=True, exist_ok=True)
-        if processes.run(["stat", "--file-system", "--format=%T", str(home())]).strip() == "overlayfs":
+        if background_processes.run(["stat", "--file-system", "--format=%T", str(home())]).strip() == "overlayfs":
             raise SandboxError(
                 f"{home()} is on an overlay, where Docker cannot keep its layers",
                 hint="Mount a volume there, or set PYKAMAL_SANDBOX_HOME to a folder on a real disk.",
@@ -70,29 +72,29 @@ class NamespaceProvider:
             seed.plant_archive(paths.images)
             seed.plant_registry(paths.registry / "storage")
             at_once(lambda machine: _plant(seed, journal, machine), manifest.machines)
-        registry.start(journal)
+        registry_server.start(journal)
         start_machine(journal, manifest.workstation)
         if not known:
             workstation.wait()
-            registry.wait(paths)
+            registry_server.wait(paths)
             seeds.make_seed(seed, journal, workstation, images, say=say)
             at_once(lambda host: _plant(seed, journal, host), manifest.hosts)
         say(f"starting {len(manifest.hosts)} hosts")
         at_once(lambda host: start_machine(journal, host), manifest.hosts)
         at_once(lambda machine: wait_for_engine(self.entrance(journal, machine)), manifest.machines)
-        registry.wait(paths)
+        registry_server.wait(paths)
         repository = f"{manifest.registry_server}/{REPOSITORY}"
         workstation.tag(f"{REPOSITORY}:{seed.python_version}", repository, seed.python_version)
 
     def remove(self, manifest: Manifest, paths: Paths) -> None:  # noqa: ARG002 (other providers look there)
         if manifest.boot == boot_identifier():
-            processes.end({process.pid: process.started_ticks for process in manifest.processes})
+            background_processes.end({process.pid: process.started_ticks for process in manifest.processes})
         network.remove(manifest)
         for machine in manifest.machines:
             _remove_cgroups(_cgroup(manifest, machine))
 
     def alive(self, manifest: Manifest) -> dict[str, bool]:
-        names = [*(machine.name for machine in manifest.machines), registry.ROLE, registry.DOOR_ROLE]
+        names = [*(machine.name for machine in manifest.machines), registry_server.ROLE, registry_server.DOOR_ROLE]
         same_boot = manifest.boot == boot_identifier()
         found = {name: manifest.process(name) for name in names}
         return {name: same_boot and process is not None and process.alive for name, process in found.items()}
@@ -104,17 +106,17 @@ class NamespaceProvider:
         return NamespaceEntrance(process.pid, machine)
 
     def stop_registry(self, journal: Journal) -> None:
-        process = journal.manifest.process(registry.ROLE)
+        process = journal.manifest.process(registry_server.ROLE)
         if process is not None:
-            registry.stop_server(process)
+            registry_server.stop_server(process)
 
     def start_registry(self, journal: Journal) -> None:
         alive = self.alive(journal.manifest)
-        if not alive[registry.ROLE]:
-            registry.start_server(journal)
-        if not alive[registry.DOOR_ROLE]:
-            registry.start_door(journal)
-        registry.wait(journal.paths)
+        if not alive[registry_server.ROLE]:
+            registry_server.start_server(journal)
+        if not alive[registry_server.DOOR_ROLE]:
+            registry_server.start_door(journal)
+        registry_server.wait(journal.paths)
 
     def default_images(self, say: Say) -> list[Path]:
         return [proxy_image(say)]
@@ -130,7 +132,7 @@ class NamespaceEntrance:
 
     def argv(self, argv: Sequence[str], *, stdin: bool = False) -> list[str]:  # noqa: ARG002 (nsenter passes it on)
         enter = ["nsenter", "--target", str(self.pid), "--net", "--mount", "--uts", "--pid"]
-        environment = (f"{name}={value}" for name, value in init.ENVIRONMENT.items())
+        environment = (f"{name}={value}" for name, value in machine_init.ENVIRONMENT.items())
         return [*enter, "env", "--ignore-environment", *environment, *argv]
 
     def engine(self) -> Engine:
@@ -150,8 +152,8 @@ def start_machine(journal: Journal, machine: Machine) -> None:
     pid_file.unlink(missing_ok=True)
     (folder / "init.json").write_text(json.dumps(_specification(manifest, paths, machine), indent=2))
     log = folder / "log" / "init.log"
-    program = [sys.executable, "-I", "-S", init.__file__, str(folder / "init.json")]
-    keeper = processes.spawn(["unshare", *NAMESPACES, "--fork", "--kill-child", *program], log=log)
+    program = [sys.executable, "-I", "-S", machine_init.__file__, str(folder / "init.json")]
+    keeper = background_processes.spawn(["unshare", *NAMESPACES, "--fork", "--kill-child", *program], log=log)
     journal.add(f"{machine.name} keeper", keeper)
     pid = _wait_for_pid(pid_file, keeper, machine, log)
     journal.add(machine.name, pid)
@@ -163,7 +165,7 @@ def _plant(seed: seeds.Seed, journal: Journal, machine: Machine) -> None:
 
 
 def _specification(manifest: Manifest, paths: Paths, machine: Machine) -> dict[str, object]:
-    """Return the specification for init.py."""
+    """Return the specification for machine_init.py."""
     folder = paths.host(machine.name)
     is_host = machine in manifest.hosts
     sockets = ["--host", "unix:///run/docker.sock"]
@@ -178,7 +180,7 @@ def _specification(manifest: Manifest, paths: Paths, machine: Machine) -> dict[s
         "hide": str(home()),
         "binds": [
             [str(folder / "docker"), "/var/lib/docker"],
-            [str(folder / "log"), init.LOGS],
+            [str(folder / "log"), machine_init.LOGS],
             [str(paths.shared), "/run/sandbox"],
         ],
         "registry_port": manifest.registry_port,
@@ -214,7 +216,7 @@ def _wait_for_pid(pid_file: Path, keeper: int, machine: Machine, log: Path) -> i
     while time.monotonic() < deadline:
         if pid_file.exists() and (text := pid_file.read_text()):
             return int(text)
-        if processes.start_time_ticks(keeper) is None:
+        if background_processes.start_time_ticks(keeper) is None:
             break
         time.sleep(0.002)
     lines = log.read_text(errors="replace").splitlines()[-5:]

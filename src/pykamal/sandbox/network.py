@@ -8,7 +8,7 @@ import socket
 from collections.abc import Collection
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import processes
+from pykamal.sandbox import background_processes
 from pykamal.sandbox.manifest import Machine, Manifest
 
 SUBNETS = [f"10.88.{third}.0/24" for third in range(1, 255)]
@@ -18,7 +18,7 @@ PORTS = range(20000, 30000)  # below the kernel's range for outgoing connections
 def choose_subnet(preference: int, taken: Collection[str]) -> str:
     """Return a /24 that no interface, route or other sandbox of this machine uses; the same one for the same name."""
     used = [ipaddress.ip_network(subnet) for subnet in taken]
-    for route in json.loads(processes.run(["ip", "-json", "-4", "route", "show", "table", "all"])):
+    for route in json.loads(background_processes.run(["ip", "-json", "-4", "route", "show", "table", "all"])):
         if route["dst"] != "default":
             used.append(ipaddress.ip_network(route["dst"], strict=False))
     for offset in range(len(SUBNETS)):
@@ -78,7 +78,7 @@ def remove(manifest: Manifest) -> None:
     names = {manifest.bridge, *(machine.link for machine in manifest.machines)}
     ours = [
         link["ifname"]
-        for link in json.loads(processes.run(["ip", "-json", "link", "show"]))
+        for link in json.loads(background_processes.run(["ip", "-json", "link", "show"]))
         if link["ifname"] in names and link.get("ifalias") == manifest.mark
     ]
     if ours:
@@ -88,7 +88,7 @@ def remove(manifest: Manifest) -> None:
 
 def _ip_batch(*lines: str, inside: tuple[str, ...] = (), flags: tuple[str, ...] = (), tolerate: bool = False) -> None:
     try:
-        processes.run([*inside, "ip", *flags, "-batch", "-"], stdin="\n".join(lines) + "\n")
+        background_processes.run([*inside, "ip", *flags, "-batch", "-"], stdin="\n".join(lines) + "\n")
     except SandboxError:
         if not tolerate:
             raise

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import processes
+from pykamal.sandbox import background_processes
 from pykamal.sandbox.manifest import Machine, Manifest, owner
 from pykamal.sandbox.paths import Paths
 from pykamal.sandbox.python_image import architecture
@@ -172,7 +172,7 @@ def _host_key(paths: Paths, host: Machine) -> Path:
 def _make_key(path: Path, comment: str) -> str:
     """Make a key unless it exists and return its public line."""
     if not path.exists():
-        processes.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
+        background_processes.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
     return path.with_suffix(".pub").read_text()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import init
+from pykamal.sandbox import machine_init
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal, Machine, Manifest
 from pykamal.sandbox.paths import Paths
@@ -73,6 +73,6 @@ def wait_for_engine(entrance: Entrance, *, timeout_seconds: float = 20.0) -> Non
     try:
         entrance.engine().wait(timeout_seconds=timeout_seconds)
     except SandboxError as error:
-        argv = entrance.argv(["tail", "-n", "5", f"{init.LOGS}/dockerd.log"])
+        argv = entrance.argv(["tail", "-n", "5", f"{machine_init.LOGS}/dockerd.log"])
         log = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
         raise SandboxError(error.message, details=tuple(log.splitlines()), hint=error.hint) from error

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import processes
+from pykamal.sandbox import background_processes
 
 REPOSITORY = "sandbox/python"
 RECIPE = "3"  # part of the cache key: raise it when the layer's contents change
@@ -44,9 +44,9 @@ class PythonImage:
     def __init__(self) -> None:
         found = shutil.which("python3", path="/usr/bin")
         if found is None:
-            raise processes.missing_program("/usr/bin/python3")
+            raise background_processes.missing_program("/usr/bin/python3")
         if not BUSYBOX.exists():
-            raise processes.missing_program(str(BUSYBOX))
+            raise background_processes.missing_program(str(BUSYBOX))
         self.interpreter = Path(found).resolve()
         self.version = self.interpreter.name.removeprefix("python")
         self.library = Path("/usr/lib") / self.interpreter.name
@@ -141,7 +141,7 @@ def architecture() -> str:
 def _shared_libraries(binaries: list[Path]) -> set[Path]:
     """Return the shared libraries of the binaries, under the paths where the dynamic linker looks for them."""
     found: set[Path] = set()
-    for line in processes.run(["ldd", *map(str, binaries)]).splitlines():
+    for line in background_processes.run(["ldd", *map(str, binaries)]).splitlines():
         if match := re.match(r"\s+(?:\S+ => )?(/\S+) \(0x", line):
             found.add(Path(match[1]))
     libc = next(path for path in found if path.name.startswith("libc.so"))

@@ -16,7 +16,7 @@ from typing import TextIO
 
 from pykamal.core.errors import SandboxError
 from pykamal.sandbox import network, project
-from pykamal.sandbox.containers import ContainerProvider
+from pykamal.sandbox.container_machines import ContainerProvider
 from pykamal.sandbox.host import Host
 from pykamal.sandbox.manifest import Journal, Machine, Manifest, boot_identifier, load
 from pykamal.sandbox.namespaces import NamespaceProvider

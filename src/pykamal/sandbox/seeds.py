@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pykamal.sandbox import processes
+from pykamal.sandbox import background_processes
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal
 from pykamal.sandbox.paths import Paths, cache
@@ -121,7 +121,7 @@ def _move_layers(data_root: Path, repository: str) -> None:
 def _link_tree(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(target, ignore_errors=True)
-    processes.run(["cp", "--archive", "--link", str(source), str(target)])
+    background_processes.run(["cp", "--archive", "--link", str(source), str(target)])
 
 
 def _python_facts() -> dict[str, str]:

@@ -13,7 +13,7 @@ from pykamal.core.errors import SecretNotFound, configuration_error
 from pykamal.core.sensitive import Sensitive
 from pykamal.core.source import Position
 from pykamal.secrets import dotenv
-from pykamal.secrets.substitution import substitute
+from pykamal.secrets.command_substitution import substitute
 
 DEFAULT_PATH = ".kamal/secrets"
 

@@ -15,7 +15,7 @@ from asyncssh.config import SSHClientConfig
 
 from pykamal.core.catalogue.files import SSH_CONFIG_UNREADABLE
 from pykamal.core.errors import configuration_error
-from pykamal.core.hosts import HostAddress
+from pykamal.core.host_strings import HostAddress
 
 USER_FILE: Final = "~/.ssh/config"
 DEFAULT_FILES: Final = (USER_FILE, "/etc/ssh/ssh_config")

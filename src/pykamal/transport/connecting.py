@@ -13,7 +13,7 @@ import asyncssh
 from pykamal.commands.ssh_client import proxy_arguments
 from pykamal.config.models import Extension, Ssh
 from pykamal.core.errors import AuthenticationRefused, ConnectionFailed, HostUnreachable
-from pykamal.core.hosts import HostAddress, parse_host, parse_jumps
+from pykamal.core.host_strings import HostAddress, parse_host, parse_jumps
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus, Connected, Level
 from pykamal.transport.asyncssh_log import LibraryLog
@@ -24,7 +24,7 @@ from pykamal.transport.identities import Identities, Keyring, agent_socket
 from pykamal.transport.login import METHODS, Client
 from pykamal.transport.prompts import Prompts
 from pykamal.transport.proxy_command import ProxyCommand
-from pykamal.transport.ssh import SshSession
+from pykamal.transport.ssh_connection import SshSession
 
 LOGIN_SECONDS: Final = 30.0
 """How long key exchange and authentication may take, and a jump host or ProxyCommand before them."""

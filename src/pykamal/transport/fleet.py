@@ -16,7 +16,7 @@ from pykamal.transport.asyncssh_import import import_library
 
 if TYPE_CHECKING:
     from pykamal.transport.connecting import Connector
-    from pykamal.transport.ssh import SshSession
+    from pykamal.transport.ssh_connection import SshSession
 
 
 class Fleet:

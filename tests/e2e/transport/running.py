@@ -10,7 +10,7 @@ from pathlib import Path
 from pykamal.config.models import Extension, Ssh
 from pykamal.events import Bus, Event
 from pykamal.transport.fleet import Fleet
-from pykamal.transport.ssh import SshSession
+from pykamal.transport.ssh_connection import SshSession
 from tests.e2e.sshd import Sshd
 
 

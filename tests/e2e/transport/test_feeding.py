@@ -10,7 +10,7 @@ import pytest
 from pykamal.commands.command import command, query
 from pykamal.commands.script import Step
 from pykamal.core.errors import HostUnreachable
-from pykamal.transport.ssh import SshSession
+from pykamal.transport.ssh_connection import SshSession
 from tests.e2e.sshd import start_sshd
 from tests.e2e.transport.running import Run, until
 

@@ -15,7 +15,7 @@ from pykamal.core.errors import HookFailed, HostErrors, KamalError
 from pykamal.events import Bus, Connected, Event, Log
 from pykamal.transport.connecting import Connector
 from pykamal.transport.fleet import Fleet
-from pykamal.transport.ssh import SshSession
+from pykamal.transport.ssh_connection import SshSession
 from tests.e2e.sshd import Sshd, free_port
 from tests.e2e.transport.reaching import answers, settings, trusting
 

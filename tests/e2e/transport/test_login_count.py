@@ -12,7 +12,7 @@ from pykamal.commands.command import command, query, shell_line
 from pykamal.commands.processes import by_login_shell
 from pykamal.commands.script import Step, script
 from pykamal.commands.words import Syntax
-from pykamal.transport.ssh import SshSession
+from pykamal.transport.ssh_connection import SshSession
 from tests.e2e.sshd import start_sshd
 from tests.e2e.transport.running import Run
 

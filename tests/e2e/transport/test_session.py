@@ -17,7 +17,7 @@ from pykamal.commands.script import Step, script
 from pykamal.commands.words import Syntax
 from pykamal.core.errors import CommandFailed, ConnectionFailed, UnexpectedAnswer
 from pykamal.events import CommandFinished, CommandOutput, CommandStarted, Connected
-from pykamal.transport.ssh import SshSession
+from pykamal.transport.ssh_connection import SshSession
 from tests.e2e.sshd import start_sshd
 from tests.e2e.transport.running import Run, alive, until
 

@@ -12,7 +12,7 @@ from pykamal.commands.command import command, shell_line
 from pykamal.commands.script import Step, script
 from pykamal.core.errors import CommandFailed, HostUnreachable
 from pykamal.events import CommandFinished, CommandOutput, CommandStarted
-from pykamal.transport.ssh import SshSession
+from pykamal.transport.ssh_connection import SshSession
 from tests.e2e.sshd import start_sshd
 from tests.e2e.transport.running import Run, alive, until, until_gone
 

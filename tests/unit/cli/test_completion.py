@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pykamal.cli.completion import project as project_module
+from pykamal.cli.completion import config_names as project_module
 from pykamal.cli.completion.answer import answer
 from pykamal.cli.completion.bash_line import bash_line
 from pykamal.cli.completion.candidates import candidates
-from pykamal.cli.completion.versions import remember, remembered
+from pykamal.cli.completion.known_versions import remember, remembered
 from pykamal.cli.table import COMMANDS, GROUPS
 
 pytestmark = pytest.mark.unit

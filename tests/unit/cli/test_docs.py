@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from pykamal.cli.annotated_config import NAMES, reference_text
 from pykamal.cli.dispatch import dispatch
-from pykamal.cli.reference import NAMES, reference_text
 from pykamal.config.load import load
-from pykamal.operations.local.system import LocalSystem
+from pykamal.operations.local.local_system import LocalSystem
 
 pytestmark = pytest.mark.unit
 

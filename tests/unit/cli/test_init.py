@@ -10,7 +10,7 @@ import pytest
 
 from pykamal.cli.dispatch import dispatch
 from pykamal.config.load import load
-from pykamal.operations.local.system import LocalSystem
+from pykamal.operations.local.local_system import LocalSystem
 from pykamal.secrets.store import Secrets
 from tests.init_projects import PROJECTS
 

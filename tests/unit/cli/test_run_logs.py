@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pykamal.cli.parser import parse
+from pykamal.cli.argument_parser import parse
 from pykamal.cli.run_logs import recorded
 from pykamal.cli.table import COMMANDS, command_row
 from pykamal.cli.table.row import Effect

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pykamal.cli.aliases import expand
+from pykamal.cli.argument_parser import parse
 from pykamal.cli.exec_ssh import become_ssh
 from pykamal.cli.loading import load
-from pykamal.cli.parser import parse
 from pykamal.cli.runner import settings_of
 from pykamal.cli.table import command_row
 from pykamal.commands.command import command

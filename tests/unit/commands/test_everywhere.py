@@ -16,10 +16,10 @@ from pykamal.commands import (
     docker,
     env_file,
     evidence,
-    files,
     git,
     health,
     hooks,
+    host_files,
     lock,
     proxy,
     prune,
@@ -75,8 +75,8 @@ SENSITIVE = Sensitive(SECRET)
 
 WITH_SECRET = [
     registry.login("ghcr.io", SENSITIVE, SENSITIVE),
-    files.write("f", env_file.encode([("K", SENSITIVE)]), "0600"),
-    files.write("f", SENSITIVE, "0600"),
+    host_files.write("f", env_file.encode([("K", SENSITIVE)]), "0600"),
+    host_files.write("f", SENSITIVE, "0600"),
     builder.push(CONFIG, "v1", local_arch="amd64"),
     builder.push(PACK, "v1"),
 ]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pykamal.cli.argument_parser import parse
 from pykamal.cli.completion.candidates import candidates
 from pykamal.cli.config_checks import hidden_aliases, missing_ssh_files, placeholders, undefined_secrets
 from pykamal.cli.dispatch import dispatch
-from pykamal.cli.parser import parse
 from pykamal.cli.safe_mode import warnings as safety_warnings
 from pykamal.cli.table import command_row
 from pykamal.config import load
@@ -21,12 +21,12 @@ from pykamal.core.catalogue.reference import as_text, with_reference
 from pykamal.core.diagnostic_report import report
 from pykamal.core.diagnostics import Diagnostic, Location, Rule
 from pykamal.core.errors import ConfigurationError, KamalError
-from pykamal.core.hosts import HostAddress
+from pykamal.core.host_strings import HostAddress
 from pykamal.erb.system import CommandRefused
 from pykamal.operations.run import key_texts
 from pykamal.secrets import dotenv
+from pykamal.secrets.command_substitution import substitute
 from pykamal.secrets.store import Secrets
-from pykamal.secrets.substitution import substitute
 from pykamal.transport.client_config import settings_for
 from tests.config_catalogue import changed
 from tests.config_world import World

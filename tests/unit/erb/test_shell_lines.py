@@ -8,7 +8,7 @@ import pytest
 
 from pykamal.config.load import load_document
 from pykamal.core.errors import ConfigurationError
-from pykamal.operations.local.system import LocalSystem
+from pykamal.operations.local.local_system import LocalSystem
 from tests.erb_files import FILES_OF_SHELL_LINES, SHELL_LINES, with_shell_line
 
 pytestmark = pytest.mark.unit

@@ -10,8 +10,8 @@ import pytest
 from pykamal.config.models import Accessory, Env, File
 from pykamal.core.errors import ConfigurationError, KamalError
 from pykamal.core.sensitive import Sensitive
-from pykamal.operations.accessory.files import Content, content
-from pykamal.operations.local.system import LocalSystem
+from pykamal.operations.accessory.file_contents import Content, content
+from pykamal.operations.local.local_system import LocalSystem
 
 pytestmark = pytest.mark.unit
 

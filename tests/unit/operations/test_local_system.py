@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pykamal.erb.system import CommandRefused
-from pykamal.operations.local.system import LocalSystem, SafeSystem
+from pykamal.operations.local.local_system import LocalSystem, SafeSystem
 
 pytestmark = pytest.mark.unit
 

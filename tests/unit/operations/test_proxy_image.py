@@ -12,7 +12,7 @@ from pykamal.config.models.proxy_extension import ProxyEngine, ProxyExtension
 from pykamal.operations.context import Context
 from pykamal.operations.execution.plan import LOCAL, Plan, Task
 from pykamal.operations.proxy.boot_plan import reboot_phases
-from pykamal.operations.proxy.image import Build, build_plan
+from pykamal.operations.proxy.proxy_image import Build, build_plan
 from tests.unit.samples import config, context, role
 
 pytestmark = pytest.mark.unit

@@ -6,7 +6,7 @@ import pytest
 
 from pykamal.proxy.arguments import Call, parse
 from pykamal.proxy.errors import UsageProblem
-from pykamal.proxy.values import parse_int, parse_list, quoted
+from pykamal.proxy.go_values import parse_int, parse_list, quoted
 
 pytestmark = pytest.mark.unit
 

@@ -29,7 +29,7 @@ def test_a_client_imports_no_server() -> None:
 
 def test_a_log_that_takes_nothing_stops_nobody() -> None:
     """With a full disk behind standard output, or nobody, the work that is logged goes on."""
-    code = "from pykamal.proxy.logs import log; log('INFO', 'x', text='\\udc80'); import sys; sys.exit(7)"
+    code = "from pykamal.proxy.json_log import log; log('INFO', 'x', text='\\udc80'); import sys; sys.exit(7)"
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (7, b"")

@@ -20,7 +20,7 @@ from pykamal.proxy import arguments, contract, protection
 from pykamal.proxy.commands import COMMANDS, Command
 from pykamal.proxy.contract import PROTECTIONS, PROXY_LIMITS, SECOND, Setting
 from pykamal.proxy.nginx import lua_contract, write_configuration
-from pykamal.proxy.settings import settings_of
+from pykamal.proxy.run_settings import settings_of
 from pykamal.proxy.state import record_of, service_of
 from tests.config_catalogue import OWN_KEYS
 from tests.unit.samples import config

@@ -17,7 +17,7 @@ from pykamal.proxy.protection import (
     require_networks,
     state_of,
 )
-from pykamal.proxy.settings import settings_of
+from pykamal.proxy.run_settings import settings_of
 
 pytestmark = pytest.mark.unit
 

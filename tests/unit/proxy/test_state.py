@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pykamal.proxy.contract import SECOND
 from pykamal.proxy.errors import ProxyError
-from pykamal.proxy.options import HealthCheckOptions, ServiceOptions, TargetOptions
+from pykamal.proxy.service_options import HealthCheckOptions, ServiceOptions, TargetOptions
 from pykamal.proxy.services import Pause, Service, Split, document
 from pykamal.proxy.state import Saved, StateFile, record_of, service_of
 from pykamal.proxy.targets import TargetSet

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import processes, project
+from pykamal.sandbox import background_processes, project
 from pykamal.sandbox.manifest import Journal, Machine, Manifest, Process, load
 from pykamal.sandbox.paths import Paths
 from pykamal.sandbox.python_image import UNUSED
@@ -96,26 +96,26 @@ def test_every_process_is_on_disk_at_once(paths: Paths) -> None:
 def test_a_process_that_took_over_the_pid_is_not_ended() -> None:
     """Pid and start time together name a process: another one with the same pid stays alive."""
     with subprocess.Popen(["sleep", "60"]) as process:
-        ticks = processes.start_time_ticks(process.pid)
+        ticks = background_processes.start_time_ticks(process.pid)
         assert ticks is not None
-        processes.end({process.pid: ticks + 1})
+        background_processes.end({process.pid: ticks + 1})
         assert process.poll() is None
-        processes.end({process.pid: ticks})
+        background_processes.end({process.pid: ticks})
         process.returncode = -9
-    assert processes.start_time_ticks(process.pid) is None
+    assert background_processes.start_time_ticks(process.pid) is None
 
 
 def test_a_missing_program_says_what_to_do() -> None:
     """Somebody whose machine lacks a program learns its name and the command that installs it."""
     with pytest.raises(SandboxError, match="no-such-program") as caught:
-        processes.run(["no-such-program"])
+        background_processes.run(["no-such-program"])
     assert "scripts/setup" in (caught.value.hint or "")
 
 
 def test_a_failing_program_is_quoted() -> None:
     """The error of a program that failed carries its command and its standard error."""
     with pytest.raises(SandboxError) as caught:
-        processes.run([sys.executable, "-c", "import sys; sys.exit('so it goes')"])
+        background_processes.run([sys.executable, "-c", "import sys; sys.exit('so it goes')"])
     assert "stderr: so it goes" in caught.value.details
 
 

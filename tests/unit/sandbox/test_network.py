@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import network, processes
+from pykamal.sandbox import background_processes, network
 
 pytestmark = pytest.mark.unit
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 def routes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """What `ip -json route` tells; a test may add to it."""
     routes: list[dict[str, str]] = [{"dst": "default"}, {"dst": "192.0.2.0/24"}]
-    monkeypatch.setattr(processes, "run", lambda argv: json.dumps(routes))
+    monkeypatch.setattr(background_processes, "run", lambda argv: json.dumps(routes))
     return routes
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pykamal.core.errors import ConfigurationError
+from pykamal.secrets.command_substitution import substitute
 from pykamal.secrets.dotenv import entries, parse
-from pykamal.secrets.substitution import substitute
 
 pytestmark = pytest.mark.unit
 

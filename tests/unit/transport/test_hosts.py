@@ -11,7 +11,7 @@ from pykamal.commands.command import command
 from pykamal.commands.ssh_client import interactive, proxy_arguments
 from pykamal.config.models import Extension, HostKeyPolicy, Ssh
 from pykamal.core.errors import ConfigurationError
-from pykamal.core.hosts import HostAddress, parse_host, parse_jumps
+from pykamal.core.host_strings import HostAddress, parse_host, parse_jumps
 from pykamal.transport.client_config import DEFAULT_FILES, config_files
 from pykamal.transport.dialing import retry_delay
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pykamal.cli.command_lookup import HELP_AS_FIRST_WORD, Help, Run, route
-from pykamal.cli.completion.project import Project, in_list
+from pykamal.cli.completion.config_names import Project, in_list
 from pykamal.cli.option_tokens import tokens
 from pykamal.cli.options import GLOBAL, Kind, Option
 from pykamal.cli.table import GROUPS, within
@@ -192,7 +192,7 @@ def _argument(command: CommandRow, usage: str, project: Project | None, current:
     elif word == "VERSION" and project is not None:
         yield from _described(project.versions())
     elif word == "SECTION":
-        from pykamal.cli.reference import NAMES
+        from pykamal.cli.annotated_config import NAMES
 
         names = NAMES if not current[:1].isupper() else [name.capitalize() for name in NAMES]
         yield from map(Candidate, names)

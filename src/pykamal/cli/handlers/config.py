@@ -32,7 +32,7 @@ from pykamal.core.errors import ConfigurationError, UsageError
 from pykamal.core.printable import json_text, print_error, print_line
 from pykamal.events import Bus
 from pykamal.operations.local.local_context import version_here
-from pykamal.operations.local.system import LocalSystem, SafeSystem
+from pykamal.operations.local.local_system import LocalSystem, SafeSystem
 from pykamal.operations.selection import select
 from pykamal.secrets.store import Secrets
 

@@ -205,7 +205,7 @@ PROXY = (
     CommandRow(
         "proxy build",
         "Build the image of pykamal's own proxy and bring it to the servers that lack it",
-        "operations.proxy.image:build",
+        "operations.proxy.proxy_image:build",
         Effect.LOGGED,
         ours=True,
     ),

@@ -65,7 +65,7 @@ TOP_LEVEL = (
     CommandRow(
         "docs",
         "Show what deploy.yml can hold, or one section of it",
-        "cli.reference:docs",
+        "cli.annotated_config:docs",
         Effect.LOOKS,
         "[SECTION]",
         needs_project=False,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from pykamal.config.decoding.common_values import env, logging, options, scalars
 from pykamal.config.decoding.images import registry
 from pykamal.config.decoding.proxy import proxy
 from pykamal.config.decoding.roles import DEFAULT_RESTART
-from pykamal.config.decoding.values import env, logging, options, scalars
 from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
 from pykamal.config.models.accessory import Accessory, Directory, File
-from pykamal.config.reading import blank, entries, text, texts
+from pykamal.config.node_reading import blank, entries, text, texts
 from pykamal.config.servers import AccessoryHosts
 
 

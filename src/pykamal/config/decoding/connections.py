@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from pykamal.config.decoding.common_values import number
 from pykamal.config.decoding.proxy_extension import proxy_extension
-from pykamal.config.decoding.values import number
 from pykamal.config.document import Node
 from pykamal.config.models.boot import Boot, Sshkit
 from pykamal.config.models.extension import Extension, HostKeyPolicy
 from pykamal.config.models.output import Output
 from pykamal.config.models.ssh import Ssh
-from pykamal.config.reading import boolean, child, integer, text, texts
+from pykamal.config.node_reading import boolean, child, integer, text, texts
 
 _LAST_PORT: Final = 65535
 

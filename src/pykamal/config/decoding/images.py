@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pykamal.config.decoding.values import scalars
+from pykamal.config.decoding.common_values import scalars
 from pykamal.config.document import ListNode, MapNode, Node
 from pykamal.config.models.builder import BuildCache, Builder, Buildpacks
 from pykamal.config.models.registry import Credential, Registry
-from pykamal.config.reading import blank, boolean, child, text, texts
+from pykamal.config.node_reading import blank, boolean, child, text, texts
 
 
 def registry(node: Node | None) -> Registry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pykamal.config.decoding.values import number, options
+from pykamal.config.decoding.common_values import number, options
 from pykamal.config.document import MapNode, Node
 from pykamal.config.models.proxy import (
     DEFAULT_PROXY_REPOSITORY,
@@ -13,7 +13,7 @@ from pykamal.config.models.proxy import (
     ProxyRun,
     Ssl,
 )
-from pykamal.config.reading import blank, boolean, child, integer, text, texts, truthy
+from pykamal.config.node_reading import blank, boolean, child, integer, text, texts, truthy
 from pykamal.config.servers import proxy_host_names
 
 

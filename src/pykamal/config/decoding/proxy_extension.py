@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from pykamal.config.document import Node, ScalarNode
 from pykamal.config.models.proxy_extension import DEFAULT_SECURITY_HEADERS, ProxyEngine, ProxyExtension
-from pykamal.config.reading import boolean, child, entries, integer, text, texts
+from pykamal.config.node_reading import boolean, child, entries, integer, text, texts
 from pykamal.proxy.contract import PROTECTIONS, PROXY_LIMITS
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pykamal.config.decoding.accessories import accessories
+from pykamal.config.decoding.common_values import logging, number, scalars
 from pykamal.config.decoding.connections import boot, extension, output, ssh, sshkit
 from pykamal.config.decoding.images import builder, registry
 from pykamal.config.decoding.roles import roles
-from pykamal.config.decoding.values import logging, number, scalars
 from pykamal.config.decoding.warnings import warnings
 from pykamal.config.document import Document, MapNode, plain_value
 from pykamal.config.models.service import Config
-from pykamal.config.reading import blank, chosen, entries, string, text, texts
+from pykamal.config.node_reading import blank, chosen, entries, string, text, texts
 from pykamal.config.servers import primary_role_name
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pykamal.config.decoding.connections import boot_limit_is_usable, port_is_usable
 from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
-from pykamal.config.reading import child, entries, text
+from pykamal.config.node_reading import child, entries, text
 from pykamal.config.servers import role_nodes
 from pykamal.core.catalogue.settings import (
     IGNORED_HOST,

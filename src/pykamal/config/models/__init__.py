@@ -6,13 +6,13 @@ from pykamal.config.models.builder import BuildCache, Builder, Buildpacks
 from pykamal.config.models.env import Env, SecretReference
 from pykamal.config.models.extension import Extension, HostKeyPolicy
 from pykamal.config.models.logging import Logging
+from pykamal.config.models.plain_values import OptionValue, Scalar
 from pykamal.config.models.proxy import Buffering, Healthcheck, Proxy, ProxyRun, Ssl
 from pykamal.config.models.proxy_extension import ProxyEngine, ProxyExtension
 from pykamal.config.models.registry import Credential, Registry
 from pykamal.config.models.role import AssetPath, Role, RoleHost
 from pykamal.config.models.service import Config
 from pykamal.config.models.ssh import Ssh
-from pykamal.config.models.values import OptionValue, Scalar
 
 __all__ = [
     "Accessory",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pykamal.config.models.values import Scalar
+from pykamal.config.models.plain_values import Scalar
 
 
 @dataclass(frozen=True, slots=True)

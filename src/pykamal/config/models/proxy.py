@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pykamal.config.models.values import OptionValue
+from pykamal.config.models.plain_values import OptionValue
 from pykamal.proxy.contract import LOGGED_REQUEST_HEADERS, REFERENCE_VERSION
 
 MINIMUM_PROXY_VERSION = REFERENCE_VERSION

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from pykamal.config.models.env import Env
 from pykamal.config.models.logging import Logging
+from pykamal.config.models.plain_values import OptionValue, Scalar
 from pykamal.config.models.proxy import Proxy
-from pykamal.config.models.values import OptionValue, Scalar
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from pykamal.config.models.builder import Builder
 from pykamal.config.models.extension import Extension
 from pykamal.config.models.logging import Logging
 from pykamal.config.models.output import Output
+from pykamal.config.models.plain_values import Scalar
 from pykamal.config.models.proxy import ProxyRun
 from pykamal.config.models.registry import Registry
 from pykamal.config.models.role import Role
 from pykamal.config.models.ssh import Ssh
-from pykamal.config.models.values import Scalar
 from pykamal.core.diagnostics import Diagnostic
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from pykamal import KAMAL_VERSION
 from pykamal.config.architecture import docker_architecture
 from pykamal.config.document import MapNode, Node, ScalarNode
-from pykamal.config.reading import blank, boolean, child, chosen, entries, integer, string, text, texts, truthy
+from pykamal.config.node_reading import blank, boolean, child, chosen, entries, integer, string, text, texts, truthy
 from pykamal.config.servers import (
     AccessoryHosts,
     by_name,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pykamal.config.document import ListNode, MapNode, Node, OtherKey, ScalarNode
-from pykamal.config.reading import blank, child, entries, integer, string, text, texts, truthy
+from pykamal.config.node_reading import blank, child, entries, integer, string, text, texts, truthy
 from pykamal.config.servers import by_name, primary_role_name, role_nodes, role_proxy
 from pykamal.config.validation.proxy_extension import proxy_extension_violations
 from pykamal.config.validation.ruby_precedence import MERGED_STAGE, OWN_STAGE, RUNTIME_STAGE

@@ -9,7 +9,7 @@ from typing import Final
 
 from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
 from pykamal.config.models.proxy_extension import DEFAULT_SECURITY_HEADERS, ProxyEngine
-from pykamal.config.reading import blank, boolean, child, entries, text
+from pykamal.config.node_reading import blank, boolean, child, entries, text
 from pykamal.config.validation.violation import KeyPath, Violation, described
 from pykamal.core.catalogue.settings import INVALID_NAME, INVALID_VALUE, MISSING_KEY, NEEDS_PYKAMAL_PROXY
 from pykamal.core.diagnostics import Rule

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from pykamal.config.document import ListNode, MapNode, Node
-from pykamal.config.reading import boolean, child
+from pykamal.config.node_reading import boolean, child
 from pykamal.config.validation.violation import KeyPath, Phase, Violation
 
 _ROOT_STAGE: Final = 1

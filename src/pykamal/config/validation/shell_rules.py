@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from pykamal.config.document import MapNode, Node
-from pykamal.config.reading import child, entries, text
+from pykamal.config.node_reading import child, entries, text
 from pykamal.config.servers import role_nodes
 from pykamal.config.validation.ruby_precedence import OWN_STAGE
 from pykamal.config.validation.violation import KeyPath, Violation

@@ -11,7 +11,7 @@ from typing import Any, Final
 import jsonschema_rs
 
 from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, path_name
-from pykamal.config.reading import blank, text, truthy
+from pykamal.config.node_reading import blank, text, truthy
 from pykamal.config.schema import bundle, resolved, schema_node
 from pykamal.config.validation.ruby_precedence import OWN_STAGE
 from pykamal.config.validation.violation import KeyPath, Phase, Violation, described

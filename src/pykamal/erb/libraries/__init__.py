@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final
 
-from pykamal.erb.words import words
+from pykamal.erb.word_lists import words
 
 LIBRARIES: Final = frozenset(
     words(
@@ -38,7 +38,7 @@ _MODULES: Final = {
     "Time": "times",
     "Date": "times",
     "URI": "uris",
-    "Gem::Version": "versions",
+    "Gem::Version": "gems",
 }
 Functions = dict[tuple[str, str], Callable[..., Any]]
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 from pykamal.erb.errors import RubyError, Unsupported
 from pykamal.erb.values import Method, in_message, is_number, text
-from pykamal.erb.words import words
+from pykamal.erb.word_lists import words
 
 _DIRECTIVE: Final = re.compile(r"%([-0^#_:]*)(\d{0,3})([a-zA-Z%+])")
 _MONTHS: Final = words("January February March April May June July August September October November December")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pykamal.commands import accessory as commands
-from pykamal.commands import docker, files, health, proxy
+from pykamal.commands import docker, health, host_files, proxy
 from pykamal.commands.script import Script, Step, script
 from pykamal.commands.subject import Action, of_accessory
 from pykamal.config.models import Accessory, File
 from pykamal.core.errors import KamalError
 from pykamal.events import Tone
-from pykamal.operations.accessory.files import content
+from pykamal.operations.accessory.file_contents import content
 from pykamal.operations.context import Context
 from pykamal.operations.execution import evidence
 from pykamal.operations.execution.plan import Phase, Plan, Task
@@ -19,7 +19,7 @@ from pykamal.operations.hosts import audit, lock
 from pykamal.operations.hosts.reading import read_facts, show_on_hosts
 from pykamal.operations.hosts.secret_env import accessory_env_steps
 from pykamal.operations.images import registry
-from pykamal.operations.local.system import LocalSystem
+from pykamal.operations.local.local_system import LocalSystem
 from pykamal.operations.proxy.conflicts import refuse_conflicts
 from pykamal.operations.proxy.site_files import error_page_steps
 
@@ -139,7 +139,7 @@ def file_steps(context: Context, accessory: Accessory) -> Iterator[Step]:
         yield Step("make directory", commands.make_file_directory(accessory, file))
         if uploaded.holds_secrets:
             yield Step("close directory", commands.close_directory(accessory))
-        yield Step(f"upload {file.local}", files.write(commands.file_path(accessory, file), uploaded.data, "0600"))
+        yield Step(f"upload {file.local}", host_files.write(commands.file_path(accessory, file), uploaded.data, "0600"))
         log = _about_mode(accessory, file) if uploaded.holds_secrets and file.mode is None else None
         for command in commands.file_permissions(accessory, file, holds_secrets=uploaded.holds_secrets):
             yield Step(f"permissions of {file.remote}", command, log=log)

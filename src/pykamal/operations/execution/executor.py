@@ -29,7 +29,7 @@ from pykamal.operations.local.local_context import now
 from pykamal.transport.session import StepResult
 
 if TYPE_CHECKING:
-    from pykamal.transport.ssh import SshSession
+    from pykamal.transport.ssh_connection import SshSession
 
 UNDO_SECONDS = 20.0
 """How long what was begun may take to be taken back, after a failure or an interrupt, beside the stop of containers."""

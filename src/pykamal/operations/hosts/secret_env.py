@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pykamal.commands import env_file, files, run_directory
+from pykamal.commands import env_file, host_files, run_directory
 from pykamal.commands.script import Step
 from pykamal.config.models import Accessory, Env, Role
 from pykamal.core.sensitive import Sensitive
@@ -27,5 +27,5 @@ def secret_env(context: Context, env: Env) -> Sensitive:
 def _steps(path: str, text: Sensitive) -> tuple[Step, ...]:
     return (
         Step("make environment directory", run_directory.make_private(path.rpartition("/")[0])),
-        Step("write environment", files.write(path, text, "0600")),
+        Step("write environment", host_files.write(path, text, "0600")),
     )

@@ -17,7 +17,7 @@ from pykamal.operations.execution import hooks, preflight
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 from pykamal.operations.images import builders, clone, pull, registry
 from pykamal.operations.images.port_forwarding import forwarded
-from pykamal.operations.local.docker import require_docker
+from pykamal.operations.local.local_docker import require_docker
 
 
 async def deliver(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from pykamal.commands import files, git
+from pykamal.commands import git, host_files
 from pykamal.commands.command import command
 from pykamal.commands.script import Step, script
 from pykamal.core.errors import BuildError, CommandFailed
@@ -42,7 +42,7 @@ def phases(context: Context, *, anew: bool = False) -> tuple[Phase, ...]:
         remains = [Step("remove old clone", command("rm", "-rf", folder))] if Path(folder).exists() else []
         steps = [
             *remains,
-            Step("make clone directory", files.make_directory(folder, mode="0700")),
+            Step("make clone directory", host_files.make_directory(folder, mode="0700")),
             Step("clone repository", git.clone(local_context.git_root, folder)),
         ]
     return (Phase("clone", (Task(LOCAL, "clone", script(steps)),)),)

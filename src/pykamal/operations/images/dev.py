@@ -9,7 +9,7 @@ from pykamal.events import Bus, Tone
 from pykamal.operations.context import Context
 from pykamal.operations.execution.plan import Phase, Plan
 from pykamal.operations.images import build, builders
-from pykamal.operations.local.docker import require_docker
+from pykamal.operations.local.local_docker import require_docker
 from pykamal.transport.local import LocalSession
 
 

@@ -16,7 +16,7 @@ from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Config
 from pykamal.core.errors import KamalError, UnexpectedAnswer
-from pykamal.operations.local.system import LocalSystem
+from pykamal.operations.local.local_system import LocalSystem
 
 if TYPE_CHECKING:
     from pykamal.transport.local import LocalSession

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pykamal.commands import paths, proxy
+from pykamal.commands import proxy, proxy_paths
 from pykamal.operations.hosts.wanted_proxy import Flags
 
 
@@ -61,7 +61,7 @@ def texts(value: object) -> list[str]:
 
 def _of_every_proxy(volume: str) -> bool:
     """True if it is one of the two that every proxy has, wherever they are on the host."""
-    return any(f":{inside}:" in f"{volume}:" for inside in (proxy.STATE_DIRECTORY, paths.APPS_DIRECTORY_INSIDE))
+    return any(f":{inside}:" in f"{volume}:" for inside in (proxy.STATE_DIRECTORY, proxy_paths.APPS_DIRECTORY_INSIDE))
 
 
 @dataclass(frozen=True, slots=True)

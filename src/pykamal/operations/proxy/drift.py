@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pykamal.commands import paths
+from pykamal.commands import proxy_paths
 from pykamal.config.models import Config
 from pykamal.config.models.proxy import MINIMUM_PROXY_VERSION
 from pykamal.operations.hosts.proxy_facts import ProxyFacts
@@ -22,7 +22,7 @@ def differences(config: Config, host: str, facts: ProxyFacts) -> tuple[Differenc
     if facts.container is None:
         return ()
     flags, image, arguments = wanted_proxy(config, host, facts)
-    mounted, wanted_mount = _mounted_directory(facts), f"{facts.directory}/{paths.APPS_DIRECTORY}"
+    mounted, wanted_mount = _mounted_directory(facts), f"{facts.directory}/{proxy_paths.APPS_DIRECTORY}"
     running_image = str(setting(facts.container, "Config", "Image") or "")
     running_arguments = arguments_of(texts(setting(facts.container, "Config", "Cmd")))
     return (
@@ -38,7 +38,7 @@ def _mounted_directory(facts: ProxyFacts) -> str:
 
     Empty where that cannot be told.
     """
-    suffix = f":{paths.APPS_DIRECTORY_INSIDE}"
+    suffix = f":{proxy_paths.APPS_DIRECTORY_INSIDE}"
     binds = texts(setting(facts.container or {}, "HostConfig", "Binds"))
     return next((bind.removesuffix(suffix) for bind in binds if bind.endswith(suffix)), "")
 

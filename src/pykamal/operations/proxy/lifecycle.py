@@ -23,7 +23,7 @@ from pykamal.operations.hosts.projection import app_removal_pending
 from pykamal.operations.hosts.reading import capture, deploy_lock, read_facts, show_on_hosts
 from pykamal.operations.local.terminal import followed
 from pykamal.operations.proxy.boot_plan import boot_tasks, reboot_phases
-from pykamal.operations.proxy.image import ensure_proxy_image
+from pykamal.operations.proxy.proxy_image import ensure_proxy_image
 from pykamal.operations.proxy.shared import described, others, refuse_losses, tell_of_others, warn_of_drift
 from pykamal.operations.proxy.version import upgrade_outdated_proxies
 from pykamal.transport.session import StepResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pykamal.commands import assets, files, proxy, proxy_files
+from pykamal.commands import assets, host_files, proxy, proxy_files
 from pykamal.commands.script import Step
 from pykamal.config.models import Config, Role
 from pykamal.operations.context import Context
@@ -21,11 +21,11 @@ def error_page_steps(config: Config, version: str) -> Sequence[Step]:
         return ()
     target = f"{assets.error_pages_path(config)}/{version}"
     return (
-        Step("make error pages directory", files.make_directory(target, mode="0755")),
+        Step("make error pages directory", host_files.make_directory(target, mode="0755")),
         *(
             Step(
                 f"upload {page.name}",
-                files.write(f"{target}/{page.name}", page.read_bytes(), f"{page.stat().st_mode & 0o777:04o}"),
+                host_files.write(f"{target}/{page.name}", page.read_bytes(), f"{page.stat().st_mode & 0o777:04o}"),
             )
             for page in pages
         ),
@@ -45,6 +45,8 @@ def certificate_steps(context: Context, role: Role, host: str) -> Sequence[Step]
             log=f"Writing SSL certificates for {role.name} on {host}",
         ),
         Step("let proxy read certificate", proxy_files.grant(directory)),
-        Step("write certificate", files.write(f"{directory}/cert.pem", context.secrets[ssl.certificate_pem], mode)),
-        Step("write private key", files.write(f"{directory}/key.pem", context.secrets[ssl.private_key_pem], mode)),
+        Step(
+            "write certificate", host_files.write(f"{directory}/cert.pem", context.secrets[ssl.certificate_pem], mode)
+        ),
+        Step("write private key", host_files.write(f"{directory}/key.pem", context.secrets[ssl.private_key_pem], mode)),
     )

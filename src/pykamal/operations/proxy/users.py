@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from pykamal.commands import files, proxy_files, proxy_flags
+from pykamal.commands import host_files, proxy_files, proxy_flags
 from pykamal.commands.script import Step
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive, encoded
@@ -32,7 +32,7 @@ def users_steps(context: Context) -> Sequence[Step]:
     return (
         Step("make users directory", proxy_files.make_directory(directory)),
         Step("let proxy read users", proxy_files.grant(directory)),
-        Step("write users", files.write(path, text, proxy_files.FILE_MODE)),
+        Step("write users", host_files.write(path, text, proxy_files.FILE_MODE)),
     )
 
 

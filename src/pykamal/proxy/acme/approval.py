@@ -8,7 +8,7 @@ import random
 from urllib.parse import parse_qsl, unquote_to_bytes, urlencode, urlsplit
 
 from pykamal.proxy.fetching import Answer, fetch
-from pykamal.proxy.logs import log
+from pykamal.proxy.json_log import log
 from pykamal.proxy.services import Service
 
 LIMIT_S = 2.0

@@ -16,7 +16,7 @@ from pathlib import Path
 from pykamal.proxy.acme.certificate_spec import CertificateSpec
 from pykamal.proxy.contract import SECOND
 from pykamal.proxy.durations import format_duration
-from pykamal.proxy.logs import log
+from pykamal.proxy.json_log import log
 from pykamal.proxy.services import Service
 
 PAUSES_FILE = "certificate-pauses.json"

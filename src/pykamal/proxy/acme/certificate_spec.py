@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pykamal.proxy.acme.certificate_store import CertificateStore
 from pykamal.proxy.acme.names import is_issuable
-from pykamal.proxy.acme.store import CertificateStore
-from pykamal.proxy.environment import data_directory
-from pykamal.proxy.options import ServiceOptions
+from pykamal.proxy.runtime_paths import data_directory
+from pykamal.proxy.service_options import ServiceOptions
 
 PRODUCTION_DIRECTORY = "https://acme-v02.api.letsencrypt.org/directory"
 

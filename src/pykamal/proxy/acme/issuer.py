@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 from pykamal.proxy.acme.certificate_spec import Authority, CertificateSpec
+from pykamal.proxy.acme.certificate_store import CertificateStore, IssuedCertificate
 from pykamal.proxy.acme.issuance import Order, place
-from pykamal.proxy.acme.store import CertificateStore, IssuedCertificate
 from pykamal.proxy.dataplane import DataPlane
-from pykamal.proxy.logs import log
+from pykamal.proxy.json_log import log
 
 ORDERS_AT_ONCE = 4
 _WRITABLE = "make the path writable for the proxy; until then every restart orders anew"

@@ -17,17 +17,17 @@ from pathlib import Path
 from pykamal.proxy.acme.approval import approved
 from pykamal.proxy.acme.backoff import PAUSES_FILE, Backoff
 from pykamal.proxy.acme.certificate_spec import Authority, CertificateSpec, may_serve
-from pykamal.proxy.acme.hints import remedy
+from pykamal.proxy.acme.certificate_store import IssuedCertificate
 from pykamal.proxy.acme.issuance import OrderFailed
 from pykamal.proxy.acme.issuer import Issuer
-from pykamal.proxy.acme.store import IssuedCertificate
+from pykamal.proxy.acme.order_hints import remedy
 from pykamal.proxy.certificates import origin
 from pykamal.proxy.contract import SECOND
 from pykamal.proxy.durations import format_duration
-from pykamal.proxy.environment import data_directory
 from pykamal.proxy.errors import ProxyError
-from pykamal.proxy.logs import log
-from pykamal.proxy.options import ServiceOptions
+from pykamal.proxy.json_log import log
+from pykamal.proxy.runtime_paths import data_directory
+from pykamal.proxy.service_options import ServiceOptions
 from pykamal.proxy.service_table import ServiceTable
 from pykamal.proxy.services import Service
 

@@ -51,7 +51,7 @@ class Project:
         if root is None:
             return {}
         from pykamal.config.document import MapNode
-        from pykamal.config.reading import entries
+        from pykamal.config.node_reading import entries
         from pykamal.config.servers import AccessoryHosts, by_name, role_nodes
 
         carried: dict[str, list[str]] = {}
@@ -76,13 +76,13 @@ class Project:
         root = self._root()
         if root is None:
             return {}
-        from pykamal.config.reading import child, entries, text
+        from pykamal.config.node_reading import child, entries, text
 
         return {name: text(child(node, "image")) or "" for name, node in entries(root.get("accessories"))}
 
     def versions(self) -> Iterator[Described]:
         """Versions deployed from this machine, the latest first, then the latest commits."""
-        from pykamal.cli.completion.versions import commits, remembered
+        from pykamal.cli.completion.known_versions import commits, remembered
 
         for version in remembered(service, self.destination) if (service := self._service()) else ():
             yield version, "deployed from here"
@@ -118,7 +118,7 @@ class Project:
         root = self._root()
         if root is None:
             return None
-        from pykamal.config.reading import text
+        from pykamal.config.node_reading import text
 
         return text(root.get("service"))
 

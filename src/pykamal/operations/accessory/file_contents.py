@@ -43,7 +43,7 @@ def content(accessory: Accessory, file: File, secrets: Lookup, system: System) -
     read = path.read_bytes()
     if not file.template:
         return Content(read)
-    from pykamal.config.template import Templates
+    from pykamal.config.config_template import Templates
 
     environment = _Environment({**system.environment, **_clear(accessory)}, _secrets(accessory, secrets))
     text = Templates(environment, system).render(file.local, _decoded(read, file), yaml=False).text

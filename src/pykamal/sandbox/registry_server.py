@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import processes
+from pykamal.sandbox import background_processes
 from pykamal.sandbox.engine import unix_request
 from pykamal.sandbox.manifest import Journal, Manifest, Process
 from pykamal.sandbox.paths import Paths
@@ -24,7 +24,7 @@ DOOR_ROLE = "registry door"
 def start(journal: Journal) -> None:
     """Start the registry and the operator's forwarder to it, and record both."""
     manifest, paths = journal.manifest, journal.paths
-    line = processes.run(password_program(manifest), stdin=manifest.registry_password)
+    line = background_processes.run(password_program(manifest), stdin=manifest.registry_password)
     listen = {"addr": str(paths.registry_socket), "net": "unix"}
     write_settings(manifest, paths, password_line=line, folder=paths.registry, listen=listen)
     start_server(journal)
@@ -35,18 +35,18 @@ def start_door(journal: Journal) -> None:
     manifest, paths = journal.manifest, journal.paths
     listen = f"TCP-LISTEN:{manifest.registry_port},bind=127.0.0.1,reuseaddr,fork"
     door = ["socat", listen, f"UNIX-CONNECT:{paths.registry_socket}"]
-    journal.add(DOOR_ROLE, processes.spawn(door, log=paths.registry / "door.log"))
+    journal.add(DOOR_ROLE, background_processes.spawn(door, log=paths.registry / "door.log"))
 
 
 def start_server(journal: Journal) -> None:
     paths = journal.paths
     paths.registry_socket.unlink(missing_ok=True)
     argv = ["docker-registry", "serve", str(paths.registry / "config.yml")]
-    journal.add(ROLE, processes.spawn(argv, log=paths.registry / "registry.log"))
+    journal.add(ROLE, background_processes.spawn(argv, log=paths.registry / "registry.log"))
 
 
 def stop_server(process: Process) -> None:
-    processes.end({process.pid: process.started_ticks})
+    background_processes.end({process.pid: process.started_ticks})
 
 
 def wait(paths: Paths, *, timeout_seconds: float = 10.0) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pykamal.config.document import ListNode, Node, ScalarNode, ruby_text
 from pykamal.config.models.env import Env
 from pykamal.config.models.logging import Logging
-from pykamal.config.models.values import OptionValue, Scalar
-from pykamal.config.reading import blank, child, entries, texts
+from pykamal.config.models.plain_values import OptionValue, Scalar
+from pykamal.config.node_reading import blank, child, entries, texts
 from pykamal.core.ruby import Symbol
 
 _STRUCTURED_ENV = ("clear", "secret", "tags")

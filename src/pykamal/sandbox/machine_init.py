@@ -1,8 +1,8 @@
 """Process 1 of a sandbox machine: makes its file system, starts its services, reaps their processes.
 
-It runs as a script of its own (`python -I -S init.py SPEC.json`), already inside new network, mount, pid and host name
-namespaces, and imports nothing of ours. When it ends, the kernel ends everything else in there. In a container, which
-has a file system of its own already, `stage` is null.
+It runs as a script of its own (`python -I -S machine_init.py SPEC.json`), already inside new network, mount, pid and
+host name namespaces, and imports nothing of ours. When it ends, the kernel ends everything else in there. In a
+container, which has a file system of its own already, `stage` is null.
 """
 
 from __future__ import annotations

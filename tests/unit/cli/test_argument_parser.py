@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pykamal.cli.argument_parser import parse
 from pykamal.cli.handlers.exec import command_line
 from pykamal.cli.invocation import Invocation
-from pykamal.cli.parser import parse
 from pykamal.cli.table import COMMANDS, command_row
 from pykamal.core.errors import UsageError
 

@@ -18,11 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import init, processes, project, registry
+from pykamal.sandbox import background_processes, machine_init, project, registry_server
+from pykamal.sandbox.background_processes import at_once
 from pykamal.sandbox.engine import Engine
 from pykamal.sandbox.manifest import Journal, Machine, Manifest
 from pykamal.sandbox.paths import Paths, cache
-from pykamal.sandbox.processes import at_once
 from pykamal.sandbox.provider import Entrance, Say, wait_for_engine
 from pykamal.sandbox.python_image import REPOSITORY
 
@@ -110,17 +110,17 @@ class ContainerProvider:
 
     def alive(self, manifest: Manifest) -> dict[str, bool]:
         listed = docker("ps", f"--filter=label={_label(manifest)}", "--format={{.Names}}").split()
-        names = [*(host.name for host in manifest.hosts), registry.ROLE]
+        names = [*(host.name for host in manifest.hosts), registry_server.ROLE]
         return {name: _container(manifest, name) in listed for name in names}
 
     def entrance(self, journal: Journal, machine: Machine) -> ContainerEntrance:
         return ContainerEntrance(journal.manifest, journal.paths, machine)
 
     def stop_registry(self, journal: Journal) -> None:
-        docker("kill", _container(journal.manifest, registry.ROLE))
+        docker("kill", _container(journal.manifest, registry_server.ROLE))
 
     def start_registry(self, journal: Journal) -> None:
-        docker("start", _container(journal.manifest, registry.ROLE))
+        docker("start", _container(journal.manifest, registry_server.ROLE))
         _wait_for_registry(journal.manifest)
 
     def default_images(self, say: Say) -> list[Path]:
@@ -162,7 +162,7 @@ class ContainerEntrance:
 
 def docker(*arguments: str) -> str:
     """Run the operator's Docker client and return its standard output. Raises SandboxError when it fails."""
-    return processes.run(["docker", *arguments])
+    return background_processes.run(["docker", *arguments])
 
 
 def _start_host(manifest: Manifest, paths: Paths, machine: Machine, image: str) -> None:
@@ -172,13 +172,13 @@ def _start_host(manifest: Manifest, paths: Paths, machine: Machine, image: str) 
     _run_container(
         manifest, machine, machine.name,
         *RIGHTS, f"--hostname={manifest.name}-{machine.name}", "--volume=/var/lib/docker",
-        f"--volume={folder}:/sandbox", f"--volume={init.__file__}:/sandbox-init.py:ro",
+        f"--volume={folder}:/sandbox", f"--volume={machine_init.__file__}:/sandbox-init.py:ro",
         image, "python3", "-I", "-S", "/sandbox-init.py", "/sandbox/init.json",
     )  # fmt: skip
 
 
 def _specification(manifest: Manifest, paths: Paths, machine: Machine) -> dict[str, object]:
-    """Return the specification for init.py. The engine's group is the operator's, so that they can use its socket."""
+    """Return what machine_init.py reads. The engine's group is the operator's, so that they can use its socket."""
     return {
         "stage": None,
         "registry_port": manifest.registry_port,
@@ -193,12 +193,12 @@ def _specification(manifest: Manifest, paths: Paths, machine: Machine) -> dict[s
 
 def _start_registry_container(manifest: Manifest, paths: Paths, image: str) -> None:
     """Start the registry on the workstation's address, which no other machine of this provider uses."""
-    hashing = ["docker", "run", "--rm", "--interactive", image, *registry.password_program(manifest)]
-    line = processes.run(hashing, stdin=manifest.registry_password)
+    hashing = ["docker", "run", "--rm", "--interactive", image, *registry_server.password_program(manifest)]
+    line = background_processes.run(hashing, stdin=manifest.registry_password)
     listen = {"addr": f":{REGISTRY_PORT}"}
-    registry.write_settings(manifest, paths, password_line=line, folder=Path("/registry"), listen=listen)
+    registry_server.write_settings(manifest, paths, password_line=line, folder=Path("/registry"), listen=listen)
     _run_container(
-        manifest, manifest.workstation, registry.ROLE,
+        manifest, manifest.workstation, registry_server.ROLE,
         f"--publish={manifest.registry_server}:{REGISTRY_PORT}", f"--volume={paths.registry}:/registry",
         image, "docker-registry", "serve", "/registry/config.yml",
     )  # fmt: skip
@@ -214,9 +214,9 @@ def _run_container(manifest: Manifest, machine: Machine, name: str, *arguments: 
 
 def _wait_for_registry(manifest: Manifest) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while not registry.answers(manifest):
+    while not registry_server.answers(manifest):
         if time.monotonic() > deadline:
-            log = docker("logs", "--tail=5", _container(manifest, registry.ROLE))
+            log = docker("logs", "--tail=5", _container(manifest, registry_server.ROLE))
             raise SandboxError("The registry does not answer", details=(log,))
         time.sleep(0.02)
 
@@ -235,8 +235,8 @@ def _push_base_image(manifest: Manifest, paths: Paths, image: str, say: Say) -> 
     docker("tag", f"{REPOSITORY}:{tag}", reference)
     docker("rmi", f"{REPOSITORY}:{tag}")  # the operator's engine keeps nothing under a name that is not the sandbox's
     login = ["docker", "login", "--username", name, "--password-stdin", manifest.registry_server]
-    processes.run(login, stdin=password, env=settings)
-    processes.run(["docker", "push", "--quiet", reference], env=settings)
+    background_processes.run(login, stdin=password, env=settings)
+    background_processes.run(["docker", "push", "--quiet", reference], env=settings)
     return archive
 
 
@@ -253,7 +253,7 @@ def _host_image(say: Say) -> str:
         return chosen
     if not docker("images", "--quiet", IMAGE).strip():
         say("building the image of the hosts from Debian packages")
-        processes.run(["docker", "build", "--quiet", "--tag", IMAGE, "-"], stdin=DOCKERFILE)
+        background_processes.run(["docker", "build", "--quiet", "--tag", IMAGE, "-"], stdin=DOCKERFILE)
     return IMAGE
 
 

@@ -9,8 +9,8 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from pykamal.proxy.contract import SECOND
 from pykamal.proxy.fetching import fetch
-from pykamal.proxy.logs import log
-from pykamal.proxy.options import HealthCheckOptions
+from pykamal.proxy.json_log import log
+from pykamal.proxy.service_options import HealthCheckOptions
 from pykamal.proxy.targets import Target, TargetSet
 
 MAXIMUM_REDIRECTS = 10

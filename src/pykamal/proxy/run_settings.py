@@ -11,8 +11,8 @@ from pykamal.proxy.arguments import Call
 from pykamal.proxy.contract import RUN, Setting
 from pykamal.proxy.durations import format_duration, parse_duration
 from pykamal.proxy.errors import ProxyError
+from pykamal.proxy.go_values import parse_bool, parse_decimal
 from pykamal.proxy.protection import canonical_network, require_networks
-from pykamal.proxy.values import parse_bool, parse_decimal
 
 _READ_FROM_ENVIRONMENT: dict[str, Callable[[str], object]] = {
     "bool": parse_bool,

@@ -17,7 +17,7 @@ from pykamal.commands.command import Command
 from pykamal.commands.processes import end_group, shell
 from pykamal.commands.script import Script, Step, script
 from pykamal.core.errors import ConnectionFailed, UnexpectedAnswer
-from pykamal.core.hosts import parse_host
+from pykamal.core.host_strings import parse_host
 from pykamal.events import Bus, Stream
 from pykamal.transport.channel import CommandChannel, Sent
 from pykamal.transport.channels import Channels

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from pykamal.core.errors import KamalError
-from pykamal.core.files import read_regular
+from pykamal.core.file_reading import read_regular
 from pykamal.erb.system import CommandRefused
 
 MOST_OUTPUT: Final = 16 * 1024 * 1024

@@ -4,7 +4,7 @@
         ...                          # deploy
     assert load.summary.failed == 0
 
-or `python -m pykamal.sandbox.load --rate 100 --seconds 10 URL...`, which prints the summary as JSON.
+or `python -m pykamal.sandbox.load_generator --rate 100 --seconds 10 URL...`, which prints the summary as JSON.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class Load:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pykamal.sandbox.load", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pykamal.sandbox.load_generator", description=__doc__)
     parser.add_argument("urls", nargs="+")
     parser.add_argument("--rate", type=float, default=100.0)
     parser.add_argument("--seconds", type=float, default=10.0)
