@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 MODULES: Final[Mapping[str, str]] = {
+    "1password": "one_password",
+    "one_password": "one_password",
+    "aws_secrets_manager": "aws_secrets_manager",
+    "bitwarden": "bitwarden",
+    "bitwarden-sm": "bitwarden_secrets_manager",
+    "bitwarden_secrets_manager": "bitwarden_secrets_manager",
+    "doppler": "doppler",
+    "enpass": "enpass",
+    "gcp": "gcp",
+    "gcp_secret_manager": "gcp",
+    "last_pass": "lastpass",
+    "lastpass": "lastpass",
+    "passbolt": "passbolt",
     "test": "test",
 }
 """The values of `--adapter`, in lower case, and the modules that define an `ADAPTER` for them."""

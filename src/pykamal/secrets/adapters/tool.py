@@ -164,9 +164,6 @@ class OncePerRun(Generic[Result]):
                 self._results[key] = find_out()
             return self._results[key]
 
-    def clear(self) -> None:
-        self._results.clear()
-
 
 _PRESENT: Final[OncePerRun[bool]] = OncePerRun()
 
