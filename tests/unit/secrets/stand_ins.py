@@ -168,7 +168,8 @@ if program == "passbolt":
         sys.exit(1 if fault in ("logged out", "password") else 0)
     asked = [json.loads(text) for text in re.findall(r'Name == ("(?:[^"\\]|\\.)*")', after("--filter"))]
     if words[1] == "folders":
-        print(json.dumps([{"id": f"id-{name}", "name": name, "folder_parent_id": ""} for name in asked
+        parent = "".join(re.findall(r'FolderParentID == "([^"]*)"', after("--filter")))
+        print(json.dumps([{"id": f"id-{name}", "name": name, "folder_parent_id": parent} for name in asked
                           if any(f"{name}" == key for key in world["folders"])]))
         sys.exit(0)
     out([{"name": name, "password": values[name]} for name in asked if name in values])
