@@ -29,6 +29,7 @@ def test_number(number):
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "two workers"])
 def test_a_failure_is_shown_before_the_summary(tmp_path: Path, options: list[str]) -> None:
     """The first failure comes with its traceback and what it printed, the second as a line, both before the summary."""

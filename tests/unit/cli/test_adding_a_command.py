@@ -122,6 +122,7 @@ def test_a_handler_of_the_command_line_runs(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().err == "Pauses is not compatible with times\n"
 
 
+@pytest.mark.process
 def test_a_flow_runs(added: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """It gets the context, arguments and options by name, behind its question; a log is kept, but not of a plan."""
     monkeypatch.setattr("sys.stdin", io.StringIO("N\n"))

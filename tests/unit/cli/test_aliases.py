@@ -25,6 +25,7 @@ def write(text: str, name: str = "deploy.yml") -> None:
     Path("config", name).write_text(text)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "text",
     [

@@ -164,6 +164,7 @@ def test_a_command_that_needs_no_project_has_no_values_of_it(command, monkeypatc
     values(*command.path.split(), "")
 
 
+@pytest.mark.process
 def test_versions(folder: Path) -> None:
     """Those deployed from here, the latest first, then commits; no server is asked."""
     for version in ("v1", "v2", "v1"):

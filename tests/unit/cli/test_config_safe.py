@@ -43,6 +43,7 @@ def ran() -> bool:
     return Path("ran").exists()
 
 
+@pytest.mark.process
 def test_a_command_is_not_run(capsys: pytest.CaptureFixture[str]) -> None:
     """The expression is named with its place and what to do; what was not examined has not passed: exit code 1."""
     write(CONFIG.replace("10.0.0.1", "<%= `touch ran` %>"))

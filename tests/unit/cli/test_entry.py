@@ -16,7 +16,7 @@ from pykamal import KAMAL_VERSION, __version__
 from pykamal.cli.table import COMMANDS, GROUPS
 from pykamal.events.types import EVENT_FORMAT
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 HEAVY = ("asyncio", "asyncssh", "yaml", "jsonschema_rs", "subprocess", "pykamal.config")
 CONFIG = """\

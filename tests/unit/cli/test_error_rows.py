@@ -167,6 +167,7 @@ def files(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {str(path): (path.stat().st_mode, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("row", [*USAGE, *FAILED], ids=lambda row: f"{row.section} {row.line}")
 def test_errors(row: Row, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Usage errors go to standard error, all others to standard output with `ERROR (CLASS)`; never a traceback."""
@@ -198,6 +199,7 @@ def test_no_configuration_at_all(line: str, project: Path, capsys: pytest.Captur
         assert "kamal init" in out
 
 
+@pytest.mark.process
 def test_docker_that_is_missing_here(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """cli.md 15.3: found before any host is asked."""
     (project / "tools").mkdir()

@@ -150,6 +150,7 @@ def test_what_is_commented_out_is_valid_for_projects_too(folder: Path) -> None:
     assert config.roles[1].proxy.healthcheck.interval == 3
 
 
+@pytest.mark.process
 def test_bundle(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Bundler is asked for Ruby Kamal and its binstub, once (cli.md 18.3). Bundler itself needs Ruby and an index."""
     tools = folder / "tools"
@@ -168,6 +169,7 @@ def test_bundle(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert (folder / "bundled").read_text().count("\n") == 2
 
 
+@pytest.mark.process
 def test_bundle_without_bundler(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +180,7 @@ def test_bundle_without_bundler(
     assert (folder / "config" / "deploy.yml").exists()
 
 
+@pytest.mark.process
 def test_hooks_are_executable_samples(folder: Path) -> None:
     """Nine of them, none of which runs before it is renamed; each is a valid script (cli.md 9.2, 18.3)."""
     dispatch(["init"])

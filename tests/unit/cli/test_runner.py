@@ -153,6 +153,7 @@ def test_the_client_configuration_of_ssh(
         assert not any("~" in word for word in became)
 
 
+@pytest.mark.process
 def test_several_client_configurations(project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """spec/cli.md 7: each of the list counts, the first one before the next; `ssh` itself heeds its last `-F` alone."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -68,6 +68,7 @@ def test_lines(line: Command, expected: str) -> None:
     assert line.display_text() == expected
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(
     ("state", "status", "done"),
@@ -100,6 +101,7 @@ def test_destination_is_part_of_names_and_filters() -> None:
     assert app.current_version(STAGING, STAGING_WEB).display_text() == expected
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 def test_current_version_is_what_follows_the_prefix(shell: str) -> None:
     """spec/cli.md 14.2: the newest container of the latest image wins over any newer one."""

@@ -58,6 +58,7 @@ def files(home: Path, below: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.process
 def test_versions_share_assets(tmp_path: Path) -> None:
     """spec/cli.md 14.11: both volumes hold both versions' files, each with its own where names are equal."""
     make(tmp_path, f"{EXTRACTED}/web-v1/old.js", f"{EXTRACTED}/web-v1/same.js", f"{EXTRACTED}/web-v2/js/new.js")
@@ -77,6 +78,7 @@ def test_clean_up_line() -> None:
     )
 
 
+@pytest.mark.process
 def test_clean_up_leaves_other_roles_alone(tmp_path: Path) -> None:
     """spec/cli.md 14.11 tells of a pattern that also matches `web-eu`; here it does not."""
     for kind in (EXTRACTED, VOLUMES):
@@ -87,6 +89,7 @@ def test_clean_up_leaves_other_roles_alone(tmp_path: Path) -> None:
         assert sorted(path.name for path in (tmp_path / kind).iterdir()) == ["jobs-v1", "web-eu-v1", "web-v2"]
 
 
+@pytest.mark.process
 def test_error_pages(tmp_path: Path) -> None:
     """spec/cli.md 14.11: error pages clean-up."""
     directory = ".kamal/proxy/apps-config/app/error_pages"
@@ -98,6 +101,7 @@ def test_error_pages(tmp_path: Path) -> None:
     assert list(files(tmp_path, directory)) == ["v2/404.html"]
 
 
+@pytest.mark.process
 def test_hooks(tmp_path: Path) -> None:
     """spec/cli.md 9.1: a hook is run by its path."""
     assert hooks.run(".kamal/hooks/pre-build").display_text() == ".kamal/hooks/pre-build"

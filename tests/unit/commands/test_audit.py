@@ -32,6 +32,7 @@ def test_record() -> None:
     assert (line.effect, line.may_fail, line.quiet) == (Effect.CHANGE, False, True)
 
 
+@pytest.mark.process
 def test_tags(tmp_path: Path) -> None:
     """spec/cli.md 14.0: time, performer, destination, role, in this order."""
     staging = replace(CONFIG, destination="staging")
@@ -40,6 +41,7 @@ def test_tags(tmp_path: Path) -> None:
     assert re.fullmatch(rf"{TIME} \[me\] \[staging\] \[web\] Stopped app\n", text)
 
 
+@pytest.mark.process
 def test_time(tmp_path: Path) -> None:
     """spec/cli.md 14.0: the current time in UTC, wherever the server is."""
     before = datetime.now(UTC).replace(microsecond=0)
@@ -48,6 +50,7 @@ def test_time(tmp_path: Path) -> None:
     assert before <= datetime.strptime(at, "%Y-%m-%dT%H:%M:%S%z") <= datetime.now(UTC)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 def test_messages_stay_on_one_line(shell: str, tmp_path: Path) -> None:
     """spec/cli.md 14.0: the whole line is escaped as a shell value; it is appended."""

@@ -156,6 +156,7 @@ def test_builder_of_buildpacks() -> None:
         builder.create(PACK)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(
     ("endpoint", "host", "status"),
@@ -288,6 +289,7 @@ def test_empty_server_keeps_its_slash() -> None:
     assert " -t /acme/app:v1 " in builder.push(service, "v1").display_text()
 
 
+@pytest.mark.process
 def test_files_of_a_build() -> None:
     """spec/cli.md 15.5: `build dev` asks Docker which files it would get, the ignore rules applied."""
     line = builder.list_context()

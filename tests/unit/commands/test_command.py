@@ -59,6 +59,7 @@ def test_marks_stay_with_the_line() -> None:
     assert (A.may_fail, A.quiet) == (False, False)
 
 
+@pytest.mark.process
 def test_fed_text_is_hidden_and_arrives() -> None:
     """spec/cli.md 22, quirk 24: a password goes on standard input."""
     secret = "it's $HOME\nand `more` \\n %s"
@@ -94,6 +95,7 @@ def marks(text: bytes) -> list[str]:
     return [line.removeprefix("\x1eN ") for line in text.decode().split("\n") if line.startswith("\x1eN ")]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", ["dash", "bash"])
 def test_script_stops_at_the_step_that_may_not_fail(shell: str) -> None:
     """script.py: steps run until one fails that may not; markers go to both streams."""
@@ -107,6 +109,7 @@ def test_script_stops_at_the_step_that_may_not_fail(shell: str) -> None:
     assert result.returncode == 1
 
 
+@pytest.mark.process
 def test_script_contains_an_exit_and_settings_of_a_step() -> None:
     """script.py: each step has a shell of its own."""
     result = run(wired(command("exit", "4").failing_allowed(), command("cd", "/"), command("pwd")))
@@ -114,6 +117,7 @@ def test_script_contains_an_exit_and_settings_of_a_step() -> None:
     assert b"\n/\n" not in result.stdout
 
 
+@pytest.mark.process
 def test_script_that_was_cut_off_runs_nothing() -> None:
     """script.py: the text is one function called on the last line."""
     text = wired(command("echo", "one"), command("echo", "two"))
@@ -122,6 +126,7 @@ def test_script_that_was_cut_off_runs_nothing() -> None:
         assert b"one" not in run(text[:end]).stdout
 
 
+@pytest.mark.process
 def test_script_steps_read_nothing_of_the_script() -> None:
     """script.py: the text arrives on standard input, which a step must not eat."""
     result = run("sh -s", stdin=wired(command("cat"), command("echo", Raw("$((1+1))"))).encode())
@@ -149,6 +154,7 @@ OPEN = (
 """Command lines that no shell takes."""
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", ["dash", "bash"])
 @pytest.mark.parametrize("text", OPEN)
 def test_a_syntax_error_is_the_one_of_its_step(shell: str, text: str) -> None:
@@ -166,6 +172,7 @@ def test_a_syntax_error_is_the_one_of_its_step(shell: str, text: str) -> None:
     assert b"yntax error" in said or b"unexpected" in said or b"nterminated" in said
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", ["dash", "bash"])
 def test_the_login_shell_reads_a_line_as_one_argument(shell: str) -> None:
     """spec/cli.md 6.1: the login's shell interprets what the user wrote; without one a POSIX shell does."""

@@ -87,6 +87,7 @@ docker() {
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(
     ("create", "there", "status"),
@@ -107,6 +108,7 @@ def test_network(shell: str, create: str, there: bool, status: int, tmp_path: Pa
     assert (b"no space" in result.stderr) is (status == 1)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(("label", "status"), [("app", 0), ("apple", 1), ("", 1)])
 def test_label(shell: str, label: str, status: int) -> None:
@@ -116,6 +118,7 @@ def test_label(shell: str, label: str, status: int) -> None:
     assert (b"is missing the 'service' label" in result.stdout) is (status == 1)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 def test_login_keeps_the_password_off_the_command_line(shell: str) -> None:
     """spec/cli.md 22, quirk 24: `--password-stdin`; user and password are redacted."""
@@ -131,6 +134,7 @@ def test_login_to_docker_hub() -> None:
     assert line.display_text() == "printf '%s' [REDACTED] | docker login -u \"jane\" --password-stdin"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(
     ("manager", "called"),
@@ -153,6 +157,7 @@ def test_packages(shell: str, manager: str, called: str, tmp_path: Path) -> None
     assert (result.returncode == 0) is (manager != "none")
 
 
+@pytest.mark.process
 def test_packages_by_sudo(tmp_path: Path) -> None:
     """server.install_docker_packages: a user who is not root installs through sudo, if that asks for no password."""
     (tmp_path / "sudo").write_text('#!/bin/sh\necho "sudo $*"\n')
@@ -161,6 +166,7 @@ def test_packages_by_sudo(tmp_path: Path) -> None:
     assert "sudo -n sh -c { command -v apt-get" in run(line, shell="dash").stdout.decode()
 
 
+@pytest.mark.process
 def test_a_login_that_is_stored_already_is_not_repeated(tmp_path: Path) -> None:
     """A host that holds exactly this user and password needs no conversation with the registry; any other logs in."""
     (tmp_path / "config.json").write_text(

@@ -11,6 +11,7 @@ from tests.unit.commands.shell import SHELLS, run
 pytestmark = pytest.mark.unit
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_program_finds_the_value(shell: str) -> None:
     """As a shell makes it of the value in double quotes (spec/config.md 18.7), for this program alone."""

@@ -144,6 +144,7 @@ LINES = [
 ]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", [["dash"], ["bash"], ["bash", "--posix"], ["busybox", "sh"]], ids=" ".join)
 def test_shells_accept_every_line(shell: list[str]) -> None:
     """spec/cli.md 6.1: the server's shell interprets the string, whichever it is."""

@@ -12,7 +12,7 @@ from pykamal.commands import evidence
 from pykamal.commands.command import Command, Effect
 from tests.unit.commands.shell import run
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 WEB = "app-web-v1"
 ID = "docker container ls --all --filter 'name=^app-web-v1$' --quiet"

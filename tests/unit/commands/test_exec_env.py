@@ -13,7 +13,7 @@ from pykamal.commands.processes import by_login_shell
 from pykamal.commands.words import Raw
 from tests.unit.commands.shell import SHELLS, run
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 ENV = {
     "A": "a  b 'q' \"q\" $HOME `id` \\ # grün = 1 ",

@@ -57,6 +57,7 @@ def test_directories() -> None:
     assert git.build_directory(clone, "/src/shop", "/src/shop") == f"{clone}/shop/"
 
 
+@pytest.mark.process
 def test_facts_of_a_work_tree(repository: Path) -> None:
     """spec/cli.md 8.1 and 3.1: who and what."""
     assert run(git.user_name(), directory=repository).stdout.decode() == "Jane Dö\n"
@@ -68,6 +69,7 @@ def test_facts_of_a_work_tree(repository: Path) -> None:
     assert run(git.uncommitted(), directory=repository).stdout == b" M a\n?? b\n"
 
 
+@pytest.mark.process
 def test_files_of_a_work_tree(repository: Path) -> None:
     """spec/cli.md 15.5: what `build dev` warns of; names beyond ASCII as they are, ignored files too."""
     (repository / "grün").write_text("new")
@@ -78,6 +80,7 @@ def test_files_of_a_work_tree(repository: Path) -> None:
     assert run(git.untracked_files(), directory=repository).stdout.decode() == "grün\nsecret\n"
 
 
+@pytest.mark.process
 def test_clone_follows_the_repository(repository: Path, tmp_path: Path) -> None:
     """spec/cli.md 15.2: an old clone cannot be cloned into, and a reset brings it to the revision and cleans it."""
     clones = tmp_path / "clones"

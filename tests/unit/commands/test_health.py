@@ -14,7 +14,7 @@ import pytest
 from pykamal.commands import health
 from pykamal.commands.command import Command, command
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 WEB = "app-web-7"
 

@@ -23,6 +23,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=CONTENT)
@@ -35,6 +36,7 @@ def test_written_bytes_are_exact(shell: str, tmp_path: Path, content: str) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["web.env"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("content", [b"", b"one\r\ntwo", "grüße".encode(), b"\x00\xff\n\n", bytes(range(256)) * 99])
 def test_written_bytes_may_be_anything(tmp_path: Path, content: bytes) -> None:
     """spec/cli.md 6.5: a file is uploaded as it is, be it text or not."""
@@ -51,6 +53,7 @@ def test_write_line() -> None:
     )
 
 
+@pytest.mark.process
 def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     """A disk that takes no more leaves the file as it was and nothing beside it."""
     (tmp_path / "f").write_text("old")
@@ -60,11 +63,13 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
+@pytest.mark.process
 def test_write_fails_where_there_is_no_directory(tmp_path: Path) -> None:
     """files.write: the parent directory must exist."""
     assert run(host_files.write("no/f", "x", "0600"), directory=tmp_path).returncode != 0
 
 
+@pytest.mark.process
 def test_a_link_is_replaced_and_its_target_left_alone(tmp_path: Path) -> None:
     """A rename never writes through a symbolic link."""
     (tmp_path / "target").write_text("old")
@@ -73,6 +78,7 @@ def test_a_link_is_replaced_and_its_target_left_alone(tmp_path: Path) -> None:
     assert ((tmp_path / "f").read_text(), (tmp_path / "target").read_text()) == ("new", "old")
 
 
+@pytest.mark.process
 def test_directories_and_removal(tmp_path: Path) -> None:
     """spec/cli.md 14.6: a missing file or directory is no failure of the run."""
     assert host_files.make_directory("a/b", "c").display_text() == "mkdir -p a/b c"

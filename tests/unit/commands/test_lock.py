@@ -45,6 +45,7 @@ def test_lines() -> None:
     assert all(line.quiet for line in (lock.acquire(CONFIG, TEXT), lock.release(CONFIG), lock.status(CONFIG)))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("length", [0, 1, 44, 45, 46, 90, 200])
 def test_file_of_a_taken_lock(shell: str, length: int, home: Path) -> None:
@@ -56,6 +57,7 @@ def test_file_of_a_taken_lock(shell: str, length: int, home: Path) -> None:
     assert (home / ".kamal/lock-app/details").read_text() == "".join(f"{line}\n" for line in lines) + "\n"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 def test_held_lock_tells_its_holder(shell: str, home: Path) -> None:
     """spec/cli.md 8.2: the second one gets the status text, and leaves the lock as it is."""
@@ -65,6 +67,7 @@ def test_held_lock_tells_its_holder(shell: str, home: Path) -> None:
     assert run(lock.status(CONFIG), directory=home, shell=shell).stdout.decode() == TEXT
 
 
+@pytest.mark.process
 def test_held_lock_without_details_is_still_held(home: Path) -> None:
     """spec/cli.md 8.1: the directory is the lock; the text follows a moment later."""
     (home / ".kamal/lock-app").mkdir()
@@ -72,6 +75,7 @@ def test_held_lock_without_details_is_still_held(home: Path) -> None:
     assert (second.returncode, second.stdout, second.stderr) == (lock.LOCK_HELD_STATUS, b"", b"")
 
 
+@pytest.mark.process
 def test_other_failures_are_not_a_held_lock(tmp_path: Path) -> None:
     """spec/cli.md 22, quirk 16: a directory that cannot be made is no held lock, and the reason is shown."""
     result = run(lock.acquire(CONFIG, TEXT), directory=tmp_path)
@@ -79,6 +83,7 @@ def test_other_failures_are_not_a_held_lock(tmp_path: Path) -> None:
     assert b"No such file or directory" in result.stderr
 
 
+@pytest.mark.process
 def test_lock_that_cannot_be_written_is_undone(home: Path) -> None:
     """A full disk leaves no lock without a holder."""
     line = lock.acquire(CONFIG, TEXT).shell_text().replace("> .kamal/lock-app/details", "> /dev/full")
@@ -86,6 +91,7 @@ def test_lock_that_cannot_be_written_is_undone(home: Path) -> None:
     assert not (home / ".kamal/lock-app").exists()
 
 
+@pytest.mark.process
 def test_release(home: Path) -> None:
     """spec/cli.md 8.4: releasing twice fails the second time."""
     run(lock.acquire(CONFIG, TEXT), directory=home)

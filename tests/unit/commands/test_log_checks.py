@@ -31,6 +31,7 @@ def test_what_is_tried() -> None:
     assert line.effect is Effect.READ
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(
     ("grep", "options", "good"),
@@ -50,6 +51,7 @@ def test_patterns(shell: str, grep: str, options: str | None, good: bool) -> Non
     assert (run(check, shell=shell).returncode == 0) is good
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_time_that_the_engine_does_not_take(shell: str) -> None:
     """A failing read is a failure; without a container there is nothing to read, and nothing wrong with it."""

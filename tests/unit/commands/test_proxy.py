@@ -58,6 +58,7 @@ def test_legacy_run() -> None:
     )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 def test_legacy_settings_are_read_from_files(shell: str, tmp_path: Path) -> None:
     """spec/cli.md 14.7: `proxy boot_config get` prints what the echo makes of the files."""
@@ -274,6 +275,7 @@ def test_deploy_of_an_accessory() -> None:
     assert line.endswith('--error-pages="/home/kamal-proxy/.apps-config/app/error_pages/v1"')
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 def test_deploy_needs_a_container(shell: str) -> None:
     """spec/cli.md 13.5.1, step 8: without an id the proxy is not told anything."""
@@ -304,6 +306,7 @@ def stored(home: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in (home / ".kamal/proxy").iterdir()}
 
 
+@pytest.mark.process
 def test_boot_config(tmp_path: Path) -> None:
     """spec/cli.md 14.7: `boot_config set` writes what differs from the defaults, `reset` removes it."""
     settings = ProxyRun(
@@ -324,6 +327,7 @@ def test_boot_config(tmp_path: Path) -> None:
     assert stored(tmp_path) == {}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(
     ("said", "status"),

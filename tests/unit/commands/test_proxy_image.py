@@ -55,6 +55,7 @@ def test_limits_are_passed_to_our_proxy() -> None:
     assert proxy.run(given, HOST).display_text().endswith(f"{OWN} kamal-proxy run --debug {flags}")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 def test_limits_beside_the_files_of_boot_config(shell: str, tmp_path: Path) -> None:
     """Options and run command of the files stay, the image is ours; flags have a run command."""

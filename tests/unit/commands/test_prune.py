@@ -14,7 +14,7 @@ from pykamal.config.models import Config, Registry
 from tests.unit.commands.shell import SHELLS, run
 from tests.unit.samples import config, role
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 REPOSITORY = "ghcr.io/acme/app"
 PLAIN = config(role("web", "10.0.0.1"), role("worker", "10.0.0.1"), registry=Registry("ghcr.io"))

@@ -51,6 +51,7 @@ def test_ports_that_say_nothing_are_not_looked_at(run: dict[str, object]) -> Non
     assert readiness.engine_and_ports(configured(**run), "h") == readiness.engine()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("docker", "ss", "status"),
     [
@@ -70,6 +71,7 @@ def test_engine_and_ports(tmp_path: Path, docker: str, ss: str, status: int) -> 
     assert (LISTENER in done.stderr) == (status == readiness.PORT_TAKEN_STATUS)
 
 
+@pytest.mark.process
 def test_ports_of_boot_config_are_not_looked_at(tmp_path: Path) -> None:
     """spec/cli.md 14.7: the options file may publish others."""
     (tmp_path / ".kamal/proxy").mkdir(parents=True)
@@ -78,6 +80,7 @@ def test_ports_of_boot_config_are_not_looked_at(tmp_path: Path) -> None:
     assert shell(line, tmp_path, docker="true", ss=f"echo '{LISTENER}'").returncode == 0
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("free", "status"), [(1023, readiness.DISK_FULL_STATUS), (1024, 0)])
 def test_disks(tmp_path: Path, free: int, status: int) -> None:
     """Less than a megabyte is full, and which one is told."""

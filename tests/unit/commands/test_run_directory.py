@@ -12,7 +12,7 @@ from pykamal.commands.command import Command
 from tests.unit.commands.shell import SHELLS, run
 from tests.unit.samples import config, role
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 MAKERS = [
     run_directory.make(),

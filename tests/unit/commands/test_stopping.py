@@ -11,7 +11,7 @@ from pykamal.commands import stopping
 from pykamal.commands.command import Command, query
 from tests.unit.commands.shell import SHELLS, run
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 STOP = stopping.stop("app-web-1", "-t", "30")
 GONE = "Error: No such container: app-web-1"

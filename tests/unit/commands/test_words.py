@@ -80,6 +80,7 @@ def ruby_form(text: str) -> str:
     return "".join(result)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @settings(max_examples=40, deadline=None)
 @given(
@@ -114,6 +115,7 @@ def on_host(words: list[Word], shell: str) -> list[str]:
     return arguments(" ".join(render(word, shown=False) for word in words), shell=shell, before=f"{HOST}\n")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 def test_shells_expand_braced_names_only(shell: str) -> None:
     """spec/config.md 18.7: `${HOST}` is the host's business, `$HOST` is text; so is all that is more than a name."""
@@ -123,6 +125,7 @@ def test_shells_expand_braced_names_only(shell: str) -> None:
     assert on_host([DoubleQuoted(value) for value in ["${IP}", *LITERAL]], shell) == ["${IP}", *LITERAL]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 def test_host_values_are_completed_by_the_host(shell: str) -> None:
     """`$NAME`, `${NAME}`, and `~/` at the beginning, as files have them; the rest is literal, one word in all."""
@@ -150,6 +153,7 @@ def test_harmless_host_values_look_as_ruby_kamal_writes_them(text: str) -> None:
     assert render(HostValue(text), shown=False) == text
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @settings(max_examples=40, deadline=None)
 @given(texts=st.lists(TEXT | UGLY, min_size=1, max_size=10))
@@ -159,6 +163,7 @@ def test_shells_read_host_values_back(shell: str, texts: list[str]) -> None:
     assert arguments(" ".join(render(HostValue(text), shown=False) for text in literal), shell=shell) == literal
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @settings(max_examples=40, deadline=None)
 @given(texts=st.lists(TEXT | UGLY, min_size=1, max_size=10))
@@ -168,6 +173,7 @@ def test_shells_read_the_text_behind_an_output_back(shell: str, texts: list[str]
     assert arguments(words, shell=shell) == [f"x{text}" for text in texts]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @settings(max_examples=40, deadline=None)
 @given(value=(TEXT | UGLY).filter(bool))
@@ -178,6 +184,7 @@ def test_tokens_are_literal_wherever_they_stand(shell: str, value: str) -> None:
     assert arguments(line, shell=shell) == expected
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @settings(max_examples=40, deadline=None)
 @given(texts=st.lists(TEXT | UGLY, min_size=1, max_size=10))
@@ -186,6 +193,7 @@ def test_shells_read_plain_words_back(shell: str, texts: list[str]) -> None:
     assert arguments(" ".join(render(text, shown=False) for text in texts), shell=shell) == texts
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 @settings(max_examples=40, deadline=None)
 @given(texts=st.lists(TEXT | UGLY, min_size=1, max_size=10))

@@ -27,6 +27,7 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanguageServer]
         yield server
 
 
+@pytest.mark.process
 def test_completion_of_root_keys(editor: LanguageServer) -> None:
     """Every root key is offered in an empty file."""
     offered = editor.completions(editor.open("empty.yml", f"{_MODELINE}\n"), 1, 0)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.config_catalogue import changed
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 _MEBIBYTE: Final = 1024 * 1024
 _ROOT: Final = Path(__file__).parents[3]

@@ -145,6 +145,7 @@ def test_quotes_that_stay_open(line: str, opened: str | None) -> None:
     assert unclosed(line) == opened
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", ["dash", "bash"])
 @settings(max_examples=60, deadline=None)
 @given(texts=st.lists(st.text(st.sampled_from("'\"$(){} #ax\\"), max_size=10), min_size=1, max_size=8))

@@ -124,6 +124,7 @@ def _otherwise(identifier: str, tmp_path: Path) -> Iterator[Diagnostic] | None:
     return None
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("rule", CONFIGURATION, ids=lambda rule: rule.identifier)
 def test_examples(rule: Rule, tmp_path: Path) -> None:
     """The example of each rule of the configuration leads to a diagnostic of it, with its severity."""

@@ -11,7 +11,7 @@ from pykamal.core.errors import ConfigurationError
 from pykamal.operations.local.local_system import LocalSystem
 from tests.erb_files import FILES_OF_SHELL_LINES, SHELL_LINES, with_shell_line
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ def test_written_forms(name: str) -> None:
     assert SecretForms([Sensitive(SECRET)]).mask(f"a={text};") == f"a={REDACTED};"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("line", ['printf %q "$S"', 'echo "${S@Q}"', "set | grep ^S=", "declare -p S"])
 def test_forms_of_a_real_shell(line: str) -> None:
     """Whatever bash prints of a variable."""

@@ -50,6 +50,7 @@ def test_templates_see_the_accessorys_variables(tmp_path: Path) -> None:
     assert found.data == Sensitive("3306 true hunter2 /root")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("template", "holds_secrets"),
     [

@@ -84,6 +84,7 @@ def test_a_hook_that_was_forgotten_is_found() -> None:
     assert missing_places(INVENTED) == ["table", "flow", "documentation"]
 
 
+@pytest.mark.process
 def test_documentation_and_sample_follow_from_the_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """docs/cli.md, and the script that `kamal init` writes, which runs as it is."""
     monkeypatch.setattr(rows, "HOOKS", (*HOOKS, INVENTED))
@@ -101,6 +102,7 @@ def test_documentation_and_sample_follow_from_the_row(tmp_path: Path, monkeypatc
     assert ended.stdout == b"well\n"
 
 
+@pytest.mark.process
 def test_it_runs_with_its_variables(tmp_path: Path) -> None:
     """Those of every hook, its own, and the secrets."""
     asyncio.run(flow(made(tmp_path, f"env > {tmp_path}/seen\n")))
@@ -120,6 +122,7 @@ def test_a_plan_lists_it(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.process
 def test_its_failure_says_what_to_do(tmp_path: Path) -> None:
     """9.4: the hook's name and exit status, and how to go on."""
     with pytest.raises(HookFailed, match="Hook `mid-deploy` failed") as failure:

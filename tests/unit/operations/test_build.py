@@ -95,6 +95,7 @@ def waited(call: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(call)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("builder", "server", "expected"),
     [
@@ -181,6 +182,7 @@ def test_push(builder: Builder, server: Registry, expected: list[str]) -> None:
     assert lines(push_plan(context(builder, server))) == expected
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("programs")
 def test_environment_and_secrets_of_a_remote_build() -> None:
     """15.3, step 8: BUILDKIT_NO_CLIENT_TOKEN, and secrets in the environment, never on the command line."""
@@ -196,6 +198,7 @@ def test_environment_and_secrets_of_a_remote_build() -> None:
     assert task.shown
 
 
+@pytest.mark.process
 def test_an_inspection_that_fails_for_another_reason(programs: Callable[[str, str], None]) -> None:
     """15.3, step 7: only a missing builder is made; other failures are final."""
     programs("docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
@@ -205,6 +208,7 @@ def test_an_inspection_that_fails_for_another_reason(programs: Callable[[str, st
     assert "systemctl start docker" in caught.value.hint
 
 
+@pytest.mark.process
 def test_buildpacks_have_no_builder_to_make(programs: Callable[[str, str], None]) -> None:
     """15.1: `pack` fails in its own words, and `build create` is refused."""
     programs("pack", "echo 'ERROR: builder does not exist' >&2; exit 1")
@@ -215,6 +219,7 @@ def test_buildpacks_have_no_builder_to_make(programs: Callable[[str, str], None]
         waited(builders.create(given))
 
 
+@pytest.mark.process
 def test_docker_is_missing(programs: Callable[[str, str], None]) -> None:
     """15.3, step 2: before anything else is asked."""
     programs("docker", "[ $1 = --version ] || { echo \"docker: 'buildx' is not a docker command.\" >&2; exit 1; }")

@@ -19,7 +19,7 @@ from pykamal.transport.fleet import Fleet
 from pykamal.transport.local import LocalSession
 from tests.unit import samples
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 
 class Repository:

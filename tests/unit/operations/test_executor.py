@@ -20,7 +20,7 @@ from pykamal.operations.execution.plan import LOCAL, Barrier, Phase, Plan, Task
 from pykamal.transport.local import LocalSession
 from tests.unit.samples import config, context, role
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 
 class ShellFleet:

@@ -9,7 +9,7 @@ import pytest
 from pykamal.core.errors import HostErrors, KamalError
 from pykamal.operations.execution.fanout import gather_hosts, run_all
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 
 def test_the_first_failure_ends_the_rest() -> None:

@@ -14,7 +14,7 @@ from pykamal.operations.local.local_context import read_local_context
 from pykamal.transport.local import LocalSession
 from tests.unit.samples import config, role
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 
 def test_a_machine_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from pykamal.operations.local.local_system import LocalSystem, SafeSystem
 pytestmark = pytest.mark.unit
 
 
+@pytest.mark.process
 def test_shell_lines_run_in_the_working_directory(tmp_path: Path) -> None:
     """Back-ticks see the template's environment and the caller's folder; a failure is empty output."""
     system = LocalSystem(tmp_path, {})
@@ -32,6 +33,7 @@ def test_files(tmp_path: Path) -> None:
         system.read_bytes(tmp_path, 1)
 
 
+@pytest.mark.process
 def test_dotenv_values_may_run_commands(tmp_path: Path) -> None:
     """The dotenv grammar is that of the secrets files, command substitution included."""
     values = LocalSystem(tmp_path, {}).parse_dotenv(

@@ -63,6 +63,7 @@ def test_validity_is_read_from_both_forms_of_time(start: datetime, end: datetime
     assert (found.not_before, found.not_after) == (start.timestamp(), end.timestamp())
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("version", ["1", "3"])
 def test_validity_of_what_openssl_makes(tmp_path: Path, version: str) -> None:
     """With and without the field that names the version."""

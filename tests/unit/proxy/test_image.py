@@ -54,6 +54,7 @@ def test_a_layer_is_reproducible_and_rootless(layer: Path, tmp_path: Path) -> No
     }
 
 
+@pytest.mark.process
 def test_an_image_names_its_layers_by_their_digests(layer: Path, tmp_path: Path) -> None:
     """User, command, ports and label are what Kamal relies on (21); both tags are there."""
     image = tmp_path / "image.tar"

@@ -83,6 +83,7 @@ def test_a_foreign_manifest_is_refused(paths: Paths, content: str) -> None:
         load(paths)
 
 
+@pytest.mark.process
 def test_every_process_is_on_disk_at_once(paths: Paths) -> None:
     """A sandbox that dies while it is made leaves a manifest that names what it had started."""
     with subprocess.Popen(["sleep", "60"]) as process:
@@ -93,6 +94,7 @@ def test_every_process_is_on_disk_at_once(paths: Paths) -> None:
     assert [entry.pid for entry in found.processes] == [process.pid]
 
 
+@pytest.mark.process
 def test_a_process_that_took_over_the_pid_is_not_ended() -> None:
     """Pid and start time together name a process: another one with the same pid stays alive."""
     with subprocess.Popen(["sleep", "60"]) as process:
@@ -105,6 +107,7 @@ def test_a_process_that_took_over_the_pid_is_not_ended() -> None:
     assert background_processes.start_time_ticks(process.pid) is None
 
 
+@pytest.mark.process
 def test_a_missing_program_says_what_to_do() -> None:
     """Somebody whose machine lacks a program learns its name and the command that installs it."""
     with pytest.raises(SandboxError, match="no-such-program") as caught:
@@ -112,6 +115,7 @@ def test_a_missing_program_says_what_to_do() -> None:
     assert "scripts/setup" in (caught.value.hint or "")
 
 
+@pytest.mark.process
 def test_a_failing_program_is_quoted() -> None:
     """The error of a program that failed carries its command and its standard error."""
     with pytest.raises(SandboxError) as caught:

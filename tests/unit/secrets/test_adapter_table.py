@@ -57,6 +57,7 @@ def test_every_name_leads_to_an_adapter(name: str) -> None:
     assert isinstance(adapter(name).needs_account, bool)
 
 
+@pytest.mark.process
 def test_an_adapter_of_another_package(installed: Path) -> None:
     """An installed package with the entry point is all that an adapter of others needs."""
     done = subprocess.run(
@@ -87,6 +88,7 @@ def test_an_adapter_that_is_none(installed: Path, name: str, message: str) -> No
         assert "drawer" in caught.value.hint
 
 
+@pytest.mark.process
 def test_no_adapter_is_imported_before_its_use() -> None:
     """Neither are the metadata of installed packages, for a name of ours."""
     program = (

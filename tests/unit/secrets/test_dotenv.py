@@ -19,6 +19,7 @@ def values(text: str, **environment: str) -> dict[str, str]:
     return parse(text, substitute=substitute, environment=environment)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
@@ -43,6 +44,7 @@ def test_observed_results(entry: str, expected: str) -> None:
     assert list(found.values())[-1] == expected
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
@@ -106,6 +108,7 @@ def test_legacy_line_breaks() -> None:
     assert values('DOTENV_LINEBREAK_MODE=legacy\nA="x\\ny"\n')["A"] == "x\ny"
 
 
+@pytest.mark.process
 def test_output_of_commands_is_expanded() -> None:
     """Variables are replaced in the whole result, command output included (cli.md 22, 14)."""
     assert values("X=$(printf 'p$HOME')\n", HOME="/root") == {"X": "p/root"}
@@ -162,12 +165,14 @@ def test_kamal_secrets_runs_inside_this_process() -> None:
     assert found["A"] == found["B"] == "ENO/tluav"
 
 
+@pytest.mark.process
 def test_standard_error_of_commands_passes_through(capfd: pytest.CaptureFixture[str]) -> None:
     """Only standard output is taken; what a helper says to people reaches them (cli.md 16.1, rule 4)."""
     assert values("A=$(echo told >&2; echo kept)\n") == {"A": "kept"}
     assert capfd.readouterr().err == "told\n"
 
 
+@pytest.mark.process
 def test_the_shell_sees_the_text_without_backslashes() -> None:
     """Rule 3 comes before rule 4: `printf 'x\\ny'` runs `printf xny` (cli.md 16.1)."""
     ran: list[str] = []

@@ -136,6 +136,7 @@ def test_the_environment_is_no_fallback(folder: Path) -> None:
         Secrets(environment={"A": "1"})["A"]
 
 
+@pytest.mark.process
 def test_commands_that_fail_are_told(folder: Path) -> None:
     """Their exit status does not count (cli.md 16.1), but nobody wants to deploy an empty password unawares."""
     warnings: list[Diagnostic] = []

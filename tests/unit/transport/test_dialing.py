@@ -60,6 +60,7 @@ def test_an_address_that_refuses_is_passed_over(monkeypatch: pytest.MonkeyPatch)
     assert dialed(monkeypatch, ["127.0.0.1", "127.0.0.2"], listening="127.0.0.2") == "127.0.0.2"
 
 
+@pytest.mark.process
 def test_an_address_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next address is tried beside it after a quarter of a second (RFC 8305 section 5)."""
     silent = ["127.0.0.3"]
@@ -73,6 +74,7 @@ def test_all_addresses_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.label == "Errno::ECONNREFUSED"
 
 
+@pytest.mark.process
 def test_no_address_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time limit is for all addresses together."""
     with pytest.raises(HostUnreachable, match=r"No answer from web1 \(port \d+\) within 1 seconds") as caught:

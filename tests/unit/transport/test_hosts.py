@@ -70,6 +70,7 @@ def test_the_external_ssh(ssh: Ssh, expected: list[str]) -> None:
     assert interactive(ssh, "10.0.0.1", "ls") == expected
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("forwards", "answer"), [(False, "no"), (True, "yes")])
 def test_the_external_ssh_forwards_the_agent_only_where_deploy_yml_says_so(
     tmp_path: Path, forwards: bool, answer: str
@@ -106,6 +107,7 @@ def test_a_terminal_trusts_what_our_connections_trust(extension: Extension, trus
     assert [word for word in arguments if "Host" in word] == trust
 
 
+@pytest.mark.process
 def test_the_tokens_of_a_proxy_command() -> None:
     """`%h %p %r %n` and `%%` are replaced, in one pass (ssh_config(5), TOKENS)."""
     arguments = proxy_arguments("echo %h %p %r %n 100%%h", host="%p", port=22, user="root", name="web1")

@@ -60,6 +60,7 @@ def test_patterns(file: Path, patterns: str, host: str, port: int, known: bool) 
     assert bool(look_up([str(file)], host, port).keys) is known
 
 
+@pytest.mark.process
 def test_openssh_agrees_on_what_is_known(file: Path) -> None:
     """`ssh-keygen -F` finds the same lines in the same file."""
     file.write_text(
@@ -101,6 +102,7 @@ def test_entries_know_their_place(file: Path) -> None:
     assert entry.fingerprint == fingerprint(blob(2))
 
 
+@pytest.mark.process
 def test_the_fingerprint_is_that_of_openssh(file: Path) -> None:
     """`SHA256:` and base64, as `ssh-keygen -l` shows it."""
     file.write_text(text(7) + "\n")
@@ -113,6 +115,7 @@ def test_missing_files_know_nothing(file: Path) -> None:
     assert look_up([str(file)], "web1", 22).keys == ()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("host", ["web1", "2001:db8::1", "Web.Example.COM"])
 @pytest.mark.parametrize("port", [22, 2222])
 @pytest.mark.parametrize("hashed", [False, True])

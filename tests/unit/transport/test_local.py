@@ -17,7 +17,7 @@ from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus, CommandFinished, CommandOutput, CommandStarted, Event
 from pykamal.transport.local import LocalSession
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 
 class Run:

@@ -64,6 +64,7 @@ def fed(script: Script, chunks: list[tuple[Stream, bytes]]) -> tuple[ScriptOutpu
     return output, recorder.calls
 
 
+@pytest.mark.process
 def test_each_step_has_its_own_output_and_status() -> None:
     """Status, stdout and stderr of every step are told apart, also without a newline at the end of the output."""
     script = script_of(
@@ -76,6 +77,7 @@ def test_each_step_has_its_own_output_and_status() -> None:
     assert output.process_group is not None
 
 
+@pytest.mark.process
 def test_a_failing_step_is_the_last() -> None:
     """A step that may not fail ends the script: no later step has a result and none can follow."""
     script = script_of(shell_line("exit 7"), command("echo", "never"))
@@ -85,6 +87,7 @@ def test_a_failing_step_is_the_last() -> None:
     assert calls == [("began", 0), ("ended", 7)]
 
 
+@pytest.mark.process
 def test_the_exit_of_a_shell_line_ends_only_its_own_step() -> None:
     """`exit 0` in a line of the user does not skip the steps after it."""
     script = script_of(shell_line("exit 0"), command("echo", "reached"))
@@ -92,6 +95,7 @@ def test_the_exit_of_a_shell_line_ends_only_its_own_step() -> None:
     assert outcome(output) == [(0, "", ""), (0, "reached\n", "")]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("last", [Stream.STDOUT, Stream.STDERR])
 def test_steps_are_told_in_order_whichever_stream_comes_first(last: Stream) -> None:
     """A step ends before the next one begins, even when one stream arrives complete before the other."""
@@ -104,6 +108,7 @@ def test_steps_are_told_in_order_whichever_stream_comes_first(last: Stream) -> N
     assert {call[2] for call in calls[1:3]} == {"a\n", "b\n"}
 
 
+@pytest.mark.process
 def test_noise_before_the_first_step_belongs_to_no_step() -> None:
     """What the login shell's start-up files print is not output of a command."""
     script = script_of(command("echo", "hi"))
@@ -112,6 +117,7 @@ def test_noise_before_the_first_step_belongs_to_no_step() -> None:
     assert outcome(output) == [(0, "hi\n", "")]
 
 
+@pytest.mark.process
 def test_a_marker_of_another_script_is_output() -> None:
     """Only the nonce of this very script makes a marker: a command that prints one like it changes nothing."""
     script = script_of(command("printf", f"{MARK}ffff end 0 1\n{MARK}{NONCE[:-1]}"))
@@ -139,6 +145,7 @@ def test_a_shell_that_dies_in_a_step_leaves_its_output() -> None:
     assert (result.exit_status, result.stdout, result.stderr) == (137, "half \ufffd", MARK + NONCE[:4])
 
 
+@pytest.mark.process
 def test_a_shell_that_cannot_read_the_script_fails_its_first_step() -> None:
     """A syntax error is reported as the failure of the step that could not begin, with the shell's own message."""
     script = script_of(command(Syntax('echo "never closed')))

@@ -66,6 +66,7 @@ class Program:
         return self.process.returncode, errors
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_the_first_signal_stops_in_order(tmp_path: Path, number: signal.Signals, status: int) -> None:
     """`finally` blocks run to their end, with time to wait in them; the status is 128 + N."""
@@ -74,6 +75,7 @@ def test_the_first_signal_stops_in_order(tmp_path: Path, number: signal.Signals,
     assert program.end() == (status, f"stopping {number.value}\ncleaned\n")
 
 
+@pytest.mark.process
 def test_the_second_signal_is_final(tmp_path: Path) -> None:
     """Who presses Ctrl-C twice does not wait for the clean-up."""
     program = Program(tmp_path, 60)
@@ -86,6 +88,7 @@ def test_the_second_signal_is_final(tmp_path: Path) -> None:
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.process
 def test_a_closed_output_stops_in_order(tmp_path: Path) -> None:
     """`kamal deploy | head` ends the run and releases the lock; what is said meanwhile is lost without harm."""
     program = Program(tmp_path)
@@ -95,6 +98,7 @@ def test_a_closed_output_stops_in_order(tmp_path: Path) -> None:
     assert program.end() == (141, "stopping 13\ncleaned\n")
 
 
+@pytest.mark.process
 def test_an_ignored_hangup_stays_ignored(tmp_path: Path) -> None:
     """`nohup kamal deploy` outlives its terminal."""
     program = Program(tmp_path, prefix=("nohup",))
@@ -122,6 +126,7 @@ def test_results_and_errors_pass_through() -> None:
         run_until_done(failing())
 
 
+@pytest.mark.process
 def test_an_error_of_the_clean_up_is_the_cause() -> None:
     """A stopped run is reported as stopped; what went wrong in its clean-up is not lost."""
 
@@ -137,6 +142,7 @@ def test_an_error_of_the_clean_up_is_the_cause() -> None:
     assert isinstance(caught.value.__cause__, KamalError)
 
 
+@pytest.mark.process
 def test_a_run_that_ends_anyway_has_ended() -> None:
     """A run that comes to its result all the same was not interrupted."""
 
