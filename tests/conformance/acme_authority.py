@@ -61,7 +61,7 @@ class Authority:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a proxy use this authority instead of Let's Encrypt."""
+        """Return the environment that makes a proxy use this authority instead of Let's Encrypt."""
         return {"KAMAL_PROXY_ACME_DIRECTORY": self.url, "KAMAL_PROXY_ACME_CA_FILE": str(self.certificate)}
 
     def start(self) -> Authority:
@@ -118,21 +118,21 @@ class Authority:
         return self.directory / "root.pem"
 
     def requested(self, host: str) -> int:
-        """How often the proxy asked it to validate this host: once for each order, unless it was validated before."""
+        """Count the validations of this host that the proxy asked for: one for each order that needed one."""
         return self.log().count(f'Identifier:acme.Identifier{{Type:"dns", Value:"{host}"}}')
 
     @property
     def issued(self) -> int:
-        """How many certificates it has issued, all its starts together."""
+        """Count the certificates that were issued since the first start."""
         return self.log().count("Issued certificate serial")
 
     @property
     def accounts(self) -> int:
-        """How many accounts it has made."""
+        """Count the accounts that were made."""
         return self.log().count("accounts in memory")
 
     def lose_name(self, host: str) -> None:
-        """From now on the name server cannot resolve this one."""
+        """Make the name server fail to resolve this name."""
         body = json.dumps({"host": f"{host}."}).encode()
         with urllib.request.urlopen(f"{self._names_url}/set-servfail", data=body, timeout=5):
             pass
@@ -175,7 +175,7 @@ def _is_open(door: tuple[str, int]) -> bool:
 
 
 def store(proxy: Proxy, directory: str) -> Path:
-    """Where the proxy keeps certificates of the authority with this address (spec/proxy.md 7.3)."""
+    """Return the directory in which the proxy keeps the certificates of this authority (spec/proxy.md 7.3)."""
     return proxy.home / ".config/kamal-proxy/certs" / hashlib.sha256(directory.encode()).hexdigest()
 
 
@@ -200,7 +200,7 @@ def handshake_fails(proxy: Proxy, host: str) -> bool:
 
 
 def s_client(proxy: Proxy, host: str, *options: str, said: str = "") -> str:
-    """What openssl says of a handshake, after which it says `said`; an empty host sends no name."""
+    """Return openssl's output of a handshake that ends with `said`; an empty host sends no name."""
     name = ["-servername", host] if host else ["-noservername"]
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{proxy.https_port}", *name, *options]
     done = subprocess.run(command, input=said, capture_output=True, text=True, timeout=60, check=False)

@@ -18,7 +18,7 @@ Fields = list[tuple[str, str]]
 
 @dataclass
 class Answer:
-    """What came back on one stream. `status` is None, and `reset` says why, for a stream that was refused."""
+    """The answer on one stream. A refused stream has the status None and its reason in `reset`."""
 
     status: str | None = None
     body: bytes = b""
@@ -146,7 +146,7 @@ def _text(text: str) -> bytes:
 
 
 def _status(block: bytes) -> str:
-    """From the first field, which is the status: indexed, or literal with the indexed name and three digits."""
+    """Decode the status from the first field: indexed, or literal with the indexed name and three digits."""
     block = block[1:] if block[0] & 0xE0 == 0x20 else block
     if block[0] in _STATUSES:
         return _STATUSES[block[0]]

@@ -164,7 +164,7 @@ class Proxy:
             return connection.ask(method, path, host=host, headers=headers, body=body)
 
     def descriptors(self) -> int:
-        """How many files and sockets nginx's workers have open."""
+        """Count the files and sockets that nginx's workers have open."""
         workers = child_processes(find_child(self, "nginx: master"))
         return sum(len(list(Path(f"/proc/{worker}/fd").iterdir())) for worker in workers)
 

@@ -34,7 +34,7 @@ class Response:
 
     @property
     def seen(self) -> dict[str, Any]:
-        """What an echoing target says it received."""
+        """Return the request that an echoing target reports."""
         found: dict[str, Any] = json.loads(self.body)
         return found
 
@@ -147,7 +147,7 @@ class Connection:
         return body, False
 
     def is_closed_within(self, seconds: float) -> bool:
-        """Whether the other side ends the connection, nothing more being sent, within this time."""
+        """Tell if the other side ends the connection within this time, while nothing more is sent."""
         self.socket.settimeout(seconds)
         try:
             return self.reader.read(1) == b""

@@ -24,7 +24,7 @@ class RefusingAuthority(ThreadingHTTPServer):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a proxy use this authority instead of Let's Encrypt."""
+        """Return the environment that makes a proxy use this authority instead of Let's Encrypt."""
         return {"KAMAL_PROXY_ACME_DIRECTORY": self.url}
 
     def dispose(self) -> None:

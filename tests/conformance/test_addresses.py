@@ -144,7 +144,7 @@ def test_a_slow_upload_reaches_its_target(site: Site) -> None:
 
 
 def test_a_reboot_that_swaps_addresses(site: Site) -> None:
-    """What the state file names is looked up before it is trusted, and not served while nobody knows it (24.1)."""
+    """Restored addresses are looked up before they are trusted; until then no request is served (24.1)."""
     site.proxy.stop()
     site.stop()
     site.proxy.start()

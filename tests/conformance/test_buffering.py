@@ -43,7 +43,7 @@ def test_case_142_the_target_waits_for_the_whole_body(
 
 
 def test_case_143_large_bodies_arrive_intact(proxy: Proxy, t1: Target) -> None:
-    """Whatever does not fit into memory goes to a file that is gone with the request."""
+    """A body that does not fit into memory goes to a file that is removed with the request."""
     proxy.deploy("s", t1, *BOTH)
     body = bytes(range(256)) * 12288
     assert proxy.ask(method="POST", body=body).status == 200

@@ -141,7 +141,7 @@ def test_case_014_the_flag_being_present_is_enough(proxy: Proxy, t1: Target) -> 
     ],
 )
 def test_case_010_to_013_without_a_server(own_proxy: Proxy, flags: tuple[str, ...], message: str) -> None:
-    """What is wrong with the options is told by the client first (3.3)."""
+    """The client reports invalid options before it looks for a server (3.3)."""
     assert own_proxy.refuse("deploy", "s", "--target", "web", *flags).startswith(message)
 
 

@@ -104,7 +104,7 @@ DRAINS = {
 
 @pytest.mark.parametrize("name", DRAINS)
 def test_no_upload_reaches_its_target_after_a_drain(slow_proxy: Proxy, t1: Target, t2: Target, name: str) -> None:
-    """One that was still being read at the end of its time gets the 504, however fast the rest comes (9.2)."""
+    """An upload that is still being read when the drain ends gets the 504, however fast the rest comes (9.2)."""
     slow_proxy.deploy("s", t1, *BUFFERS)
     with ExitStack() as stack:
         sent = Uploads(slow_proxy, stack)
@@ -117,7 +117,10 @@ def test_no_upload_reaches_its_target_after_a_drain(slow_proxy: Proxy, t1: Targe
 def test_each_of_two_guards_keeps_uploads_from_a_drained_target(
     own_proxy: Proxy, t1: Target, t2: Target, guards: int, statuses: set[int]
 ) -> None:
-    """What all workers see at once, and that the command waits for each of them; without both the test sees uploads."""
+    """The cut count that all workers see and the command's wait for each worker both keep uploads out.
+
+    Without both the test sees uploads.
+    """
     own_proxy.plant(*SLOW_LOOK)
     if guards != 1:
         own_proxy.plant("command_handlers.py", "    while load:\n", "    while False:\n")
@@ -232,7 +235,7 @@ def test_a_frozen_worker_does_not_hold_a_command(own_proxy: Proxy, t1: Target, t
 
 
 def test_a_dead_worker_does_not_hold_a_command(own_proxy: Proxy, t1: Target, t2: Target) -> None:
-    """What it had in flight is gone with it; nothing waits for that."""
+    """The requests of a dead worker are gone with it, and no command waits for them."""
     own_proxy.start("--metrics-port", str(own_proxy.metrics_port)).deploy("s", t1, *BUFFERS)
     with ExitStack() as stack:
         sent = Uploads(own_proxy, stack)

@@ -98,7 +98,7 @@ def whole_handshakes(proxy: Proxy, name: str, per_second: float = 60) -> Iterato
 
 
 def slowdown(proxy: Proxy, flood: Flood) -> float:
-    """How many times longer plain requests take beside a flood than before or after it."""
+    """Return the factor by which a flood slows plain requests, against the time before or after it."""
     before = latency(proxy, 0.5)
     with flood(proxy, "t.com"):
         beside = latency(proxy, 1)

@@ -202,7 +202,7 @@ def test_responses_pass_unchanged(proxy: Proxy, t1: Target, flags: tuple[str, ..
 @either_way
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_hop_by_hop_headers_of_targets_end_here(proxy: Proxy, t1: Target, flags: tuple[str, ...], method: str) -> None:
-    """What belongs to the connection with the target is not the client's (14.2)."""
+    """Headers of the connection with the target are not sent to the client (14.2)."""
     proxy.deploy("s", t1, *flags)
     hops = ["Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Upgrade"]
     query = "&".join(f"h={name}%3Dvalue" for name in hops)

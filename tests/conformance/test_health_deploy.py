@@ -216,7 +216,7 @@ def test_a_cancelled_request_is_not_sent_again(proxy: Proxy, t1: Target, t2: Tar
 
 
 def test_a_cancelled_upload_does_not_reach_its_target(proxy: Proxy, t1: Target, t2: Target) -> None:
-    """One that is still being read when the time is over: its target may be gone by then (9.2)."""
+    """An upload that is still being read when the time is over is not sent: its target may be gone (9.2)."""
     proxy.deploy("s", t1, *BUFFERS)
     with proxy.connect() as connection:
         connection.send(head("POST", "/echo", headers=[("Content-Length", "10")]) + b"12345")
@@ -321,7 +321,7 @@ def test_case_094_a_failed_deploy_changes_nothing(proxy: Proxy, t1: Target, nobo
 
 
 def test_case_095_the_same_address_again(proxy: Proxy, t1: Target) -> None:
-    """What is in flight on it is drained as on any other target (1)."""
+    """Requests in flight on the same address are drained as on any other target (1)."""
     proxy.deploy("s", t1)
     old = in_background(proxy, "/sleep?s=1")
     wait_until(arrives(t1, "/sleep"))

@@ -24,7 +24,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
 @dataclass
 class Answers:
-    """What one client got: the statuses in order, and whether the connection was ended."""
+    """The answers to one client: the statuses in order, and the end of the connection."""
 
     statuses: list[int]
     closed: bool
@@ -376,7 +376,7 @@ LINES = {
 @pytest.mark.skipif(not IS_OURS, reason="24.2, N7: nginx reads the first line more strictly")
 @pytest.mark.parametrize("line", LINES, ids=lambda line: repr(line[:30]))
 def test_odd_request_lines(two_services: Proxy, t1: Target, line: bytes) -> None:
-    """What is no request line never reaches a target; what is one is passed on as it came."""
+    """An invalid request line never reaches a target; an odd but valid one is passed on as it came."""
     answers = shot(two_services, line + b"\r\nHost: a.com\r\n\r\n")
     assert answers.statuses[:1] == [LINES[line]]
     if LINES[line] == 200:

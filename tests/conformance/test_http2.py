@@ -129,7 +129,7 @@ def test_a_client_may_read_trailers(site: Site) -> None:
 
 
 def forge_answer(site: Site) -> tuple[bytes, str | None]:
-    """What a client gets for a request of its own while another brings its target to answer with frames for it.
+    """Send a client's request while another client's target answers with frames for that request.
 
     Returns that answer's body, and the status of the request that asked for an upgrade.
     """
@@ -331,7 +331,7 @@ def test_expanding_headers_that_are_let_pass_would_be_seen(certificates: MakeCer
 
 
 def test_large_headers_that_are_sent_in_full_pass(site: Site) -> None:
-    """What was sent byte by byte may be about a megabyte, as in HTTP/1; a field may be meant again (15)."""
+    """Headers that are sent in full may have about a megabyte, as in HTTP/1; a field may be repeated (15)."""
     with site.connect() as connection:
         connection.send(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 2**30)))
         connection.send(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 2**30)))

@@ -79,7 +79,7 @@ ACTS = [
 
 
 def test_many_at_once(own_proxy: Proxy, t1: Target, t2: Target) -> None:
-    """Whatever clients do and whenever they leave: answers and log lines are those of the very request.
+    """Each client gets the answer to its own request, and each log line is of that request.
 
     Nothing stays in flight, and so no drain has anything to wait for.
     """

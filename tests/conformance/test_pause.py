@@ -38,7 +38,7 @@ def test_case_116_a_held_request_chooses_its_target_after_resume(proxy: Proxy, t
 
 
 def test_a_held_request_stays_with_its_service(proxy: Proxy, t1: Target, t2: Target, t3: Target) -> None:
-    """Whatever that answers for by then; nobody else gets it when the service is removed (9.1 and 11)."""
+    """A held request goes to its own service as it is after the pause, and to no other if that is removed (9.1, 11)."""
     proxy.deploy("other", t3)
     proxy.deploy("s", t1, "--host", "a.com", "--path-prefix", "/a")
     proxy.succeed("pause", "s", "--max-pause", "1500ms")

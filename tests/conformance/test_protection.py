@@ -89,7 +89,7 @@ def test_wrong_settings_are_refused(proxy: Proxy, t1: Target, flags: tuple[str, 
 
 
 def test_only_trusted_proxies_speak_for_others(proxy: Proxy, t1: Target) -> None:
-    """From elsewhere X-Forwarded-* is dropped, and so is the client-address header."""
+    """X-Forwarded-* and the client-address header are dropped unless a trusted proxy sent them."""
     proxy.deploy("s", t1, "--trusted-proxy", "127.0.0.1,10.0.0.0/8", "--client-ip-header", "True-Client-IP")
     forged: Headers = [
         ("X-Forwarded-For", "9.9.9.9"),
@@ -125,7 +125,7 @@ def test_only_trusted_proxies_speak_for_others(proxy: Proxy, t1: Target) -> None
 def test_the_client_is_the_rightmost_untrusted_address(
     proxy: Proxy, t1: Target, received: str, client: str, forwarded: str
 ) -> None:
-    """What stands left of it may be invented by the client, and is neither believed nor passed on."""
+    """Addresses left of it may be invented by the client: they are neither believed nor passed on."""
     proxy.deploy("s", t1, "--trusted-proxy", "127.0.0.1,10.0.0.0/8", "--deny", "6.6.6.6")
     path = f"/rightmost/{abs(hash(received))}"
     seen = proxy.ask(path, headers=[("X-Forwarded-For", received)])
@@ -219,7 +219,7 @@ def test_a_refused_request_has_no_place(proxy: Proxy, t1: Target) -> None:
 
 
 def test_a_killed_worker_gives_its_places_back(own_proxy: Proxy, t1: Target) -> None:
-    """What its clients had open is gone with it (24.1)."""
+    """The connections of a killed worker no longer count for its clients (24.1)."""
     own_proxy.start().deploy("s", t1, "--connection-limit", "1")
     with own_proxy.connect() as lost:
         lost.send(head("GET", "/sleep?s=20"))

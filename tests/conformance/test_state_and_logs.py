@@ -300,7 +300,7 @@ def test_case_186_extra_headers_in_the_log(proxy: Proxy, t1: Target, requested: 
 
 @pytest.mark.parametrize("flags", [(), KAMAL_LOGS, ("--log-request-header", "X-A")], ids=["plain", "kamal", "own"])
 def test_log_lines_are_utf_8(proxy: Proxy, t1: Target, flags: tuple[str, ...]) -> None:
-    """Whatever bytes a client sends, a line is JSON; what is no character is replaced (19)."""
+    """A log line is JSON for any bytes of a client; invalid characters are replaced (19)."""
     proxy.deploy("s", t1, *flags, "--host", "a.com")
     agent = b'\xff\xc3\xa9 "\xe2\x82"\\'
     for host in (b"a.com", b"nobody.com"):

@@ -135,7 +135,7 @@ def test_a_worker_may_be_killed(own_proxy: Proxy, t1: Target, t2: Target) -> Non
 
 @only_ours
 def test_a_worker_that_hangs_is_replaced(own_proxy: Proxy, t1: Target) -> None:
-    """One that is stopped, or never comes to an end: what it is given would wait for ever (24.1)."""
+    """A stopped or endlessly busy worker is replaced: requests given to it would wait for ever (24.1)."""
     own_proxy.plant("workers.py", "LOOK_S = 1.0\nLOOKS = 10", "LOOK_S = 0.6\nLOOKS = 2")
     own_proxy.start().deploy("s", t1)
     master = find_child(own_proxy, "nginx: master")

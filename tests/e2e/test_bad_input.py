@@ -1,4 +1,4 @@
-"""What is wrong with the input or with a host is said clearly, and nothing is changed on any host.
+"""Faults of the input or of a host are reported clearly, and no host is changed.
 
 Each refusal is judged as somebody who is called at night would: exit code 1, what failed, where, what to do next, no
 traceback, no secret; containers, images, networks, volumes, files, the lock and the version served as before. The one
@@ -183,7 +183,7 @@ def test_a_host_that_is_not_there(application: Application) -> None:
 
 
 def test_a_refused_key(application: Application, tmp_path: Path) -> None:
-    """Which keys were tried, and who was to be let in."""
+    """The error names the keys that were tried and the user that was to log in."""
     key = tmp_path / "other_key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     application.configure(ssh={"user": "root", "keys_only": True, "keys": [str(key)]})
@@ -304,7 +304,7 @@ def test_no_docker(application: Application) -> None:
 
 
 def test_port_80_taken(application: Application) -> None:
-    """Who has the port; found before the image is pulled."""
+    """The error names the process that has the port, before the image is pulled."""
     host = application.hosts[1]
     host.docker("stop", "kamal-proxy")
     listener = "import http.server as s; s.ThreadingHTTPServer(('', 80), s.SimpleHTTPRequestHandler).serve_forever()"
@@ -367,7 +367,7 @@ ERROR_ROWS = [
 
 
 def test_error_rows_that_need_servers(application: Application) -> None:
-    """What is said, the exit code; at the end all is as before (more rows: tests/unit/cli/test_error_rows.py)."""
+    """Message and exit code are as listed; the state is as before (more rows: tests/unit/cli/test_error_rows.py)."""
     host = application.hosts[0].address
     image = f"{application.sandbox.manifest.registry_server}/sandbox/python:3.11"
     application.configure(accessories={"db": {"image": image, "host": host, "files": ["missing.cnf:/etc/my.cnf"]}})
@@ -427,7 +427,7 @@ def test_a_host_that_dies_in_the_middle(application: Application) -> None:
 
 
 def test_the_host_of_the_lock_dies_in_the_middle(application: Application) -> None:
-    """What is left behind is said, and what to do about it once the host is back."""
+    """The error names what is left behind and what to do once the host is back."""
     first, second = application.hosts
     outcome = deployed_while_dying(application, first, other=second)
     assert_told(

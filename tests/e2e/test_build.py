@@ -29,7 +29,7 @@ def docker(application: Application, *arguments: str) -> str:
 
 
 def images(application: Application) -> list[str]:
-    """What the operator's engine has of the application: `REPOSITORY:TAG`."""
+    """List the application's images on the operator's engine, as `REPOSITORY:TAG`."""
     reference = f"{application.sandbox.manifest.registry_server}/hello/app"
     return sorted(docker(application, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", reference).split())
 

@@ -1,4 +1,4 @@
-"""What is told of a version that does not get healthy: state, health log, last output, likely cause."""
+"""The report on a version that does not get healthy: state, health log, last output, likely cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands on real servers say to machines: `--output json`, and completion (docs/cli.md)."""
+"""Output for machines of commands on real servers: `--output json`, and completion (docs/cli.md)."""
 
 from __future__ import annotations
 

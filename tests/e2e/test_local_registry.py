@@ -42,7 +42,7 @@ def at_workstation(application: Application, image: None) -> Iterator[Applicatio
 
 
 def listening(host: Host, port: int) -> bool:
-    """Whether something listens on a port of the host."""
+    """Tell if a process listens on a port of the host."""
     return host.run(["ss", "-Hltn", f"sport = :{port}"]) != ""
 
 
@@ -122,7 +122,7 @@ class Forwarding:
         self.errors: list[str] = []
 
     def run(self, *hosts: str, port: int) -> list[str]:
-        """What each host hears on that port while the forwarding is up."""
+        """Return each host's answer on that port while the forwarding is up."""
 
         def tell(event: Event) -> None:
             if isinstance(event, Message):

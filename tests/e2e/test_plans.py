@@ -1,4 +1,4 @@
-"""What `--plan` shows is what the command then does, on real servers (cli.md, Plans)."""
+"""A command on real servers takes the steps that its `--plan` shows (cli.md, Plans)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def done(application: Application, command: str) -> dict[str, list[Step]]:
 
 
 def state(application: Application) -> list[Any]:
-    """What a plan could have changed on the hosts."""
+    """Return the state of the hosts that a plan could have changed."""
     return [
         (
             application.containers(host, "--all"),

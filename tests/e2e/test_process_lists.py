@@ -58,7 +58,7 @@ def careful(application: Application) -> Application:
 
 
 def hidden(application: Application) -> list[str]:
-    """What must not be seen: all that was made up for it, the registry's password, and both in base64."""
+    """Return the values that must not be seen: the generated secrets, the registry's password, both in base64."""
     manifest = application.sandbox.manifest
     login = f"{manifest.registry_username}:{manifest.registry_password}"
     return [HUSHED, manifest.registry_password, *(base64.b64encode(text.encode()).decode() for text in (login, TOKEN))]

@@ -25,7 +25,7 @@ PROTECTIONS = {
 
 
 def test_a_protected_app(application: Application) -> None:
-    """What deploy.yml asks for holds on the host, and the password is nowhere on it but as a hash."""
+    """The protections in deploy.yml hold on the host, and only the password's hash is there."""
     settings = application.settings()["x-pykamal"]
     application.configure(**{"x-pykamal": settings | {"proxy": PROTECTIONS}})
     secrets = application.folder / ".kamal" / "secrets"

@@ -111,7 +111,7 @@ def test_the_image_runs_as_anybody_on_a_read_only_disk(application: Application)
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """What can be seen of a proxy's services from outside."""
+    """A proxy's services as a client from outside sees them."""
 
     listed: str
     stopped_page: tuple[int, bool]
@@ -168,7 +168,10 @@ def test_a_proxy_that_does_not_start_makes_way_for_the_old_one(deployed: Applica
 
 
 def test_a_reboot_that_is_cut_off_leaves_a_host_that_boots(deployed: Application) -> None:
-    """Wherever it was, with all routes, by either tool; `proxy boot` says so, and the next reboot clears up."""
+    """Either tool boots the proxy with all routes after a cut at any point.
+
+    `proxy boot` reports the cut, and the next reboot clears up.
+    """
     host = deployed.hosts[0]
     before = routes(host, deployed)
     assert "switch proxies" in deployed.kamal("proxy", "reboot", "--plan").stdout  # asks nothing, changes nothing

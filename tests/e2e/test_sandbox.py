@@ -124,7 +124,7 @@ def test_host_without_docker(sandbox: Sandbox, fresh_hosts: list[Host]) -> None:
 
 
 def test_full_disk(sandbox: Sandbox, fresh_hosts: list[Host]) -> None:
-    """Where a disk is full, writing fails with the kernel's own error and reading works; then it is free again."""
+    """Writes to a full disk fail with the kernel's own error and reads work; afterwards the disk is free again."""
     host = fresh_hosts[0]
     host.write("/root/.kamal/app.env", "A=1\n")
     host.fill_disk("/root/.kamal")
@@ -326,7 +326,7 @@ def test_a_folder_of_somebody_else_is_refused() -> None:
 
 
 def test_without_permission_it_says_what_is_needed() -> None:
-    """Where namespaces are not permitted the error names the reason and the remedy."""
+    """The error names the reason and the remedy if namespaces are not permitted."""
     program = "from pykamal.sandbox.namespaces import NamespaceProvider; NamespaceProvider().require()"
     without = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]
     done = subprocess.run([*without, sys.executable, "-c", program], capture_output=True, text=True, check=False)

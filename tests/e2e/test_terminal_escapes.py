@@ -43,7 +43,7 @@ def attacked(deployed: Application) -> Application:
 
 
 def shown(application: Application, *arguments: str, ends: int | None = 0) -> str:
-    """What a terminal gets of a command, to its end, or of one that is ended by Ctrl-C."""
+    """Return a command's output on a terminal, up to its end or to Ctrl-C."""
     for _ in range(MOST_ATTEMPTS):
         with kamal(application, *arguments) as window:
             if ends is None:

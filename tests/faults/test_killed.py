@@ -1,4 +1,4 @@
-"""What is left when something dies without a word, and how the next run goes on from there."""
+"""The remains of a process that was killed, and the next run, which goes on from there."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ Made: TypeAlias = partial[Any]
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What reaches lines from the command line, the environment, Git, the secrets and the hosts."""
+    """Texts of the command line, the environment, Git, the secrets and the hosts that reach shell lines."""
 
     version: str = "v1"
     old_version: str = "v0"

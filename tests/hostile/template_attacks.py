@@ -155,7 +155,7 @@ def main() -> None:
 
 
 def _forked(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What the action tells from a process of its own, or that it was killed."""
+    """Return the action's report from a process of its own, or that it was killed."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

@@ -342,13 +342,13 @@ OF_OTHERS: Final = ("cli", "core", "operations", "secrets", "transport", "comman
 
 
 def parsing_modules(folder: Path) -> list[str]:
-    """Those of the packages that read what others print; the configuration has a suite of its own."""
+    """List the modules that read foreign output; the configuration has a suite of its own."""
     paths = [path for package in OF_OTHERS for path in (folder / package).rglob("*.py")]
     return sorted(path.relative_to(folder).as_posix() for path in paths if PARSING.search(path.read_text()))
 
 
 def test_every_parser_is_known(tmp_path: Path) -> None:
-    """What is read from others is read by `core/answers.py`, or by a module that was looked at; a new one is found."""
+    """Only `core/answers.py` and reviewed modules read foreign output; the test finds a new one."""
     assert parsing_modules(Path(pykamal.__file__).parent) == sorted(CHECKED)
     (tmp_path / "cli").mkdir()
     (tmp_path / "cli" / "hole.py").write_text("count = int(result.captured)\n")

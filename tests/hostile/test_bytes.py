@@ -109,7 +109,7 @@ def test_secrets_of_any_bytes_arrive_as_they_are(project: Path, monkeypatch: pyt
 
 
 def test_a_command_line_of_any_bytes(project: Path) -> None:
-    """What the user types goes on as bytes, and is shown as escapes."""
+    """Typed words are handed on as bytes and shown as escapes."""
     done = kamal("server", "exec", b"echo " + BYTES, folder=project)
     assert done.returncode == 1
     assert b"refuses connections" in done.stdout

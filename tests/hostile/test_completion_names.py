@@ -117,7 +117,7 @@ def fired(project: Path) -> bool:
 
 @pytest.mark.parametrize("position", POSITIONS)
 def test_a_name_that_a_shell_would_run(position: str, terminal: Terminal, project: Path) -> None:
-    """Wherever a name of the project is completed, it is put in so that it stays a name."""
+    """Completion inserts every name of the project so that it stays a name."""
     before, inside = POSITIONS[position]
     name = {"file": f"x{ALL}.yml"}.get(position, f"x{ALL}")
     expected = name.replace(" ", "") if "version" in position else name

@@ -74,7 +74,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def ask(project: Path, *words: str, seconds: str = "") -> tuple[float, str]:
-    """How long an answer takes, and what it is."""
+    """Return the seconds until an answer, and the answer."""
     environ = {**environment(project, path=str(project / "programs")), "KAMAL_COMPLETION_SECONDS": seconds}
     started = time.monotonic()
     done = subprocess.run(

@@ -213,7 +213,7 @@ def test_a_command_that_looks_at_the_project(line: str, valid: HostileRepository
 
 @pytest.mark.parametrize("context", ["context: .", "context: ., remote: ssh://127.0.0.1:1"])
 def test_uncommitted_changes_are_looked_for_safely(context: str, tmp_path: Path) -> None:
-    """Where they count, `git status` is needed; of what it could run the filters alone are left, in submodules too."""
+    """Of all that `git status` could run, only filters run, and only where the changes count; submodules too."""
     repository = HostileRepository.create(tmp_path)
     repository.make_valid()
     repository.add_submodule()

@@ -170,7 +170,7 @@ def test_links_that_only_this_user_and_root_can_change_are_followed(shared: Path
 
 
 def test_the_moment_between_look_and_making_is_no_opening(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What another user makes just before we do is looked at like everything else."""
+    """A file that another user makes just before ours is checked like any other."""
     target = shared / "pykamal"
     make = Path.mkdir
 
@@ -266,7 +266,7 @@ def test_a_log_is_not_written_to_what_another_user_made(
 
 
 def test_logs_and_their_folder_are_for_this_user_alone(shared: Path) -> None:
-    """Whatever the umask is: the output of commands may hold secrets."""
+    """Logs may hold secrets in commands' output, so the umask does not matter."""
     before = os.umask(0)
     try:
         log = LogFile(str(shared / "log" / "kamal"), command="deploy", destination=None, report=print)

@@ -1,4 +1,4 @@
-"""What hosts, containers, hooks and files print: it must not reach a terminal as commands, nor a log as secrets."""
+"""Output of hosts, containers, hooks and files brings no commands to a terminal and no secrets to a log."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TERMINAL = "\x1b]52;c;c3RvbGVu\x07\x1b[2J\x9b31m\u202etxt.exe\u2028\x7f\rINFO\x1
 
 
 def event_types() -> list[type[Event]]:
-    """Those that this program has, wherever they are defined."""
+    """List every event type of the program."""
     for module in pkgutil.walk_packages(pykamal.__path__, "pykamal."):
         if module.name.startswith(("pykamal.events", "pykamal.operations")):
             importlib.import_module(module.name)
@@ -73,7 +73,7 @@ def _value(hint: Any, text: str) -> Any:
 
 
 def shown_forms(event: Event, bus: Bus, folder: Path) -> dict[str, str]:
-    """What every kind of renderer makes of an event."""
+    """Return an event as every kind of renderer shows it."""
     text, shapes = io.StringIO(), io.StringIO()
     sent: list[str] = []
     otel = OtelLog("http://127.0.0.1:9", command="deploy", tool_version="0", report=sent.append)
@@ -233,7 +233,7 @@ def test_a_hook_that_prints_what_it_likes(form: str, project: Path) -> None:
 
 
 def test_an_output_that_knows_fewer_characters(project: Path) -> None:
-    """What a locale cannot write is written as an escape, and is no bug."""
+    """Characters that a locale cannot write are written as escapes."""
     (project / ".kamal" / "hooks" / "pre-connect").write_text("#!/bin/sh\necho '漢…'; exit 3\n")
     done = kamal("lock", "status", folder=project, PYTHONIOENCODING="ascii")
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""What other users of the operator's machine see of the programs that `kamal` starts: names of secrets, never values.
+"""Process lists show names of secrets to other users of the operator's machine, never values.
 
 Every program on the PATH is a recorder that notes its arguments and then does its work, and Python notes what it starts
 itself. `docker`, `pack` and `ssh` do nothing else.
@@ -204,7 +204,7 @@ def test_a_build_by_buildpacks(machine: Machine) -> None:
     ],
 )
 def test_other_commands_on_this_machine(machine: Machine, command: str) -> None:
-    """Whatever they start."""
+    """Every other program that a command starts keeps secrets out of its arguments."""
     machine.kamal(*command.split())
     assert machine.seen() == []
 

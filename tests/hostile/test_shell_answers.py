@@ -132,7 +132,7 @@ def test_output_that_is_only_evidence_keeps_both_ends() -> None:
 
 
 def test_an_answer_that_is_read_is_never_cut() -> None:
-    """What a command that only reads prints is decided upon: too much of it is an error at once."""
+    """Decisions rest on the output of reading commands, so too much of it is an error at once."""
     output = begun(query("docker", "ps"))
     with pytest.raises(UnexpectedAnswer, match="h answered with more than 16 MB") as caught:
         flooded(output, 100)
@@ -155,7 +155,7 @@ def test_what_was_asked_for_is_whole_and_on_disk() -> None:
 
 
 def test_a_stream_that_runs_ahead_is_not_kept_for_ever() -> None:
-    """One that ended its step long ago, while the other never does, is no shell of ours."""
+    """An answer is refused if one stream ended its step long ago and the other never does."""
     output = ScriptOutput(script(command("a"), command("b")), NONCE)
     for stream in Stream:
         output.feed(stream, said(b"begin 0"))

@@ -24,7 +24,7 @@ _PROVEN = [name for name, attack in ATTACKS.items() if attack.unplug is not None
 
 @pytest.fixture(scope="module")
 def results() -> dict[tuple[str, bool], dict[str, Any]]:
-    """What came of each attack, by its name and whether the limits were there."""
+    """Run each attack with and without the limits; return the outcomes by name and limits."""
     command = [sys.executable, "-m", "tests.hostile.template_attacks"]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True)
     rows = [json.loads(line) for line in done.stdout.splitlines()]

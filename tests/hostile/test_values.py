@@ -144,7 +144,7 @@ def _parts(value: Any) -> Mapping[Any, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a text comes from, and the calls that make the lines in which it stands, with the harmless text."""
+    """The origin of a text, and the calls that make the lines with it, and the harmless text."""
 
     name: str
     calls: tuple[Made, ...]
@@ -228,7 +228,7 @@ def runs_of(all_sources: Iterable[Source]) -> list[Run]:
 
 
 def faults(runs: list[Run], outcome: Outcome) -> list[str]:
-    """What a shell did with hostile texts beyond handing them on."""
+    """Return everything that a shell did with hostile texts beyond handing them on."""
     found = []
     for number, run in enumerate(runs):
         if not run.kind:
@@ -297,7 +297,7 @@ def _forms(run: Run) -> set[str]:
 
 
 def ruby_form(text: str) -> str:
-    """What a container gets of a text in double quotes: control characters are escaped, and `#` before `{$@`."""
+    """Return a double-quoted text as a container gets it: control characters and `#` before `{$@` are escaped."""
     named = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\x1b": "\\e", "\a": "\\a", "\b": "\\b", "\v": "\\v", "\f": "\\f"}
     escaped = "".join(
         named.get(each) or (f"\\x{ord(each):02X}" if ord(each) < 32 or each == "\x7f" else each) for each in text
@@ -306,7 +306,7 @@ def ruby_form(text: str) -> str:
 
 
 def _expanded(text: str, names: str) -> str:
-    """What the host's shell leaves of a text after it has expanded these names."""
+    """Return a text after the host's shell has expanded these names."""
     values = {"IFS": " \t\n", "HOME": HOME}
     return re.sub(names, lambda match: values.get(match[1] or match[2], ""), text, flags=re.ASCII)
 
@@ -361,7 +361,7 @@ RUN_WITHOUT_QUOTES: Final = (
 
 
 def test_keys_and_addresses_are_refused_beforehand() -> None:
-    """What is never anything but a name is not even taken: validation names the place, before any line is made."""
+    """Validation refuses an invalid name and reports its place before any shell line is made."""
     keys = [place for place in places() if place.endswith("/{key}") and not _declared(place)]
     keys.remove("x-pykamal/proxy/security_headers/{key}")  # names of headers have rules of their own
     of_hosts = re.compile(r"ssh/(user|proxy)|builder/remote|accessories/\*/host|servers/(\*/)?(hosts/)?\[\](/{key})?")
@@ -378,7 +378,7 @@ def test_keys_and_addresses_are_refused_beforehand() -> None:
 
 
 def _is_refused(place: str, text: str) -> bool:
-    """Whether some problem of the file is at the place."""
+    """Tell if a diagnostic of the file is at the place."""
     system = World(files={"config/deploy.yml": document_with(place, text)})
     document = load_document(system=system)
     try:

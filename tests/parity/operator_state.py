@@ -85,7 +85,7 @@ def _contexts(application: Application) -> list[dict[str, Any]]:
 
 
 def _clones(application: Application) -> State:
-    """Where the clone stands, whence it comes, and what is in it."""
+    """Return the place, the origin and the content of each clone."""
     found = [folder / application.folder.name for folder in _clone_folders(application)]
     clone = next(filter(Path.exists, found), None)
     if clone is None:

@@ -68,7 +68,7 @@ class Case:
 
 
 def ruby_config(case: Case, directory: Path) -> str:
-    """What the program itself prints, or its refusal."""
+    """Return the output of the real Ruby Kamal, or its refusal."""
     case.write_to(directory)
     arguments = ["config", *(["-d", case.destination] if case.destination is not None else [])]
     status, output = ruby_output(arguments, directory, {"VERSION": VERSION, **case.environment})
@@ -88,7 +88,7 @@ def ruby_configs(cases: Sequence[Case]) -> list[str]:
 
 
 def psych_documents(texts: Sequence[str]) -> list[str]:
-    """What Ruby's YAML library reads of each text, written again by it; or its refusal."""
+    """Return each text as Ruby's YAML library reads it and writes it again, or the refusal."""
     with tempfile.TemporaryDirectory(prefix="pykamal-parity-") as folder:
         return _results(Path(folder), _READS_ALL, list(texts))
 

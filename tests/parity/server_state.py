@@ -72,7 +72,7 @@ def _digest(sandbox: Sandbox, repository: str, tag: str) -> str | None:
 
 
 def differences(left: Any, right: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Where two states differ: the path to the value, and the value on each side (None where there is none)."""
+    """Compare two states: the path of each different value, and the value on each side (None where there is none)."""
     if isinstance(left, dict) and isinstance(right, dict):
         for key in sorted({*left, *right}):
             yield from differences(left.get(key), right.get(key), f"{path}/{key}")
@@ -88,7 +88,7 @@ def _label(entry: Any, index: int) -> str:
 
 
 def _container(container: Mapping[str, Any]) -> State:
-    """What was asked of Docker, whole, and what became of it."""
+    """Return the complete configuration of a container and its state."""
     config = {**container["Config"], "Hostname": HOSTNAME_SUFFIX.sub("-HEX12", container["Config"]["Hostname"])}
     if config["Hostname"] == container["Id"][:12]:
         config["Hostname"] = "(the container's id)"
@@ -128,7 +128,7 @@ def _networks(host: Host) -> State:
 
 
 def _proxy(host: Host) -> State:
-    """What the proxy says it serves, and the state that it would start again from."""
+    """Return the proxy's list of services, and the state that it would restart from."""
     listed = host.docker("exec", "kamal-proxy", "kamal-proxy", "list", check=False)
     kept = json.loads(host.read(PROXY_STATE)) if host.exists(PROXY_STATE) else []
     rows = [line.split() for line in ANSI.sub("", listed).splitlines()]

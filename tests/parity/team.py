@@ -96,7 +96,7 @@ class Team:
         return kamal(*arguments, *self.flags, expect=expect)
 
     def served(self) -> list[str | None]:
-        """What each server answers with: `V1`, or None when nothing does."""
+        """Return each server's answer: `V1`, or None without an answer."""
         return [self._served(host) for host in self.hosts]
 
     def _served(self, host: Host) -> str | None:

@@ -28,7 +28,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is left after a command: exit code, class of the error, this machine, logins of the hosts, the registry."""
+    """The state after a command: exit code, class of the error, this machine, logins of the hosts, the registry."""
 
     exit_code: int
     error: str | None
@@ -45,7 +45,7 @@ class Comparison:
         self.version = application.git("rev-parse", "HEAD")
 
     def run(self, *commands: str, prepare: Callable[[Application], None] | None = None) -> dict[Tool, list[Seen]]:
-        """What is seen after each command, by tool. `prepare` comes before the first."""
+        """Return the state after each command, by tool. `prepare` comes before the first."""
         seen: dict[Tool, list[Seen]] = {}
         for tool in TOOLS:
             reset(self.application.sandbox)

@@ -1,4 +1,4 @@
-"""How command lines are understood: by Ruby Kamal and by this tool (spec/cli.md 1, 2.2, 10, 12, 18.4).
+"""Ruby Kamal and this tool understand command lines alike (spec/cli.md 1, 2.2, 10, 12, 18.4).
 
 Nothing is deployed: the hosts of the configuration refuse connections. Compared is whether a command line is refused,
 which command it selects, and what is said in substance; Ruby Kamal's refusals end with 1, ours with 2 when the line
@@ -99,7 +99,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def understood(program: Path, line: str, folder: Path) -> tuple[bool, str]:
-    """Whether a command line is refused, and what of it is said or shown, without wording of one tool alone."""
+    """Return the verdict on a command line and what its output has in common for both tools."""
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("KAMAL", "VERSION", "VERBOSE"))
     }
@@ -137,7 +137,7 @@ OURS = names_of_ours()
 
 
 def is_ours(path: str) -> bool:
-    """Whether a command or group is one that Ruby Kamal does not have."""
+    """Tell if Ruby Kamal lacks the command or group."""
     return path.split(maxsplit=1)[0] in OURS or any(command.ours for command in COMMANDS if command.path == path)
 
 
@@ -157,7 +157,7 @@ def meaning(text: str) -> str:
 
 
 def compared(some: Iterable[str], folder: Path) -> dict[str, str]:
-    """What is different, by command line."""
+    """Return the differences, by command line."""
 
     def one(line: str) -> tuple[str, tuple[bool, str], tuple[bool, str]]:
         return line, understood(ruby_kamal(), line, folder), understood(KAMAL, line, folder)
@@ -234,6 +234,6 @@ def beginnings(group: str, name: str) -> Iterable[str]:
 
 
 def runs_something(line: str) -> bool:
-    """Whether the beginning is that of a command that takes any words."""
+    """Tell if the line begins with a command that takes any words."""
     beginning = " ".join(line.split()[:2])
     return any(command.path.startswith(beginning) for command in KNOWN if command.passes_options)

@@ -66,7 +66,7 @@ def _ours(case: Case, directory: Path) -> str:
 
 
 def _accounted_for(case: Case, ours: str, rubys: str) -> str | None:
-    """Why two answers may differ: the sections of spec/config.md that say so. None where nothing says so."""
+    """Return the sections of spec/config.md that explain why two answers differ, or None."""
     refusals = ours.startswith("ERROR ("), rubys.startswith("ERROR (")
     our_class, rubys_class = ours.partition(":")[0], rubys.partition(":")[0]
     if all(refusals) and our_class == rubys_class and ("NoMethodError" in our_class or "TypeError" in our_class):
@@ -114,7 +114,7 @@ def test_refusals(tmp_path: Path) -> None:
 
 
 def test_accepted(tmp_path: Path) -> None:
-    """What both accept prints the same bytes."""
+    """Both tools print the same bytes for a configuration that both accept."""
     _compare(map(_file, ACCEPTED), tmp_path)
 
 
@@ -232,7 +232,7 @@ def test_programs_that_are_not_there(tmp_path: Path) -> None:
 
 
 def test_failing_templates(tmp_path: Path) -> None:
-    """What fails in Ruby fails with the same class and message."""
+    """A template that fails in Ruby fails here with the same class and message."""
     rescue = 'rescue Exception => error; "#{error.class}: #{error.message}"; end'
     _compare_expressions([f"begin; {expression}; {rescue}" for expression, _ in FAILURES], tmp_path)
 

@@ -40,7 +40,7 @@ class Life:
 
 
 def start_old_version(team: Team) -> None:
-    """What a deploy leaves that was killed before its end."""
+    """Start an old version, as a deploy leaves it that was killed before its end."""
     for host in team.hosts:
         host.docker("start", f"hello-web-{team.versions[0]}")
 
@@ -170,7 +170,7 @@ DIFFERENT_STATES: Final = {
 
 @dataclass
 class Stage:
-    """What was there after one step."""
+    """The state after one step."""
 
     tool: Tool
     exit_code: int

@@ -1,4 +1,4 @@
-"""What hooks are told: the same hooks in the same order, with the same variables, by Ruby Kamal and by ours.
+"""Ruby Kamal and this tool run the same hooks in the same order with the same variables.
 
 One life of an application is lived with each tool from the same beginning; every hook writes down its environment.
 What may differ is in `ALLOWED`, with the reason.
@@ -88,7 +88,7 @@ def _lived(sandbox: Sandbox, folder: Path, tool: Tool) -> Iterator[tuple[str, Ho
 
 
 def _told(variables: dict[str, str], team: Team) -> dict[str, str]:
-    """What Kamal put in: times and durations by their form, commits by their short names."""
+    """Return the variables that Kamal set: times and durations by their form, commits by their short names."""
     found = {name: value for name, value in variables.items() if name.startswith("KAMAL_")}
     if "REGISTRY_PASSWORD" in variables:
         found["(secrets)"] = "yes"

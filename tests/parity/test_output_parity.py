@@ -1,4 +1,4 @@
-"""What the commands say, by Ruby Kamal and by ours in the same state: what a script may read is the same.
+"""Ruby Kamal and this tool print the same in the same state, as far as a script may read it.
 
 Compared are exit codes, standard error, results (spec/cli.md 4.4), progress messages (4.2), the label of the final
 error and its evidence (4.5). Not compared, since the two work differently by design: the log lines of commands (4.3),
@@ -141,7 +141,10 @@ DIFFERENT: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a script may read. `blocks` are runs of lines, `evidence` the final error's without their order."""
+    """The output that a script may read.
+
+    `blocks` are runs of lines, `evidence` the final error's without their order.
+    """
 
     exit_code: int
     blocks: tuple[str, ...]

@@ -69,7 +69,7 @@ ALLOWED_IN_HOOKS = {
 
 @dataclass
 class Stage:
-    """What was there after one step of a life."""
+    """The state after one step of an application's life."""
 
     tool: Tool
     served: list[str | None]
@@ -142,7 +142,7 @@ def told(variables: dict[str, str], team: Team) -> dict[str, str]:
 
 
 def read_by_both(team: Team) -> dict[str, dict[Tool, list[str]]]:
-    """What each tool shows, by paragraphs: hosts answer in any order."""
+    """Return each tool's output by paragraphs, since hosts answer in any order."""
 
     def read(tool: Tool, command: str) -> list[str]:
         outcome = team.run(tool, *command.split(), "-q")

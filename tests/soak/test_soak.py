@@ -25,7 +25,7 @@ BUSY, QUIET = "busy.example.com", "quiet.example.com"
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How much is done; `rate` in requests a second."""
+    """The size of a run; `rate` is in requests a second."""
 
     rate: int
     deploys: int

@@ -39,7 +39,7 @@ def answers(
     key_data: Sequence[str | Sensitive] = (),
     events: list[Event] | None = None,
 ) -> list[str]:
-    """What `echo` says on each host."""
+    """Return the output of `echo` on each host."""
 
     async def body() -> list[str]:
         bus = Bus(events.append if events is not None else lambda _: None)

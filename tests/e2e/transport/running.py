@@ -42,7 +42,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def alive(process_id: int) -> bool:
-    """Whether a process runs; a zombie does not."""
+    """Tell if a process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or before it was read

@@ -1,4 +1,4 @@
-"""What ssh_config and deploy.yml say of a connection (spec/cli.md 7, spec/config.md 10)."""
+"""Settings of a connection in ssh_config and deploy.yml (spec/cli.md 7, spec/config.md 10)."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_a_command_that_fails_is_a_failed_result(run: Run, tmp_path: Path) -> No
 
 
 def test_a_connection_that_breaks_is_told(tmp_path: Path) -> None:
-    """What the command has read by then is less than all of it, which the caller learns."""
+    """The caller learns that the command has read less than all of the input."""
     own = start_sshd(tmp_path / "sshd")
     run = Run(own, tmp_path)
     target = tmp_path / "file"

@@ -165,7 +165,7 @@ def test_a_certified_host_key_is_trusted(known_hosts: Path, tmp_path: Path) -> N
 
 
 def test_an_unreadable_known_hosts_file_is_no_empty_one(server: Sshd, known_hosts: Path) -> None:
-    """What cannot be read cannot say that a key has changed: refused, whatever the policy."""
+    """An unreadable file hides changed keys, so the connection is refused under every policy."""
     known_hosts.mkdir(parents=True)
     with pytest.raises(HostKeyUnknown, match="Is a directory"):
         answers(settings(server), trusting(known_hosts))

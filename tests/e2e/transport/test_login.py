@@ -122,7 +122,7 @@ def test_a_passphrase_is_asked_for_at_the_terminal(
 def test_a_password_is_asked_for_at_the_terminal(
     known_hosts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """When no key will do the user is asked for the password, three times at most (spec/cli.md 7)."""
+    """The user is asked for the password, three times at most, when no key is accepted (spec/cli.md 7)."""
     own = _sshd_with_password(tmp_path, method)
     typed: list[str] = []
     questions: list[str] = []

@@ -1,4 +1,4 @@
-"""How many login shells a run starts on a host: start-up files may be slow, and each login shell reads them."""
+"""The number of login shells that a run starts on a host: each of them reads start-up files, which may be slow."""
 
 from __future__ import annotations
 

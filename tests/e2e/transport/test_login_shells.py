@@ -1,4 +1,4 @@
-"""What a user wrote is read by the shell of the login, as `ssh HOST LINE` has it read (spec/cli.md 6.1, 14.1)."""
+"""The login shell reads the user's own command lines, as with `ssh HOST LINE` (spec/cli.md 6.1, 14.1)."""
 
 from __future__ import annotations
 

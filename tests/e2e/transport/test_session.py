@@ -209,7 +209,7 @@ def test_a_shell_waits_for_the_next_script(run: Run) -> None:
 
 
 def test_a_host_with_a_single_session(tmp_path: Path) -> None:
-    """Where sshd allows one session at a time (MaxSessions 1), scripts wait for each other."""
+    """Scripts wait for each other if sshd allows one session at a time (MaxSessions 1)."""
     own = start_sshd(tmp_path / "sshd", settings=["MaxSessions 1"])
     run = Run(own, tmp_path)
 

@@ -1,4 +1,4 @@
-"""How a session and what runs on it end: on purpose, in time, by a signal, by accident (spec/cli.md 6)."""
+"""The end of a session and its processes: on purpose, in time, by a signal, by accident (spec/cli.md 6)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_cancelling_ends_the_process_group_on_the_host(run: Run) -> None:
 
 
 def test_a_process_that_ignores_the_signal_is_killed(run: Run) -> None:
-    """What does not end on SIGTERM gets SIGKILL, and the cancel takes bounded time."""
+    """A process that ignores SIGTERM gets SIGKILL, and the cancel takes bounded time."""
 
     async def body(session: SshSession) -> None:
         running = asyncio.create_task(session.run(shell_line("trap '' TERM; echo $$; while :; do sleep 1; done")))
