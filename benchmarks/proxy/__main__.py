@@ -72,7 +72,7 @@ def compare(target: Target) -> tuple[list[Row], list[Row]]:
 
 
 def many_services(target: Target) -> tuple[list[Row], float]:
-    """What a full table costs beside a table of one, and the milliseconds that deploying one of the many takes."""
+    """Measure a full table beside a table of one, and the milliseconds that deploying one of the many takes."""
     print(f"Starting with {MANY:,} services ...", flush=True)
     with OurProxy(target, services=MANY) as many, OurProxy(target, services=1) as one:
         counts = {many: MANY, one: 1}

@@ -1,4 +1,4 @@
-"""What a proxy's memory grows by while it holds many connections."""
+"""The growth of a proxy's memory while it holds many connections."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ class OurProxy(Server):
         return call_server(call)
 
     def seconds_to_deploy(self, service: str, host: str) -> float:
-        """From the client's request to the server's answer, without a health check."""
+        """Measure from the client's request to the server's answer, without a health check."""
         started = time.perf_counter()
         self.deploy(service, host, "--force")
         return time.perf_counter() - started

@@ -151,8 +151,8 @@ class Authority:
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.log()
-        doors = [(self._address, self._port), ("127.0.0.1", self._management_port)]
-        return all(_is_open(door) for door in doors) and self._resolves()
+        addresses = [(self._address, self._port), ("127.0.0.1", self._management_port)]
+        return all(_is_open(address) for address in addresses) and self._resolves()
 
     def _resolves(self) -> bool:
         with socket.socket(type=socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
@@ -169,9 +169,9 @@ class Authority:
         subprocess.run(["openssl", "req", "-x509", *curve, *names, *files], check=True, capture_output=True)
 
 
-def _is_open(door: tuple[str, int]) -> bool:
+def _is_open(address: tuple[str, int]) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(door) == 0
+        return probe.connect_ex(address) == 0
 
 
 def store(proxy: Proxy, directory: str) -> Path:

@@ -134,7 +134,7 @@ def test_an_upload_while_addresses_are_swapped(site: Site, removed: bool) -> Non
 
 
 def test_a_slow_upload_reaches_its_target(site: Site) -> None:
-    """However long nothing else is sent there."""
+    """A slow upload reaches its target, after any pause in which nothing else is sent there."""
     with site.proxy.connect() as connection:
         connection.send(head("POST", "/echo", host="b.com", headers=[("Content-Length", "10")]))
         for number in range(10):

@@ -401,7 +401,7 @@ FLOODS: dict[str, Callable[[Http2], Iterator[bytes]]] = {
 @only_ours
 @pytest.mark.parametrize("name", FLOODS)
 def test_frames_without_a_request_end_the_connection(site: Site, name: str) -> None:
-    """However they are mixed, after about eight megabytes; meanwhile they take little memory, and others are served."""
+    """Any mix of such frames ends it after about eight megabytes; until then memory stays low and others are served."""
     before, sent, asked = resident_kilobytes(site.proxy), 0, 0
     with site.connect() as connection, contextlib.suppress(OSError):
         frames = FLOODS[name](connection)

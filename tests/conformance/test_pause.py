@@ -122,7 +122,7 @@ def test_case_121_the_drain_of_a_pause_is_limited(proxy: Proxy, t1: Target) -> N
 
 
 def test_drains_that_end_together_cancel_each_their_own(proxy: Proxy, make_target: Callable[[str], Target]) -> None:
-    """However many there are at the same moment (9.2)."""
+    """Any number of drains that end at the same moment cancel their own requests (9.2)."""
     names = [f"s{number}" for number in range(8)]
     for name in names:
         proxy.deploy(name, make_target(name), "--host", f"{name}.com")

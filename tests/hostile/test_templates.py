@@ -1,4 +1,4 @@
-"""However hostile a template, rendering it ends soon, in little memory, with an error that names place and limit.
+"""A hostile template is ended soon, in little memory, with an error that names place and limit.
 
 Seconds are the processor's own: they say what the template costs, not what else the machine does.
 """

@@ -1,4 +1,4 @@
-"""The order of the house: what a module may import, and where quoting happens (CONTRIBUTING.md)."""
+"""The order of the packages: what a module may import, and where quoting happens (CONTRIBUTING.md)."""
 
 from __future__ import annotations
 

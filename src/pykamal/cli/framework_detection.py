@@ -1,4 +1,4 @@
-"""Which kind of web application a folder holds, as far as a first deploy.yml needs to know."""
+"""Detection of a folder's kind of web application, as far as a first deploy.yml needs it."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class SecretForms:
         self._base64_beginnings = Beginnings(base64_forms)
 
     def spans(self, text: str) -> list[Span]:
-        """Where forms stand, in order; those that overlap are one."""
+        """Return the places of forms in order; overlapping ones are one."""
         data = text.encode("utf-8", "surrogatepass").translate(_STANDARD_BASE64)
         candidates = list(self._table.candidates(data))
         found = [span for each in candidates if not each.in_base64 for span in _places(each, text)]
@@ -82,7 +82,7 @@ class SecretForms:
         return _merged(found)
 
     def open_end(self, text: str) -> int:
-        """Where the part at the end begins that may be the beginning of a form; the text's length for none."""
+        """Return the start of a suffix that may be the beginning of a form; the text's length for none."""
         first = self._written_beginnings.open_end(text, text.rfind("\n") + 1)
         beginnings = self._base64_beginnings
         if beginnings.longest:

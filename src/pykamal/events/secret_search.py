@@ -63,7 +63,7 @@ class SampleTable:
 
 
 def _needed(distance: int) -> int:
-    """How many bytes a part must have so that a sample lies inside it wherever it stands."""
+    """Return the bytes that a part must have so that a sample lies inside it at every place."""
     return distance + _SAMPLE_BYTES - 1
 
 
@@ -87,7 +87,7 @@ class Beginnings:
         self.longest = max(map(len, self._forms), default=0)
 
     def open_end(self, text: str, start: int) -> int:
-        """Where the longest one begins, from `start` on; the text's length for nowhere."""
+        """Return the start of the longest such suffix, from `start` on; the text's length for none."""
         for position in range(max(start, len(text) - self.longest + 1), len(text)):
             if text[position : position + _HEAD] in self._heads:
                 rest = text[position:]

@@ -104,7 +104,7 @@ def _lacks_app(context: Context, facts: Mapping[str, HostFacts]) -> bool:
 
 
 def first_tag_plan(context: Context, facts: Mapping[str, HostFacts]) -> Plan:
-    """Where no host has any version, the new one is the latest before it is booted: `app exec` of a hook runs it."""
+    """Tag the new version as the latest before its boot if no host has any: `app exec` of a hook runs it."""
     of_roles = (facts[host].of_role(role) for host in facts for role in context.selection.roles_on(host))
     tag = script(tag_step(context, context.version))
     tasks = () if any(of_roles) else tuple(Task(host, "tag image", tag) for host in context.selection.app_hosts)

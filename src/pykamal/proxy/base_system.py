@@ -71,7 +71,7 @@ SHELL_TOOLS = (
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """How to run the image's Python on this machine, from an unpacked root."""
+    """The image's Python, run on this machine from an unpacked root."""
 
     argv: list[str]
     environment: dict[str, str]

@@ -58,7 +58,7 @@ def protection_from_flags(values: Mapping[str, Any]) -> Protection:
 
 
 def protection_from_state(record: Mapping[str, Any]) -> Protection:
-    """From a service's record. Raises ProxyError, TypeError or ValueError: no service starts without its protection.
+    """Read a service's record. Raises ProxyError, TypeError or ValueError: no service starts without its protection.
 
     A value of null counts as missing; other builds may have written keys that are not known here.
     """

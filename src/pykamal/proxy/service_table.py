@@ -135,7 +135,7 @@ class ServiceTable:
         return True
 
     def shared_addresses(self, targets: Collection[Target]) -> set[str]:
-        """Those `address:port` of `targets` that other installed ones have too."""
+        """Return the `address:port` of `targets` that other installed targets have too."""
         wanted = {(target.address, target.port) for target in targets}
         found = set()
         for service in self.services.values():

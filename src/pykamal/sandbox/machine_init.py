@@ -139,7 +139,7 @@ def start_services(spec: dict[str, Any]) -> None:
     if spec["ssh"]:
         subprocess.run(SSHD, check=True)
     listen = f"TCP-LISTEN:{spec['registry_port']},bind=127.0.0.1,reuseaddr,fork"
-    start(["socat", listen, spec["registry"]], "registry-door")
+    start(["socat", listen, spec["registry"]], "registry-forward")
     start_engine(spec["engine_arguments"])
 
 

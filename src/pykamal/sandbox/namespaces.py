@@ -94,7 +94,7 @@ class NamespaceProvider:
             _remove_cgroups(_cgroup(manifest, machine))
 
     def alive(self, manifest: Manifest) -> dict[str, bool]:
-        names = [*(machine.name for machine in manifest.machines), registry_server.ROLE, registry_server.DOOR_ROLE]
+        names = [*(machine.name for machine in manifest.machines), registry_server.ROLE, registry_server.FORWARD_ROLE]
         same_boot = manifest.boot == boot_identifier()
         found = {name: manifest.process(name) for name in names}
         return {name: same_boot and process is not None and process.alive for name, process in found.items()}
@@ -114,8 +114,8 @@ class NamespaceProvider:
         alive = self.alive(journal.manifest)
         if not alive[registry_server.ROLE]:
             registry_server.start_server(journal)
-        if not alive[registry_server.DOOR_ROLE]:
-            registry_server.start_door(journal)
+        if not alive[registry_server.FORWARD_ROLE]:
+            registry_server.start_forward(journal)
         registry_server.wait(journal.paths)
 
     def default_images(self, say: Say) -> list[Path]:

@@ -18,7 +18,7 @@ from pykamal.sandbox.manifest import Journal, Manifest, Process
 from pykamal.sandbox.paths import Paths
 
 ROLE = "registry"
-DOOR_ROLE = "registry door"
+FORWARD_ROLE = "registry forward"
 
 
 def start(journal: Journal) -> None:
@@ -28,14 +28,14 @@ def start(journal: Journal) -> None:
     listen = {"addr": str(paths.registry_socket), "net": "unix"}
     write_settings(manifest, paths, password_line=line, folder=paths.registry, listen=listen)
     start_server(journal)
-    start_door(journal)
+    start_forward(journal)
 
 
-def start_door(journal: Journal) -> None:
+def start_forward(journal: Journal) -> None:
     manifest, paths = journal.manifest, journal.paths
     listen = f"TCP-LISTEN:{manifest.registry_port},bind=127.0.0.1,reuseaddr,fork"
-    door = ["socat", listen, f"UNIX-CONNECT:{paths.registry_socket}"]
-    journal.add(DOOR_ROLE, background_processes.spawn(door, log=paths.registry / "door.log"))
+    forward = ["socat", listen, f"UNIX-CONNECT:{paths.registry_socket}"]
+    journal.add(FORWARD_ROLE, background_processes.spawn(forward, log=paths.registry / "forward.log"))
 
 
 def start_server(journal: Journal) -> None:

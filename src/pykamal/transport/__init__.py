@@ -1,1 +1,1 @@
-"""The only door to the outside: SSH sessions and local processes. Knows nothing of Kamal."""
+"""The only package that starts processes and connections: SSH sessions and local processes. Knows nothing of Kamal."""

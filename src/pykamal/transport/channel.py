@@ -25,7 +25,7 @@ Sent = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class ChannelEnd:
-    """How a channel ended. `exit_status` is None when the server told none; `lost` when the whole connection broke."""
+    """The end of a channel. `exit_status` is None when the server told none; `lost` when the whole connection broke."""
 
     exit_status: int | None = None
     lost: bool = False

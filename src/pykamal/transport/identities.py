@@ -147,7 +147,7 @@ def _load(path: str, passphrase: Sensitive | None = None) -> list[asyncssh.SSHKe
 
 
 class _Locked(str):
-    """Why a key cannot be used: it has a passphrase."""
+    """A key that cannot be used, because it has a passphrase."""
 
     __slots__ = ()
 

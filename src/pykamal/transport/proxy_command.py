@@ -32,7 +32,7 @@ class ProxyCommand:
         return tuple(self._said.decode("utf-8", "replace").splitlines())
 
     async def exit_status(self) -> int | None:
-        """How the process ended, None while it runs; one that has just closed its connection is about to end."""
+        """The process's exit status, None while it runs; one that just closed its connection is about to end."""
         if self._process is None:
             return None
         with suppress(TimeoutError):

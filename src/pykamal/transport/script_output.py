@@ -298,6 +298,6 @@ class _Lane:
             self.noise.write(data)
 
     def _possible_prefix(self, data: bytes) -> int:
-        """How many bytes at the end of `data` may be the beginning of a marker."""
+        """Count the bytes at the end of `data` that may be the beginning of a marker."""
         start = data.rfind(self._prefix[:1], -len(self._prefix) + 1)
         return len(data) - start if start >= 0 and self._prefix.startswith(data[start:]) else 0

@@ -13,7 +13,7 @@ from pykamal.core.errors import CommandFailed
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """How one step of a script ended. `stdout` and `stderr` have replacements for what is not UTF-8.
+    """The end of one step of a script. `stdout` and `stderr` have replacements for what is not UTF-8.
 
     They are complete unless the command changes something and was very talkative: then their middle is left out.
     `whole` is standard output to the last byte, where that was asked for.

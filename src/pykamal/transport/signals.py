@@ -1,4 +1,4 @@
-"""How a run is stopped: Ctrl-C, SIGTERM, a closed terminal, a reader of our output that went away.
+"""The stop of a run: Ctrl-C, SIGTERM, a closed terminal, a reader of our output that went away.
 
 The first request cancels the main task, so that what was begun is taken back and the deploy lock is released in
 `finally` blocks (spec/cli.md 8.3 tells what happens otherwise); the second ends the process on the spot.

@@ -342,7 +342,7 @@ def test_options_that_the_command_may_have_meant(path: str, line: str, taken: st
     ],
 )
 def test_an_option_amid_the_command_is_likely_its_own(line: str, misread: bool) -> None:
-    """What stands between words of the command is warned of at once; what stands behind it is usual for ours."""
+    """An option between words of the command is warned of at once; one behind it is normal for ours."""
     assert parsed("app exec", line).misread is misread
 
 

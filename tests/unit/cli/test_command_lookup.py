@@ -1,4 +1,4 @@
-"""From words to a command, to help, or to an error."""
+"""The lookup of words: a command, help, or an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the shells' completion scripts are told."""
+"""The answers that the shells' completion scripts get."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_values_of_options() -> None:
 
 
 def test_hosts_and_roles() -> None:
-    """Those of the configuration that `-c` and `-d` select, accessories' hosts too (cli.md 2.1)."""
+    """Hosts and roles are those of the selected configuration (`-c`, `-d`), with accessories' hosts (cli.md 2.1)."""
     assert values("deploy", "-h", "") == ["job-1", "web-2", "web-1", "other"]
     assert values("deploy", "-d", "staging", "-h", "") == ["staging-1", "web-1", "web-2", "other"]
     assert values("deploy", "-r", "") == ["jobs", "web"]
@@ -166,7 +166,7 @@ def test_a_command_that_needs_no_project_has_no_values_of_it(command, monkeypatc
 
 @pytest.mark.process
 def test_versions(folder: Path) -> None:
-    """Those deployed from here, the latest first, then commits; no server is asked."""
+    """Versions deployed from here come first, the latest at the top, then commits; no server is asked."""
     for version in ("v1", "v2", "v1"):
         remember("app", None, version)
     remember("app", "staging", "v3")

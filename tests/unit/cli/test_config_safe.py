@@ -87,7 +87,7 @@ def test_the_destination_is_no_hidden_variable(capsys: pytest.CaptureFixture[str
 
 
 def test_a_machine_is_told_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    """What was hidden is in the document of a file that fails, too."""
+    """The document for machines names what was hidden, for a file that fails too."""
     write(CONFIG.replace("10.0.0.1", "<%= `touch ran` %>"))
     assert dispatch(["config", "validate", "--safe", "--output", "json"]) == 1
     document = json.loads(capsys.readouterr().out)
@@ -151,7 +151,7 @@ def test_pre_commit_is_safe_by_default(capsys: pytest.CaptureFixture[str], monke
 
 
 def test_the_hook_for_pre_commit() -> None:
-    """What other projects get by its name is safe, and does not depend on which files changed."""
+    """The hook that other projects use is safe, and does not depend on the changed files."""
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     assert hook["entry"] == "kamal config validate --safe"
     assert hook["pass_filenames"] is False

@@ -49,7 +49,7 @@ def test_the_sections_of_ruby_kamal() -> None:
 
 
 def test_the_whole_reference_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is shown for the whole file loads; only roles and their names have to fit each other."""
+    """The example of the whole file loads, once its roles and their names fit each other."""
     text = reference_text("configuration")
     assert text is not None
     (tmp_path / "deploy.yml").write_text(text.replace("primary_role: app", "primary_role: web"))

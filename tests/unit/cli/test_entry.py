@@ -91,7 +91,7 @@ def test_ssh_is_imported_only_to_connect(project: Path) -> None:
 
 
 def imported(words: list[str], modules: tuple[str, ...], directory: Path) -> str:
-    """Which of the modules a command line has imported by its end."""
+    """Return those of the modules that a command line has imported by its end."""
     program = (
         f"import signal, sys; sys.argv = {['kamal', *words]}\n"
         "signal.setitimer = lambda *_: None  # completion's deadline is not the matter here\n"
@@ -194,7 +194,7 @@ def events(*words: str, directory: Path, code: int) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("line", ["docs alias", "version", 'secrets extract A {"A":1}', "completion fish", "init"])
 def test_results_as_json(line: str, tmp_path: Path) -> None:
-    """Whatever a command prints is a `result` or a `message`; the last event ends the run (docs/cli.md)."""
+    """All output of a command is a `result` or a `message`; the last event ends the run (docs/cli.md)."""
     *told, last = events(*line.split(), directory=tmp_path, code=0)
     assert {event["event"] for event in told} <= {"result", "message"}
     assert told
@@ -215,7 +215,7 @@ def test_failures_as_json(project: Path) -> None:
 
 
 def test_json_of_a_terminal(project: Path) -> None:
-    """What is handed to another program cannot be told as events, which is refused before anything is done."""
+    """JSON output is refused at once for a command that hands the terminal to another program."""
     for line in ("app exec -i --output json bash", "app logs -f --output json"):
         done = kamal(*line.split(), directory=project)
         assert (done.returncode, done.stdout) == (2, "")

@@ -33,7 +33,7 @@ def test_an_identifier(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_several(capsys: pytest.CaptureFixture[str]) -> None:
-    """What an error names in its last line is given as it stands."""
+    """The identifiers of an error's last line can be given as they stand."""
     assert dispatch(["explain", "unknown-key", "wrong-type"]) == 0
     out = capsys.readouterr().out
     assert out.index("unknown-key (error)") < out.index("wrong-type (error)")

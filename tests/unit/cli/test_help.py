@@ -35,7 +35,7 @@ def test_a_group(group: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.path)
 def test_a_command(command) -> None:  # type: ignore[no-untyped-def]
-    """How it is called, its own options before those of every command, defaults and choices, what it does."""
+    """Help shows usage, the command's options before the common ones, defaults, choices and a description."""
     text = topic_text(command.path)
     usage, _, rest = text.partition("\n\n")
     assert usage == f"Usage:\n  kamal {command.usage}"

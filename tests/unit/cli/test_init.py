@@ -46,7 +46,7 @@ def test_an_empty_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_configuration_is_valid(folder: Path) -> None:
-    """What was written loads, with the values of Ruby Kamal's template (cli.md 18.3)."""
+    """The written file loads, with the values of Ruby Kamal's template (cli.md 18.3)."""
     dispatch(["init"])
     config = load(system=LocalSystem())
     assert (config.service, config.image) == ("my-app", "my-user/my-app")
@@ -130,7 +130,7 @@ def test_a_dockerfile_alone(folder: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 100_000, b"{}", b"", b'{"dependencies": [], "scripts": 5}'])
 def test_files_that_say_nothing(content: bytes, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever the files of the project hold, the template is written."""
+    """The template is written for a project with any content in its files."""
     for name in ("package.json", "pyproject.toml", "requirements.txt", "Gemfile", "Dockerfile"):
         (folder / name).write_bytes(content)
     (folder / "manage.py").mkdir()
@@ -192,7 +192,7 @@ def test_hooks_are_executable_samples(folder: Path) -> None:
 
 
 def test_nothing_is_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What exists stays as it is; only the configuration is remarked on (cli.md 18.3)."""
+    """Existing files stay as they are; only an existing configuration gets a message (cli.md 18.3)."""
     dispatch(["init"])
     (folder / "config" / "deploy.yml").write_text("mine")
     (folder / ".kamal" / "secrets").write_text("A=1")

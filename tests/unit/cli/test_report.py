@@ -71,7 +71,7 @@ def test_a_message_is_not_repeated() -> None:
 
 
 def test_a_lone_error_of_a_task_group() -> None:
-    """What people did wrong is told as such, however the tasks were grouped."""
+    """An expected fault is reported as such, however the tasks were grouped."""
     code, event = reported(ExceptionGroup("tasks", [ExceptionGroup("tasks", [KamalError("lone")])]))
     assert (code, event.message) == (1, "lone")
 

@@ -1,4 +1,4 @@
-"""Which commands are logged beside the terminal, and what people are told of it."""
+"""The commands that are logged beside the terminal, and the messages about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a command line to a context."""
+"""The context that a command line leads to."""
 
 from __future__ import annotations
 

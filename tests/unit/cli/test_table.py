@@ -172,7 +172,7 @@ def test_every_command_of_the_catalogue(path: str) -> None:
 
 
 def test_nothing_but_the_catalogue() -> None:
-    """What Ruby Kamal does not have is marked as ours, so that it takes no abbreviation away (cli.md 1.2)."""
+    """Commands that Ruby Kamal lacks are marked as ours, so that they take no abbreviation away (cli.md 1.2)."""
     assert {command.path for command in COMMANDS if not command.ours} == set(CATALOGUE)
 
 

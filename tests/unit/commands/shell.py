@@ -17,7 +17,7 @@ def run(
     shell: str = "dash",
     stdin: bytes = b"",
 ) -> subprocess.CompletedProcess[bytes]:
-    """What a real shell makes of a line."""
+    """Run a line in a real shell."""
     line = command if isinstance(command, str) else command.shell_text()
     return subprocess.run([shell, "-c", line], cwd=directory, input=stdin, capture_output=True, check=False)
 

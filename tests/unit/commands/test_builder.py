@@ -235,7 +235,7 @@ def test_cache(cache: BuildCache, flags: str) -> None:
 
 
 def test_the_token_of_a_cache_is_in_the_environment() -> None:
-    """Where Docker finds the token of GitHub's cache that is no option; `$NAME` is the machine's."""
+    """The token of GitHub's cache is no option of Docker's; `$NAME` is read on the machine."""
     line = builder.push(of(Builder(("amd64",), cache=BuildCache("gha", "token=$A-b,mode=max"))), "v1")
     assert line.shell_text() == f'ACTIONS_RUNTIME_TOKEN="$A"-b {line.display_text()}'
     assert "token" not in line.display_text()

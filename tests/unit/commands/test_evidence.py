@@ -1,4 +1,4 @@
-"""What is read to explain a failure: real shells, real processes, and a `docker` that says what the test says."""
+"""Evidence of a failure, read by real shells from real processes and a `docker` with prepared answers."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_failed_checks(tmp_path: Path) -> None:
 
 
 def test_listeners_are_those_of_the_process() -> None:
-    """What a real process listens on, in hexadecimal; nothing, and no failure, for one that cannot be seen."""
+    """A real process's listeners are read, in hexadecimal; one that cannot be seen has none, without a failure."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         found = run(f"docker() {{ echo {os.getpid()}; }}\n{evidence.listeners(WEB).shell_text()}")

@@ -28,7 +28,7 @@ FILE = "A=a  b 'q' \"q\" $HOME `id` \\ # grün = 1 \nLINES=1\\n2\na.b-c=x\nWHO=m
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_docker_reads_the_values_from_standard_input(shell: str) -> None:
-    """What is behind it in the user's line finds nothing there; the line's own shell is the login's."""
+    """Later commands of the user's line find standard input empty; the line's own shell is the login's."""
     line = command("cat", "/dev/stdin", Raw("&& cat && echo $0"))
     told = exec_env.from_stdin(ENV, line)
     ended = run(f"ME=me SHELL={shell}; export SHELL; {told.shell_text()}", shell=shell, stdin=b"other")
@@ -39,7 +39,7 @@ def test_docker_reads_the_values_from_standard_input(shell: str) -> None:
 
 @pytest.mark.parametrize("shell", [*SHELLS, "zsh", "fish"])
 def test_docker_reads_the_values_from_a_file_that_is_gone(tmp_path: Path, shell: str) -> None:
-    """Where standard input is a terminal: whatever the login's shell, which runs the line."""
+    """Docker gets the values from a file under any login shell if standard input is a terminal."""
     path = ".kamal/apps/it's/exec-1"
     (tmp_path / path).parent.mkdir(parents=True)
     written = run(f"ME=me; {exec_env.write(path, ENV).shell_text()}", directory=tmp_path)

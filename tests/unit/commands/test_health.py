@@ -124,7 +124,7 @@ def test_restarts_of_before_do_not_count_where_the_container_is_not_new(tmp_path
     ],
 )
 def test_an_accessory_is_only_to_stay_up(tmp_path: Path, looks: list[str], status: int) -> None:
-    """Whatever its health check says, and unless it has done its work."""
+    """An accessory must only stay up, or end its work well; its health check does not count."""
     done = run(health.wait_steady("app-db", deploy_timeout=9), tmp_path, states(tmp_path, *looks))
     assert done.returncode == status
 
@@ -142,7 +142,7 @@ def test_an_accessory_is_only_to_stay_up(tmp_path: Path, looks: list[str], statu
 def test_a_container_that_was_ready_is_looked_at_again(
     tmp_path: Path, looks: list[str], status: int, taken: int
 ) -> None:
-    """One that answered a first check and ended then has not been deployed; a good one costs one look."""
+    """A container that ends after its first good check fails the deploy; a good one costs one look."""
     line = health.still_up(WEB, deploy_timeout=9, readiness_delay=2)
     assert run(line, tmp_path, states(tmp_path, *looks)).returncode == status
     assert looks_taken(tmp_path) == taken
@@ -208,7 +208,7 @@ until [ "$(grep -c x looks)" -ge $((seen + 2)) ]; do sleep 0.01; done"""
 
 
 def test_a_port_that_opens_late_is_told(tmp_path: Path) -> None:
-    """How long the boot took is evidence that deploy_timeout is too short."""
+    """The time until the port opened is evidence that deploy_timeout is too short."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with subprocess.Popen([sys.executable, "-c", OPENED_LATE.format(port=port)], cwd=tmp_path) as server:
@@ -250,7 +250,7 @@ def test_an_unknown_container_or_process_is_not_waited_for(tmp_path: Path) -> No
 
 
 def test_long_lines_are_shown_by_what_they_do() -> None:
-    """What people see names the container and the limit."""
+    """The displayed text names the container and the limit."""
     assert health.listening(WEB, port=3000).display_text() == (
         "# wait until app-web-7 listens on port 3000, at most 2 seconds"
     )

@@ -1,4 +1,4 @@
-"""Which image a host's proxy is made of, and the lines that put one proxy in another's place."""
+"""The image of a host's proxy, and the lines that put one proxy in another's place."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def configured(
     ],
 )
 def test_the_engine_chooses_the_image(engine: ProxyEngine, settings: ProxyRun | None, expected: str) -> None:
-    """Where `proxy/run` names a repository, that one counts; the tag is never below Kamal's minimum by default."""
+    """A repository in `proxy/run` takes precedence; the default tag is never below Kamal's minimum."""
     assert proxy_image.reference(configured(engine, settings), HOST) == expected
     assert f" {expected}" in proxy.run(configured(engine, settings), HOST).display_text()
 

@@ -1,4 +1,4 @@
-"""Whether a host can take part in a deploy."""
+"""The check that a host can take part in a deploy."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_whatever_makes_it_closes_it(tmp_path: Path, shell: str, line: Command) 
 
 
 def test_directories_for_secrets_are_closed_themselves(tmp_path: Path) -> None:
-    """Those that were left open too."""
+    """Directories for secrets get closed permissions, also if they exist with open ones."""
     directory = tmp_path / ".kamal" / "env"
     directory.mkdir(parents=True)
     directory.chmod(0o755)

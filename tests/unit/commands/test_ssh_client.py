@@ -46,7 +46,7 @@ def test_what_reads_nothing_gets_a_terminal_all_the_same() -> None:
     ],
 )
 def test_keys_of_an_agent_of_our_own(ssh: Ssh, keys: str) -> None:
-    """Whatever agent the client configuration names; with `keys_only` no other key is offered."""
+    """Our agent takes precedence over that of the client configuration; `keys_only` offers no other key."""
     arguments = interactive(ssh, "10.0.0.1", "ls", extension=PINNED, agent_has_keys=True)
     assert arguments == ["ssh", *keys.split(), *TRUST, *END]
 

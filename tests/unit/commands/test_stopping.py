@@ -52,7 +52,7 @@ def test_what_is_stopped_does_not_run(shell: str, status: int, running: str, exp
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_one_that_took_long_is_told_of(shell: str) -> None:
-    """How it ended, and after how many seconds."""
+    """A slow stop is reported with its exit code and its seconds."""
     assert stopped(STOP, shell, seconds=1).stdout == b""
     seconds, _, end = stopped(STOP, shell, seconds=30).stdout.decode().partition(" ")
     assert (seconds, json.loads(end)) == ("30", {"state": {"ExitCode": 137}})

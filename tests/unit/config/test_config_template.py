@@ -109,7 +109,7 @@ def test_tags_in_comments_warn_at_most(comment: str, warnings: list[str]) -> Non
 
 
 def test_tags_in_comments_are_evaluated() -> None:
-    """What a comment's tag assigns counts for the tags behind it, as in Ruby; and `rescue` inside it works."""
+    """Assignments of a comment's tag count for later tags, as in Ruby; and `rescue` inside it works."""
     comment = '# <% @image = "from/comment" %> <% begin; nope; rescue NameError; @tag = "t"; end %>\n'
     config = loaded(comment + changed('image: "<%= @image %>-<%= @tag %>"'))
     assert config.image == "from/comment-t"
@@ -140,7 +140,7 @@ def test_budgets_count_in_comments_too() -> None:
 
 
 def test_files_of_one_run_share_instance_variables() -> None:
-    """What deploy.yml sets is there for the destination's file (spec/config.md 1.3: one main object)."""
+    """The destination's file sees variables that deploy.yml sets (spec/config.md 1.3: one main object)."""
     world = World(files={"config/deploy.staging.yml": "image: <%= @name %>\n"})
     assert loaded(f"<% @name = 'from/base' %>\n{_BODY}", destination="staging", world=world).image == "from/base"
 
@@ -208,6 +208,6 @@ def test_a_system_that_runs_nothing_names_the_expression(expression: str, line: 
 
 
 def test_a_comment_runs_nothing_either() -> None:
-    """What a comment's tag would run is not run, and told as a warning."""
+    """A command in a comment's tag is not run, and a warning reports it."""
     (warning,) = loaded(f"# <%= `touch canary` %>\n{_BODY}", world=_Safe()).warnings
     assert str(warning).startswith("config/deploy.yml:1:7: `touch canary` is not run here")

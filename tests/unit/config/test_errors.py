@@ -1,4 +1,4 @@
-"""What is refused, and with which words (spec/config.md 2, 17 and 20)."""
+"""Refused configurations and their messages (spec/config.md 2, 17 and 20)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_catalogue(row: int, change: str, message: str, label: str) -> None:
 
 @pytest.mark.parametrize("change", ACCEPTED)
 def test_accepted(change: str) -> None:
-    """What Ruby Kamal accepts is accepted, surprising or not (spec/config.md 20, after the table)."""
+    """Configurations that Ruby Kamal accepts are accepted, surprising or not (spec/config.md 20, after the table)."""
     loaded(changed(change))
 
 
@@ -115,7 +115,7 @@ def test_a_misspelt_destination() -> None:
 
 @pytest.mark.parametrize("change", ["require_destination: true", "servers: {web: {hosts: []}}"])
 def test_a_forgotten_destination(change: str) -> None:
-    """What must be there and is missing may stand in a destination's file: those that exist are listed."""
+    """A missing required key may stand in a destination's file, so the error lists the existing ones."""
     files: dict[str, str | bytes] = {"config/deploy.staging.yml": "{}", "config/deploy.production.yml": "{}"}
     error = refused(changed(change), world=World(files=files))
     assert error.hint == "This project has destinations, and none was chosen: add -d production or -d staging."
@@ -253,7 +253,7 @@ def test_hosts_that_openssh_takes(host: str) -> None:
 
 @pytest.mark.parametrize("port", ["0", "65536", "99999", "'22 -oX'", "abc"])
 def test_an_ssh_port_that_is_none(port: str) -> None:
-    """What is no port is said to be none, for the usual one is used."""
+    """An invalid port is refused, since the default port would be used instead."""
     config = loaded(changed(f"ssh: {{port: {port}}}"))
     assert (config.ssh.port, any("ssh/port is no port number" in each.message for each in config.warnings)) == (
         22,

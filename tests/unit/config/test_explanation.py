@@ -1,4 +1,4 @@
-"""What `kamal config` says about single keys, to machines and to editors."""
+"""The output of `kamal config` for single keys, machines and editors."""
 
 from __future__ import annotations
 

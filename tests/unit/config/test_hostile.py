@@ -64,14 +64,14 @@ def test_bytes(content: bytes) -> None:
 @_GENEROUS
 @given(_yaml_bits)
 def test_pieces_of_yaml(text: str) -> None:
-    """What YAML is made of, in any order."""
+    """Pieces of YAML load or are refused in any order."""
     _load(text)
 
 
 @_GENEROUS
 @given(_ruby_bits)
 def test_pieces_of_templates(text: str) -> None:
-    """What templates are made of, in any order."""
+    """Pieces of templates load or are refused in any order."""
     _load(f"a: <%= {text} %>")
     _load(text)
 

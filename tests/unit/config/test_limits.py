@@ -1,4 +1,4 @@
-"""However hostile a file, loading it takes at most 2 seconds and 200 MB, measured in a process of its own.
+"""A hostile file loads in at most 2 seconds and 200 MB, measured in a process of its own.
 
 Seconds are the processor's own: they say what the input costs, not what else the machine does.
 """

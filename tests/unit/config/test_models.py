@@ -1,4 +1,4 @@
-"""What a loaded configuration says: defaults, merging, derived values, and the quirks that are fixed."""
+"""A loaded configuration: defaults, merging, derived values, and the quirks that are fixed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused because a shell, a container or OpenSSH could not take it, and what real files have and is not."""
+"""Values that a shell, a container or OpenSSH cannot take are refused; values of real files are not."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_refused(change: str, path: str, remedy: str) -> None:
     ],
 )
 def test_accepted(change: str) -> None:
-    """What real files have: dots, dashes, slashes and brackets in keys, anything at all in values."""
+    """Values of real files pass: dots, dashes, slashes and brackets in keys, anything at all in values."""
     loaded(changed(change))
 
 

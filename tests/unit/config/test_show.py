@@ -124,7 +124,7 @@ TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
     st.dictionaries(TEXTS, TEXTS | st.integers() | st.booleans() | st.none(), max_size=4),
 )
 def test_what_is_shown_reads_back(data: dict[str, object]) -> None:
-    """Whatever the text, YAML in Psych's style means the same when it is read again."""
+    """YAML in Psych's style means the same when it is read again, for any text."""
     rendered = Rendered.untouched("f", dumped(data))
     node, _ = read_yaml(rendered)
     assert node is not None

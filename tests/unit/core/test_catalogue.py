@@ -44,7 +44,7 @@ class _RunsNothing(World):
 
 
 def _loading(world: World, destination: str | None = None) -> Iterator[Diagnostic]:
-    """What loading, and `config validate` behind it, report of the files of a world."""
+    """Return the diagnostics of loading a world's files, and of `config validate` behind it."""
     try:
         config = load(destination=destination, system=world)
     except ConfigurationError as error:

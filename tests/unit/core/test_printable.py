@@ -49,7 +49,7 @@ def test_every_character_that_moves_the_cursor_is_among_them() -> None:
     ],
 )
 def test_what_is_shown_instead(text: str, shown: str) -> None:
-    """What was removed stays visible; colours alone are left out, and never leave a sequence behind."""
+    """Removed text stays visible; only colours are left out, and no sequence remains."""
     assert printable(text) == shown
 
 
@@ -72,6 +72,6 @@ def test_json_loses_nothing(text: str) -> None:
 
 
 def test_long_evidence_keeps_both_ends() -> None:
-    """What is left out is told, with its length."""
+    """A note with the length stands in place of the middle."""
     assert excerpt("a" * 100, 100) == "a" * 100
     assert excerpt("a" * 30 + "b" * 1000 + "c" * 80, 100) == ("a" * 25 + "\n… 1,010 characters left out …\n" + "c" * 75)

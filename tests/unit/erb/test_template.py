@@ -23,7 +23,7 @@ def test_expressions(expression: str, expected: str) -> None:
 
 @pytest.mark.parametrize(("expression", "expected"), FAILURES)
 def test_failures(expression: str, expected: str) -> None:
-    """What fails in Ruby fails with Ruby's class and message, and `rescue` sees both."""
+    """A template that fails in Ruby fails with Ruby's class and message, and `rescue` sees both."""
     error = failure(f"<%= {expression} %>")
     assert f"{error.label}: {error.message}" == expected
     rescued = f'begin; {expression}; rescue Exception => error; "#{{error.class}}: #{{error.message}}"; end'

@@ -93,7 +93,7 @@ def test_versions_do_not_collide() -> None:
 
 
 def test_results_and_errors_are_events_too() -> None:
-    """Whatever a person would read on standard output, a machine reads as an event."""
+    """A machine reads as an event all that a person reads on standard output."""
     assert as_mapping(HostResult(at=1, host="h", text="x"))["kind"] == "App"
     failed = as_mapping(
         RunFailed(operation="deploy", identifier="deploy-locked", label="L", message="M", details=("a", "b"))

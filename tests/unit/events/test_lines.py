@@ -122,7 +122,7 @@ def test_results_without_a_heading_are_the_text_alone() -> None:
 
 
 def test_raw_results() -> None:
-    """What a command wrote, byte for byte (cli.md 4.4)."""
+    """Raw output of a command is written byte for byte (cli.md 4.4)."""
     assert shown(HostResult(host="h", text=" one\n\n", raw=True), verbosity="quiet") == " one\n\n"
 
 

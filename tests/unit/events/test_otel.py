@@ -202,7 +202,7 @@ def test_an_endpoint_that_is_no_address(endpoint: str, reports: list[str]) -> No
 
 
 def test_output_faster_than_the_collector(reports: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be sent in time does not fill the memory: lines of output are left out, counted and told of."""
+    """Output that cannot be sent in time does not fill the memory: its lines are dropped, counted and reported."""
     monkeypatch.setattr(shipping, "LAST_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         log = opened(f"http://127.0.0.1:{silent.getsockname()[1]}", reports)

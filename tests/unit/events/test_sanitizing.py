@@ -1,4 +1,4 @@
-"""What every event goes through before it is shown, kept or sent away."""
+"""The sanitizing of each event before it is shown, kept or sent away."""
 
 from __future__ import annotations
 

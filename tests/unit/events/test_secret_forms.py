@@ -68,7 +68,7 @@ def test_written_forms(name: str) -> None:
 @pytest.mark.process
 @pytest.mark.parametrize("line", ['printf %q "$S"', 'echo "${S@Q}"', "set | grep ^S=", "declare -p S"])
 def test_forms_of_a_real_shell(line: str) -> None:
-    """Whatever bash prints of a variable."""
+    """Every form in which bash prints a variable is masked."""
     secret = 'it\'s a $word `x` \\ "q" & more'
     ran = subprocess.run(["bash", "-c", line], env={"S": secret}, capture_output=True, text=True, check=True)
     masked = SecretForms([Sensitive(secret)]).mask(ran.stdout)
@@ -128,7 +128,7 @@ FRAGMENTS = st.sampled_from(
 @settings(deadline=None, max_examples=50)
 @given(st.lists(FRAGMENTS, max_size=6).map("".join), st.lists(st.integers(1, 90), min_size=1, max_size=5))
 def test_pieces_make_no_difference(text: str, sizes: list[int]) -> None:
-    """However output is cut, no more of a secret is seen than if it came at once, and all the rest is."""
+    """Output that is cut anywhere shows no more of a secret than output that comes at once, and all the rest."""
     forms = SecretForms(map(Sensitive, SOME))
     masker = StreamMasker()
     out, start = "", 0

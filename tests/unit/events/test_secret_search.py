@@ -16,7 +16,7 @@ FORMS = st.lists(st.text(LETTERS, min_size=1, max_size=40), max_size=30)
 
 @given(FORMS, st.lists(st.text(LETTERS, max_size=60), max_size=6), st.data())
 def test_nothing_is_overlooked(forms: list[str], others: list[str], data: st.DataObject) -> None:
-    """Wherever it stands, whatever its length, however many there are."""
+    """Every secret is found, at any place, of any length, among any number."""
     pieces = [*others, *data.draw(st.lists(st.sampled_from(forms), max_size=4))] if forms else others
     text = "".join(data.draw(st.permutations(pieces))).encode()
     table = SampleTable(Sought((form,), (form.encode(),)) for form in forms)

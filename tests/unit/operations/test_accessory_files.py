@@ -66,7 +66,7 @@ def test_templates_see_the_accessorys_variables(tmp_path: Path) -> None:
 def test_a_template_that_looks_at_a_secret_makes_a_secret_file(
     tmp_path: Path, template: str, holds_secrets: bool
 ) -> None:
-    """However the value is used afterwards, and by whatever way it was asked for."""
+    """Any use of the value, by any way of reading it, makes the file secret."""
     (tmp_path / "x.erb").write_text(template)
     accessory, file = _accessory("x.erb")
     system = LocalSystem(tmp_path, {"PATH": os.defpath})
@@ -89,7 +89,7 @@ def test_a_directory_is_no_file(tmp_path: Path) -> None:
 
 
 def test_failing_templates_name_their_place(tmp_path: Path) -> None:
-    """What cannot be rendered is refused like a template of deploy.yml."""
+    """A file that cannot be rendered is refused like a template of deploy.yml."""
     (tmp_path / "x.erb").write_text("a\n<%= nope %>")
     accessory, file = _accessory("x.erb")
     with pytest.raises(ConfigurationError) as caught:

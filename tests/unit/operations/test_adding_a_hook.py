@@ -104,7 +104,7 @@ def test_documentation_and_sample_follow_from_the_row(tmp_path: Path, monkeypatc
 
 @pytest.mark.process
 def test_it_runs_with_its_variables(tmp_path: Path) -> None:
-    """Those of every hook, its own, and the secrets."""
+    """It gets the variables of every hook, its own, and the secrets."""
     asyncio.run(flow(made(tmp_path, f"env > {tmp_path}/seen\n")))
     seen = dict(line.split("=", 1) for line in (tmp_path / "seen").read_text().splitlines() if "=" in line)
     absent = {"KAMAL_DESTINATION", "KAMAL_ROLES", "KAMAL_SUBCOMMAND"}

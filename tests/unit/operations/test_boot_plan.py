@@ -1,4 +1,4 @@
-"""What putting a version into service consists of, host by host (spec/cli.md 13.5)."""
+"""The steps that put a version into service, host by host (spec/cli.md 13.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What building runs, line by line, for every kind of builder (spec/cli.md 15.3, 15.4).
+"""The commands of a build, line by line, for every kind of builder (spec/cli.md 15.3, 15.4).
 
 Most kinds need machines or services that are not here, so the plans are looked at; `docker` and `pack` are scripts that
 answer the two questions planning asks of them.
@@ -85,7 +85,7 @@ def lines(plan: Plan) -> list[str]:
 
 
 def push_plan(given: Context) -> Plan:
-    """What `kamal build push` would do."""
+    """Return the plan of `kamal build push`."""
     recording = RecordingExecutor()
     waited(build.push(replace(given, executor=recording)))
     return recording.plan("build push")

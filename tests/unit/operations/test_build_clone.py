@@ -137,7 +137,7 @@ def test_a_clone_that_stays_dirty_is_made_anew(repository: Repository) -> None:
 
 @pytest.mark.parametrize("broken", ["HEAD", "objects"])
 def test_a_broken_clone_is_made_anew(repository: Repository, broken: str) -> None:
-    """Whatever a killed build left behind."""
+    """The remains of a killed build are replaced by a new clone."""
     directory = repository.prepare(repository.context())
     part = directory / ".git" / broken
     part.rename(part.with_name("away"))

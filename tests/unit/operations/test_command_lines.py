@@ -1,4 +1,4 @@
-"""What each flow sends to a host, in order, against tests/data/command_lines.txt, whose headings name spec/cli.md.
+"""The lines each flow sends to a host, against tests/data/command_lines.txt, whose headings name spec/cli.md.
 
 The steps are recorded. After a change that is meant,
 `UPDATE_COMMAND_LINES=1 pytest tests/unit/operations/test_command_lines.py` writes the file anew: read the difference.

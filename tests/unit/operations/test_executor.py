@@ -183,7 +183,7 @@ def test_a_failed_task_is_undone_though_its_evidence_is_interrupted(run: Context
 def test_evidence_is_read_of_what_the_failed_step_was_about(
     run: Context, tmp_path: Path, action: Action, read: bool
 ) -> None:
-    """What a container left behind explains nothing where the pull of its image failed."""
+    """A container's remains are no evidence if the pull of its image failed."""
     failing = script(Step("boot", shell_line("exit 1"), of_role(action, role("web", "a"))))
     task = Task("a", "boot", failing, evidence=lines(f"touch {tmp_path}/read"))
     with pytest.raises(CommandFailed):
@@ -201,7 +201,7 @@ def test_an_undo_that_is_interrupted_goes_on_to_its_end(run: Context, tmp_path: 
 def test_an_undo_may_take_as_long_as_a_container_may_take_to_stop(
     run: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is taken back is mostly a new container, which is stopped with `stop_timeout`."""
+    """An undo mostly stops a new container, which may take `stop_timeout`."""
     monkeypatch.setattr(executor, "UNDO_SECONDS", 0.1)
     run.config = config(role("web", "a"), role("worker", "a", stop_timeout=2))
     undo = lines(f"sleep 0.5; touch {tmp_path}/undone")

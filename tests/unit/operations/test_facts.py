@@ -1,4 +1,4 @@
-"""What flows read of a host (spec/cli.md 14.2)."""
+"""The facts that flows read of a host (spec/cli.md 14.2)."""
 
 from __future__ import annotations
 

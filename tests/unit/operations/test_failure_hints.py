@@ -1,4 +1,4 @@
-"""From what a host said to an error that says what to do next."""
+"""Errors say what to do next, derived from the host's output."""
 
 from __future__ import annotations
 

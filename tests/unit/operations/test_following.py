@@ -1,4 +1,4 @@
-"""What is followed in a terminal: which host and role, how many lines, and what is said first."""
+"""Following logs in a terminal: the host and role, the number of lines, the first messages."""
 
 from __future__ import annotations
 

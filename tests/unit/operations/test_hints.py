@@ -1,4 +1,4 @@
-"""What to do next after a failed step, by what the step was about and what its command said."""
+"""The next thing to do after a failed step, by the step's subject and its command's output."""
 
 from __future__ import annotations
 

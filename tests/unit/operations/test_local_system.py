@@ -89,7 +89,7 @@ def test_safe_system_can_skip_commands(tmp_path: Path) -> None:
 
 
 def test_safe_system_sees_the_named_variables_only(tmp_path: Path) -> None:
-    """What is not in the list is not in the environment."""
+    """Variables that are not in the list are not in the environment."""
     system = SafeSystem(tmp_path, visible=["A", "NOT_SET"], environment={"A": "1", "SECRET": "s"})
     assert dict(system.environment) == {"A": "1"}
 

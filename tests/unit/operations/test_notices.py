@@ -27,7 +27,7 @@ def told(*program: str, code: int = 137, oom: bool = False, init: bool | None = 
 
 
 def test_a_killed_container() -> None:
-    """What was cut off, by which process, and what to do."""
+    """The notice names the requests that were cut off, the process, and the remedy."""
     (line,) = told("python3", "app.py")
     assert line.startswith("The old container of role web on 10.0.0.1 was killed after 30 seconds")
     assert "its first process (python3 app.py) does not end on SIGTERM" in line
@@ -44,7 +44,7 @@ def test_a_shell_in_between() -> None:
 
 @pytest.mark.parametrize("given", [{"code": 0}, {"code": 143}, {"oom": True}, {"step": START}])
 def test_what_is_not_told(given: dict[str, object]) -> None:
-    """One that took its time and ended by itself, one that ran out of memory, other steps."""
+    """A slow but regular end, an end for lack of memory, and other steps get no notice."""
     assert told("python3", **given) == []  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""What is planned is what is done: every command that changes something, as a plan and as a run on hosts in memory.
+"""A plan equals its run: every command that changes something, planned and run on hosts in memory.
 
 Both begin with the same hosts. The steps have to be the same for each host, in the same order; a plan does nothing but
 read. Not in a plan is what goes around steps: the deploy lock.

@@ -1,4 +1,4 @@
-"""What must be right before a flow changes anything."""
+"""The checks before a flow changes anything."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ALL = ("REGISTRY_PASSWORD", "BUILD_TOKEN", "APP_KEY", "DATABASE_URL", "CERTIFICA
 
 
 def missing(folder: Path, held: Mapping[str, str], *, builds: bool, accessories: bool) -> list[str]:
-    """What is told to be missing when the secrets file holds these."""
+    """Return the names reported as missing when the secrets file holds these."""
     file = folder / "secrets"
     file.write_text("".join(f"{name}={value}\n" for name, value in held.items()))
     builder = Builder(arches=("amd64",), secrets=("BUILD_TOKEN",))
@@ -56,7 +56,7 @@ def test_all_missing_secrets_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_enough_secrets(tmp_path: Path) -> None:
-    """Those of accessories count only for a setup, those of the build only for a build."""
+    """Secrets of accessories count only for a setup, those of the build only for a build."""
     held = dict.fromkeys(ALL, "x")
     assert missing(tmp_path, held, builds=True, accessories=False) == []
     del held["BUILD_TOKEN"]

@@ -36,7 +36,7 @@ PORTS = {
 
 
 def inspected(*arguments: str, image: str = "basecamp/kamal-proxy:v0.9.2", **more: Any) -> dict[str, Any]:
-    """What `docker inspect` says of a proxy, as an engine prints it: zeros, nulls and empty lists where nothing is."""
+    """Return the output of `docker inspect` for a proxy, as an engine prints it, with zeros, nulls and empty lists."""
     log = {"Type": "json-file", "Config": {"max-size": "10m"}}
     image_too = {"Hostname": "f0", "User": "1000:1000", "Env": ["PATH=/bin"], "Labels": {"title": "kamal-proxy"}}
     host = {
@@ -154,12 +154,15 @@ def test_options_that_differ(name: str, wanted: Any, running: dict[str, Any], ex
 
 @pytest.mark.parametrize(("name", "wanted", "running"), SAME)
 def test_options_that_are_the_same(name: str, wanted: Any, running: dict[str, Any]) -> None:
-    """However they are written; what the host's shell expands and what is not known here is not guessed at."""
+    """Spellings of an option are no drift;
+
+    Values that the host's shell expands and unknown options are not compared.
+    """
     assert told(configured(ProxyRun(options={name: wanted})), facts(inspected(**running))) == []
 
 
 def test_an_option_that_was_taken_out() -> None:
-    """What only a command line can have set is drift; what the image or the engine's own settings bring is not."""
+    """Settings that only a command line can have made are drift; those of the image or the engine are not."""
     running = inspected(Memory=268435456, Env=["A=1"], Ulimits=[{"Name": "nofile", "Soft": 1, "Hard": 1}])
     assert told(configured(ProxyRun()), facts(running)) == ["memory 256m (deploy.yml: none)"]
 
@@ -218,7 +221,7 @@ def warnings(configuration: Config, host_facts: dict[str, HostFacts]) -> list[st
 
 
 def test_drift_is_told_with_the_command_that_ends_it() -> None:
-    """Those who share the proxy are named, for it is their outage too."""
+    """The message names the projects that share the proxy, for it is their outage too."""
     changed = configured(ProxyRun(http_port=8080))
     (text,) = warnings(changed, known(inspected(), OWN, BLOG))
     assert text.startswith(f"kamal-proxy of {HOST} does not run as deploy.yml says: publish 443:443")

@@ -1,4 +1,4 @@
-"""What `kamal proxy build` plans, and how a reboot keeps the outage short."""
+"""The plan of `kamal proxy build`, and the short outage of a reboot."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_nothing_is_made_while_no_proxy_runs() -> None:
 
 
 def test_a_reboot_that_fails_is_taken_back() -> None:
-    """From the moment on at which there is a new container; before that there is nothing to take back."""
+    """A failure is undone once there is a new container; before that there is nothing to undo."""
     prepare, switch = reboot(HOSTS[0])
     assert prepare.undo is None
     assert switch.undo is not None

@@ -63,7 +63,7 @@ def test_what_is_no_password_is_refused(password: str) -> None:
     ],
 )
 def test_hashes_that_would_be_taken_for_passwords_are_refused(value: str) -> None:
-    """What `htpasswd` writes by default, and a bcrypt hash that is not whole: nobody could log in with them."""
+    """The default hashes of `htpasswd` and incomplete bcrypt hashes are refused: nobody could log in with them."""
     with pytest.raises(KamalError) as caught:
         _steps(ALICE=value)
     assert caught.value.message.startswith("The secret ALICE is a hash that basic_auth cannot use")

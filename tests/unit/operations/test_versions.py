@@ -66,7 +66,7 @@ def test_an_ambiguous_abbreviation(text: str, candidates: Sequence[str]) -> None
 
 
 def test_other_roles_and_destinations() -> None:
-    """What a selected role has counts; what is another destination's does not."""
+    """Versions of a selected role count; those of another destination do not."""
     known = {
         FIRST: facts(FIRST, "web-abc1", "worker-abc2"),
         SECOND: HostFacts(

@@ -172,7 +172,7 @@ WANTED = CertificateSpec("a.com", "ecdsa", "", "/certs")
 
 
 def test_pauses_double_up_to_an_hour(tmp_path: Path) -> None:
-    """From a minute; an hour at once at a limit; a deploy, which makes the service another one, ends them."""
+    """Pauses start at a minute; a limit means an hour at once. A deploy replaces the service and ends them."""
     service, deployed = a_service(), a_service()
     pauses = Backoff(tmp_path / "pauses", {})
     assert pauses.end(WANTED, service) == 0
@@ -234,7 +234,7 @@ def test_times_to_come_back_at(value: str, expected: float) -> None:
 
 
 def test_a_date_to_come_back_at() -> None:
-    """What is left until then."""
+    """A date is converted to the seconds until then."""
     assert 595 < retry_after_s(format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True)) <= 600
 
 

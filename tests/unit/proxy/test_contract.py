@@ -102,7 +102,7 @@ def test_names_are_given_once() -> None:
 
 
 def test_the_defaults_of_the_documentation_are_those_of_the_proxy() -> None:
-    """What the schema says of a setting that is not given is what the proxy does (durations are in seconds there)."""
+    """The schema and the proxy have the same defaults (the schema gives durations in seconds)."""
     defaults = [(schema_entry(each).get("default"), each) for each in (*PROTECTIONS, *PROXY_LIMITS)]
     for written, setting in defaults:
         unit = SECOND if setting.kind == "duration" else 1

@@ -1,4 +1,4 @@
-"""What a sandbox writes down and what it refuses to touch."""
+"""The files that a sandbox writes, and the files that it refuses to touch."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_interface_names_fit_the_kernel(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_manifest_survives_the_disk(paths: Paths) -> None:
-    """What was written is what is read, and only its owner may read it: it holds the registry's password."""
+    """A manifest reads as it was written, and only by its owner: it holds the registry's password."""
     manifest = replace(MANIFEST, processes=(Process("h1", 17, 4711),))
     manifest.save(paths)
     assert load(paths) == manifest
@@ -77,7 +77,7 @@ def test_no_manifest_is_no_sandbox(paths: Paths) -> None:
     ["", "not json", "[]", '{"format": "somebody-elses/1"}', '{"format": "pykamal-sandbox/1", "name": "other"}'],
 )
 def test_a_foreign_manifest_is_refused(paths: Paths, content: str) -> None:
-    """Whatever is not this sandbox's own manifest is left alone, and so is all that it names."""
+    """A manifest of another origin is left alone, and so is all that it names."""
     paths.manifest.write_text(content)
     with pytest.raises(SandboxError):
         load(paths)
@@ -109,7 +109,7 @@ def test_a_process_that_took_over_the_pid_is_not_ended() -> None:
 
 @pytest.mark.process
 def test_a_missing_program_says_what_to_do() -> None:
-    """Somebody whose machine lacks a program learns its name and the command that installs it."""
+    """The error names the missing program and the command that installs it."""
     with pytest.raises(SandboxError, match="no-such-program") as caught:
         background_processes.run(["no-such-program"])
     assert "scripts/setup" in (caught.value.hint or "")
@@ -168,6 +168,6 @@ def test_base_image_leaves_out_what_servers_never_import(path: str, left_out: bo
 
 
 def test_manifest_is_plain_json(paths: Paths) -> None:
-    """Somebody who has to clean up by hand can read it."""
+    """A person who has to clean up by hand can read the manifest."""
     MANIFEST.save(paths)
     assert json.loads(paths.manifest.read_text())["bridge"] == "ks12345678"

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.unit
 
 
 def test_holders_take_turns(tmp_path: Path) -> None:
-    """However many wait, one has the lock; each takes the file away and the next one is not fooled by the old file."""
+    """One of many has the lock; each removes the file, and the old file does not fool the next one."""
     lock = tmp_path / "folder" / ".lock"
     inside = 0
     most = 0

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def routes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
-    """What `ip -json route` tells; a test may add to it."""
+    """Return the output of `ip -json route`; a test may add to it."""
     routes: list[dict[str, str]] = [{"dst": "default"}, {"dst": "192.0.2.0/24"}]
     monkeypatch.setattr(background_processes, "run", lambda argv: json.dumps(routes))
     return routes
@@ -28,7 +28,7 @@ def test_the_same_name_gets_the_same_subnet(routes: list[dict[str, str]]) -> Non
 
 @pytest.mark.parametrize("route", ["10.88.7.0/24", "10.88.7.128/25", "10.88.6.0/23", "10.88.7.9"])
 def test_a_subnet_in_use_is_passed_over(routes: list[dict[str, str]], route: str) -> None:
-    """Whatever overlaps: a part, a whole, a single address of the machine."""
+    """Every overlap counts: a part, a whole, a single address of the machine."""
     routes.append({"dst": route})
     assert network.choose_subnet(6, []) == "10.88.8.0/24"
 

@@ -80,7 +80,7 @@ def test_an_adapter_of_another_package(installed: Path) -> None:
     ],
 )
 def test_an_adapter_that_is_none(installed: Path, name: str, message: str) -> None:
-    """What is wrong with it is told, and what to do."""
+    """The error says what is wrong with the adapter, and what to do."""
     with pytest.raises(KamalError, match=message) as caught:
         adapter(name)
     assert caught.value.hint

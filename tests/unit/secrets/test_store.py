@@ -38,7 +38,7 @@ def test_the_destination_file_replaces_the_plain_one(folder: Path) -> None:
 
 
 def test_missing_names_run_nothing(folder: Path) -> None:
-    """Which names have no entry is told without running the commands of the entries."""
+    """Missing names are reported without running the commands of the entries."""
     (folder / "secrets-common").write_text("A=$(false)\n")
     (folder / "secrets").write_text("B=x\nexport C=y\n")
 
@@ -194,7 +194,7 @@ def test_extract_of_a_missing_name(document: str) -> None:
 
 
 def test_extract_never_shows_what_it_was_given() -> None:
-    """What is not JSON may still be a secret."""
+    """Invalid JSON may still be a secret, so the error does not show it."""
     with pytest.raises(KamalError) as caught:
         helpers.extract("A", "hush")
     assert "hush" not in caught.value.message

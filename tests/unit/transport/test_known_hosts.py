@@ -167,7 +167,7 @@ def test_rsa_keys_are_asked_for_by_their_signatures() -> None:
 
 @given(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"])))
 def test_no_line_breaks_the_reader(tmp_path_factory: pytest.TempPathFactory, line: str) -> None:
-    """Whatever is in the file, the entries beside it are read."""
+    """The other entries are read, for any line in the file."""
     file = tmp_path_factory.getbasetemp() / "any_known_hosts"
     file.write_text(f"{line}\nweb1 {text(1)}\n", "utf-8")
     assert look_up([str(file)], "web1", 22).trusts(blob(1))

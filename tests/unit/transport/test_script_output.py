@@ -50,7 +50,7 @@ def outcome(output: ScriptOutput) -> list[tuple[int, str, str]]:
 
 
 def real_streams(script: Script, shell: str = "sh") -> dict[Stream, bytes]:
-    """What a real shell writes for the script."""
+    """Return the output of a real shell for the script."""
     ran = subprocess.run([shell, "-s"], input=script.wire(NONCE).encode(), capture_output=True, timeout=20, check=False)
     return {Stream.STDOUT: ran.stdout, Stream.STDERR: ran.stderr}
 
@@ -110,7 +110,7 @@ def test_steps_are_told_in_order_whichever_stream_comes_first(last: Stream) -> N
 
 @pytest.mark.process
 def test_noise_before_the_first_step_belongs_to_no_step() -> None:
-    """What the login shell's start-up files print is not output of a command."""
+    """Output of the login shell's start-up files is not output of a command."""
     script = script_of(command("echo", "hi"))
     streams = real_streams(script)
     output, _ = fed(script, [(stream, b"Welcome!\n" + data) for stream, data in streams.items()])
@@ -170,7 +170,7 @@ pieces = st.lists(
 
 @given(data=st.data())
 def test_any_chunking_gives_the_same_result(data: st.DataObject) -> None:
-    """However the two streams are cut and interleaved, each step has the same status and output."""
+    """Each step has the same status and output for every cut and order of the two streams."""
     count = data.draw(st.integers(1, 4))
     statuses = data.draw(st.lists(st.integers(0, 255), min_size=count, max_size=count))
     # A marker's full beginning is what a command cannot know: it never has the nonce.

@@ -77,7 +77,7 @@ def test_the_first_signal_stops_in_order(tmp_path: Path, number: signal.Signals,
 
 @pytest.mark.process
 def test_the_second_signal_is_final(tmp_path: Path) -> None:
-    """Who presses Ctrl-C twice does not wait for the clean-up."""
+    """A second Ctrl-C ends the process without waiting for the clean-up."""
     program = Program(tmp_path, 60)
     program.process.send_signal(signal.SIGINT)
     assert program.process.stderr is not None

@@ -1,4 +1,4 @@
-"""How images are built (spec/config.md 7)."""
+"""The `builder` section: how images are built (spec/config.md 7)."""
 
 from __future__ import annotations
 

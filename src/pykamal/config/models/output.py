@@ -1,4 +1,4 @@
-"""Where the lines of commands that change servers go besides the terminal (spec/config.md 14)."""
+"""The `output` section: logs of commands that change servers (spec/config.md 14)."""
 
 from __future__ import annotations
 

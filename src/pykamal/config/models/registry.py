@@ -1,4 +1,4 @@
-"""Where images are pushed to and pulled from (spec/config.md 6)."""
+"""The `registry` section: the registry that images are pushed to and pulled from (spec/config.md 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How hosts are logged in to (spec/config.md 10)."""
+"""The `ssh` section: the login to hosts (spec/config.md 10)."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ Users = dict[tuple[str, str], list[str]]
 
 
 async def users_elsewhere(context: Context) -> Users:
-    """Where other destinations use an accessory: they have booted it, or run beside a container of that name."""
+    """Name the other destinations that booted an accessory or run beside a container of that name."""
     config, hosts = context.config, context.selection.accessory_hosts
     read = await capture(
         context,

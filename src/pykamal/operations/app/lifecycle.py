@@ -34,7 +34,7 @@ async def boot(context: Context) -> None:
 
 
 def _choose_version(context: Context) -> str:
-    """From here on it is the one in effect, which hooks are told; the lock names the commit, as in Ruby Kamal."""
+    """Make the latest image's version the one in effect for hooks; the lock names the commit, as in Ruby Kamal."""
     if context.settings.version is None:
         context.bus.say("Get most recent version available as an image...")
         context.version_override = context.config.latest_tag

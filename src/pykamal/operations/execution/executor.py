@@ -88,7 +88,7 @@ class ActingExecutor:
 
 
 def _standing(run: _Run, ended: str, done: Sequence[str], unstarted: Sequence[str]) -> str:
-    """How far a phase got that ended early: `boot: failed on B, done on A; not started: tag and prune`."""
+    """Format the state of an interrupted phase: `boot: failed on B, done on A; not started: tag and prune`."""
     unfinished = ("this machine" if host == LOCAL else host for host in run.unfinished)
     parts = [f"{ended} on {', '.join(unfinished)}", *([f"done on {', '.join(done)}"] if done else [])]
     left_out = f"; not started: {'; '.join(unstarted)}" if unstarted else ""

@@ -1,4 +1,4 @@
-"""From a failed boot and what the container left behind to an error that says what to do next."""
+"""The error of a failed boot: it says what to do next, derived from what the container left behind."""
 
 from __future__ import annotations
 

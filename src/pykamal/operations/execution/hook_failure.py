@@ -22,7 +22,7 @@ def hook_failure(name: str, path: str, error: CommandFailed) -> HookFailed:
 
 
 def _reason_not_started(path: str, exit_status: int) -> str | None:
-    """Why the file cannot be run, as far as a look at it tells."""
+    """Return the reason why the file cannot be run, as far as a look at it tells."""
     if exit_status not in _NOT_STARTED:
         return None
     if not os.access(path, os.X_OK):

@@ -29,7 +29,7 @@ class Holder:
 
 
 def holders(text: str) -> list[Holder]:
-    """From the output of `pykamal.commands.evidence.port_holders`; containers where there are any, else programs."""
+    """Parse the output of `pykamal.commands.evidence.port_holders`: containers if there are any, else programs."""
     lines = [line.split("\t") for line in text.splitlines()]
     containers = [
         Holder(name, service, role, destination)

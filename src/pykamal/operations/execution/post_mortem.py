@@ -96,7 +96,7 @@ class PostMortem:
 
     @property
     def _unready(self) -> str | None:
-        """Why a container that runs does not pass Docker's own health check."""
+        """Explain why a running container does not pass Docker's own health check."""
         match self._health.get("Status"):
             case "starting":
                 return f"its health check has not passed yet: {self._longer}"
@@ -106,7 +106,7 @@ class PostMortem:
 
     @property
     def _unanswered(self) -> str | None:
-        """Why a container that runs does not pass the proxy's check."""
+        """Explain why a running container does not pass the proxy's check."""
         port, path = self._target
         if self._on_port and all(_LOOPBACK.fullmatch(address) for address in self._on_port):
             return f"the app listens on port {port} for the container itself only: let it listen on 0.0.0.0"
@@ -127,7 +127,7 @@ class PostMortem:
         return self._unreached(port, path)
 
     def _unreached(self, port: int, path: str) -> str | None:
-        """Why the proxy's check got no answer at all."""
+        """Explain why the proxy's check got no answer at all."""
         if "deadline" in self._format_output or "timeout" in self._format_output:
             return (
                 f"the app takes the health check of {path} and does not answer in time: see what it waits for, or "
@@ -143,7 +143,7 @@ class PostMortem:
         return None
 
     def _unopened(self, port: int) -> str:
-        """Why nothing took the proxy's connection: the boot is slow, or the port is another one."""
+        """Explain a refused connection of the proxy: the boot is slow, or the port is another one."""
         if self._on_port and self._check_came_late:
             return (
                 f"port {port} opened after {self.opened_after} seconds, but the proxy looks once in "
@@ -183,7 +183,7 @@ class PostMortem:
 
     @property
     def _redirected(self) -> str | None:
-        """Where the check was sent on to, if it was."""
+        """Return the place to which the check was redirected, if it was."""
         found = re.search(r'\bGet "([^"\s]+)"', self._format_output)
         return found[1] if found and found[1] != (self.check or {}).get("url") else None
 
@@ -217,7 +217,7 @@ class PostMortem:
 
     @property
     def _format_output(self) -> str:
-        """Why the check failed, in whichever way the proxy in use writes it."""
+        """Return the reason for the check's failure, in the form of the proxy in use."""
         check = self.check or {}
         return " ".join(f"{name} {check[key]}".strip() for key, name in _REASONS.items() if check.get(key))
 
@@ -233,7 +233,7 @@ class PostMortem:
 
 
 def read(found: Found, failure: StepResult | None = None) -> PostMortem | None:
-    """From what was read of a container, and what the failed step told; None where there is no container."""
+    """Parse the evidence of a container and the failed step's output; None without a container."""
     state_lines = _lines(found, Evidence.STATE)
     container = json_object(state_lines[0]) if state_lines else {}
     restarts, state = container.get("restarts"), container.get("state")
@@ -263,7 +263,7 @@ def read(found: Found, failure: StepResult | None = None) -> PostMortem | None:
 
 
 def _exit_codes(deaths: Sequence[Sequence[str]]) -> list[int]:
-    """How it ended by itself; an end that somebody asked for tells nothing."""
+    """Explain the exit code of a container that ended by itself; a requested end explains nothing."""
     befores = [[""], *deaths]
     codes = (
         number(words[1])

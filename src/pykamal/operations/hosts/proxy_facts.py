@@ -40,7 +40,7 @@ class ProxyFacts:
 
 
 def parse(container: str, state: str, settings: str) -> ProxyFacts:
-    """From what `proxy_container`, `proxy_services` and `proxy_settings` of `pykamal.commands.facts` print."""
+    """Parse the output of `proxy_container`, `proxy_services` and `proxy_settings` of `pykamal.commands.facts`."""
     inspected = _decoded(container)
     records = _decoded(state)
     directory, _, stored_settings = settings.partition("\n")

@@ -35,7 +35,7 @@ def events(result: StepResult, like: HostResult) -> Iterator[HostResult]:
 
 
 def _without_space(file: IO[bytes]) -> tuple[int, int]:
-    """Where the content begins and ends that has no white space at either side."""
+    """Return the bounds of the content without white space at either side."""
     end = file.seek(0, os.SEEK_END)
     while end > 0:
         block = max(0, end - PART_BYTES)

@@ -17,7 +17,7 @@ from pykamal.operations.local.local_context import NO_COMMIT
 
 
 def build_directory(context: Context) -> str:
-    """Where the image is built: the working directory's place in the clone, or here."""
+    """Return the directory of the build: the working directory's place in the clone, or here."""
     local_context = context.local_context
     if not local_context.clones or local_context.git_root is None:
         return "."

@@ -13,7 +13,7 @@ from pykamal.operations.context import Context
 
 
 def interactive_flags() -> Interactive:
-    """How Docker is asked for an interactive run: with a terminal only when there is one (spec/cli.md 14.4)."""
+    """Return Docker's flags for an interactive run: a terminal only when there is one (spec/cli.md 14.4)."""
     return "tty" if sys.stdin.isatty() else "stdin"
 
 

@@ -34,7 +34,7 @@ def differences(config: Config, host: str, facts: ProxyFacts) -> tuple[Differenc
 
 
 def _mounted_directory(facts: ProxyFacts) -> str:
-    """Where the proxy looks for certificates, error pages and passwords: below the login that made it.
+    """Return the directory of certificates, error pages and passwords, below the login that made the proxy.
 
     Empty where that cannot be told.
     """

@@ -135,7 +135,7 @@ def _pulling(context: Context, host: str, name: str) -> Task:
 
 
 def cache_directory() -> str:
-    """Where images that were built stay on this machine. Raises `UnsafeDirectory`."""
+    """Return the directory of images that were built on this machine. Raises `UnsafeDirectory`."""
     return str(make_private(user_cache("proxy")))
 
 

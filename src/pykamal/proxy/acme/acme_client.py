@@ -110,7 +110,7 @@ def explain(problem: Exception) -> dict[str, str]:
 
 
 def retry_after_s(value: str) -> float:
-    """From now; 0 for what is neither a number of seconds nor a date to come (RFC 9110, 10.2.3)."""
+    """Return the seconds from now; 0 for neither a number of seconds nor a date to come (RFC 9110, 10.2.3)."""
     if value.isdecimal():
         return float(value)
     try:

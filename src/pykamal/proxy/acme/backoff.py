@@ -50,7 +50,7 @@ class Backoff:
             self._read(services)
 
     def end(self, wanted: CertificateSpec, service: Service) -> float:
-        """When the next order is due (seconds since the epoch), 0 without a pause."""
+        """Return the time of the next order (seconds since the epoch), 0 without a pause."""
         pause = self._pauses.get(wanted)
         return pause.end if pause is not None and (pause.service is None or pause.service is service) else 0
 
