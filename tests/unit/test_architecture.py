@@ -168,6 +168,58 @@ def test_only_what_a_user_wrote_as_a_command_line_goes_to_a_shell_as_it_is() -> 
     }
 
 
+SMALLEST_MODULE = 20
+"""Lines below which a module that one other imports belongs into that one."""
+
+SMALL_MODULES = {
+    "commands/bundler.py": "command lines are built in commands/, where the tests of hostile values find them",
+}
+
+
+def test_a_small_module_has_several_importers() -> None:
+    """A crumb stands in the module that uses it. What only a table or an interpreter names has no importer."""
+    sources = {path: path.read_text() for path in SOURCE.rglob("*.py")}
+    names = {path: ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts) for path in sources}
+    imported = [
+        {name for node in ast.walk(ast.parse(text)) for name in (*_names(node), *_modules(node))}
+        for text in sources.values()
+    ]
+    small = [path for path, text in sources.items() if text.count("\n") < SMALLEST_MODULE and path.stem[:2] != "__"]
+    crumbs = {
+        path.relative_to(SOURCE).as_posix() for path in small if sum(names[path] in each for each in imported) == 1
+    }
+    assert crumbs == set(SMALL_MODULES)
+
+
+def _modules(node: ast.AST) -> list[str]:
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+
+
+MIRROR = "the same subject in two layers: its command lines or its model, and what a run does with them"
+SAME_FLOWS = "the same flows for the application, the accessories and the proxy"
+SHARED_NAMES = {
+    "__init__": "Python's own",
+    "__main__": "Python's own",
+    "errors": "each package's own exceptions",
+    "reference": "each package's own document, made by `python -m PACKAGE.reference`",
+    "system": "the machine as a protocol: what templates need of it, and what the configuration needs besides",
+    **dict.fromkeys(("accessory", "builder", "registry", "proxy", "proxy_extension", "service"), MIRROR),
+    **dict.fromkeys(("audit", "evidence", "facts", "hooks", "lock", "prune", "server"), MIRROR),
+    "boot_config": "a command's handler and its flow",
+    "removal": "a command's handler, and the flows for everything and for the application alone",
+    "sandbox": "a command's handler and what it drives",
+    "logs": "a command's handler, its command lines, and the flows for the application and the accessories",
+    "proxy_image": "the same image: its command lines, its way to the hosts, its copy for the sandbox",
+    **dict.fromkeys(("boot_plan", "exec", "lifecycle"), SAME_FLOWS),
+}
+
+
+def test_modules_of_one_name_have_one_subject() -> None:
+    """A base name says what a module is about; those that share one are listed, with the reason."""
+    bases = [path.stem for path in SOURCE.rglob("*.py")]
+    assert {base for base in bases if bases.count(base) > 1} == set(SHARED_NAMES)
+
+
 MODULES = {"pyyaml": "yaml", "jsonschema-rs": "jsonschema_rs"}
 COME_WITH = {"cryptography": "asyncssh", "josepy": "acme", "requests": "acme"}
 """Modules that a dependency brings and that its interface speaks of."""

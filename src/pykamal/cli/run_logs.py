@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from pykamal import KAMAL_VERSION
 from pykamal.cli.invocation import Invocation
@@ -16,7 +17,20 @@ from pykamal.config.models import Config
 from pykamal.core.errors import KamalError
 from pykamal.core.printable import print_error
 from pykamal.events import Result, RunFailed
-from pykamal.events.run_log import RunLog
+from pykamal.events.types import Event
+
+
+class RunLog(Protocol):
+    """A subscriber that takes every log line and progress message, whatever the verbosity, and no results.
+
+    Its own troubles never stop the run: it tells of the first one and falls silent.
+    """
+
+    def __call__(self, event: Event) -> None: ...
+
+    def close(self, failure: RunFailed | None, seconds: float) -> str | None:
+        """End the log and return a remark for people, if any. No event may follow."""
+        ...
 
 
 @contextmanager

@@ -17,7 +17,9 @@ from yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
 )
-from yaml.parser import ParserError
+from yaml.parser import Parser, ParserError
+from yaml.reader import Reader
+from yaml.scanner import Scanner
 
 from pykamal.config.document import Entry, Key, ListNode, MapNode, Node, OtherKey, ScalarNode, Value, ruby_text
 from pykamal.config.limits import MAXIMUM_DEPTH, MAXIMUM_NODES
@@ -278,9 +280,7 @@ def _parser(text: str) -> Any:
     try:
         from yaml import _yaml as libyaml
     except ImportError:
-        from pykamal.config.yaml_pure import PureParser
-
-        return PureParser(text)
+        return _PurePythonParser(text)
     return libyaml.CParser(text)
 
 
@@ -319,3 +319,12 @@ def _syntax_error(error: YAMLError, rendered: Rendered) -> ConfigurationError:
         label="Psych::SyntaxError",
         hint="look there and just before it for a bracket or quote left open, a tab, or a line that is set in wrongly",
     )
+
+
+class _PurePythonParser(Reader, Scanner, Parser):
+    """Events of a text, as `yaml.cyaml.CParser` gives them, for installations of PyYAML without libyaml."""
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from dataclasses import dataclass
 
 from pykamal.proxy.acme.certificate_store import CertificateStore
-from pykamal.proxy.acme.names import is_issuable
 from pykamal.proxy.runtime_paths import data_directory
 from pykamal.proxy.service_options import ServiceOptions
 
 PRODUCTION_DIRECTORY = "https://acme-v02.api.letsencrypt.org/directory"
+
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})+")
+_LONGEST = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +61,14 @@ class CertificateSpec:
 def may_serve(options: ServiceOptions, host: str) -> bool:
     """True when a certificate can be had for this host of a service, if it is approved."""
     return options.is_automatic and is_issuable(host) and (bool(options.tls_on_demand_url) or host in options.hosts)
+
+
+def is_issuable(host: str) -> bool:
+    """True for lower-case DNS names of at least two labels, which are safe as file names; no address, no wildcard."""
+    if len(host) > _LONGEST or not _NAME.fullmatch(host):
+        return False
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return False
