@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Final
 
 from pykamal.commands.hooks import POST_DEPLOY, PRE_DEPLOY
 from pykamal.commands.script import script
@@ -130,17 +131,29 @@ def proxy_plan_of(context: Context, facts: dict[str, HostFacts]) -> Plan:
 
 def release_plan(context: Context, facts: dict[str, HostFacts], *, proxy: bool = True) -> Plan:
     """Everything that happens on the hosts under the lock, the proxy included unless it is seen to already."""
-    version = context.version
-    phases: list[Phase] = []
-    if proxy:
-        phases += proxy_plan_of(context, facts).phases
-    phases.append(Phase("stale containers", stale_tasks(context, facts), ("Detect stale containers...",)))
-    phases += boot_phases(context, facts, version)
-    phases.append(Phase("tag and prune", (*tag_tasks(context, version), *prune.tasks(context)), (PRUNING,)))
-    return Plan(context.operation, tuple(phases))
+    phases = proxy_plan_of(context, facts).phases if proxy else ()
+    return Plan(context.operation, (*phases, *(phase for step in RELEASE for phase in step(context, facts))))
+
+
+def _stale_phases(context: Context, facts: Mapping[str, HostFacts]) -> Iterator[Phase]:
+    yield Phase("stale containers", stale_tasks(context, facts), ("Detect stale containers...",))
+
+
+def _boot_phases(context: Context, facts: Mapping[str, HostFacts]) -> Iterator[Phase]:
+    yield from boot_phases(context, facts, context.version)
+
+
+def _closing_phases(context: Context, _: Mapping[str, HostFacts]) -> Iterator[Phase]:
+    yield Phase("tag and prune", (*tag_tasks(context, context.version), *prune.tasks(context)), (PRUNING,))
 
 
 PRUNING = "Prune old containers and images..."
+RELEASE: Final[tuple[Callable[[Context, Mapping[str, HostFacts]], Iterator[Phase]], ...]] = (
+    _stale_phases,
+    _boot_phases,
+    _closing_phases,
+)
+"""The steps of a release behind the proxy's, in order, each with the phases that it needs on these hosts."""
 
 
 @asynccontextmanager
