@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,15 @@ def explain(root: MapNode, path: str) -> Explanation:
         description=(schema or {}).get("description"),
         default=(schema or {}).get("default"),
     )
+
+
+def keys_beside(path: str) -> Iterator[tuple[str, str]]:
+    """The keys of the section that a path is in, `proxy/` or `proxy/app`, each with its description."""
+    section, slash, _ = path.rpartition("/")
+    place = _schema_at([step for step in section.split("/") if step])
+    for form in _forms(place) if place is not None else ():
+        for name, node in form.get("properties", {}).items():
+            yield f"{section}{slash}{name}", resolved(node).get("description", "")
 
 
 def _node_at(root: Node, steps: list[str]) -> Node | None:

@@ -158,6 +158,10 @@ def _values(option: Option, project: Project | None, current: str) -> Iterator[C
         yield from map(Candidate, option.choices)
     elif option in GLOBAL and project is not None:
         yield from _described(_of_global(option, project, current))
+    elif option.name == "explain":
+        from pykamal.config.explanation import keys_beside
+
+        yield from _described(keys_beside(current))
     elif option.name == "name":
         yield from map(Candidate, _sandboxes())
 
