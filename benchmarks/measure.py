@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+
+CHILD_USAGE = Path(__file__).parent / "child_usage.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +26,13 @@ class CommandFailed(Exception):
 
 def run(argv: Sequence[str], *, directory: Path, environment: Mapping[str, str]) -> Cost:
     """Run once, output to a file that is shown on failure."""
-    log = directory / ".benchmark.log"
-    with log.open("wb") as output:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            argv, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise CommandFailed(f"{' '.join(argv)} exited {process.returncode}:\n{log.read_text(errors='replace')}")
-    return Cost(seconds, usage.ru_maxrss / 1024)
+    log, report = directory / ".benchmark.log", directory / ".benchmark.cost"
+    measured = [sys.executable, "-IS", str(CHILD_USAGE), str(report), str(log), *argv]
+    done = subprocess.run(measured, cwd=directory, env=environment, check=False)
+    if done.returncode:
+        raise CommandFailed(f"{' '.join(argv)} exited {done.returncode}:\n{log.read_text(errors='replace')}")
+    seconds, kibibytes = report.read_text().split()
+    return Cost(float(seconds), int(kibibytes) / 1024)
 
 
 def medians(costs: Sequence[Cost]) -> Cost:
