@@ -41,6 +41,7 @@ class HostSettings:
     connect_timeout: float | None
     user_known_hosts: tuple[str, ...]
     global_known_hosts: tuple[str, ...]
+    names_ciphers: bool
 
 
 def config_files(setting: bool | Sequence[str] | None) -> tuple[str, ...]:
@@ -105,6 +106,7 @@ def settings_for(host: HostAddress, files: Sequence[str]) -> HostSettings:
         connect_timeout=cast("float | None", loaded.get("ConnectTimeout")),
         user_known_hosts=_paths(_files(loaded.get("UserKnownHostsFile"), _USER_KNOWN_HOSTS)),
         global_known_hosts=_paths(_files(loaded.get("GlobalKnownHostsFile"), _GLOBAL_KNOWN_HOSTS)),
+        names_ciphers=bool(loaded.get("Ciphers")),
     )
 
 
