@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from pykamal.config.models import Extension
 from pykamal.core.errors import ConfigurationError
 from pykamal.events import Event, Log
-from tests.e2e.sshd import Sshd
+from tests.e2e.sshd import Sshd, start_sshd
 from tests.e2e.transport.reaching import answers, settings, trusting
 
 pytestmark = pytest.mark.e2e
@@ -64,3 +65,20 @@ def test_an_unknown_log_level(server: Sshd, known_hosts: Path) -> None:
     """The message of Ruby Kamal, with the levels that there are (spec/config.md 10)."""
     with pytest.raises(ConfigurationError, match="invalid log level: foo"):
         answers(settings(server, log_level="foo"), trusting(known_hosts))
+
+
+@pytest.mark.parametrize(
+    ("lines", "cipher"),
+    [("", "aes128-gcm@openssh.com"), ("Host *\n  Ciphers aes256-ctr\n", "aes256-ctr")],
+    ids=["none named", "one named"],
+)
+def test_ciphers(known_hosts: Path, tmp_path: Path, lines: str, cipher: str) -> None:
+    """AES-GCM comes first, as the cheapest here; Ciphers of an ssh configuration count instead (ssh_config(5))."""
+    server = start_sshd(tmp_path, log_level="DEBUG1")
+    file = tmp_path / "config"
+    file.write_text(lines)
+    try:
+        answers(settings(server, config=(str(file),)), trusting(known_hosts))
+        assert re.findall(r"kex: (?:client->server|server->client) cipher: (\S+)", server.log) == [cipher] * 2
+    finally:
+        server.stop()
