@@ -1,4 +1,4 @@
-"""Secret adapters with either tool, driving the same stand-ins: what is printed, and the command lines that they got."""
+"""The secret adapters and Ruby Kamal's drive the same stand-ins: the same values are printed, by the same calls."""
 
 from __future__ import annotations
 
