@@ -12,7 +12,7 @@ from pykamal.cli.dispatch import dispatch
 from pykamal.config.schema import section
 from tests.language_server import LanguageServer
 
-pytestmark = [pytest.mark.unit, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.unit, pytest.mark.process, pytest.mark.timeout(60)]
 
 _MODELINE = "# yaml-language-server: $schema=schema.json\n"
 
@@ -27,7 +27,6 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanguageServer]
         yield server
 
 
-@pytest.mark.process
 def test_completion_of_root_keys(editor: LanguageServer) -> None:
     """Every root key is offered in an empty file."""
     offered = editor.completions(editor.open("empty.yml", f"{_MODELINE}\n"), 1, 0)
