@@ -1,7 +1,8 @@
-"""The servers that tests deploy to: brought up once a run, put back to their beginning before each test.
+"""The servers that tests deploy to: brought up once a process, put back to their beginning before each test.
 
 `PYKAMAL_TEST_SANDBOX=NAME` uses a sandbox of that name and leaves it up afterwards, which saves the start while writing
-tests. Without it each run has its own, and what a run that was killed left behind is taken down by the next one.
+tests. Without it each process of a run (`pytest -n 2`) has its own, and what a run that was killed left behind is taken
+down by the next one.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def sandbox() -> Iterator[Sandbox]:
     """Two hosts, a registry and a build engine."""
     kept = os.environ.get("PYKAMAL_TEST_SANDBOX")
+    assert not (kept and "PYTEST_XDIST_WORKER" in os.environ), "one sandbox is one process's: run without -n"
     sandbox = Sandbox(kept or f"{PREFIX}{os.getpid()}")
     _sweep()
     sandbox.up(hosts=2)

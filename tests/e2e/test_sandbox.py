@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -241,21 +242,24 @@ def spare() -> Iterator[Sandbox]:
     spare.down()
 
 
-def links() -> set[str]:
-    return {link["ifname"] for link in json.loads(subprocess.check_output(["ip", "-json", "link"]))}
+def links(sandbox: Sandbox) -> set[str]:
+    """Interfaces of this machine, but for those of other sandboxes, which come and go while this one is looked at."""
+    named = {link["ifname"] for link in json.loads(subprocess.check_output(["ip", "-json", "link"]))}
+    others = re.compile(rf"(?!{sandbox.paths.bridge})ks[0-9a-f]{{8}}(p\d+)?")
+    return {name for name in named if not others.fullmatch(name)}
 
 
 def test_down_leaves_nothing(spare: Sandbox) -> None:
     """Processes, interfaces, control groups and files are gone afterwards, and `down` again says there is nothing."""
-    links_before = links()
+    links_before = links(spare)
     spare.up(hosts=1)
     host = spare.hosts[0]
     host.docker("run", "-d", "sandbox/python:3.11", "sleep", "600")
     found = load(spare.paths)
     assert found is not None
-    assert links() - links_before == {found.bridge, *(machine.link for machine in found.machines)}
+    assert links(spare) - links_before == {found.bridge, *(machine.link for machine in found.machines)}
     assert spare.down() is True
-    assert links() == links_before
+    assert links(spare) == links_before
     assert not [process for process in found.processes if process.alive]
     assert not list(Path("/sys/fs/cgroup").glob(f"**/*{found.token}*"))
     assert not spare.paths.root.exists()
