@@ -35,14 +35,14 @@ aliases:
 """
 
 SAMPLES = """
-help app | app help exec | help re | app help st | lo | -h deploy | -x | dpeloy | app sta | app stale_c x
-app remove-c x | co x | deploy -pvq x | deploy --no-skip-push --skip-cache x | app logs -n 5x
-app exec -e A:1 A:2 | app exec --detach -i ls | accessory boot | lock acquire | config -d nope
-app details -h 9.9.9.9,8.* | again x | app details -r jobs
+app help exec | help re | -h deploy | -x | dpeloy | app sta | app remove-c x | deploy -pvq x | app logs -n 5x
+app exec -e A:1 A:2 | accessory boot | config -d nope | app details -h 9.9.9.9,8.* | again x
 """
 """Some of each kind, since Ruby Kamal needs half a second to say no."""
 
 MORE = """
+help app | app help st | lo | app stale_c x | co x | deploy --no-skip-push --skip-cache x
+app exec --detach -i ls | lock acquire | app details -r jobs
 help deploy | help app exec | help foo | app help foo | help help | help tree | app | app -v | app -h 127.0.0.1
 app --foo | app --help boot | app boot --help | lock help | ser | -? app | -d staging | -v deploy
 --version 5 deploy | app BOOT | foo | app foo | Deploy | stale | build foo | app remove_containers x

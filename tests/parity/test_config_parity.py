@@ -118,7 +118,16 @@ def test_accepted(tmp_path: Path) -> None:
     _compare(map(_file, ACCEPTED), tmp_path)
 
 
-@pytest.mark.parametrize("change", [*_COMPARABLE[::90], *ACCEPTED[::45], "ssh: {log_level: loud}"])
+_GIVEN_TO_THE_COMMAND = [*_COMPARABLE[::90], *ACCEPTED[::45], "ssh: {log_level: loud}"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(change, marks=[] if index % 4 == 0 else [pytest.mark.long])
+        for index, change in enumerate(_GIVEN_TO_THE_COMMAND)
+    ],
+)
 def test_the_command_itself(change: str, tmp_path: Path) -> None:
     """A sample is given to `kamal config`, which agrees with loading many files in one run."""
     case = _file(change)

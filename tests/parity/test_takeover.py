@@ -173,6 +173,8 @@ def lives(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Lives:
     return Lives(sandbox, tmp_path_factory.mktemp("lives"))
 
 
+LONG = pytest.mark.long
+"""The secure lives have 24 steps; `make e2e` lives the others, which have ten."""
 MIXED = pytest.mark.parametrize("order", ["Ruby first", "ours first"])
 EACH_STEP = pytest.mark.parametrize("step", REHEARSAL)
 
@@ -218,6 +220,7 @@ def allowed(step: str, hook: str, variable: str) -> bool:
     return variable == "KAMAL_SUBCOMMAND" or (step, hook, variable) in ALLOWED_IN_HOOKS
 
 
+@LONG
 @pytest.mark.parametrize("step", SECURE)
 def test_hooks_of_other_commands_are_told_the_same(lives: Lives, step: str) -> None:
     """spec/cli.md 9.3, but for the subcommand."""
@@ -228,7 +231,10 @@ def test_hooks_of_other_commands_are_told_the_same(lives: Lives, step: str) -> N
     assert ours_first, "at least pre-connect"
 
 
-@pytest.mark.parametrize(("step", "hook", "variable"), ALLOWED_IN_HOOKS)
+@pytest.mark.parametrize(
+    ("step", "hook", "variable"),
+    [pytest.param(*place, marks=[] if place[0] in REHEARSAL else [LONG]) for place in ALLOWED_IN_HOOKS],
+)
 def test_what_is_allowed_to_differ_does(lives: Lives, step: str, hook: str, variable: str) -> None:
     """An exception that is no longer needed is taken off the list."""
     orders = ("Ruby first", "ours first") if step in REHEARSAL else ("secure, Ruby first", "secure, ours first")
@@ -246,6 +252,7 @@ def test_each_tool_reads_what_the_other_left(lives: Lives, order: str, command: 
     assert bool(shown["ours"]) == (command != "lock status"), "-q says nothing of a lock that is not there"
 
 
+@LONG
 @pytest.mark.parametrize("step", SECURE)
 def test_without_destination_and_with_certificates(lives: Lives, step: str) -> None:
     """spec/cli.md 23: the bare label, the proxy's own settings, certificates, a proxied accessory, a failed deploy."""
@@ -255,6 +262,7 @@ def test_without_destination_and_with_certificates(lives: Lives, step: str) -> N
     assert ours_first.served == ruby_first.served == SECURE[step]
 
 
+@LONG
 def test_certificates_are_where_the_proxy_looks(lives: Lives) -> None:
     """spec/cli.md 14.11: what the comparison would not notice when both were wrong."""
     stage = lives["secure, ours first"]["setup 1"]
@@ -263,6 +271,7 @@ def test_certificates_are_where_the_proxy_looks(lives: Lives) -> None:
     assert {row[0] for row in listed[1:]} == {"hello-web", "hello-admin"}
 
 
+@LONG
 @pytest.mark.parametrize("order", ["secure, Ruby first", "secure, ours first"])
 def test_a_hook_is_told_when_it_runs(lives: Lives, order: str) -> None:
     """spec/cli.md 9.3: the time of the hook, not of the plan that it belongs to."""
