@@ -6,6 +6,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +64,13 @@ def done(application: Application, command: str) -> dict[str, list[Step]]:
     )
 
 
-def state(application: Application) -> list[Any]:
+LOOK = "docker ps --all --format '{{.Names}}'; docker images --quiet | sort; find /root/.kamal 2> /dev/null | sort"
+
+
+def state(application: Application) -> list[str]:
     """Return the state of the hosts that a plan could have changed."""
-    return [
-        (
-            application.containers(host, "--all"),
-            sorted(host.docker("images", "--quiet").split()),
-            sorted(host.run(["find", "/root/.kamal"], check=False).split()),
-        )
-        for host in application.hosts
-    ]
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda host: host.run(["sh", "-c", LOOK]), application.hosts))
 
 
 def test_what_is_planned_is_what_is_done(sandbox: Sandbox, tmp_path: Path) -> None:
