@@ -6,7 +6,7 @@ PYTEST := $(PYTHON) -m pytest
 say = @awk -F ':.*\#\# ' -v time="$$(date +%T)" '$$1 == "$@" {printf "\n== %s: %s (%s)\n", $$1, $$2, time}' $(MAKEFILE_LIST)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test unit hostile conformance soak e2e parity faults bench bare-test lint format docs lock clean
+.PHONY: help setup demo demo-down test unit hostile conformance managers soak e2e parity faults bench bare-test lint format docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ demo-down: setup ## Remove everything the demo made
 	$(say)
 	@$(PYTHON) scripts/demo.py down
 
-test: setup lint unit hostile conformance e2e ## Everything that must pass before a change lands
+test: setup lint unit hostile conformance managers e2e ## Everything that must pass before a change lands
 
 lint: setup ## Style, formatting, types, dead code
 	$(say)
@@ -43,6 +43,10 @@ hostile: setup ## Repositories, values and output that want to do harm
 conformance: setup ## The proxy against its contract
 	$(say)
 	$(PYTEST) -n 2 -m conformance tests/conformance tests/soak
+
+managers: setup ## Adapters of secret managers against real servers of this machine
+	$(call say,adapters of secret managers against real servers)
+	$(PYTEST) -n 2 -m managers tests/managers
 
 soak: setup ## A hundred deploys, pauses, rollouts and a restart under constant traffic: nobody may notice
 	$(say)

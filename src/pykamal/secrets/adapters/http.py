@@ -1,0 +1,351 @@
+"""HTTP of the secret managers: proxies from the environment, private CAs, time limits, retries (docs/secrets.md).
+
+No error holds a header, a body or the query of a request: any of them may be a credential or a value.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import random
+import socket
+import ssl
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from pykamal.core.errors import KamalError
+
+TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
+_MAX_BODY: Final = 32 << 20
+_CHUNK: Final = 1 << 16
+
+
+class ManagerUnreachable(KamalError):
+    """The manager could not be asked: no connection, no trusted certificate, no whole answer, no answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds that things may take, and how often things are tried.
+
+    `total` is for one request with all its retries; `back_off` is the first pause. `attempts` counts transient answers,
+    `connections` those that were lost or not made.
+    """
+
+    connect: float = 10.0
+    total: float = 60.0
+    back_off: float = 0.2
+    longest_pause: float = 10.0
+    attempts: int = 6
+    connections: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. Its text never shows in `repr`."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
+    deadline: float
+
+
+class Client:
+    """Requests to one server from any number of threads, over connections that are kept.
+
+    `manager` names it in errors. `ca` is a file of the authorities to trust instead of the system's, and `ca_variable`
+    the setting that holds it, for the hint. `final` tells that an answer stays as it is although its status is
+    transient, such as a sealed server's.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        manager: str,
+        environment: Mapping[str, str],
+        ca: str | None = None,
+        ca_variable: str = "SSL_CERT_FILE",
+        limits: Limits = Limits(),
+        final: Callable[[Answer], bool] = lambda _: False,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.address = address.rstrip("/")
+        self._manager = manager
+        self._url = _parsed(address, manager)
+        self._proxy = proxy_for(self._url, environment)
+        self._ca, self._ca_variable = ca or environment.get("SSL_CERT_FILE") or None, ca_variable
+        self._limits = limits
+        self._final = final
+        self._sleep = sleep
+        self._idle: list[http.client.HTTPConnection] = []
+        self._lock = threading.Lock()
+        self._tls: ssl.SSLContext | None = None
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        repeatable: bool = True,
+    ) -> Answer:
+        """Send one request and return the answer, whatever its status.
+
+        Transient answers are waited for. A request that was sent and not answered is sent again only when it is
+        `repeatable`. Raises `ManagerUnreachable`.
+        """
+        deadline = time.monotonic() + self._limits.total
+        asked = _Request(method, path, self._headers(headers or {}), body, deadline)
+        attempt = 0
+        while True:
+            attempt += 1
+            answer, failure = self._attempt(asked)
+            if failure is not None and not (failure.worth_repeating and (repeatable or not failure.sent)):
+                raise self._unreachable(failure)
+            if answer is not None and (answer.status not in TRANSIENT or self._final(answer)):
+                return answer
+            pause = self._pause(attempt, answer)
+            attempts = self._limits.attempts if answer is not None else self._limits.connections
+            if attempt >= attempts or time.monotonic() + pause > deadline:
+                if failure is not None:
+                    raise self._unreachable(failure)
+                assert answer is not None
+                return answer
+            self._sleep(pause)
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _pause(self, attempt: int, answer: Answer | None) -> float:
+        asked = retry_after(answer.headers.get("retry-after"), time.time()) if answer is not None else None
+        longest = min(self._limits.longest_pause, self._limits.back_off * 2 ** (attempt - 1))
+        jitter = random.uniform(0.5, 1.0) * longest  # noqa: S311 - spreads clients, hides nothing
+        return jitter if asked is None else asked + random.uniform(0, 0.1)  # noqa: S311 - likewise
+
+    def _attempt(self, asked: _Request) -> tuple[Answer | None, _Lost | None]:
+        try:
+            return self._exchange(asked), None
+        except _Lost as lost:
+            return None, lost
+
+    def _exchange(self, asked: _Request) -> Answer:
+        connection, kept = self._connection(asked.deadline)
+        try:
+            return self._exchange_over(connection, asked)
+        except _Lost as lost:
+            if not kept or not lost.unanswered:
+                raise
+        # The server had closed the connection that was kept: it did not see the request.
+        fresh, _ = self._connection(asked.deadline, fresh=True)
+        return self._exchange_over(fresh, asked)
+
+    def _exchange_over(self, connection: http.client.HTTPConnection, asked: _Request) -> Answer:
+        sent = answered = False
+        try:
+            if connection.sock is None:
+                connection.connect()
+            connection.sock.settimeout(_left(asked.deadline))
+            sent = True
+            connection.request(asked.method, self._target(asked.path), body=asked.body, headers=dict(asked.headers))
+            response = connection.getresponse()
+            answered = True
+            with response:  # the connection can be used again only when it is closed
+                text = _read(connection, response, asked.deadline)
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise _Lost(error, sent=sent, answered=answered) from None
+        if response.will_close:
+            connection.close()
+        else:
+            with self._lock:
+                self._idle.append(connection)
+        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, text)
+
+    def _connection(self, deadline: float, *, fresh: bool = False) -> tuple[http.client.HTTPConnection, bool]:
+        if not fresh:
+            with self._lock:
+                if self._idle:
+                    return self._idle.pop(), True
+        limit = min(self._limits.connect, _left(deadline))
+        target = self._url if self._proxy is None else self._proxy
+        secure = self._url.scheme == "https"
+        host, port = target.hostname or "", target.port or (443 if target.scheme == "https" else 80)
+        if not secure:
+            return http.client.HTTPConnection(host, port, timeout=limit), False
+        connection = http.client.HTTPSConnection(host, port, timeout=limit, context=self._context())
+        if self._proxy is not None:
+            connection.set_tunnel(self._url.hostname or "", self._url.port or 443, _proxy_headers(self._proxy))
+        return connection, False
+
+    def _context(self) -> ssl.SSLContext:
+        with self._lock:
+            if self._tls is None:
+                try:
+                    self._tls = ssl.create_default_context(cafile=self._ca)
+                except OSError as error:
+                    raise ManagerUnreachable(
+                        f"{self._manager}: the certificates in {self._ca} cannot be read: {error.strerror or error}",
+                        hint=f"correct {self._ca_variable}: a file of certificates in PEM format",
+                    ) from None
+            return self._tls
+
+    def _target(self, path: str) -> str:
+        through_proxy = self._proxy is not None and self._url.scheme == "http"
+        return f"{self.address if through_proxy else self._url.path.rstrip('/')}{path}"
+
+    def _headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        if self._proxy is not None and self._url.scheme == "http":
+            return {**_proxy_headers(self._proxy), **headers}
+        return headers
+
+    def _unreachable(self, lost: _Lost) -> ManagerUnreachable:
+        error, place = lost.error, f"{self._url.scheme}://{self._url.netloc.rpartition('@')[2]}"
+        way = f" through the proxy {self._proxy.hostname}:{self._proxy.port}" if self._proxy is not None else ""
+        hint = "look whether the address is right and the server is up" + (", and the proxy" if way else "")
+        if isinstance(error, ssl.SSLCertVerificationError):
+            reason = f"its certificate is not trusted: {error.verify_message}"
+            hint = f"name the file of its certificate authority in {self._ca_variable}"
+        elif isinstance(error, _TooLarge):
+            reason = f"its answer is larger than {_MAX_BODY >> 20} MiB"
+        elif lost.answered:
+            reason = "it closed the connection in the middle of its answer"
+            if isinstance(error, TimeoutError):
+                reason = f"its answer was not complete after {self._limits.total:g} seconds"
+        elif isinstance(error, TimeoutError):
+            reason = f"it did not answer within {self._limits.total if lost.sent else self._limits.connect:g} seconds"
+        elif isinstance(error, http.client.RemoteDisconnected | ConnectionResetError | BrokenPipeError):
+            reason = "it closed the connection without an answer"
+        elif isinstance(error, http.client.HTTPException):
+            reason = "what answers there does not speak HTTP"
+        else:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return ManagerUnreachable(f"{self._manager} at {place}{way} cannot be asked: {reason}", hint=hint)
+
+
+class _TooLarge(http.client.HTTPException):
+    """An answer beyond the limit."""
+
+
+class _Lost(Exception):
+    """A request that has no whole answer."""
+
+    def __init__(self, error: OSError | http.client.HTTPException, *, sent: bool, answered: bool) -> None:
+        super().__init__()
+        self.error = error
+        self.sent = sent
+        self.answered = answered
+
+    @property
+    def worth_repeating(self) -> bool:
+        """Tell that the next attempt may end otherwise: not for a name that is unknown, nor for a wrong certificate."""
+        lasting = isinstance(self.error, socket.gaierror | ssl.SSLError | _TooLarge)
+        return not lasting and not isinstance(self.error, TimeoutError)
+
+    @property
+    def unanswered(self) -> bool:
+        """Tell that the connection was closed before any of the answer came."""
+        closed = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+        return not self.answered and isinstance(self.error, closed)
+
+
+def retry_after(header: str | None, now: float) -> float | None:
+    """Return the seconds that a `Retry-After` asks for: a number, or a date. None without one that can be read."""
+    if header is None:
+        return None
+    if header.strip().isdecimal():
+        return float(header)
+    with contextlib.suppress(ValueError, OverflowError):
+        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
+    return None
+
+
+def proxy_for(url: SplitResult, environment: Mapping[str, str]) -> SplitResult | None:
+    """Return the proxy that the environment names for a server, as curl reads it; None for a direct connection."""
+    names = (f"{url.scheme}_proxy", "all_proxy")
+    # HTTP_PROXY is what a header `Proxy:` becomes in a CGI program, so only its small letters count.
+    spelled = [name for each in names for name in (each, *([] if each == "http_proxy" else [each.upper()]))]
+    value = next((environment[name] for name in spelled if environment.get(name)), None)
+    if value is None or _excluded(url, environment.get("no_proxy") or environment.get("NO_PROXY") or ""):
+        return None
+    proxy = urlsplit(value if "://" in value else f"http://{value}")
+    if proxy.scheme != "http" or not proxy.hostname:
+        raise ManagerUnreachable(
+            f"the proxy for {url.scheme} in the environment is of a kind that is not supported: {proxy.scheme}",
+            hint="use an http:// proxy (HTTPS goes through it in a tunnel), or name the server in NO_PROXY",
+        )
+    return proxy if proxy.port else urlsplit(f"http://{proxy.netloc}:8080")
+
+
+def _excluded(url: SplitResult, no_proxy: str) -> bool:
+    host = url.hostname or ""
+    for entry in filter(None, (each.strip().lower() for each in no_proxy.split(","))):
+        name, _, port = entry.partition(":")
+        suffix = name.removeprefix("*").removeprefix(".")
+        if (host == suffix or host.endswith(f".{suffix}") or not suffix) and port in {"", str(url.port or "")}:
+            return True
+    return False
+
+
+def _proxy_headers(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {b64encode(login.encode()).decode()}"}
+
+
+def _parsed(address: str, manager: str) -> SplitResult:
+    try:
+        url = urlsplit(address)
+        valid = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise KamalError(f"{manager}: the address is no http or https URL", hint="write it as https://HOST:PORT")
+    return url
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _read(connection: http.client.HTTPConnection, response: http.client.HTTPResponse, deadline: float) -> bytes:
+    """Read a body to its end. The time limit holds for all of it, however slowly it comes."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        left = _left(deadline)
+        if connection.sock is not None:
+            connection.sock.settimeout(left)
+        part = response.read1(_CHUNK)
+        if not part:
+            break
+        size += len(part)
+        if size > _MAX_BODY:
+            raise _TooLarge
+        parts.append(part)
+    if response.length:
+        raise http.client.IncompleteRead(b"", response.length)
+    return b"".join(parts)

@@ -1,0 +1,1 @@
+"""Adapters of secret managers against the real servers and tools."""

@@ -1,0 +1,43 @@
+"""Servers of secret managers, one of each for a run, and environments that know of nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.managers.openbao import OpenBao
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this directory needs a manager."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.managers)
+
+
+@pytest.fixture(scope="session")
+def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """A server that the tests share: each mounts engines of its own."""
+    server = OpenBao(tmp_path_factory.mktemp("openbao"))
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def openbao_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """A server behind a certificate of a private CA."""
+    server = OpenBao(tmp_path_factory.mktemp("openbao-tls"), tls=True)
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+def own_openbao(tmp_path: Path) -> Iterator[OpenBao]:
+    """A server of the test's own, to be sealed, throttled or ended."""
+    server = OpenBao(tmp_path / "openbao")
+    yield server.start()
+    server.stop()
