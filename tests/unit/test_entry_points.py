@@ -34,6 +34,7 @@ CONNECTIONS: Final = {
     "transport/identities.py": "the SSH agent",
     "transport/proxy_command.py": "the two ends of a ProxyCommand",
     "events/otel_shipping.py": "OTLP over HTTP to the collector of deploy.yml",
+    "secrets/adapters/http.py": "HTTP to the secret manager that `secrets fetch` names",
 }
 PROGRAMS_OF_THEIR_OWN: Final = ("proxy", "sandbox")
 """Packages that no session reaches through: one runs in a container, the other makes the servers."""

@@ -90,6 +90,13 @@ def test_ssh_is_imported_only_to_connect(project: Path) -> None:
     assert imported(["config", "--version", "1"], ("asyncssh",), project) == ""
 
 
+@pytest.mark.parametrize("words", [["version"], ["config", "--version", "1"]])
+def test_no_adapter_is_imported_without_a_secret_to_fetch(words: list[str], project: Path) -> None:
+    """What asks no secret manager does not pay for one (design.md, rule 8)."""
+    modules = tuple(f"pykamal.secrets.adapters.{name}" for name in ("http", "vault", "test"))
+    assert imported(words, modules, project) == ""
+
+
 def imported(words: list[str], modules: tuple[str, ...], directory: Path) -> str:
     """Return those of the modules that a command line has imported by its end."""
     program = (

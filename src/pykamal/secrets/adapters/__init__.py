@@ -31,6 +31,8 @@ MODULES: Final[Mapping[str, str]] = {
     "lastpass": "lastpass",
     "passbolt": "passbolt",
     "test": "test",
+    "vault": "vault",
+    "openbao": "vault",
 }
 """The values of `--adapter`, in lower case, and the modules that define an `ADAPTER` for them."""
 
