@@ -92,7 +92,7 @@ def test_ssh_is_imported_only_to_connect(project: Path) -> None:
 
 @pytest.mark.parametrize("words", [["version"], ["config", "--version", "1"]])
 def test_no_adapter_is_imported_without_a_secret_to_fetch(words: list[str], project: Path) -> None:
-    """What asks no secret manager does not pay for one (design.md, rule 8)."""
+    """A command that asks no secret manager does not pay for one (design.md, rule 8)."""
     modules = tuple(f"pykamal.secrets.adapters.{name}" for name in ("http", "vault", "test"))
     assert imported(words, modules, project) == ""
 
