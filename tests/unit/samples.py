@@ -1,4 +1,4 @@
-"""Small configurations built directly as models, for tests of the rooms above `config`."""
+"""Small configurations built directly as models, for tests of the packages that use `config`."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""The order of the packages: what a module may import, and where quoting happens (CONTRIBUTING.md)."""
+"""The rules of the source: imports, quoting, sizes and words (CONTRIBUTING.md)."""
 
 from __future__ import annotations
 
 import ast
+import io
 import re
 import sys
+import tokenize
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +33,7 @@ LAYERS = (
     {"deploy"},
     {"rollback", "removal", "upgrade", "details", "run"},
 )
-"""The parts of operations/ from the ground up, as its docstring lists them; those of one layer stand side by side."""
+"""The parts of operations/ from the lowest layer up, as its docstring lists them."""
 
 
 def imports(below: Path, package: str) -> Iterator[tuple[Path, str, str]]:
@@ -95,7 +97,7 @@ def test_the_template_language_knows_nothing_of_kamal() -> None:
 
 
 def test_a_part_of_the_operations_imports_only_what_stands_below_it() -> None:
-    """The ground is what a run is about; the flows that bring subjects together are the roof."""
+    """What a run is about comes first; the flows that bring subjects together come last."""
     layer_of = {part: number for number, layer in enumerate(LAYERS) for part in layer}
     parts = {path.stem for path in (SOURCE / "operations").iterdir() if not path.name.startswith("__")}
     assert sorted(layer_of) == sorted(parts), "a new part needs its layer"
@@ -250,3 +252,73 @@ def test_a_dependency_is_imported_and_has_its_reason() -> None:
     assert {COME_WITH.get(name, name) for name in foreign} == {
         MODULES.get(name.lower(), name) for name in dependencies()
     }
+
+
+def functions() -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Every function and method of the source, with its file."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield path.relative_to(SOURCE), node
+
+
+def test_a_function_has_fewer_than_45_lines() -> None:
+    """A function that fits a screen, docstring included, has one subject."""
+    long = [
+        f"{path}:{node.lineno} {node.name}"
+        for path, node in functions()
+        if (node.end_lineno or 0) - node.lineno + 1 >= 45
+    ]
+    assert long == []
+
+
+REPLACED_NAMES = re.compile(
+    "_*(Outside|LocalOutside|Workplace|Surroundings|Gate|Finding|Problem|Knowledge|Way|Wanted|EndedBadly|Targets|door"
+    "|house|room|told|said|knowledge|surroundings|under_lock|on_each|brought_up_to_date|bring_where_missing|flights"
+    "|cutter|asleep)"
+)
+"""Names that had a meaning in this project alone; each has a word of the field instead."""
+
+REPLACED_MODULES = re.compile(
+    "by_ruby|sequences|building|cross_rules|section_rules|requirements|diagnosis|acknowledging|route|grammar|manual"
+    "|door|pauses|remedies|automatic|orders|flights|late|cutter|leases|guard|choice|issued|questions|limit|measure"
+    "|finish|authority|outside|workplace|surroundings|gate"
+)
+PRIVATE_PROSE = re.compile(r"\b(doors?|houses?|rooms?|floors?|workplace|surroundings)\b", re.IGNORECASE)
+
+
+def sources() -> list[Path]:
+    """The Python and Lua files."""
+    return sorted([*SOURCE.rglob("*.py"), *SOURCE.rglob("*.lua")])
+
+
+def names_in(path: Path) -> set[str]:
+    """Every identifier of a file, without what its strings and comments say."""
+    if path.suffix == ".py":
+        tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
+        return {token.string for token in tokens if token.type == tokenize.NAME}
+    return set(re.findall(r"[A-Za-z_]\w*", re.sub(r"--.*|\"[^\"\n]*\"", "", path.read_text())))
+
+
+def test_names_are_words_of_the_field() -> None:
+    """No identifier and no module is called what a word of the field has replaced."""
+    wrong = [
+        f"{path.relative_to(SOURCE)}: {name}"
+        for path in sources()
+        for name in sorted(names_in(path))
+        if REPLACED_NAMES.fullmatch(name)
+    ]
+    modules = [str(path.relative_to(SOURCE)) for path in sources() if REPLACED_MODULES.fullmatch(path.stem)]
+    assert wrong + modules == []
+
+
+def test_prose_has_no_private_words() -> None:
+    """Docstrings and comments call a package a package; `floor` is also a method of numbers, in Ruby and in Lua."""
+    wrong = [
+        f"{path.relative_to(SOURCE)}:{number}: {line.strip()}"
+        for path in sources()
+        if path.name not in ("numbers.py", "ruby_names.py")
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if PRIVATE_PROSE.search(re.sub(r"math\.floor|local floor|floor\(", "", line))
+    ]
+    assert wrong == []

@@ -59,12 +59,12 @@ def _lone(error: Exception) -> Exception:
 def failed(error: KamalError, operation: str) -> RunFailed:
     """The event of an error: where it happened, its evidence, that of every host when several failed."""
     # Scripts look for the line about the lock as a whole (spec/cli.md 8.2).
-    told = error.host is None or error.host in error.message or isinstance(error, LockError)
+    names_host = error.host is None or error.host in error.message or isinstance(error, LockError)
     return RunFailed(
         operation=operation,
         identifier=error.identifier,
         label=error.label,
-        message=error.message if told else executing_on(error.host, error.message),
+        message=error.message if names_host else executing_on(error.host, error.message),
         host=error.host,
         details=tuple(_details(error)),
         hint=error.hint,
@@ -76,8 +76,8 @@ def _details(error: KamalError) -> list[str]:
     if isinstance(error, Interrupted) and isinstance(error.__cause__, KamalError):
         return [f"while stopping: {error.__cause__.message}", *error.__cause__.details]
     if not isinstance(error, HostErrors) or len(error.errors) == 1:
-        told = {error.message, *(f"{error.message} [{identifier}]" for identifier in error.identifiers)}
-        return [line for line in error.details if line not in told]
+        shown = {error.message, *(f"{error.message} [{identifier}]" for identifier in error.identifiers)}
+        return [line for line in error.details if line not in shown]
     lines: list[str] = []
     for each in error.errors:
         if each.details:

@@ -50,9 +50,9 @@ def recorded(invocation: Invocation, config: Config) -> Iterator[None]:
         seconds = time.monotonic() - started
         for log in logs:
             invocation.bus.unsubscribe(log)
-            told = log.close(failure, seconds)
-            if told is not None:
-                invocation.bus.emit(Result(text=told))
+            text = log.close(failure, seconds)
+            if text is not None:
+                invocation.bus.emit(Result(text=text))
 
 
 def _opened(invocation: Invocation, config: Config) -> list[RunLog]:

@@ -131,8 +131,8 @@ def listening(container: str, *, port: int) -> Command:
     )
 
 
-def watched(told: Command, container: str, *, port: int, new: bool = True) -> Command:
-    """Run `told`, a program that waits until `container` is healthy, and end it once the container cannot be.
+def watched(command: Command, container: str, *, port: int, new: bool = True) -> Command:
+    """Run `command`, a program that waits until `container` is healthy, and end it once the container cannot be.
 
     That is so when the container has ended for good or was restarted three times: status `NOT_READY_STATUS`. Tells on
     standard error when `port` was first seen open, unless it was from the beginning.
@@ -142,7 +142,7 @@ def watched(told: Command, container: str, *, port: int, new: bool = True) -> Co
     passed() {{ echo "$(($(date +%s) - begun)) seconds"; }}
     watch() {{
       closed=
-      while sleep 0.5 3>&- && kill -0 "$told"; do
+      while sleep 0.5 3>&- && kill -0 "$pid"; do
         look || continue
         end=
         case $status in exited|dead|removing) end=$status ;; esac
@@ -150,7 +150,7 @@ def watched(told: Command, container: str, *, port: int, new: bool = True) -> Co
         if [ -n "$end" ]; then
           echo "container not ready after $(passed) ($end)" >&3
           trap "" TERM
-          kill -KILL "$told"
+          kill -KILL "$pid"
           exit {NOT_READY_STATUS}
         fi
         [ "$closed" != no ] && [ -r "/proc/$process/net/tcp" ] || continue
@@ -163,16 +163,16 @@ def watched(told: Command, container: str, *, port: int, new: bool = True) -> Co
       done
     }}
     begun=$(date +%s)
-    {told.shell_text()} &
-    told=$!
+    {command.shell_text()} &
+    pid=$!
     watch 3>&2 > /dev/null 2>&1 &
     watching=$!
-    {{ wait "$told"; }} 2> /dev/null
+    {{ wait "$pid"; }} 2> /dev/null
     ended=$?
     {{ kill "$watching"; wait "$watching"; }} 2> /dev/null
     [ $? -ne {NOT_READY_STATUS} ] || exit {NOT_READY_STATUS}
     exit "$ended\""""
-    return Command(Simple((Syntax(Sensitive(_dedented(text))),)), summary=told.display_text()).in_subshell()
+    return Command(Simple((Syntax(Sensitive(_dedented(text))),)), summary=command.display_text()).in_subshell()
 
 
 def _look(container: str, *, new: bool) -> str:

@@ -252,12 +252,12 @@ def remove(service: str) -> Command:
 
     May fail: a proxy that does not answer keeps nobody from stopping what is behind it.
     """
-    told = _kamal_proxy("remove", service)
-    text = f"""said=$({told.shell_text()} 2>&1) || case $said in
-  *"service not found"* | *[Nn]"o such container"* | *"is not running"*) echo "$said" ;;
-  *) echo "$said" >&2; exit 1 ;;
+    command = _kamal_proxy("remove", service)
+    text = f"""output=$({command.shell_text()} 2>&1) || case $output in
+  *"service not found"* | *[Nn]"o such container"* | *"is not running"*) echo "$output" ;;
+  *) echo "$output" >&2; exit 1 ;;
 esac"""
-    return Command(Simple((Syntax(text),)), may_fail=True, summary=told.display_text())
+    return Command(Simple((Syntax(text),)), may_fail=True, summary=command.display_text())
 
 
 def stop(service: str, *, drain_timeout: int, message: str | None = None) -> Command:
@@ -298,14 +298,14 @@ class _Watched(NamedTuple):
     new: bool
 
 
-def _deploy_to(container_id: Command, name: str, watched: _Watched, told: Command) -> Command:
-    """Run `told` with the container as `$id`; exit with ENDPOINT_MISSING_STATUS when there is none."""
+def _deploy_to(container_id: Command, name: str, watched: _Watched, command: Command) -> Command:
+    """Run `command` with the container as `$id`; exit with ENDPOINT_MISSING_STATUS when there is none."""
     message = f"Failed to get endpoint for {name}, did the container boot?"
     missing = query("echo", message).redirected(">&2").then(query("exit", str(ENDPOINT_MISSING_STATUS))).grouped()
     found = query(joined(Syntax("id="), Output(container_id))).and_(query("test", "-n", Syntax('"$id"')))
     there = found.grouped().or_(missing)
-    line = there.and_(health.watched(told, watched.container, port=watched.port, new=watched.new))
-    return replace(line, summary=there.and_(told).display_text())
+    line = there.and_(health.watched(command, watched.container, port=watched.port, new=watched.new))
+    return replace(line, summary=there.and_(command).display_text())
 
 
 def _target(proxy: Proxy) -> Word:

@@ -40,7 +40,7 @@ def interactive(
     if not terminal and not reads:
         line = query("stty", "-opost").redirected("2> /dev/null").then(line)  # or its lines would end in CR LF
     return [
-        *("ssh", *_config(ssh.config), *_way(ssh, extension, keys), *keys, *_trust(extension)),
+        *("ssh", *_config(ssh.config), *_tunnel(ssh, extension, keys), *keys, *_trust(extension)),
         "-A" if ssh.forward_agent else "-a",
         *(["-t"] if terminal else [] if reads else ["-n", "-tt"]),
         *(f"{address.user or ssh.user}@{address.name}", "-p", str(address.port or ssh.port)),
@@ -71,7 +71,7 @@ def _config(config: bool | Sequence[str] | None) -> list[str]:
     return [word for path in config for word in ("-F", path)]
 
 
-def _way(ssh: Ssh, extension: Extension, keys: Sequence[str]) -> list[str]:
+def _tunnel(ssh: Ssh, extension: Extension, keys: Sequence[str]) -> list[str]:
     if not ssh.proxy:
         return _option("ProxyCommand", ssh.proxy_command) if ssh.proxy_command else []
     if extension.host_key_policy is HostKeyPolicy.ACCEPT_NEW and extension.known_hosts is None:

@@ -22,26 +22,14 @@ READING: Final = frozenset(MAP_METHODS) - {
 def functions(environment: dict[str, str]) -> dict[str, Callable[..., Any]]:
     """Return the methods of ENV over these variables."""
 
-    def name_of(value: Any) -> str:
-        if not isinstance(value, str):
-            raise RubyError(f"no implicit conversion of {in_message(value)} into String", "TypeError")
-        return value
-
     def fetched(name: Any, *default: Any, block: Block | None = None) -> Any:
-        if name_of(name) in environment:
-            return frozen(environment[name])
+        if _name_of(name) in environment:
+            return _frozen(environment[name])
         if block is not None:
             return block(name)
         if default:
             return default[0]
         raise RubyError(f"key not found: {inspected(name)}", "KeyError")
-
-    def frozen(value: str | None) -> RubyString | None:
-        if value is None:
-            return None
-        owned = RubyString(value)
-        owned.frozen = True
-        return owned
 
     def updated(*others: Any) -> dict[str, str]:
         for other in others:
@@ -53,19 +41,32 @@ def functions(environment: dict[str, str]) -> dict[str, Callable[..., Any]]:
         set_variable(environment, name, value)
         return value
 
-    reading = {name: _reading(name, environment) for name in READING}
     return {
-        **reading,
-        "[]": lambda name: frozen(environment.get(name_of(name))),
+        **{name: _reading(name, environment) for name in READING},
+        "[]": lambda name: _frozen(environment.get(_name_of(name))),
         "fetch": fetched,
         "store": stored,
         "[]=": stored,
         "update": updated,
         "merge!": updated,
-        "delete": lambda name: environment.pop(name_of(name), None),
+        "delete": lambda name: environment.pop(_name_of(name), None),
         "to_h": lambda block=None: MAP_METHODS["to_h"](dict(environment), block),
         "to_hash": lambda: dict(environment),
     }
+
+
+def _name_of(value: Any) -> str:
+    if not isinstance(value, str):
+        raise RubyError(f"no implicit conversion of {in_message(value)} into String", "TypeError")
+    return value
+
+
+def _frozen(value: str | None) -> RubyString | None:
+    if value is None:
+        return None
+    owned = RubyString(value)
+    owned.frozen = True
+    return owned
 
 
 def _reading(name: str, environment: dict[str, str]) -> Callable[..., Any]:

@@ -70,7 +70,7 @@ class Executor(Protocol):
     def around(
         self, scope: AbstractAsyncContextManager[Entered], otherwise: Entered, /
     ) -> AbstractAsyncContextManager[Entered]:
-        """The surroundings of steps, such as the deploy lock; `otherwise` is what a recording has instead."""
+        """The setting of steps, such as the deploy lock; `otherwise` is what a recording has instead."""
         ...
 
     async def beside(self, call: Callable[[], Awaitable[None]], /) -> None:

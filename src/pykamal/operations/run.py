@@ -17,7 +17,7 @@ from pykamal.events import Bus
 from pykamal.operations.context import Context, Executor, Settings
 from pykamal.operations.execution import hooks
 from pykamal.operations.execution.executor import ActingExecutor
-from pykamal.operations.local.local_context import read_local_context
+from pykamal.operations.local.local_context import LocalContext, read_local_context
 from pykamal.secrets.store import Secrets
 from pykamal.transport.fleet import Fleet, load_ssh_library
 from pykamal.transport.local import LocalSession
@@ -44,31 +44,22 @@ async def run_context(
     With `connects`, all selected hosts are being connected to while the flow begins. A host that cannot be reached is
     reported by the first step that needs it.
     """
-    local = LocalSession(bus)
-    # Asking Git who and what is deployed is no step of the run, so it is not shown.
-    reading = asyncio.create_task(read_local_context(LocalSession(Bus()), config))
+    reading = _ask_git(config)
 
     async def pre_connect() -> None:
         """Run the hook for a plan as well: it may be what opens the way to the hosts that a plan reads."""
         await hooks.fire(replace(context, executor=ActingExecutor()), PRE_CONNECT)
 
-    fleet = Fleet(
-        config.ssh,
-        bus,
-        extension=config.extension,
-        sshkit=config.sshkit,
-        key_data=key_texts(config, secrets),
-        on_first_connection=pre_connect,
-    )
+    fleet = _fleet(config, bus, secrets, on_first_connection=pre_connect)
     try:
-        if connects:
-            await asyncio.to_thread(load_ssh_library)  # takes a tenth of a second, in which Git answers
+        if connects:  # loading takes a tenth of a second, in which Git answers
+            await asyncio.to_thread(load_ssh_library)
         context = Context(
             config=config,
             settings=settings,
             bus=executor.flow_bus(bus),
             fleet=fleet,
-            local=local,
+            local=LocalSession(bus),
             secrets=secrets,
             local_context=await reading,
             executor=executor,
@@ -99,6 +90,22 @@ async def _connecting(context: Context, connects: bool) -> AsyncIterator[None]:
         ahead.cancel()
         with suppress(asyncio.CancelledError):
             await ahead
+
+
+def _ask_git(config: Config) -> asyncio.Task[LocalContext]:
+    """Begin to read what is deployed, and by whom. That is no step of the run, so it is not shown."""
+    return asyncio.create_task(read_local_context(LocalSession(Bus()), config))
+
+
+def _fleet(config: Config, bus: Bus, secrets: Secrets, *, on_first_connection: Callable[[], Awaitable[None]]) -> Fleet:
+    return Fleet(
+        config.ssh,
+        bus,
+        extension=config.extension,
+        sshkit=config.sshkit,
+        key_data=key_texts(config, secrets),
+        on_first_connection=on_first_connection,
+    )
 
 
 def key_texts(config: Config, secrets: Secrets) -> list[Sensitive]:

@@ -88,7 +88,7 @@ class DataPlane:
 
     async def close_upgraded(self, targets: Iterable[Target]) -> Load:
         """Has each worker close the upgraded connections of these targets; returns what they have until then."""
-        return await self._load("/cut", {"ids": [target.id for target in targets]})
+        return await self._load("/end-connections", {"ids": [target.id for target in targets]})
 
     async def cancel(self, targets: Collection[Target], *, shared_addresses: Collection[str]) -> None:
         """Has each worker cancel what these targets still have, except over addresses that others use as well.
@@ -100,7 +100,7 @@ class DataPlane:
             for target in targets
             if target.address and f"{target.address}:{target.port}" not in shared_addresses
         ]
-        await self._load("/cut", {"ids": [target.id for target in targets], "targets": places})
+        await self._load("/end-connections", {"ids": [target.id for target in targets], "targets": places})
 
     async def install_certificate(self, key: str, *, chain: str, private_key: str, valid_for_s: float) -> None:
         """Hands an issued certificate (PEM) to all workers, under the key that kamal/acme_certificates.lua reads.

@@ -80,10 +80,6 @@ def document(service: Service, root: Service | None) -> str:
     options, targets, split = service.options, service.target_options, service.split
     tls = root is not None and root.options.tls_enabled
     certificate = service.certificate if options.is_root else None
-    message = service.pause.stop_message if service.pause.state == "stopped" else ""
-    pages = {str(status): page(message) for status, page in service.pages.items()}
-    if service.pause.state == "stopped" and "503" not in pages:
-        pages["503"] = built_in(503, message)
     fields = {
         "name": service.name,
         "hosts": options.hosts,
@@ -98,7 +94,7 @@ def document(service: Service, root: Service | None) -> str:
         "state": service.pause.state,
         "fail_after_ms": service.pause.fail_after / MILLISECOND,
         "health_check_path": check_path(targets.health_check_config.path),
-        "pages": pages,
+        "pages": _pages(service),
         "active": service.active.for_nginx(),
         "rollout": service.rollout.for_nginx() if service.rollout else False,
         "split": {"percentage_split_point": split.point, "allowlist": split.allowlist} if split else False,
@@ -119,6 +115,16 @@ def document(service: Service, root: Service | None) -> str:
         "target_ids": [chosen.ids for chosen in service.sets],
     }
     return json.dumps(fields)
+
+
+def _pages(service: Service) -> dict[str, str]:
+    """The error pages by status; a stopped service always has one for 503, with its message."""
+    is_stopped = service.pause.state == "stopped"
+    message = service.pause.stop_message if is_stopped else ""
+    pages = {str(status): page(message) for status, page in service.pages.items()}
+    if is_stopped and "503" not in pages:
+        pages["503"] = built_in(503, message)
+    return pages
 
 
 def _automatic(options: ServiceOptions) -> object:

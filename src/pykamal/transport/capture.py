@@ -35,9 +35,9 @@ class Capture:
         self._last = bytearray()
 
     def write(self, data: bytes) -> None:
-        room = self._half - len(self._first)
-        self._first += data[:room]
-        self._last += data[room:] if room else data
+        space = self._half - len(self._first)
+        self._first += data[:space]
+        self._last += data[space:] if space else data
         if len(self._last) > 2 * self._half:
             self._trim()
 

@@ -91,10 +91,10 @@ class Connector:
         jumps = parse_jumps(self._ssh.proxy or self._jumps_of(target))
         command = None if jumps else self._ssh.proxy_command or target.settings.proxy_command
         if command:
-            way: Tunnel = self._proxy_command(target, command)
+            tunnel: Tunnel = self._proxy_command(target, command)
         else:
-            way = await self._jump(jumps) if jumps else self._dialer(target)
-        connection = await self._connect(target, way)
+            tunnel = await self._jump(jumps) if jumps else self._dialer(target)
+        connection = await self._connect(target, tunnel)
         self._bus.emit(Connected(host=host, seconds=time.monotonic() - started))
         return SshSession(connection, host=host, user=address.user or "", bus=self._bus)
 
@@ -110,7 +110,7 @@ class Connector:
         self._keyring.close()
         self._log.close()
 
-    # -- the way
+    # -- tunnels
 
     def _proxy_command(self, target: _Target, text: str) -> ProxyCommand:
         address = target.settings.address
@@ -149,7 +149,7 @@ class Connector:
 
     # -- one connection
 
-    async def _connect(self, target: _Target, way: Tunnel) -> asyncssh.SSHClientConnection:
+    async def _connect(self, target: _Target, tunnel: Tunnel) -> asyncssh.SSHClientConnection:
         settings = target.settings
         check = HostKeyCheck(
             target.label,
@@ -170,7 +170,7 @@ class Connector:
 
         options = {
             **self._options(target, agent_path),
-            "tunnel": way,
+            "tunnel": tunnel,
             "client_factory": lambda: Client(check, f"{target.user or ''}@{settings.address}", ask),
             "server_host_key_algs": check.algorithms,
             "client_keys": list(identities.pairs) or None,
@@ -184,7 +184,7 @@ class Connector:
         except (asyncssh.Error, OSError, TimeoutError) as error:
             if TOO_MANY_KEYS in str(error):
                 raise self._refused(target, identities, error) from error
-            raise check.refusal or await _unreachable(target, error, way) from error
+            raise check.refusal or await _unreachable(target, error, tunnel) from error
         self._remember(check)
         return connection
 
@@ -261,19 +261,19 @@ def _nothing_known(_host: str, _address: str, _port: int | None) -> tuple[list[A
     return [], [], [], [], [], [], []
 
 
-async def _unreachable(target: _Target, error: Exception, way: Tunnel) -> ConnectionFailed:
-    said: tuple[str, ...] = ()
-    if isinstance(way, ProxyCommand):
-        status = await way.exit_status()
-        said = way.output_lines
+async def _unreachable(target: _Target, error: Exception, tunnel: Tunnel) -> ConnectionFailed:
+    output_lines: tuple[str, ...] = ()
+    if isinstance(tunnel, ProxyCommand):
+        status = await tunnel.exit_status()
+        output_lines = tunnel.output_lines
         if status is not None:
-            return _failed_proxy_command(target, status, said)
+            return _failed_proxy_command(target, status, output_lines)
     where = f"{target.settings.address} port {target.port}"
     if isinstance(error, TimeoutError):
         return HostUnreachable(
             f"No SSH connection to {target.label} ({where}) within {LOGIN_SECONDS:g} seconds",
             host=target.label,
-            details=said,
+            details=output_lines,
             hint="the port is open, but sshd does not finish the login: see the load and the sshd log of the host",
             label="Net::SSH::ConnectionTimeout",
         )
@@ -281,19 +281,19 @@ async def _unreachable(target: _Target, error: Exception, way: Tunnel) -> Connec
     return HostUnreachable(
         f"No SSH connection to {target.label} ({where}): {reason}",
         host=target.label,
-        details=said,
+        details=output_lines,
         hint=f"see what `ssh -v -p {target.port} {target.user or 'USER'}@{target.settings.address} true` says",
         label=label_of(error),
     )
 
 
-def _failed_proxy_command(target: _Target, status: int, said: tuple[str, ...]) -> ConnectionFailed:
+def _failed_proxy_command(target: _Target, status: int, output_lines: tuple[str, ...]) -> ConnectionFailed:
     """A ProxyCommand whose process ended before there was a login; a negative status is the signal that killed it."""
     ended = f"exit status {status}" if status >= 0 else f"signal {-status}"
     return HostUnreachable(
         f"No SSH connection to {target.label}: the proxy command ended with {ended}",
         host=target.label,
-        details=said or ("it printed nothing",),
+        details=output_lines or ("it printed nothing",),
         hint="run the command by hand; it is ssh/proxy_command in deploy.yml or ProxyCommand in the ssh configuration",
         label="Net::SSH::Proxy::ConnectError",
     )

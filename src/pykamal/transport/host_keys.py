@@ -58,7 +58,7 @@ class HostKeyCheck:
         self._port = port
         self._policy = policy
         self._files = files
-        self._knowledge = self._look_up()
+        self._known_keys = self._look_up()
         self._new_key: asyncssh.SSHKey | None = None
 
     def _look_up(self) -> KnownKeys:
@@ -74,9 +74,9 @@ class HostKeyCheck:
     @property
     def algorithms(self) -> Sequence[str]:
         """Host key algorithms to ask for, those of keys that are known first: else the host may show another one."""
-        known = negotiable(self._knowledge.key_types)
+        known = negotiable(self._known_keys.key_types)
         preferred = [name for name in known if name in _ALGORITHMS]
-        certified = [f"{name}-cert-v01@openssh.com" for name in _CERTIFIABLE] if self._knowledge.authorities else []
+        certified = [f"{name}-cert-v01@openssh.com" for name in _CERTIFIABLE] if self._known_keys.authorities else []
         return [*certified, *preferred, *(name for name in _ALGORITHMS if name not in preferred)]
 
     def remember(self) -> None:
@@ -93,11 +93,11 @@ class HostKeyCheck:
     def trusts_key(self, key: asyncssh.SSHKey) -> bool:
         """Return True for a key that is trusted; otherwise `refusal` says why it is not."""
         blob = key.public_data
-        if self._knowledge.revokes(blob):
+        if self._known_keys.revokes(blob):
             self.refusal = self._revoked(blob)
-        elif self._knowledge.trusts(blob):
+        elif self._known_keys.trusts(blob):
             return True
-        elif self._knowledge.keys:
+        elif self._known_keys.keys:
             self.refusal = self._changed(key)
         elif self._policy is HostKeyPolicy.ACCEPT_NEW:
             self._new_key = key
@@ -109,13 +109,13 @@ class HostKeyCheck:
     def trusts_authority(self, key: asyncssh.SSHKey) -> bool:
         """Return True for an authority whose host certificates count."""
         blob = key.public_data
-        return not self._knowledge.revokes(blob) and any(entry.blob == blob for entry in self._knowledge.authorities)
+        return not self._known_keys.revokes(blob) and any(entry.blob == blob for entry in self._known_keys.authorities)
 
     # -- refusals
 
     def _changed(self, key: asyncssh.SSHKey) -> HostKeyChanged:
         algorithm = key.get_algorithm()
-        entries = self._knowledge.keys
+        entries = self._known_keys.keys
         entry = next((entry for entry in entries if entry.key_type == algorithm), entries[0])
         name = host_name(self._host, self._port)
         return HostKeyChanged(
@@ -142,7 +142,7 @@ class HostKeyCheck:
         )
 
     def _revoked(self, blob: bytes) -> HostKeyChanged:
-        entry = next(entry for entry in self._knowledge.revoked if entry.blob == blob)
+        entry = next(entry for entry in self._known_keys.revoked if entry.blob == blob)
         return HostKeyChanged(
             f"The host key of {self._name} is marked as revoked by {entry.place}: {entry.fingerprint}",
             host=self._name,

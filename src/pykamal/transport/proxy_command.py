@@ -24,12 +24,12 @@ class ProxyCommand:
         self._arguments = arguments
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._said = b""
+        self._output = b""
 
     @property
     def output_lines(self) -> tuple[str, ...]:
         """The last lines of the process's standard error, which tell why there is no connection."""
-        return tuple(self._said.decode("utf-8", "replace").splitlines())
+        return tuple(self._output.decode("utf-8", "replace").splitlines())
 
     async def exit_status(self) -> int | None:
         """The process's exit status, None while it runs; one that just closed its connection is about to end."""
@@ -73,4 +73,4 @@ class ProxyCommand:
 
     async def _read(self, stream: asyncio.StreamReader) -> None:
         while data := await stream.read(KEPT_BYTES):
-            self._said = (self._said + data)[-KEPT_BYTES:]
+            self._output = (self._output + data)[-KEPT_BYTES:]

@@ -83,7 +83,7 @@ class ScriptOutput:
         return last is not None and not last.ok and not last.step.command.may_fail
 
     @property
-    def said_outside(self) -> str:
+    def output_outside_steps(self) -> str:
         """The text of both streams outside of every step."""
         return "\n".join(filter(None, (lane.noise.text().strip("\n") for lane in self._lanes.values())))
 
@@ -193,8 +193,8 @@ class ScriptOutput:
             file.write(data)
         except OSError as error:
             raise KamalError(
-                f"No room on this machine for what {self._place} prints: {error.strerror}",
-                hint="let TMPDIR name a folder on a disk with more room",
+                f"No space on this machine for what {self._place} prints: {error.strerror}",
+                hint="let TMPDIR name a folder on a disk with more space",
             ) from error
 
     def _tell(self, step: _RunningStep, stream: Stream, data: bytes, *, final: bool = False) -> None:
@@ -204,11 +204,11 @@ class ScriptOutput:
 
     # -- a host that lies, or a shell that is none
 
-    def _misunderstood(self, said: str) -> UnexpectedAnswer:
+    def _misunderstood(self, output: str) -> UnexpectedAnswer:
         return UnexpectedAnswer(
             f"The shell of {self._place} answered what no script of kamal makes it say",
             host=self._host,
-            details=[f"it said: {said[:SHOWN_CHARACTERS]}"],
+            details=[f"it said: {output[:SHOWN_CHARACTERS]}"],
             hint="see that the login shell there, and what its start-up files run, leave the output of `sh` alone",
         )
 

@@ -226,13 +226,13 @@ class SshSession:
     def _no_shell(self, exchange: ScriptExchange) -> UnexpectedAnswer:
         """Make the error of a login whose shell has not run `sh`: no step is to blame."""
         status = exchange.end.exit_status
-        said = exchange.output.said_outside
+        output = exchange.output.output_outside_steps
         return UnexpectedAnswer(
             f"The login shell of {self._user} on {self._host} runs no commands",
             host=self._host,
             details=[
                 "it ended without an exit status" if status is None else f"it ended with exit status {status}",
-                *(f"it said: {line}" for line in said.splitlines()[:_SHOWN_LINES]),
+                *(f"it said: {line}" for line in output.splitlines()[:_SHOWN_LINES]),
             ],
             hint=f"see what `ssh {self._user}@{parse_host(self._host).name} exec sh -c true` says: the login shell "
             "must not be a restricted one (`chsh`), its start-up files must neither exit nor read, "

@@ -14,8 +14,8 @@ _LONGEST_RANDOM: Final = 4096
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
-def _length(count: Any, usual: int) -> int:
-    length = usual if count is None else count
+def _length(count: Any, default: int) -> int:
+    length = default if count is None else count
     if not isinstance(length, int) or not 0 <= length <= _LONGEST_RANDOM:
         raise RubyError(f"a random text of {inspected(count)} bytes", "ArgumentError")
     return length

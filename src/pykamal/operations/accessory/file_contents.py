@@ -47,7 +47,7 @@ def content(accessory: Accessory, file: File, secrets: Lookup, system: System) -
 
     environment = _Environment({**system.environment, **_clear(accessory)}, _secrets(accessory, secrets))
     text = Templates(environment, system).render(file.local, _decoded(read, file), yaml=False).text
-    return Content(Sensitive(text), holds_secrets=environment.told_secrets)
+    return Content(Sensitive(text), holds_secrets=environment.used_secrets)
 
 
 def _absolute(path: Path) -> str:
@@ -76,20 +76,20 @@ class _Environment(dict[str, str]):
     def __init__(self, clear: Mapping[str, str], secrets: Mapping[str, str]) -> None:
         super().__init__({**clear, **secrets})
         self._secrets = frozenset(secrets)
-        self.told_secrets = False
+        self.used_secrets = False
 
     def __getitem__(self, name: str) -> str:
-        self.told_secrets |= name in self._secrets
+        self.used_secrets |= name in self._secrets
         return super().__getitem__(name)
 
     def get(self, name: str, default: Any = None) -> Any:
-        self.told_secrets |= name in self._secrets
+        self.used_secrets |= name in self._secrets
         return super().get(name, default)
 
     def pop(self, name: str, default: Any = None) -> Any:
-        self.told_secrets |= name in self._secrets
+        self.used_secrets |= name in self._secrets
         return super().pop(name, default)
 
     def __iter__(self) -> Iterator[str]:  # also what makes a copy ask for each value
-        self.told_secrets |= bool(self._secrets)
+        self.used_secrets |= bool(self._secrets)
         return super().__iter__()

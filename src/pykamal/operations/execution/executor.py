@@ -166,7 +166,7 @@ class _Run:
             under_way = remaining[0] if remaining else []
             blamed = [task for task in under_way if task in self.failed_tasks] or under_way
             for task in (task for batch in remaining for task in batch):
-                self._settle([task], opened=False, told=not interrupted and task in blamed)
+                self._settle([task], opened=False, logged=not interrupted and task in blamed)
 
     async def _wait(self, task: Task) -> None:
         if task.waits_for is None:
@@ -186,12 +186,12 @@ class _Run:
             raise HealthError("Halted at barrier", host=task.host)
         self.bus.log(f"First {name} container is healthy, booting {task.role} on {task.host}...", host=task.host)
 
-    def _settle(self, tasks: Iterable[Task], *, opened: bool, told: bool = True) -> None:
-        """Open or close what the tasks open; `told` where that says something of their containers."""
+    def _settle(self, tasks: Iterable[Task], *, opened: bool, logged: bool = True) -> None:
+        """Open or close what the tasks open; `logged` where that says something of their containers."""
         for task in tasks:
             if task.opens is None or not self.barriers[task.opens].settle(opened=opened):
                 continue
-            if told and (opened or task.opens in self.awaited):
+            if logged and (opened or task.opens in self.awaited):
                 health, booting = ("healthy", "booting") if opened else ("unhealthy", "not booting")
                 text = f"First {task.opens.name} container is {health} on {task.host}, {booting} any other roles"
                 self.bus.log(text, Level.INFO if opened else Level.ERROR, host=task.host)
@@ -233,12 +233,12 @@ class _Run:
     async def _feed(self, session: SshSession, step: Step, path: Path) -> StepResult:
         """Give a step a file as its input, and tell how far it is at each quarter."""
         size = path.stat().st_size
-        told = 0
+        quarters = 0
 
         def tell(sent: int) -> None:
-            nonlocal told
-            if sent * 4 // size > told:
-                told = sent * 4 // size
+            nonlocal quarters
+            if sent * 4 // size > quarters:
+                quarters = sent * 4 // size
                 self.bus.log(f"Sent {sent >> 20} of {size >> 20} MB to {session.host}", host=session.host)
 
         with (

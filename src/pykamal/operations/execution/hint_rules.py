@@ -28,7 +28,7 @@ def _on(*actions: Action) -> frozenset[Action]:
 
 _PULLING: Final = _on(Action.PULL, Action.RUN)
 _CONTAINER: Final = _on(Action.RUN, Action.START)
-_PROXY_TOLD: Final = _on(Action.SWITCH)
+_AT_SWITCH: Final = _on(Action.SWITCH)
 _EXECUTING: Final = _on(Action.EXECUTE)
 
 _MISSING: Final = (
@@ -259,27 +259,27 @@ _PROXY_RULES: Final = (
         r"target failed to become healthy",
         "the app runs but its health check does not answer 2xx in time: check proxy/app_port and "
         "proxy/healthcheck/path, or raise deploy_timeout",
-        _PROXY_TOLD,
+        _AT_SWITCH,
     ),
     Rule(
         r"host settings conflict with another service",
         "another service has got that host and path meanwhile: `kamal server exec docker exec kamal-proxy kamal-proxy "
         "list` shows all; choose another proxy/host or proxy/path_prefix",
-        _PROXY_TOLD,
+        _AT_SWITCH,
     ),
     Rule(
         r"unknown flag: --",
         "the proxy that runs there does not know a setting of deploy.yml: `kamal proxy build` and `kamal proxy "
         "reboot` make it pykamal's newest",
-        _PROXY_TOLD,
+        _AT_SWITCH,
     ),
-    Rule(r"no such container: kamal-proxy", "the proxy does not run there: kamal proxy boot", _PROXY_TOLD),
-    Rule(r"is not running", "the proxy is stopped: kamal proxy start", _PROXY_TOLD),
-    Rule(r"service not found", "the proxy does not know {title} yet: kamal app boot, or kamal deploy", _PROXY_TOLD),
+    Rule(r"no such container: kamal-proxy", "the proxy does not run there: kamal proxy boot", _AT_SWITCH),
+    Rule(r"is not running", "the proxy is stopped: kamal proxy start", _AT_SWITCH),
+    Rule(r"service not found", "the proxy does not know {title} yet: kamal app boot, or kamal deploy", _AT_SWITCH),
     Rule(
         r"dial unix|kamal-proxy\.sock",
         "the proxy does not answer: see `kamal proxy logs`; `kamal proxy reboot` makes it anew",
-        _PROXY_TOLD,
+        _AT_SWITCH,
     ),
 )
 

@@ -20,13 +20,13 @@ HINT_LINES: Final = 10
 def hint_of(result: StepResult, host: str | None) -> str | None:
     """Advice on the next step, from the step and the last lines of its output. `host` is None on this machine."""
     subject = result.step.subject or UNKNOWN
-    said = "\n".join(_output_of(subject, result))
+    output = "\n".join(_output_of(subject, result))
     place, user = ("on this machine", "your user") if host is None else ("there", "the SSH user")
     for rule in RULES:
         if rule.actions and subject.action not in rule.actions:
             continue
         hint = rule.hint if isinstance(rule.hint, str) else rule.hint.get(subject.kind)
-        if hint is not None and re.search(rule.pattern, said, re.MULTILINE):
+        if hint is not None and re.search(rule.pattern, output, re.MULTILINE):
             return hint.format(title=subject.title, setting=subject.setting, place=place, user=user)
     return None
 

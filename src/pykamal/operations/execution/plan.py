@@ -105,18 +105,18 @@ class Plan:
         ones announce is told when their first step begins.
         """
         phases: list[Phase] = []
-        unsaid: tuple[str, ...] = ()
+        pending: tuple[str, ...] = ()
         for phase in self.phases:
-            said = (*unsaid, *phase.announcements)
-            unsaid = ()
+            announcements = (*pending, *phase.announcements)
+            pending = ()
             if not any(task.script for task in phase.tasks):
-                unsaid = said
+                pending = announcements
             elif phases and _one_exchange(phases[-1], phase):
-                phases[-1] = _joined(phases[-1], phase, said)
+                phases[-1] = _joined(phases[-1], phase, announcements)
             else:
-                phases.append(replace(phase, announcements=said))
-        if unsaid:
-            phases.append(Phase("nothing to do", (), unsaid))
+                phases.append(replace(phase, announcements=announcements))
+        if pending:
+            phases.append(Phase("nothing to do", (), pending))
         return replace(self, phases=tuple(phases))
 
 

@@ -32,7 +32,7 @@ def require_secrets(context: Context, *, builds: bool, accessories: Iterable[Acc
 
 
 def host_check(context: Context, *, boots_proxy: bool) -> Phase:
-    """See that every host has room and an engine that answers and, where the proxy may start, free ports for it.
+    """See that every host has space and an engine that answers and, where the proxy may start, free ports for it.
 
     A phase of its own: when one host fails it, none is changed.
     """

@@ -34,21 +34,21 @@ def tasks(context: Context) -> tuple[Task, ...]:
 
 
 async def prune_all(context: Context) -> None:
-    await _under_lock(context, "prune", (*container_steps(context), *image_steps(context)))
+    await _with_lock(context, "prune", (*container_steps(context), *image_steps(context)))
 
 
 async def prune_containers(context: Context, *, retain: int | None = None) -> None:
     """Keep the newest `retain` stopped containers of the service. Raises `KamalError` where that is less than one."""
     if retain is not None and retain < 1:
         raise KamalError("retain must be at least 1")
-    await _under_lock(context, "prune containers", container_steps(context, retain))
+    await _with_lock(context, "prune containers", container_steps(context, retain))
 
 
 async def prune_images(context: Context) -> None:
-    await _under_lock(context, "prune images", image_steps(context))
+    await _with_lock(context, "prune images", image_steps(context))
 
 
-async def _under_lock(context: Context, name: str, steps: tuple[Step, ...]) -> None:
+async def _with_lock(context: Context, name: str, steps: tuple[Step, ...]) -> None:
     async with lock.held(context):
         each = tuple(Task(host, name, script(steps)) for host in context.selection.hosts)
         await context.execute(Plan(name, (Phase(name, each),)))

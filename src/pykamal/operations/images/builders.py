@@ -61,8 +61,8 @@ async def missing_phases(context: Context, arch: str | None) -> tuple[Phase, ...
     result = await context.local.run(inspection, name="inspect builder", check=False)
     if result.ok:
         return ()
-    said = f"{result.stdout}{result.stderr}".lower()
-    if builder.kind(context.config, arch) is Kind.PACK or not any(text in said for text in _MISSING):
+    output = f"{result.stdout}{result.stderr}".lower()
+    if builder.kind(context.config, arch) is Kind.PACK or not any(text in output for text in _MISSING):
         failure = result.failure(None)
         failure.hint = hint_of(result, None)
         raise failure

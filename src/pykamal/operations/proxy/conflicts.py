@@ -33,7 +33,7 @@ _REBOOT: Final = "`kamal proxy reboot` makes the proxy pykamal's, which x-pykama
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _WantedService:
     """A service that the proxy is going to have; `setting` is its place in deploy.yml.
 
     `labels` are service, role and destination of its containers.
@@ -68,20 +68,20 @@ def refuse_conflicts(
         )
 
 
-def _roles(context: Context, host: str) -> Iterator[_Wanted]:
+def _roles(context: Context, host: str) -> Iterator[_WantedService]:
     for role in context.selection.roles_on(host):
         if role.proxy is not None:
             setting = "proxy" if role.primary else f"servers/{role.name}/proxy"
             labels = (role.service, role.name, role.destination or "")
-            yield _Wanted(_service(role.container_prefix, role.proxy), labels, role.proxy, setting)
+            yield _WantedService(_service(role.container_prefix, role.proxy), labels, role.proxy, setting)
 
 
-def _accessories(context: Context, accessories: Sequence[Accessory], host: str) -> Iterator[_Wanted]:
+def _accessories(context: Context, accessories: Sequence[Accessory], host: str) -> Iterator[_WantedService]:
     for accessory in accessories:
         if accessory.proxy is not None and host in context.selection.hosts_of(accessory):
             setting = f"accessories/{accessory.name}/proxy"
             service = _service(accessory.service, accessory.proxy)
-            yield _Wanted(service, (accessory.service, "", ""), accessory.proxy, setting)
+            yield _WantedService(service, (accessory.service, "", ""), accessory.proxy, setting)
 
 
 def _service(name: str, settings: Proxy) -> ProxyService:
@@ -93,7 +93,7 @@ def _service(name: str, settings: Proxy) -> ProxyService:
     )
 
 
-def _named(facts: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[Diagnostic]:
+def _named(facts: HostFacts, wanted: Sequence[_WantedService]) -> Iterator[Diagnostic]:
     """Services that somebody else has the name of, and would lose their traffic by."""
     there = {service.name: service for service in facts.proxy_facts.services}
     for each in wanted:
@@ -104,10 +104,12 @@ def _named(facts: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[Diagnostic]:
             yield NAME_TAKEN.diagnostic(text, _at(facts, "service"), remedy=_NAMES)
 
 
-def _taken(facts: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[Diagnostic]:
+def _taken(facts: HostFacts, wanted: Sequence[_WantedService]) -> Iterator[Diagnostic]:
     """Pairs of a host and a path that two services would have."""
-    told = {each.service.name for each in wanted}
-    there = [(service, described(service, facts)) for service in facts.proxy_facts.services if service.name not in told]
+    named = {each.service.name for each in wanted}
+    there = [
+        (service, described(service, facts)) for service in facts.proxy_facts.services if service.name not in named
+    ]
     for each in wanted:
         for other, who in there:
             for host, path in sorted(_routes(each.service) & _routes(other)):
@@ -121,7 +123,7 @@ def _routes(service: ProxyService) -> set[tuple[str, str]]:
     return {(host, path) for host in service.hosts for path in service.paths}
 
 
-def _tls(facts: HostFacts, wanted: Sequence[_Wanted]) -> Iterator[Diagnostic]:
+def _tls(facts: HostFacts, wanted: Sequence[_WantedService]) -> Iterator[Diagnostic]:
     everything = [*(each.service for each in wanted), *facts.proxy_facts.services]
     for each in wanted:
         ssl = each.settings.ssl

@@ -34,8 +34,8 @@ def described(service: ProxyService, facts: HostFacts) -> str:
     if owner is None:
         return f"{service.name} (its container is gone)"
     labels = {"service": owner.service, "role": owner.role, "destination": owner.destination}
-    told = ", ".join(f"{name} {value}" for name, value in labels.items() if value)
-    return f"{service.name} ({told})" if told else f"{service.name} (container {owner.name})"
+    shown = ", ".join(f"{name} {value}" for name, value in labels.items() if value)
+    return f"{service.name} ({shown})" if shown else f"{service.name} (container {owner.name})"
 
 
 def warn_of_drift(context: Context, facts: Mapping[str, HostFacts]) -> None:

@@ -54,7 +54,7 @@ class CertificateManager:
         self._registry = registry
         self._authority = authority
         self._issuer = Issuer(authority, registry.data_plane)
-        self._pauses = Backoff(Path(data_directory(), PAUSES_FILE), registry.services)
+        self._backoff = Backoff(Path(data_directory(), PAUSES_FILE), registry.services)
         self._orders: dict[CertificateSpec, asyncio.Task[Refusal | None]] = {}
         self._valid: dict[CertificateSpec, tuple[float, float]] = {}
         self._looked_up: dict[str, Service] = {}
@@ -75,7 +75,7 @@ class CertificateManager:
         if found is not None:
             await self._install(service.options, wanted, found)
             return None
-        pause_left_s = self._pauses.end(wanted, service) - time.time()
+        pause_left_s = self._backoff.end(wanted, service) - time.time()
         if pause_left_s > 0:
             return Refusal(min(LONGEST_REFUSAL_S, pause_left_s))
         return await asyncio.shield(self._order(wanted, service))
@@ -96,7 +96,7 @@ class CertificateManager:
             await self._look_up_stored()
             nearest = time.time() + LONGEST_NAP_S
             for wanted, service in self._in_use():
-                due = max(self._renewal_time(wanted), self._pauses.end(wanted, service))
+                due = max(self._renewal_time(wanted), self._backoff.end(wanted, service))
                 if due > time.time():
                     nearest = min(nearest, due)
                 elif len(self._orders) < RENEWALS_AT_ONCE:  # more when these are done: handshakes wait behind them
@@ -133,11 +133,11 @@ class CertificateManager:
         try:
             refusal = await self._refusal_of(service, wanted)
             if refusal:
-                self._pauses.deny(wanted, service)
+                self._backoff.deny(wanted, service)
                 return refusal
             log("INFO", "Ordering certificate", service=service.name, host=wanted.host, key_type=wanted.key_type)
             issued = await self._issuer.issue(wanted)
-            self._pauses.forget(wanted)
+            self._backoff.forget(wanted)
             end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(issued.not_after))
             log("INFO", "Certificate issued", service=service.name, host=wanted.host, key_type=wanted.key_type,
                 not_after=end)  # fmt: skip
@@ -175,7 +175,7 @@ class CertificateManager:
 
     def _tell_failure(self, wanted: CertificateSpec, service: Service, problem: Exception) -> None:
         kind, wait_s = (problem.kind, problem.wait_s) if isinstance(problem, OrderFailed) else ("protocol", 0.0)
-        pause_s = self._pauses.fail(wanted, service, at_a_limit=kind == "rateLimited", asked_s=wait_s)
+        pause_s = self._backoff.fail(wanted, service, at_a_limit=kind == "rateLimited", asked_s=wait_s)
         log("ERROR", "Unable to obtain certificate", service=service.name, host=wanted.host,
             directory=wanted.directory_url, kind=kind, error=str(problem) or type(problem).__name__,
             remedy=remedy(kind, wanted), retry_in=format_duration(int(pause_s) * SECOND))  # fmt: skip

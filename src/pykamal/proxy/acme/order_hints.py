@@ -8,7 +8,7 @@ _REACH_US = (
     "point the DNS records (A and AAAA) of {host} at this server alone and let port 80 through: "
     "the authority fetches http://{host}/.well-known/acme-challenge/..."
 )
-_REMEDIES = {
+_HINTS = {
     "unreachable": (
         "see that this server can reach {directory}; an authority with a certificate of its own needs "
         "KAMAL_PROXY_ACME_CA_FILE"
@@ -27,5 +27,5 @@ _REMEDIES = {
 
 def remedy(kind: str, wanted: CertificateSpec) -> str:
     """One sentence for an orders.OrderFailed of this kind."""
-    words = _REMEDIES.get(kind, "see the error")
+    words = _HINTS.get(kind, "see the error")
     return words.format(host=wanted.host, directory=wanted.directory_url, path=wanted.store.path)

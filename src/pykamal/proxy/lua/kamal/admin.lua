@@ -69,7 +69,7 @@ end
 
 -- {ids: [id], targets: [{address, port}]}: cancels what targets with these ids have in flight, over connections to these
 -- addresses; without targets only upgraded connections are closed. Answers like /in-flight: workers take a moment.
-answers["/cut"] = function()
+answers["/end-connections"] = function()
   local order = body()
   connection_killer.order(order)
   return count(order.ids)
