@@ -97,7 +97,7 @@ def test_the_template_language_knows_nothing_of_kamal() -> None:
 
 
 def test_a_part_of_the_operations_imports_only_what_stands_below_it() -> None:
-    """What a run is about comes first; the flows that bring subjects together come last."""
+    """The subject of a run comes first; the flows that bring subjects together come last."""
     layer_of = {part: number for number, layer in enumerate(LAYERS) for part in layer}
     parts = {path.stem for path in (SOURCE / "operations").iterdir() if not path.name.startswith("__")}
     assert sorted(layer_of) == sorted(parts), "a new part needs its layer"
