@@ -6,7 +6,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 Answer = bytes | Callable[[socket.socket], None]
@@ -47,9 +46,7 @@ class ScriptedServer:
         threading.Thread(target=self._serve, daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._listener.close()
 
     def _serve(self) -> None:
