@@ -135,14 +135,16 @@ def watched(command: Command, container: str, *, port: int, new: bool = True) ->
     """Run `command`, a program that waits until `container` is healthy, and end it once the container cannot be.
 
     That is so when the container has ended for good or was restarted three times: status `NOT_READY_STATUS`. Tells on
-    standard error when `port` was first seen open, unless it was from the beginning.
+    standard error when `port` was first seen open, unless it was from the beginning. Most switches end before the first
+    look, after a second: each look costs the host's engine something.
     """
     text = f"""
     {_look(container, new=new)}
     passed() {{ echo "$(($(date +%s) - begun)) seconds"; }}
     watch() {{
-      closed=
-      while sleep 0.5 3>&- && kill -0 "$pid"; do
+      closed= pause=1
+      while sleep "$pause" 3>&- && kill -0 "$pid"; do
+        pause=0.5
         look || continue
         end=
         case $status in exited|dead|removing) end=$status ;; esac
