@@ -313,7 +313,7 @@ _PARTS: Final = {
     "command": "command query shell_line",
     "exec_env": "from_file",
     "facts": "proxy_settings",
-    "files": "write_output",
+    "host_files": "write_output",
     "logs": "checks container_checks container_logs matching",
     "processes": "in_shell by_login_shell",
     "proxy": "deploy legacy_settings",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from copy import copy
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,10 +38,13 @@ from pykamal.operations.local.local_system import LocalSystem
 from pykamal.operations.proxy import lifecycle
 from pykamal.operations.proxy.container_options import differing
 from pykamal.secrets import dotenv, helpers
+from pykamal.secrets.adapters import MODULES, adapter, tool
+from pykamal.secrets.adapters.http import Answer, Client
 from pykamal.transport import known_hosts
 from pykamal.transport.client_config import settings_for
 from pykamal.transport.fleet import Fleet
 from pykamal.transport.local import LocalSession
+from pykamal.transport.program import Ended
 from pykamal.transport.session import StepResult
 
 pytestmark = pytest.mark.hostile
@@ -316,6 +321,53 @@ def test_no_text_breaks_a_parser(name: str, text: str, tmp_path: Path, monkeypat
         PARSERS[name](text)
 
 
+MANAGERS: Final[dict[str, object]] = {
+    "aws_secrets_manager": {
+        "Errors": [{"SecretId": "n", "Message": "m"}],
+        "SecretValues": [{"Name": "n", "SecretString": "{}"}],
+    },
+    "bitwarden": {"status": "unlocked", "login": {"password": "p"}, "fields": [{"name": "f", "value": "s"}]},
+    "bitwarden-sm": {"key": "k", "value": "s"},
+    "doppler": {"f": {"computed": "s"}},
+    "enpass": [{"title": "v/i", "label": "f", "password": "s"}],
+    "gcp": {"payload": {"data": "Yg=="}},
+    "lastpass": [{"fullname": "v/i/f", "password": "s"}],
+    "1password": {"reference": "op://v/i/f", "value": "s"},
+    "passbolt": [{"id": "1", "name": "v", "password": "s"}],
+    "vault": {"data": {"path": "v/", "options": {"version": "2"}, "data": {"f": "s"}, "metadata": {}}, "auth": {}},
+}
+"""An answer of each secret manager, as documented."""
+
+ODD: Final[tuple[object, ...]] = (None, True, 7, "", "x", [], {}, [None], ["x"], {"x": "y"})
+
+
+def mutations(document: object) -> Iterator[object]:
+    """Yield the document with each of its parts replaced by each odd value, or left out."""
+    yield from ODD
+    if isinstance(document, dict | list):
+        for key, part in document.items() if isinstance(document, dict) else enumerate(document):
+            for odd in mutations(part):
+                changed: Any = copy(document)
+                changed[key] = odd
+                yield changed
+            rest: Any = copy(document)
+            del rest[key]
+            yield rest
+
+
+@pytest.mark.parametrize("name", MANAGERS)
+def test_no_document_breaks_a_secret_adapter(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever document a secret manager answers with is understood or refused with an error of ours."""
+    answered = [b""]
+    monkeypatch.setattr(tool, "run_program", lambda *_, **__: Ended(0, answered[0], b""))
+    monkeypatch.setattr(Client, "request", lambda *_, **__: Answer(200, {}, answered[0]))
+    monkeypatch.setenv("VAULT_TOKEN", "t")
+    for document in mutations(MANAGERS[name]):
+        answered[0] = json.dumps(document).encode()
+        with suppress(KamalError):
+            type(adapter(name))().fetch(["v/i/f"], account=None if name == "vault" else "a", source=None)
+
+
 CHECKED: Final = {
     "cli/help.py": "the width of the terminal, errors caught",
     "cli/argument_parser.py": "an option, checked by a pattern",
@@ -330,6 +382,10 @@ CHECKED: Final = {
     "operations/hosts/proxy_facts.py": "the proxy's state, errors caught, fuzzed above",
     "operations/proxy/boot_plan.py": "a version, checked by a pattern",
     "operations/proxy/container_options.py": "sizes, checked by a pattern",
+    "secrets/adapters/aws_secrets_manager.py": "a secret that may be JSON, errors caught, fuzzed above",
+    "secrets/adapters/http.py": "pauses and sizes, checked",
+    "secrets/adapters/tool.py": "a program's JSON, errors caught, fuzzed above",
+    "secrets/adapters/vault.py": "a server's JSON, errors caught, fuzzed above",
     "secrets/helpers.py": "an adapter's JSON, errors caught, fuzzed above",
     "transport/script_output.py": "markers, checked",
 }
@@ -345,6 +401,10 @@ def parsing_modules(folder: Path) -> list[str]:
     """List the modules that read foreign output; the configuration has a suite of its own."""
     paths = [path for package in OF_OTHERS for path in (folder / package).rglob("*.py")]
     return sorted(path.relative_to(folder).as_posix() for path in paths if PARSING.search(path.read_text()))
+
+
+def test_every_built_in_adapter_gets_odd_documents() -> None:
+    assert {MODULES[name] for name in MANAGERS} == set(MODULES.values()) - {"test"}
 
 
 def test_every_parser_is_known(tmp_path: Path) -> None:

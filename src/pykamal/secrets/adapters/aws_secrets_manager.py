@@ -36,9 +36,11 @@ def _batch(names: list[str], profile: str | None) -> list[dict[str, Any]]:
     answer = _AWS.run(*words, *(["--profile", profile] if profile else ()), "--output", "json")
     answer.expect(message, hint=f"see as whom you are logged in: {login}")
     found = answer.object(message)
-    if found.get("Errors"):
+    if errors := found.get("Errors"):
+        if not (isinstance(errors, list) and all(isinstance(each, dict) for each in errors)):
+            raise answer.misunderstood(message, "has Errors that are no objects")
         raise KamalError(
-            " ".join(f"{error.get('SecretId')}: {error.get('Message')}" for error in found["Errors"]),
+            " ".join(f"{error.get('SecretId')}: {error.get('Message')}" for error in errors),
             hint=f"check the names, the region and the permission secretsmanager:GetSecretValue ({login})",
         )
     values = found.get("SecretValues")

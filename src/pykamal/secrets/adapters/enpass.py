@@ -28,15 +28,19 @@ class Enpass:
         answer.expect(message, hint="check the path of the vault and its password (ENPASS_MASTERPW, or typed)")
         values: dict[str, Sensitive | None] = {}
         for item in answer.objects(message):
-            title, password = item.get("title"), item.get("password")
-            if not title or not isinstance(password, str) or not password.strip():
+            title, label, password = (_text(item.get(name)) for name in ("title", "label", "password"))
+            if not title or not password.strip():
                 continue
-            key = "/".join(part for part in (title, item.get("label")) if part)
+            key = "/".join(part for part in (title, label) if part)
             if title in secrets or key in secrets:
                 if key in values:
                     raise KamalError(f"{key} is present more than once", hint="give the items of the vault other names")
                 values[key] = value_of(password)
         return values
+
+
+def _text(found: object) -> str:
+    return found if isinstance(found, str) else ""
 
 
 ADAPTER: Final[Adapter] = Enpass()

@@ -72,7 +72,7 @@ class _Server:
     def read(self, path: str) -> Mapping[str, Any]:
         """Return all fields at a path."""
         mount = self._mount(path)
-        version_2 = (mount.get("options") or {}).get("version") == "2"
+        version_2 = _mapping(mount.get("options")).get("version") == "2"
         prefix = str(mount["path"])
         place = f"{prefix}data/{path[len(prefix) :]}" if version_2 else path
         answer = self._ask("GET", place)
@@ -92,8 +92,8 @@ class _Server:
     def _mount(self, path: str) -> Mapping[str, Any]:
         answer = self._ask("GET", f"sys/internal/ui/mounts/{path}")
         self._check(answer, path, path)
-        mount = _data(answer)
-        if not isinstance(mount, dict) or not path.startswith(str(mount.get("path"))):
+        mount = _mapping(_data(answer))
+        if not path.startswith(str(mount.get("path"))):
             raise _not_understood()
         return mount
 
@@ -107,7 +107,7 @@ class _Server:
                     hint="if this is its first use, somebody else unwrapped it: revoke the secret id, then wrap a new",
                 )
             self._check(answer, "sys/wrapping/unwrap", "sys/wrapping/unwrap")
-            secret = str((_data(answer) or {}).get("secret_id", ""))
+            secret = str(_mapping(_data(answer)).get("secret_id", ""))
         answer = self._ask("POST", "auth/approle/login", {"role_id": role, "secret_id": secret})
         if answer.status in {400, 403}:
             raise KamalError(
@@ -115,7 +115,7 @@ class _Server:
                 hint="look at VAULT_ROLE_ID and VAULT_SECRET_ID (or VAULT_WRAPPED_SECRET_ID), and at VAULT_NAMESPACE",
             )
         self._check(answer, "auth/approle", "auth/approle/login")
-        token = (_document(answer).get("auth") or {}).get("client_token")
+        token = _mapping(_document(answer).get("auth")).get("client_token")
         if not isinstance(token, str):
             raise _not_understood()
         return token
@@ -157,7 +157,8 @@ class _Server:
     def _forbidden(self, errors: str, place: str) -> KamalError:
         looked_up = self._ask("GET", "auth/token/lookup-self")
         if looked_up.status == 200 or _PREFLIGHT in errors:
-            policies = ", ".join(map(str, (_data(looked_up) or {}).get("policies") or ())) or "unknown"
+            named = _mapping(_data(looked_up)).get("policies")
+            policies = ", ".join(map(str, named)) if named and isinstance(named, list) else "unknown"
             return KamalError(
                 f"The token of Vault has no permission to read {place} (policies: {policies})",
                 hint=f'a policy needs: path "{place}" {{ capabilities = ["read"] }}; or the mount does not exist',
@@ -199,6 +200,11 @@ def _document(answer: Answer) -> dict[str, Any]:
 
 def _data(answer: Answer) -> Any:
     return _document(answer).get("data") if answer.status in {200, 404} else None
+
+
+def _mapping(found: object) -> Mapping[str, Any]:
+    """Return an object of JSON, or an empty one for anything else."""
+    return found if isinstance(found, dict) else {}
 
 
 def _errors(answer: Answer) -> str:
