@@ -358,10 +358,11 @@ def test_an_order_outlives_nginx(own_proxy: Proxy, t1: Target) -> None:
     try:
         own_proxy.start(environment=authority.environment)
         own_proxy.deploy("s", t1, "--tls", "--host", "during.com")
+        master = find_child(own_proxy, "nginx: master")  # found early: the kill has to come before the challenge
         with ThreadPoolExecutor(1) as pool:
             interrupted = pool.submit(handshake_fails, own_proxy, "during.com")
             wait_until(lambda: own_proxy.log_lines("Ordering certificate"), 10)
-            os.kill(find_child(own_proxy, "nginx: master"), signal.SIGKILL)
+            os.kill(master, signal.SIGKILL)
             assert interrupted.result()
         wait_until(lambda: not handshake_fails(own_proxy, "during.com"), 20)
         assert not own_proxy.log_lines("Unable to obtain certificate")
