@@ -94,6 +94,7 @@ LACKING = {
     "proxy image": "missing\namd64",
     "describe proxy image": json.dumps({"path": "proxy.tar", "revision": "r1", "architecture": "amd64"}),
 }
+OF_DOCKER_HUB = replace(SHOP, registry=replace(HUB, server=None))
 BUILDER = replace(SHOP, builder=Builder(("amd64",)))
 
 CASES: dict[str, Case] = {
@@ -120,7 +121,9 @@ CASES: dict[str, Case] = {
         answers=LACKING,
         hooks=True,
     ),
-    "deploy with registry mirrors": Case("deploy", DEPLOYED, PUSHED, answers={"registry mirrors": "mirror"}),
+    "deploy with registry mirrors": Case(
+        "deploy", DEPLOYED, PUSHED, config=OF_DOCKER_HUB, answers={"registry mirrors": "mirror"}
+    ),
     "deploy with a local registry": Case("deploy", DEPLOYED, config=replace(SHOP, registry=LOCAL_REGISTRY)),
     "deploy in groups": Case("deploy", DEPLOYED, PUSHED, config=replace(SHOP, boot=Boot(limit=1)), hooks=True),
     "deploy of roles in parallel": Case(
@@ -148,7 +151,7 @@ CASES: dict[str, Case] = {
     "build create": Case("build create", EMPTY, config=BUILDER),
     "build deliver": Case("build deliver", EMPTY),
     "build dev": Case("build dev", EMPTY),
-    "build pull": Case("build pull", EMPTY, answers={"registry mirrors": "mirror"}),
+    "build pull": Case("build pull", EMPTY, config=OF_DOCKER_HUB, answers={"registry mirrors": "mirror"}),
     "build push": Case("build push", EMPTY, hooks=True),
     "build push to a local registry": Case("build push", EMPTY, config=replace(SHOP, registry=LOCAL_REGISTRY)),
     "build remove": Case("build remove", EMPTY, config=BUILDER),
@@ -245,6 +248,18 @@ def test_a_plan_is_what_is_done(name: str) -> None:
     for host, steps in by_host(planned).items():
         missing = [step for step in steps if step not in every[host]]
         assert missing == [], f"what only looks is done as well on {host}"
+
+
+@pytest.mark.parametrize(
+    "server", [None, "docker.io", "index.docker.io/acme", "acme", "ghcr.io", "registry:5000", "localhost"]
+)
+def test_mirrors_are_asked_for_where_docker_has_any(server: str | None) -> None:
+    """The engine takes images of Docker Hub alone from its mirrors, and hosts need a tenth of a second to tell them."""
+    case = Case("build pull", EMPTY, config=replace(SHOP, registry=replace(HUB, server=server)))
+    run, fleet = made(case, ActingExecutor())
+    asyncio.run(case.flow(run))  # type: ignore[arg-type]
+    asked = [host for host, step in fleet.done if step.name == "registry mirrors"]
+    assert bool(asked) is (server in {None, "docker.io", "index.docker.io/acme", "acme"})
 
 
 def test_every_command_that_plans_is_here() -> None:

@@ -25,6 +25,15 @@ class Registry:
         return self.server is not None and (self.server == "localhost$" or self.server.startswith("localhost:"))
 
     @property
+    def docker_hub(self) -> bool:
+        """Docker Hub, the only registry that the engine has mirrors for (`registry-mirrors` of its daemon.json).
+
+        The part of an image's name before the first slash is a registry where it has a dot or a colon.
+        """
+        name = (self.server or "").partition("/")[0]
+        return name in {"docker.io", "index.docker.io"} or not ("." in name or ":" in name or name == "localhost")
+
+    @property
     def local_port(self) -> int | None:
         """The port of a local registry; digits after the last colon, 0 when there are none."""
         if not self.local or self.server is None:

@@ -27,7 +27,7 @@ async def pull_after(context: Context, checks: tuple[Phase, ...]) -> None:
     """Pull after `checks` of the hosts."""
     checking = Plan("build pull", checks)
     mirrors: dict[str, str] = {}
-    if len(context.selection.app_hosts) > 1:
+    if len(context.selection.app_hosts) > 1 and context.config.registry.docker_hub:
 
         async def ask() -> None:
             mirrors.update(await _mirrors(context))
