@@ -357,7 +357,7 @@ def mutations(document: object) -> Iterator[object]:
 
 @pytest.mark.parametrize("name", MANAGERS)
 def test_no_document_breaks_a_secret_adapter(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever document a secret manager answers with is understood or refused with an error of ours."""
+    """Any document of a secret manager is understood, or refused with an error of ours."""
     answered = [b""]
     monkeypatch.setattr(tool, "run_program", lambda *_, **__: Ended(0, answered[0], b""))
     monkeypatch.setattr(Client, "request", lambda *_, **__: Answer(200, {}, answered[0]))
