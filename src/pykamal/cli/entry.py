@@ -24,7 +24,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a locale may know fewer characters than hosts print
-    # What is imported and read stays until the end: looking through it for garbage took a tenth of a command's start.
+    # Imported modules live until the end; collecting garbage among them took a tenth of a command's start.
     gc.set_threshold(50_000, 20, 20)
     arguments = sys.argv[1:]
     if arguments in (["version"], ["--version"]):
@@ -48,7 +48,7 @@ def main() -> None:
         # The interpreter would flush once more at its end, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = OUTPUT_CLOSED
-    gc.freeze()  # the interpreter would look through it all once more at its end
+    gc.freeze()  # the interpreter would collect garbage once more at its end
     sys.exit(code)
 
 

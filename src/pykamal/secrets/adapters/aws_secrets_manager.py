@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.protocol import Adapter, Values, with_source
-from pykamal.secrets.adapters.tool import Tool, listed, value_of
+from pykamal.secrets.adapters.tool import Tool, are_objects, listed, value_of
 
 _AWS: Final = Tool("aws", "AWS CLI", "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html")
 _AT_ONCE: Final = 20
@@ -37,14 +37,14 @@ def _batch(names: list[str], profile: str | None) -> list[dict[str, Any]]:
     answer.expect(message, hint=f"see as whom you are logged in: {login}")
     found = answer.object(message)
     if errors := found.get("Errors"):
-        if not (isinstance(errors, list) and all(isinstance(each, dict) for each in errors)):
+        if not are_objects(errors):
             raise answer.misunderstood(message, "has Errors that are no objects")
         raise KamalError(
             " ".join(f"{error.get('SecretId')}: {error.get('Message')}" for error in errors),
             hint=f"check the names, the region and the permission secretsmanager:GetSecretValue ({login})",
         )
     values = found.get("SecretValues")
-    if not (isinstance(values, list) and all(isinstance(each, dict) for each in values)):
+    if not are_objects(values):
         raise answer.misunderstood(message, "has no SecretValues")
     return values
 

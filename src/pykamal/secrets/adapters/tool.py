@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeGuard, TypeVar
 
 from pykamal.core.errors import KamalError, ToolMissing, UnexpectedAnswer
 from pykamal.core.excerpt import excerpt
@@ -80,7 +80,7 @@ class Answer:
     def objects(self, message: str) -> list[dict[str, Any]]:
         """Return the output as a list of objects. Raises `UnexpectedAnswer` with the message when it is none."""
         found = self.json(message)
-        if not (isinstance(found, list) and all(isinstance(each, dict) for each in found)):
+        if not are_objects(found):
             raise self.misunderstood(message, "is no list of JSON objects")
         return found
 
@@ -173,6 +173,11 @@ def value_of(found: object) -> Sensitive | None:
     if found is None:
         return None
     return Sensitive(found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, separators=(",", ":")))
+
+
+def are_objects(found: object) -> TypeGuard[list[dict[str, Any]]]:
+    """Return True for a list of JSON objects."""
+    return isinstance(found, list) and all(isinstance(each, dict) for each in found)
 
 
 def listed(names: list[str]) -> str:
