@@ -1,4 +1,5 @@
-"""`make bench`: start-up, reading and deploying against Ruby Kamal on the same sandbox hosts, long output against ssh.
+"""`make bench`: start-up, reading and deploying against Ruby Kamal on the same sandbox hosts, long output
+against ssh and against a short one.
 
 Each measurement alternates the two tools and takes the median, so that whatever else the machine does hits both.
 """
@@ -36,11 +37,12 @@ def main() -> int:
             rows, notes = benchmark.measure()
             print(render(rows, peer="Ruby Kamal"))
             print("\n".join(notes), flush=True)
-            output_rows = output.measure(sandbox, benchmark.folder, benchmark.environment)
+            times, memory = output.measure(sandbox, benchmark.folder, benchmark.environment)
     finally:
         sandbox.down()
-    print(render(output_rows, peer="ssh"))
-    return 0 if all(row.kept for row in (*rows, *output_rows)) else 1
+    print(render(times, peer="ssh"))
+    print(render(memory, peer=f"kamal, {output.SHORT_MEGABYTES} MB"))
+    return 0 if all(row.kept for row in (*rows, *times, *memory)) else 1
 
 
 class Benchmark:
