@@ -23,6 +23,7 @@ PROCESSES: Final = {
     "transport/program.py": "tools of secret managers, which ask for passwords and may run beside an event loop",
     "transport/proxy_command.py": "a ProxyCommand, which is the connection to a host",
     "operations/local/local_system.py": "commands of templates and of Git, before there is an event loop",
+    "secrets/adapters/extras.py": "libraries of secret managers, some of which start what their configuration names",
     "secrets/command_substitution.py": "commands of a secrets file, read before anything runs",
     "cli/exec_ssh.py": "ssh takes the terminal over",
     "cli/handlers/sandbox.py": "ssh takes the terminal over",
@@ -34,6 +35,7 @@ CONNECTIONS: Final = {
     "transport/identities.py": "the SSH agent",
     "transport/proxy_command.py": "the two ends of a ProxyCommand",
     "events/otel_shipping.py": "OTLP over HTTP to the collector of deploy.yml",
+    "secrets/adapters/extras.py": "libraries of secret managers, which have connections of their own",
     "secrets/adapters/http.py": "HTTP to the secret manager that `secrets fetch` names",
 }
 PROGRAMS_OF_THEIR_OWN: Final = ("proxy", "sandbox")

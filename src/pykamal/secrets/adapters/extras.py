@@ -1,0 +1,32 @@
+"""Libraries that adapters use and that come with extras of pykamal, imported when an adapter runs."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from pykamal.core.errors import DependencyError
+
+
+def import_extra(module: str, *, extra: str) -> ModuleType:
+    """Import and return a module of a library that an extra of pykamal brings.
+
+    Raises `DependencyError` when it is not installed, or when it is and cannot be imported.
+    """
+    library = module.partition(".")[0]
+    hint = f"pip install 'pykamal[{extra}]' where kamal is installed"
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name == library:
+            raise DependencyError(f"The Python package {library} is not installed", hint=hint) from None
+        raise _broken(module, error, hint) from error
+    except Exception as error:  # the library is one of others, in which anything can go wrong
+        raise _broken(module, error, hint) from error
+
+
+def _broken(module: str, error: Exception, hint: str) -> DependencyError:
+    return DependencyError(
+        f"The Python module {module} cannot be imported: {error}",
+        hint=f"it is incomplete, or of a version that does not fit: {hint}",
+    )
