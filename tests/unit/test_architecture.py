@@ -208,6 +208,7 @@ SHARED_NAMES = {
     **dict.fromkeys(("accessory", "builder", "registry", "proxy", "proxy_extension", "service"), MIRROR),
     **dict.fromkeys(("audit", "evidence", "facts", "hooks", "lock", "prune", "server"), MIRROR),
     "boot_config": "a command's handler and its flow",
+    "settings": "the diagnostics of the keys of deploy.yml, and what an adapter of a secret manager reads of them",
     "removal": "a command's handler, and the flows for everything and for the application alone",
     "sandbox": "a command's handler and what it drives",
     "logs": "a command's handler, its command lines, and the flows for the application and the accessories",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from pykamal.core.sensitive import Sensitive
+from pykamal.secrets.adapters.settings import Setting, Settings
 
 Values: TypeAlias = Mapping[str, Sensitive | None]
 """Values by full name, in the order of `kamal secrets fetch`; None for what the manager has without a value."""
@@ -25,6 +26,22 @@ class Adapter(Protocol):
         Raises `DependencyError` when something of the manager is missing on this machine, and `KamalError` when it
         refuses, does not answer in time or says what cannot be understood. No error has anything of a value.
         """
+        ...
+
+
+class Configurable(Protocol):
+    """An adapter that has settings of its own, besides the account and `--from`.
+
+    The object without settings, `ADAPTER`, takes them all from the environment.
+    """
+
+    @property
+    def settings(self) -> Sequence[Setting]:
+        """The settings that the adapter knows, in the order of the documentation."""
+        ...
+
+    def configured(self, settings: Settings) -> Adapter:
+        """Return an adapter that uses these."""
         ...
 
 

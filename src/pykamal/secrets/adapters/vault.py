@@ -6,7 +6,6 @@ A name is `PATH/FIELD`, or `PATH#FIELD` for a field with a slash; PATH begins wi
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -18,30 +17,54 @@ from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.http import Answer, Client
 from pykamal.secrets.adapters.protocol import Adapter, Values, with_source
+from pykamal.secrets.adapters.settings import Setting, Settings
 
 _AT_A_TIME: Final = 8
 _PREFLIGHT: Final = "preflight capability check"  # a token that is valid and lacks the permission
 
 
+SETTINGS: Final = (
+    Setting("address", "the server", ("BAO_ADDR", "VAULT_ADDR")),
+    Setting("namespace", "the namespace of the login and of all paths", ("BAO_NAMESPACE", "VAULT_NAMESPACE")),
+    Setting("ca", "a file of the certificate authorities to trust", ("BAO_CACERT", "VAULT_CACERT")),
+    Setting("auth/token", "the token", ("BAO_TOKEN", "VAULT_TOKEN"), secret=True),
+    Setting("auth/approle/role_id", "the role to log in with", ("BAO_ROLE_ID", "VAULT_ROLE_ID")),
+    Setting("auth/approle/secret_id", "its secret id", ("BAO_SECRET_ID", "VAULT_SECRET_ID"), secret=True),
+    Setting(
+        "auth/approle/wrapped_secret_id",
+        "a wrapping token, good for one use, instead of the secret id",
+        ("BAO_WRAPPED_SECRET_ID", "VAULT_WRAPPED_SECRET_ID"),
+        secret=True,
+    ),
+)
+
+
 class Vault:
     needs_account: ClassVar[bool] = False
+    settings: ClassVar[Sequence[Setting]] = SETTINGS
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or Settings(SETTINGS)
+
+    def configured(self, settings: Settings) -> Vault:
+        return Vault(settings)
 
     def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:
         if account:
             raise KamalError("The adapter vault takes no --account", hint="it logs in by VAULT_TOKEN or an AppRole")
         names = {name: _split(name) for name in with_source(secrets, source)}
         paths = list(dict.fromkeys(path for path, _ in names.values()))
-        address = _setting("ADDR") or "https://127.0.0.1:8200"
+        settings = self._settings
         client = Client(
-            address,
+            settings.get("address") or "https://127.0.0.1:8200",
             manager="Vault",
-            environment=os.environ,
-            ca=_setting("CACERT"),
-            ca_variable="VAULT_CACERT",
+            environment=settings.environment,
+            ca=settings.get("ca"),
+            ca_variable=settings.where("ca"),
             final=_is_sealed,
         )
         with closing(client), ThreadPoolExecutor(_AT_A_TIME) as pool:
-            server = _Server(client)
+            server = _Server(client, settings)
             server.log_in()
             fields = dict(zip(paths, pool.map(server.read, paths), strict=True))
         return {name: _field(fields[path], path, field) for name, (path, field) in names.items()}
@@ -50,13 +73,14 @@ class Vault:
 class _Server:
     """One Vault, for one token and one namespace."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, settings: Settings) -> None:
         self._client = client
+        self._settings = settings
         self._token: str | None = None
 
     def log_in(self) -> None:
         """Take the token of the environment, log in with an AppRole, or take the token that `vault login` kept."""
-        token, role = _setting("TOKEN"), _setting("ROLE_ID")
+        token, role = self._settings.get("auth/token"), self._settings.get("auth/approle/role_id")
         if not token and role:
             token = self._approle(role)
         if not token:
@@ -98,12 +122,14 @@ class _Server:
         return mount
 
     def _approle(self, role: str) -> str:
-        secret, wrapped = _setting("SECRET_ID") or "", _setting("WRAPPED_SECRET_ID")
+        get, where = self._settings.get, self._settings.where
+        secret, wrapped = get("auth/approle/secret_id") or "", get("auth/approle/wrapped_secret_id")
         if wrapped:
             answer = self._ask("POST", "sys/wrapping/unwrap", token=wrapped)
             if answer.status in {400, 403}:
                 raise KamalError(
-                    "The wrapping token in VAULT_WRAPPED_SECRET_ID is not valid: it was used, or it expired",
+                    f"The wrapping token in {where('auth/approle/wrapped_secret_id')} is not valid: it was used, or "
+                    "it expired",
                     hint="if this is its first use, somebody else unwrapped it: revoke the secret id, then wrap a new",
                 )
             self._check(answer, "sys/wrapping/unwrap", "sys/wrapping/unwrap")
@@ -112,7 +138,8 @@ class _Server:
         if answer.status in {400, 403}:
             raise KamalError(
                 "Vault refused the login with the AppRole: the role id or the secret id is wrong, expired or used up",
-                hint="look at VAULT_ROLE_ID and VAULT_SECRET_ID (or VAULT_WRAPPED_SECRET_ID), and at VAULT_NAMESPACE",
+                hint=f"look at {where('auth/approle/role_id')} and {where('auth/approle/secret_id')} (or "
+                f"{where('auth/approle/wrapped_secret_id')}), and at {where('namespace')}",
             )
         self._check(answer, "auth/approle", "auth/approle/login")
         token = _mapping(_document(answer).get("auth")).get("client_token")
@@ -122,7 +149,7 @@ class _Server:
 
     def _ask(self, method: str, path: str, body: object = None, *, token: str | None = None) -> Answer:
         headers = {"X-Vault-Request": "true"}
-        namespace = _setting("NAMESPACE")
+        namespace = self._settings.get("namespace")
         if namespace:
             headers["X-Vault-Namespace"] = namespace
         if token or self._token:
@@ -139,7 +166,7 @@ class _Server:
         if answer.status == 403:
             raise self._forbidden(errors, place)
         if answer.status == 404 and "namespace not found" in errors:
-            raise KamalError("Vault has no such namespace", hint="correct VAULT_NAMESPACE")
+            raise KamalError("Vault has no such namespace", hint=f"correct {self._settings.where('namespace')}")
         if answer.status == 404:
             raise KamalError(f"Vault has nothing at {path}", hint="the path is MOUNT/PATH, without `data/`")
         if answer.status == 429:
@@ -167,10 +194,6 @@ class _Server:
             "Vault does not know the token: it expired, was revoked, or is of another server or namespace",
             hint="log in anew (`vault login`), or renew VAULT_TOKEN; VAULT_ADDR and VAULT_NAMESPACE have to fit it",
         )
-
-
-def _setting(name: str) -> str | None:
-    return os.environ.get(f"BAO_{name}") or os.environ.get(f"VAULT_{name}") or None
 
 
 def _split(name: str) -> tuple[str, str]:
