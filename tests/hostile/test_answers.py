@@ -139,9 +139,6 @@ class Liar:
     async def feed(self, step: Step, *_content: Any, **_how: Any) -> StepResult:
         return self._result(step)
 
-    async def close(self) -> None:
-        pass
-
     @asynccontextmanager
     async def forward_remote_port(self, *_ports: int) -> Any:
         yield 1

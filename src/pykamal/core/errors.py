@@ -42,7 +42,8 @@ class KamalError(Exception):
     """Something went wrong that a person can act on.
 
     `message` says what failed, `host` where, `details` are lines of evidence (already redacted), and `hint` is the
-    next thing to do. `diagnostics` are what led to it, where checks found it.
+    next thing to do. `diagnostics` are what led to it, where checks found it. `label` replaces that of the class, where
+    scripts know the kind by another name.
     """
 
     identifier: str = "error"
@@ -57,6 +58,7 @@ class KamalError(Exception):
         details: Sequence[str] = (),
         hint: str | None = None,
         diagnostics: Sequence[Diagnostic] = (),
+        label: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -64,6 +66,7 @@ class KamalError(Exception):
         self.details = tuple(details)
         self.hint = hint
         self.diagnostics = tuple(diagnostics)
+        self.label = label or type(self).label
 
     @property
     def identifiers(self) -> tuple[str, ...]:
@@ -95,9 +98,9 @@ class ConfigurationError(KamalError):
 
         shown = [replace(each, remedy=None) if each.remedy == hint else each for each in diagnostics]
         itself = Diagnostic(identifier=self.identifier, severity=Severity.ERROR, message=message, remedy=hint)
-        super().__init__(message, details=text_lines(shown), hint=hint, diagnostics=diagnostics or [itself])
-        if label is not None:
-            self.label = label  # one family, but scripts know some members by another name
+        super().__init__(
+            message, details=text_lines(shown), hint=hint, diagnostics=diagnostics or [itself], label=label
+        )
 
 
 def configuration_error(
@@ -148,21 +151,9 @@ class ConnectionFailed(KamalError):
 
 
 class HostUnreachable(ConnectionFailed):
-    """`label` names the kind: refused unless told otherwise, too slow, no route, an unknown name, a lost connection."""
+    """The label names the kind: refused, too slow, no route, an unknown name or a lost connection."""
 
     identifier = "host-unreachable"
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        host: str | None = None,
-        details: Sequence[str] = (),
-        hint: str | None = None,
-        label: str = "Errno::ECONNREFUSED",
-    ) -> None:
-        super().__init__(message, host=host, details=details, hint=hint)
-        self.label = label
 
 
 class AuthenticationRefused(ConnectionFailed):
@@ -268,13 +259,13 @@ class HostErrors(KamalError):
     def __init__(self, errors: Sequence[KamalError]) -> None:
         first = errors[0]
         self.errors = tuple(errors)
-        self.label = first.label  # Ruby Kamal shows the class of the first cause
         if len(errors) == 1:
             message = executing_on(first.host, first.message)
         else:
             lines = [executing_on(error.host, error.message) for error in errors]
             message = "\n".join([f"Exceptions on {len(errors)} hosts:", *lines])
-        super().__init__(message, host=first.host, details=first.details, hint=first.hint)
+        # Ruby Kamal shows the class of the first cause.
+        super().__init__(message, host=first.host, details=first.details, hint=first.hint, label=first.label)
 
     @property
     def identifiers(self) -> tuple[str, ...]:

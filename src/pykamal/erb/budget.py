@@ -78,10 +78,6 @@ class Budget:
             self.look_at_the_clock()
 
     @property
-    def steps_taken(self) -> int:
-        return self._steps
-
-    @property
     def units_left(self) -> int:
         return self._limits.units - self._units
 

@@ -71,7 +71,7 @@ async def run_context(
             yield context
     finally:
         reading.cancel()
-        await fleet.close()
+        await fleet.aclose()
 
 
 @asynccontextmanager

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from pykamal.config.models import Extension, Ssh, Sshkit
 from pykamal.core.errors import ConnectionFailed, HostErrors, KamalError
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Fleet:
-    """`async with Fleet(ssh, bus) as fleet: session = await fleet.session(host)`.
+    """The connections to the hosts of one run, each opened when it is first asked for. `aclose` ends them.
 
     `key_data` are the texts of private keys. `on_first_connection` runs once, before the first connection of all; when
     it fails, no connection is opened and its error goes to everybody who asked for one.
@@ -80,7 +79,7 @@ class Fleet:
         """Round trips so far by host, on the connections that are open."""
         return {host: opening.result().exchanges for host, opening in self._sessions.items() if _opened(opening)}
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Close every connection, give up those that are being opened."""
         openings = list(self._sessions.values())
         self._sessions.clear()
@@ -94,18 +93,6 @@ class Fleet:
         await asyncio.gather(*openings, return_exceptions=True)
         if self._connector is not None:
             await self._connector.close()
-
-    async def __aenter__(self) -> Self:
-        self._imported()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     async def before_connecting(self) -> None:
         """Run what comes before the first connection, if it has not run yet."""

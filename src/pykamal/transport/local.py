@@ -9,8 +9,7 @@ import secrets
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from pykamal.commands.command import Command, Simple
 from pykamal.commands.script import MARK, Script, Step
@@ -95,20 +94,6 @@ class LocalSession:
         if check and not results[-1].ok and not results[-1].step.command.may_fail:
             raise results[-1].failure(None)
         return results
-
-    async def close(self) -> None:
-        """Nothing is open between calls."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
 
 
 class _Call:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import TracebackType
-from typing import IO, Protocol, Self
+from typing import IO, Protocol
 
 from pykamal.commands.command import Command
 from pykamal.commands.script import Script, Step
@@ -70,14 +69,3 @@ class Session(Protocol):
     async def run(self, command: Command, *, name: str = "", check: bool = True) -> StepResult:
         """Run one command; the same as a script of one step."""
         ...
-
-    async def close(self) -> None: ...
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 from pykamal.commands.command import query
@@ -43,7 +44,8 @@ def answers(
 
     async def body() -> list[str]:
         bus = Bus(events.append if events is not None else lambda _: None)
-        async with asyncio.timeout(60), Fleet(ssh, bus, extension=extension, sshkit=sshkit, key_data=key_data) as fleet:
+        fleet = Fleet(ssh, bus, extension=extension, sshkit=sshkit, key_data=key_data)
+        async with asyncio.timeout(60), aclosing(fleet):
             await fleet.connect_all(hosts)
             sessions = [await fleet.session(host) for host in hosts]
             return [(await session.run(query("printenv", "SSH_CONNECTION"))).captured for session in sessions]

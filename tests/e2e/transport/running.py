@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 
 from pykamal.config.models import Extension, Ssh
@@ -30,7 +31,7 @@ class Run:
         """Run an async test body with an open session."""
 
         async def body() -> None:
-            async with asyncio.timeout(60), self.fleet() as fleet:
+            async with asyncio.timeout(60), aclosing(self.fleet()) as fleet:
                 await call(await fleet.session(self.server.host))
 
         asyncio.run(body())

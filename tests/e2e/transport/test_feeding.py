@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_a_connection_that_breaks_is_told(tmp_path: Path) -> None:
     target = tmp_path / "file"
 
     async def body() -> None:
-        async with asyncio.timeout(60), run.fleet() as fleet:
+        async with asyncio.timeout(60), aclosing(run.fleet()) as fleet:
             session = await fleet.session(own.host)
             feeding = asyncio.create_task(
                 session.feed(Step("", command("cat").to_file(str(target))), b"z" * 300_000_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_concurrent_callers_share_one_connection(server: Sshd, known_hosts: Path
 
     async def body() -> None:
         fleet = Fleet(settings(server), Bus(events.append), extension=trusting(known_hosts), on_first_connection=hook)
-        async with asyncio.timeout(30), fleet:
+        async with asyncio.timeout(30), aclosing(fleet):
             sessions = await asyncio.gather(*(fleet.session("127.0.0.1") for _ in range(5)), fleet.session("localhost"))
             assert len({id(session) for session in sessions[:5]}) == 1
             await sessions[0].run(command("true"))
@@ -54,7 +55,7 @@ def test_a_failing_first_connection_hook_prevents_every_connection(server: Sshd,
 
     async def body() -> None:
         fleet = Fleet(settings(server), Bus(), extension=trusting(known_hosts), on_first_connection=hook)
-        async with fleet:
+        async with aclosing(fleet):
             with pytest.raises(HostErrors):
                 await fleet.connect_all(["127.0.0.1", "localhost"])
 
@@ -73,7 +74,7 @@ def test_one_unreachable_host_does_not_hide_another(server: Sshd, known_hosts: P
     async def body() -> None:
         bus = Bus(lambda event: told.append(event.host) if isinstance(event, Log) else None)
         fleet = Fleet(settings(server), bus, extension=trusting(known_hosts), sshkit=Sshkit(dns_retries=0))
-        async with asyncio.timeout(30), fleet:
+        async with asyncio.timeout(30), aclosing(fleet):
             with pytest.raises(HostErrors) as caught:
                 await fleet.connect_all(["127.0.0.1", down, "no-such-host.invalid"])
             assert [error.host for error in caught.value.errors] == [down, "no-such-host.invalid"]
@@ -91,7 +92,7 @@ def test_no_connection_outlives_a_cancelled_run(server: Sshd, known_hosts: Path)
 
     async def body() -> None:
         async def work() -> None:
-            async with Fleet(settings(server), Bus(), extension=trusting(known_hosts)) as fleet:
+            async with aclosing(Fleet(settings(server), Bus(), extension=trusting(known_hosts))) as fleet:
                 await fleet.session("127.0.0.1")
                 await asyncio.gather(fleet.session("localhost"), asyncio.sleep(60))
 

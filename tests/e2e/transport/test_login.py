@@ -8,6 +8,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -227,7 +228,7 @@ def test_the_agent_is_forwarded_only_where_deploy_yml_says_so(
     ssh = settings(server, config=(str(config),), **({} if forwards is None else {"forward_agent": forwards}))
 
     async def body() -> list[int]:
-        async with asyncio.timeout(30), Fleet(ssh, Bus(), extension=trusting(known_hosts)) as fleet:
+        async with asyncio.timeout(30), aclosing(Fleet(ssh, Bus(), extension=trusting(known_hosts))) as fleet:
             session = await fleet.session("127.0.0.1")
             listed = [await session.run(query("ssh-add", "-l"), check=False) for _ in range(3)]
             return [result.exit_status for result in listed]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_a_lost_connection_names_the_step(tmp_path: Path) -> None:
     run = Run(own, tmp_path)
 
     async def body() -> None:
-        async with asyncio.timeout(60), run.fleet() as fleet:
+        async with asyncio.timeout(60), aclosing(run.fleet()) as fleet:
             session = await fleet.session(own.host)
             running = asyncio.create_task(
                 session.run_script(script(Step("quick", command("true")), Step("pull image", command("sleep", "300"))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,8 @@ def test_a_server_that_is_no_ssh_server(server: Sshd, known_hosts: Path) -> None
 
         web = await asyncio.start_server(greet, "127.0.0.1", 0)
         port = web.sockets[0].getsockname()[1]
-        async with Fleet(settings(server, port=port), Bus(), extension=trusting(known_hosts)) as fleet:
+        fleet = Fleet(settings(server, port=port), Bus(), extension=trusting(known_hosts))
+        async with aclosing(fleet):
             with pytest.raises(HostUnreachable):
                 await fleet.session("127.0.0.1")
         web.close()
