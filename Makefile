@@ -45,6 +45,7 @@ conformance: setup ## The proxy against its contract
 	$(PYTEST) -n 2 -m conformance tests/conformance tests/soak
 
 managers: setup ## Adapters of secret managers against real servers of this machine
+	$(say)
 	$(PYTEST) -n 2 -m managers tests/managers
 
 soak: setup ## A hundred deploys, pauses, rollouts and a restart under constant traffic: nobody may notice
