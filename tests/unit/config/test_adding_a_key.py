@@ -127,7 +127,9 @@ def test_a_key_that_nothing_reads_is_found() -> None:
 def test_a_field_and_the_line_that_reads_it_are_all_that_a_model_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The invented key arrives in the configuration, with its default where it is absent; other keys still do."""
     monkeypatch.setattr(service, "boot", paced_boot)
-    assert loaded(changed("boot: {pace: fast, limit: 2}")).boot == PacedBoot(limit=2, pace="fast")
+    boot = loaded(changed("boot: {pace: fast, limit: 2}")).boot
+    assert isinstance(boot, PacedBoot)
+    assert (boot.pace, boot.limit) == ("fast", 2)
     assert loaded(changed("boot: {limit: 2}")).boot == PacedBoot(limit=2)
     assert missing_places("boot", "pace") == ["documentation"]
 
