@@ -20,6 +20,7 @@ from pykamal.core.catalogue.settings import HIDDEN_ALIAS, PLACEHOLDER_VALUE
 from pykamal.core.diagnostics import Diagnostic, Location
 from pykamal.core.file_reading import read_regular
 from pykamal.core.source import Position
+from pykamal.core.spelling import nearest
 from pykamal.erb.errors import TemplateError
 from pykamal.erb.tags import PartKind, parts
 from pykamal.secrets.store import Secrets
@@ -95,7 +96,9 @@ def undefined_secrets(config: Config, secrets: Secrets, path: Path) -> Iterator[
     ]
     for name in secrets.missing(names):
         message = f"the secret {name} is not defined in {' or '.join(secrets.files)}"
-        yield MISSING_SECRET.diagnostic(message, Location(mention(name, path, config.destination)))
+        near = nearest(name, secrets.defined())
+        meant = f"Did you mean {near}?" if near is not None else None
+        yield MISSING_SECRET.diagnostic(message, Location(mention(name, path, config.destination)), remedy=meant)
 
 
 def placeholders(config: Config) -> Iterator[Diagnostic]:

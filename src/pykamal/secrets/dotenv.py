@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import string
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,9 +17,8 @@ from pykamal.core.catalogue.files import MISSING_VALUE, NUL_BYTE, SECRET_COMMAND
 from pykamal.core.diagnostics import Diagnostic, Location, Rule
 from pykamal.core.errors import ConfigurationError, KamalError
 from pykamal.core.source import Position
-
-Substitute = Callable[[str], str]
-"""Runs the text between `$(` and `)` and gives its standard output. Raises `SubstitutionFailed` or a `KamalError`."""
+from pykamal.secrets import expansion
+from pykamal.secrets.expansion import Substitute
 
 
 class SubstitutionFailed(Exception):
@@ -31,7 +31,6 @@ class SubstitutionFailed(Exception):
 
 _SPACE: Final = frozenset(" \t\n\r\f\v")
 _KEY: Final = frozenset(string.ascii_letters + string.digits + "_.")
-_NAME: Final = frozenset(string.ascii_letters + string.digits + "_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +53,12 @@ def parse(
 ) -> dict[str, str]:
     """Return keys and values in the order of first appearance; a later entry replaces an earlier one.
 
-    `$NAME` is looked up in the entries above it, then in `environment`. `warn` is told of commands that ended badly.
-    Raises `ConfigurationError` for an `export` of a key that has no value and for a value with a NUL byte, and what
-    `substitute` raises, with the line.
+    `$NAME` is looked up in the entries above it, then in `environment`. `warn` is told of commands that ended badly and
+    of what a value loses, which is no error in Ruby. Raises `ConfigurationError` for an `export` of a key that has no
+    value and for a value with a NUL byte, and what `substitute` raises, with the line.
     """
     values: dict[str, str] = {}
+    surroundings = ChainMap(values, dict(environment))
     legacy = environment.get("DOTENV_LINEBREAK_MODE")
     for entry in entries(text):
         where = Position(file, entry.line)
@@ -68,8 +68,13 @@ def parse(
                 raise _error(MISSING_VALUE, where, f"`export {entry.key}` has no value", hint)
             continue
         mode = values.get("DOTENV_LINEBREAK_MODE", legacy)
-        run = _located(substitute, where, f"the command of {entry.key}", warn)
-        value = _value(entry.value or "", values, environment, run, line_breaks=mode == "legacy")
+        value = expansion.value(
+            entry.value or "",
+            surroundings,
+            _located(substitute, where, f"the command of {entry.key}", warn),
+            line_breaks=mode == "legacy",
+            lost=_lost(entry.key, where, warn),
+        )
         if "\0" in value:
             message = f"{entry.key} holds a NUL byte, which no environment variable and no command can carry"
             raise _error(NUL_BYTE, where, message, "encode it, in base64 for instance, and let what uses it decode it")
@@ -100,6 +105,20 @@ def _located(
             raise
 
     return run
+
+
+def _lost(key: str, where: Position, warn: Callable[[Diagnostic], None] | None) -> expansion.Lost | None:
+    """Return what makes a warning of a loss, once for each kind of it."""
+    if warn is None:
+        return None
+    told: set[str] = set()
+
+    def tell(rule: Rule, what: str, remedy: str | None) -> None:
+        if what not in told:
+            told.add(what)
+            warn(rule.diagnostic(f"{key} {what}", Location(where), remedy=remedy))
+
+    return tell
 
 
 # -- where entries are
@@ -187,104 +206,3 @@ def _skip(text: str, position: int, characters: frozenset[str]) -> int:
     while position < len(text) and text[position] in characters:
         position += 1
     return position
-
-
-# -- what values mean
-
-
-def _value(
-    raw: str, values: Mapping[str, str], environment: Mapping[str, str], substitute: Substitute, *, line_breaks: bool
-) -> str:
-    text = raw.strip(" \t\n\r\f\v\0")
-    quote = text[0] if len(text) > 1 and text[0] in "'\"" and text[-1] == text[0] else ""
-    if quote:
-        text = text[1:-1]
-    if quote == "'":
-        return text
-    if quote == '"':
-        text = _escaped_line_breaks(text, real=line_breaks)
-    text = _without_backslashes(text)
-
-    def expand(part: str) -> str:
-        return _with_variables(part, values, environment)
-
-    return expand(_with_commands(text, lambda command: substitute(expand(command))))
-
-
-def _escaped_line_breaks(text: str, *, real: bool) -> str:
-    if real:
-        return text.replace("\\n", "\n").replace("\\r", "\r")
-    return text.replace("\\n", "\\\\n").replace("\\r", "\\\\r")
-
-
-def _without_backslashes(text: str) -> str:
-    """Remove each backslash that does not stand before `$`."""
-    out = []
-    position = 0
-    while position < len(text):
-        following = text[position + 1 : position + 2]
-        if text[position] == "\\" and following not in ("", "$"):
-            out.append(following)
-            position += 2
-        else:
-            out.append(text[position])
-            position += 1
-    return "".join(out)
-
-
-def _with_commands(text: str, run: Substitute) -> str:
-    out = []
-    position = 0
-    while position < len(text):
-        escaped = text.startswith("\\$(", position)
-        dollar = position + escaped
-        end = _closing_parenthesis(text, dollar + 1) if text.startswith("$(", dollar) else None
-        if end is None:
-            out.append(text[position])
-            position += 1
-        else:
-            out.append(text[dollar : end + 1] if escaped else run(text[dollar + 2 : end]))
-            position = end + 1
-    return "".join(out)
-
-
-def _closing_parenthesis(text: str, opening: int) -> int | None:
-    """Return the position of the closing parenthesis; None where there is none, or nothing between the two."""
-    depth = 0
-    position = opening
-    while position < len(text):
-        character = text[position]
-        if character == "\\" and text[position + 1 : position + 2] in ("(", ")"):
-            position += 1
-        elif character == "(":
-            depth += 1
-        elif character == ")":
-            if text[position - 1] == "(" and text[position - 2 : position - 1] != "\\":
-                return None
-            depth -= 1
-            if depth == 0:
-                return position
-        position += 1
-    return None
-
-
-def _with_variables(text: str, values: Mapping[str, str], environment: Mapping[str, str]) -> str:
-    out = []
-    position = 0
-    while position < len(text):
-        escaped = text.startswith("\\$", position)
-        dollar = position + escaped
-        if text[dollar : dollar + 1] != "$" or text[dollar + 1 : dollar + 2] == "(":
-            out.append(text[position])
-            position += 1
-            continue
-        start = dollar + 1 + text.startswith("{", dollar + 1)
-        stop = _skip(text, start, _NAME)
-        end = stop + text.startswith("}", stop)
-        name = text[start:stop]
-        if escaped or not name:
-            out.append(text[dollar:end])
-        else:
-            out.append(values[name] if name in values else environment.get(name, ""))
-        position = end
-    return "".join(out)

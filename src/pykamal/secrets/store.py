@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pykamal.core.catalogue.files import FILE_UNREADABLE, INVALID_ENCODING
+from pykamal.core.catalogue.secrets import SECRETS_FILE_NOT_READ
 from pykamal.core.diagnostics import Diagnostic
 from pykamal.core.errors import SecretNotFound, configuration_error
 from pykamal.core.sensitive import Sensitive
 from pykamal.core.source import Position
+from pykamal.core.spelling import nearest
 from pykamal.secrets import dotenv
 from pykamal.secrets.command_substitution import substitute
+from pykamal.secrets.expansion import Substitute
 
 DEFAULT_PATH = ".kamal/secrets"
 
@@ -23,7 +26,7 @@ class Secrets:
 
     `path` is `secrets_path` of deploy.yml; the files are `PATH-common`, then `PATH`, or `PATH.DEST` with a destination.
     `asked_by` tells where the configuration mentions a name, for the hint of `SecretNotFound`. `warn` takes a warning
-    for each command in the files that ends badly; its output counts all the same.
+    for each command in the files that ends badly, and for what values lose; both count as Ruby reads them all the same.
     """
 
     def __init__(
@@ -32,11 +35,12 @@ class Secrets:
         destination: str | None = None,
         *,
         environment: Mapping[str, str] = os.environ,
-        run: dotenv.Substitute = substitute,
+        run: Substitute = substitute,
         asked_by: Callable[[str], Position | None] | None = None,
         warn: Callable[[Diagnostic], None] | None = None,
     ) -> None:
         self._path = path
+        self._destination = destination
         self.files = (f"{path}-common", f"{path}.{destination}" if destination else path)
         self._environment = environment
         self._run = run
@@ -65,8 +69,19 @@ class Secrets:
 
     def missing(self, names: Iterable[str]) -> list[str]:
         """Return the names that no file defines. No command in the files is run."""
-        defined = {name for file in self.existing_files for name in _names(file)}
+        defined = self.defined()
         return [name for name in dict.fromkeys(names) if name not in defined]
+
+    def defined(self) -> set[str]:
+        """Return the names that the files define. No command in them is run."""
+        return {name for file in self.existing_files for name in _names(file)}
+
+    def remarks(self) -> list[Diagnostic]:
+        """Return the warnings that reading the files would give, as far as no command needs to run for them."""
+        found = list(self._about_unread_files())
+        for file in self.existing_files:
+            self._parse(file, run=lambda _: "", warn=found.append)
+        return found
 
     def known(self) -> tuple[Sensitive, ...]:
         """Return the secrets read so far, without reading more."""
@@ -80,13 +95,27 @@ class Secrets:
         with self._lock:
             if self._values is None:
                 values: dict[str, Sensitive] = {}
+                for warning in self._about_unread_files():
+                    self.warn(warning)
                 for file in self.existing_files:
-                    entries = dotenv.parse(
-                        _text(file), substitute=self._run, environment=self._environment, file=file, warn=self.warn
-                    )
+                    entries = self._parse(file, run=self._run, warn=self.warn)
                     values.update({key: Sensitive(value) for key, value in entries.items()})
                 self._values = values
             return self._values
+
+    def _parse(self, file: str, *, run: Substitute, warn: Callable[[Diagnostic], None]) -> dict[str, str]:
+        return dotenv.parse(_text(file), substitute=run, environment=self._environment, file=file, warn=warn)
+
+    def _about_unread_files(self) -> Iterator[Diagnostic]:
+        """Warn of the files that are there where none of those that are read is."""
+        unread = [] if self.existing_files else self._unread_files()
+        if unread:
+            with_destination = f" with -d {self._destination}" if self._destination else ""
+            common, own = self.files
+            yield SECRETS_FILE_NOT_READ.diagnostic(
+                f"no secrets file is read{with_destination}: there is {', '.join(unread)}, not {common} or {own}",
+                remedy=f"Rename {unread[0]}: to {common} for what all destinations share, else to {own}.",
+            )
 
     def _not_found(self, name: str) -> SecretNotFound:
         if self.existing_files:
@@ -97,18 +126,23 @@ class Secrets:
         asked = f" ({position} asks for it)" if position is not None else ""
         elsewhere = self._defined_elsewhere(name)
         found = f"; {elsewhere}" if elsewhere is not None else ""
-        return SecretNotFound(message, hint=f"add {name}=... to {self.files[1]}{asked}{found}")
+        near = nearest(name, self.defined())
+        meant = f"did you mean {near}? Else " if near is not None else ""
+        return SecretNotFound(message, hint=f"{meant}add {name}=... to {self.files[1]}{asked}{found}")
 
     def _defined_elsewhere(self, name: str) -> str | None:
         """Return a hint where a file of another destination defines the secret. No command in it is run."""
-        unread = sorted({self._path, *map(str, Path(self._path).parent.glob(f"{Path(self._path).name}.*"))})
-        for file in unread:
-            if file in self.files or not Path(file).is_file() or name not in _names(file):
+        for file in self._unread_files():
+            if name not in _names(file):
                 continue
             if file == self._path:
                 return f"{file} has it, which is not read with -d: move what all destinations share to {self.files[0]}"
             return f"{file} has it, which is read with -d {file.removeprefix(f'{self._path}.')}"
         return None
+
+    def _unread_files(self) -> list[str]:
+        beside = {self._path, *map(str, Path(self._path).parent.glob(f"{Path(self._path).name}.*"))}
+        return sorted(file for file in beside if file not in self.files and Path(file).is_file())
 
 
 def _ignored(_warning: Diagnostic) -> None:

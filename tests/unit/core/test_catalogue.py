@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from pykamal.cli.safe_mode import warnings as safety_warnings
 from pykamal.cli.table import command_row
 from pykamal.config import load
 from pykamal.core import errors
-from pykamal.core.catalogue import files, hosts, rules, settings
+from pykamal.core.catalogue import files, hosts, rules, secrets, settings
 from pykamal.core.catalogue.reference import as_text, with_reference
 from pykamal.core.diagnostic_report import report
 from pykamal.core.diagnostics import Diagnostic, Location, Rule
@@ -35,7 +36,9 @@ pytestmark = pytest.mark.unit
 
 SOURCE = Path(__file__).parents[3] / "src" / "pykamal"
 DOCUMENT = Path(__file__).parents[3] / "docs" / "diagnostics.md"
-CONFIGURATION = [rule for module in (files, settings) for rule in vars(module).values() if isinstance(rule, Rule)]
+CONFIGURATION = [
+    rule for module in (files, secrets, settings) for rule in vars(module).values() if isinstance(rule, Rule)
+]
 
 
 class _RunsNothing(World):
@@ -60,7 +63,7 @@ def _of(text: str | bytes) -> Iterator[Diagnostic]:
 def _secrets_file(text: str) -> Iterator[Diagnostic]:
     warnings: list[Diagnostic] = []
     try:
-        dotenv.parse(text, substitute=substitute, environment={}, warn=warnings.append)
+        dotenv.parse(text, substitute=substitute, environment={"PATH": os.environ["PATH"]}, warn=warnings.append)
     except ConfigurationError as error:
         yield from error.diagnostics
     yield from warnings
@@ -113,6 +116,18 @@ def _otherwise(identifier: str, tmp_path: Path) -> Iterator[Diagnostic] | None:
             return _secrets_file("export DATABASE_URL\n")
         case "secret-command-failed":
             return _secrets_file("DATABASE_URL=$(exit 1)\n")
+        case "eaten-dollar":
+            (tmp_path / "value").write_text("pa$word")
+            return _secrets_file(f"DATABASE_URL=$(cat {tmp_path}/value)\n")
+        case "unset-variable":
+            return _secrets_file("REGISTRY_PASSWORD=${REGISTRY_TOKEN}\n")
+        case "shell-expansion":
+            return _secrets_file("LOG_KEY=${LOG_KEY:-none}\n")
+        case "program-not-found":
+            return _secrets_file("DATABASE_URL=$(no-such-program read)\n")
+        case "secrets-file-not-read":
+            (tmp_path / "secrets").write_text("A=1\n")
+            return iter(Secrets(str(tmp_path / "secrets"), "staging").remarks())
         case "ssh-config-unreadable":
             return _ssh_config(tmp_path)
         case "inline-key":
@@ -149,7 +164,7 @@ def test_every_failure_is_in_the_catalogue() -> None:
 def test_every_rule_is_used() -> None:
     """A rule that no code reports would be documented in vain."""
     code = [path.read_text() for path in SOURCE.rglob("*.py") if "catalogue" not in path.parts]
-    modules = (files, settings, hosts)
+    modules = (files, secrets, settings, hosts)
     constants = [name for module in modules for name, value in vars(module).items() if isinstance(value, Rule)]
     assert [name for name in constants if not any(re.search(rf"\b{name}\b", text) for text in code)] == []
 

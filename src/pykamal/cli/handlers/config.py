@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from pykamal.config.models import Config
 from pykamal.config.psych_emitter import dumped
 from pykamal.config.schema import editor_schema
 from pykamal.config.show import config_document, config_fields, plain_data, resolved_root
+from pykamal.core.catalogue.secrets import UNSET_VARIABLE
 from pykamal.core.diagnostic_report import report, text_lines
 from pykamal.core.diagnostics import Diagnostic
 from pykamal.core.errors import ConfigurationError, UsageError
@@ -143,13 +145,16 @@ def _validate(invocation: Invocation) -> int:
 
 def _warnings(config: Config, path: Path, system: SafeSystem | None) -> Iterator[Diagnostic]:
     """Check what loading does not. With --safe no file of this machine outside of the project is looked for."""
-    secrets = Secrets(config.secrets_path, config.destination)
+    environment = {**os.environ, **config.loaded_environment} if system is None else system.environment
+    secrets = Secrets(config.secrets_path, config.destination, environment=environment)
     yield from config.warnings
     yield from hidden_aliases(config)
     if system is None:
         yield from missing_ssh_files(config)
     if system is None or all(system.may_read(Path(file)) for file in secrets.files):
         yield from undefined_secrets(config, secrets, path)
+        hidden = () if system is None else (UNSET_VARIABLE.identifier,)  # of what --safe hides nothing is known
+        yield from (each for each in secrets.remarks() if each.identifier not in hidden)
     yield from placeholders(config)
 
 

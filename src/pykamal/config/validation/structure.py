@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from functools import cache
 from itertools import islice
@@ -26,6 +25,7 @@ from pykamal.core.catalogue.settings import (
 from pykamal.core.diagnostic_report import MOST_SHOWN
 from pykamal.core.ruby import Symbol
 from pykamal.core.source import Position
+from pykamal.core.spelling import nearest
 
 _TYPE_WORDS: Final = {
     "array": "an array",
@@ -42,7 +42,6 @@ _PHASES: Final = {"type": Phase.TYPE, "minProperties": Phase.UNKNOWN_KEYS, "maxP
 _EMPTY_KEY: Final = "\ue0f2"
 """Stands for an empty key: the validator leaves such keys out of its paths."""
 
-_LONGEST_KEY: Final = 40
 _MOST_ERRORS: Final = 1000
 FORMER_KEYS: Final = {
     "traefik": "Kamal 1 ran Traefik; Kamal 2 has a proxy of its own, with its settings below `proxy`",
@@ -166,18 +165,19 @@ def _unknown_keys(root: MapNode, path: KeyPath, unknown: Iterable[str], schema_p
             position,
             Phase.UNKNOWN_KEYS,
             ruby_message=together,
-            remedy=FORMER_KEYS.get(name) or _remedy(path, node, _nearest(name, known) if index < MOST_SHOWN else None),
+            remedy=FORMER_KEYS.get(name)
+            or _remedy(path, node, nearest(name, known, likeness=0.6) if index < MOST_SHOWN else None),
         )
         for index, (name, position) in enumerate(found)
     ]
 
 
-def _remedy(path: KeyPath, node: MapNode, nearest: str | None) -> str | None:
+def _remedy(path: KeyPath, node: MapNode, near: str | None) -> str | None:
     """The nearest spelling, and where a variable belongs that stands beside `clear`, `secret` or `tags`.
 
     Such variables come about where two files are merged.
     """
-    meant = None if nearest is None else f"did you mean {nearest}?"
+    meant = None if near is None else f"did you mean {near}?"
     if not path or path[-1] != "env":
         return meant
     beside = next((entry for key, entry in node.entries.items() if str(key) in _ENV_KEYS), None)
@@ -186,12 +186,8 @@ def _remedy(path: KeyPath, node: MapNode, nearest: str | None) -> str | None:
     return advice if meant is None else f"{meant}\n{advice}"
 
 
-def _nearest(name: str, candidates: list[str]) -> str | None:
-    nearest = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6) if len(name) <= _LONGEST_KEY else []
-    if not nearest:
-        folded = {candidate.replace("_", ""): candidate for candidate in candidates}
-        nearest = [folded[key] for key in [name.replace("-", "").replace("_", "").lower()] if key in folded]
-    return nearest[0] if nearest else None
+def _meant(name: str, known: list[str]) -> str | None:
+    return nearest(name, known, likeness=0.6)
 
 
 def node_at(root: Node, path: KeyPath) -> tuple[Node, Position]:

@@ -13,11 +13,12 @@ from pykamal.core.diagnostics import Rule
 
 def subjects() -> dict[str, tuple[Rule, ...]]:
     """The rules by subject, in the order in which they are written."""
-    from pykamal.core.catalogue import failures, files, hosts, settings
+    from pykamal.core.catalogue import failures, files, hosts, secrets, settings
 
     return {
         "Reading the configuration": _rules(files),
         "Settings": _rules(settings),
+        "Secrets": _rules(secrets),
         "Hosts": _rules(hosts),
         "Commands that fail": _rules(failures),
     }
