@@ -31,7 +31,7 @@ LAYERS = (
     {"proxy"},
     {"app", "accessory"},
     {"deploy"},
-    {"rollback", "removal", "upgrade", "details", "run"},
+    {"rollback", "removal", "upgrade", "details", "run", "secrets"},
 )
 """The parts of operations/ from the lowest layer up, as its docstring lists them."""
 
@@ -208,6 +208,7 @@ SHARED_NAMES = {
     **dict.fromkeys(("accessory", "builder", "registry", "proxy", "proxy_extension", "service"), MIRROR),
     **dict.fromkeys(("audit", "evidence", "facts", "hooks", "lock", "prune", "server"), MIRROR),
     "boot_config": "a command's handler and its flow",
+    "secrets": "the diagnostics of secrets, and the handlers of `kamal secrets`",
     "settings": "the diagnostics of the keys of deploy.yml, and what an adapter of a secret manager reads of them",
     "removal": "a command's handler, and the flows for everything and for the application alone",
     "sandbox": "a command's handler and what it drives",

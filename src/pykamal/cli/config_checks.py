@@ -14,7 +14,7 @@ from pykamal.config.document import MapNode, Node, ScalarNode
 from pykamal.config.limits import MAXIMUM_FILE_BYTES
 from pykamal.config.models import Config
 from pykamal.config.node_reading import child, text
-from pykamal.config.secret_names import accessory_secret_names, app_secret_names
+from pykamal.config.secret_names import SecretUse, secret_uses
 from pykamal.core.catalogue.files import MISSING_SECRET, MISSING_SSH_CONFIG
 from pykamal.core.catalogue.settings import HIDDEN_ALIAS, PLACEHOLDER_VALUE
 from pykamal.core.diagnostics import Diagnostic, Location
@@ -88,17 +88,17 @@ def hidden_aliases(config: Config) -> Iterator[Diagnostic]:
             yield HIDDEN_ALIAS.diagnostic(message, Location(node.position if node else None, f"aliases/{name}"))
 
 
-def undefined_secrets(config: Config, secrets: Secrets, path: Path) -> Iterator[Diagnostic]:
+def undefined_secrets(config: Config, secrets: Secrets) -> Iterator[Diagnostic]:
     """Warn of each secret that the configuration names and no secrets file defines. Nothing in them is run."""
-    names = [
-        *app_secret_names(config, config.roles, builds=True),
-        *accessory_secret_names(config.accessories),
-    ]
-    for name in secrets.missing(names):
+    uses: dict[str, SecretUse] = {}
+    for use in secret_uses(config):
+        uses.setdefault(use.name, use)
+    for name in secrets.missing(uses):
         message = f"the secret {name} is not defined in {' or '.join(secrets.files)}"
         near = nearest(name, secrets.defined())
         meant = f"Did you mean {near}?" if near is not None else None
-        yield MISSING_SECRET.diagnostic(message, Location(mention(name, path, config.destination)), remedy=meant)
+        location = Location(uses[name].position, uses[name].setting)
+        yield MISSING_SECRET.diagnostic(message, location, remedy=meant)
 
 
 def placeholders(config: Config) -> Iterator[Diagnostic]:

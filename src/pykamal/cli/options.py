@@ -70,6 +70,13 @@ def number(name: str, value: str, about: str, short: str | None = None, *, defau
 
 
 OUTPUT = text("output", "FORM", "Readable text, or one JSON object a line", default="text", choices=("text", "json"))
+REPORT = text(
+    "output",
+    "FORM",
+    "Readable text, JSON, SARIF, or annotations of GitHub or GitLab",
+    default="text",
+    choices=("text", "json", "sarif", "github", "gitlab"),
+)
 PLAN = flag("plan", "Print the steps that would be taken, and take none")
 
 GLOBAL: tuple[Option, ...] = (

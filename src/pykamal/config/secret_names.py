@@ -3,8 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
 
-from pykamal.config.models import Accessory, Config, Registry, Role
+from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
+from pykamal.config.models import Accessory, Config, Registry, Role, SecretReference
+from pykamal.config.node_reading import text
+from pykamal.core.source import Position
+
+_PLACES: Final = tuple(
+    tuple(place.split("/"))
+    for place in (
+        "registry/username/*",
+        "registry/password/*",
+        "builder/secrets/*",
+        "env/secret/*",
+        "env/tags/*/secret/*",
+        "servers/*/env/secret/*",
+        "proxy/ssl/certificate_pem",
+        "proxy/ssl/private_key_pem",
+        "servers/*/proxy/ssl/certificate_pem",
+        "servers/*/proxy/ssl/private_key_pem",
+        "accessories/*/registry/username/*",
+        "accessories/*/registry/password/*",
+        "accessories/*/env/secret/*",
+        "ssh/key_data/*",
+        "x-pykamal/proxy/basic_auth/users/*",
+    )
+)
+"""The settings of deploy.yml that name secrets; `*` is any key, or any place of a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretUse:
+    """A place in deploy.yml that names a secret."""
+
+    name: str
+    setting: str
+    position: Position
+
+
+def secret_uses(config: Config) -> Iterator[SecretUse]:
+    """Yield every place that names a secret, in the order of the settings above and of the file."""
+    if config.document is None:
+        return
+    for place in _PLACES:
+        if place[:1] == ("registry",) and config.registry.local:
+            continue
+        for path, node in _at(config.document, place):
+            written = text(node) or ""
+            name = SecretReference.parse(written).secret if "env" in place else written
+            if name and not (place[0] == "ssh" and _is_key(name)):
+                yield SecretUse(name, "/".join(path), node.position)
+
+
+def _at(node: Node, place: tuple[str, ...], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], ScalarNode]]:
+    """Yield the scalars at a place, with their paths."""
+    match node:
+        case ScalarNode() if not place:
+            yield path, node
+        case MapNode() if place:
+            for key, below in node.items():
+                if place[0] in ("*", key):
+                    yield from _at(below, place[1:], (*path, key))
+        case ListNode() if place[:1] == ("*",):
+            for index, below in enumerate(node.items):
+                yield from _at(below, place[1:], (*path, str(index)))
+
+
+def _is_key(written: str) -> bool:
+    """Return True for a private key in deploy.yml itself, which Ruby Kamal accepts too."""
+    return "-----BEGIN" in written
 
 
 def app_secret_names(config: Config, roles: Iterable[Role], *, builds: bool) -> Iterator[str]:

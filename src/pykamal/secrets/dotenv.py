@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import string
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,36 +50,62 @@ def parse(
     environment: Mapping[str, str] = os.environ,
     file: str = ".kamal/secrets",
     warn: Callable[[Diagnostic], None] | None = None,
+    failed: Callable[[Entry, KamalError], None] | None = None,
 ) -> dict[str, str]:
     """Return keys and values in the order of first appearance; a later entry replaces an earlier one.
 
     `$NAME` is looked up in the entries above it, then in `environment`. `warn` is told of commands that ended badly and
     of what a value loses, which is no error in Ruby. Raises `ConfigurationError` for an `export` of a key that has no
-    value and for a value with a NUL byte, and what `substitute` raises, with the line.
+    value and for a value with a NUL byte, and what `substitute` raises, with the line. With `failed`, that gets the
+    error instead, and the entry is left out, as are those that refer to it.
     """
+    broken: set[str] = set()
     values: dict[str, str] = {}
-    surroundings = ChainMap(values, dict(environment))
-    legacy = environment.get("DOTENV_LINEBREAK_MODE")
+    variables = ChainMap(values, dict(environment))
     for entry in entries(text):
-        where = Position(file, entry.line)
-        if entry.value is None and entry.exported:
-            if entry.key not in values:
-                hint = f"write {entry.key}=VALUE in {file}, or remove the line"
-                raise _error(MISSING_VALUE, where, f"`export {entry.key}` has no value", hint)
+        try:
+            value = _value(entry, variables, substitute, file=file, warn=warn, broken=broken)
+        except KamalError as error:
+            if failed is None:
+                raise
+            failed(entry, error)
+            broken.add(entry.key)
             continue
-        mode = values.get("DOTENV_LINEBREAK_MODE", legacy)
-        value = expansion.value(
-            entry.value or "",
-            surroundings,
-            _located(substitute, where, f"the command of {entry.key}", warn),
-            line_breaks=mode == "legacy",
-            lost=_lost(entry.key, where, warn),
-        )
-        if "\0" in value:
-            message = f"{entry.key} holds a NUL byte, which no environment variable and no command can carry"
-            raise _error(NUL_BYTE, where, message, "encode it, in base64 for instance, and let what uses it decode it")
-        values[entry.key] = value
+        if value is not None:
+            values[entry.key] = value
     return values
+
+
+def _value(
+    entry: Entry,
+    variables: ChainMap[str, str],
+    substitute: Substitute,
+    *,
+    file: str,
+    warn: Callable[[Diagnostic], None] | None,
+    broken: Container[str],
+) -> str | None:
+    """Return the value of an entry; None for an `export` of a key that has its value above."""
+    where = Position(file, entry.line)
+    if entry.value is None and entry.exported:
+        if entry.key not in variables.maps[0]:
+            hint = f"write {entry.key}=VALUE in {file}, or remove the line"
+            raise _error(MISSING_VALUE, where, f"`export {entry.key}` has no value", hint)
+        return None
+    for name in sorted(expansion.references(entry.value or "")):
+        if name in broken:
+            raise KamalError(f"{entry.key} refers to {name}, which failed")
+    value = expansion.value(
+        entry.value or "",
+        variables,
+        _located(substitute, where, f"the command of {entry.key}", warn),
+        line_breaks=variables.get("DOTENV_LINEBREAK_MODE") == "legacy",
+        lost=_lost(entry.key, where, warn),
+    )
+    if "\0" in value:
+        message = f"{entry.key} holds a NUL byte, which no environment variable and no command can carry"
+        raise _error(NUL_BYTE, where, message, "encode it, in base64 for instance, and let what uses it decode it")
+    return value
 
 
 def _error(rule: Rule, where: Position, message: str, hint: str) -> ConfigurationError:
@@ -111,11 +137,11 @@ def _lost(key: str, where: Position, warn: Callable[[Diagnostic], None] | None) 
     """Return what makes a warning of a loss, once for each kind of it."""
     if warn is None:
         return None
-    told: set[str] = set()
+    seen: set[str] = set()
 
     def tell(rule: Rule, what: str, remedy: str | None) -> None:
-        if what not in told:
-            told.add(what)
+        if what not in seen:
+            seen.add(what)
             warn(rule.diagnostic(f"{key} {what}", Location(where), remedy=remedy))
 
     return tell

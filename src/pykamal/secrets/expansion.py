@@ -53,6 +53,13 @@ def value(
     return _with_variables(text, variables, lost, outputs=outputs, escaping=escaping)
 
 
+def references(raw: str) -> frozenset[str]:
+    """Return the names of the variables that a value as written refers to."""
+    if raw.strip().startswith("'"):
+        return frozenset()
+    return frozenset(found[3] for found in _REFERENCE.finditer(raw) if found[3] and not found[1])
+
+
 def _escaped_line_breaks(text: str, *, real: bool) -> str:
     if real:
         return text.replace("\\n", "\n").replace("\\r", "\r")

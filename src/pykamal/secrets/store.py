@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pykamal.core.catalogue.files import FILE_UNREADABLE, INVALID_ENCODING
 from pykamal.core.catalogue.secrets import SECRETS_FILE_NOT_READ
 from pykamal.core.diagnostics import Diagnostic
-from pykamal.core.errors import SecretNotFound, configuration_error
+from pykamal.core.errors import KamalError, SecretNotFound, configuration_error
 from pykamal.core.sensitive import Sensitive
 from pykamal.core.source import Position
 from pykamal.core.spelling import nearest
@@ -19,6 +21,19 @@ from pykamal.secrets.command_substitution import substitute
 from pykamal.secrets.expansion import Substitute
 
 DEFAULT_PATH = ".kamal/secrets"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The result of reading the secrets files to the end.
+
+    `empty` has the names whose value is empty and was not written so. `remarks` are the warnings.
+    """
+
+    values: Mapping[str, Sensitive]
+    failures: Mapping[str, tuple[Position, KamalError]]
+    empty: Mapping[str, Position]
+    remarks: Sequence[Diagnostic]
 
 
 class Secrets:
@@ -76,6 +91,24 @@ class Secrets:
         """Return the names that the files define. No command in them is run."""
         return {name for file in self.existing_files for name in _names(file)}
 
+    def attempt(self) -> Attempt:
+        """Read the files to the end, whatever fails on the way. Nothing of it is kept."""
+        values: dict[str, Sensitive] = {}
+        failures: dict[str, tuple[Position, KamalError]] = {}
+        empty: dict[str, Position] = {}
+        remarks = list(self._about_unread_files())
+        for file in self.existing_files:
+            failed = partial(_keep_failure, failures, file)
+            found = self._parse(file, run=self._run, warn=remarks.append, failed=failed)
+            values |= {key: Sensitive(value) for key, value in found.items()}
+            for entry in dotenv.entries(_text(file)):
+                if entry.key in found:
+                    failures.pop(entry.key, None)
+                    empty.pop(entry.key, None)
+                if found.get(entry.key) == "" and (entry.value or "").strip() not in ("", "''", '""'):
+                    empty[entry.key] = Position(file, entry.line)
+        return Attempt(values, failures, empty, remarks)
+
     def remarks(self) -> list[Diagnostic]:
         """Return the warnings that reading the files would give, as far as no command needs to run for them."""
         found = list(self._about_unread_files())
@@ -103,8 +136,17 @@ class Secrets:
                 self._values = values
             return self._values
 
-    def _parse(self, file: str, *, run: Substitute, warn: Callable[[Diagnostic], None]) -> dict[str, str]:
-        return dotenv.parse(_text(file), substitute=run, environment=self._environment, file=file, warn=warn)
+    def _parse(
+        self,
+        file: str,
+        *,
+        run: Substitute,
+        warn: Callable[[Diagnostic], None],
+        failed: Callable[[dotenv.Entry, KamalError], None] | None = None,
+    ) -> dict[str, str]:
+        return dotenv.parse(
+            _text(file), substitute=run, environment=self._environment, file=file, warn=warn, failed=failed
+        )
 
     def _about_unread_files(self) -> Iterator[Diagnostic]:
         """Warn of the files that are there where none of those that are read is."""
@@ -143,6 +185,12 @@ class Secrets:
     def _unread_files(self) -> list[str]:
         beside = {self._path, *map(str, Path(self._path).parent.glob(f"{Path(self._path).name}.*"))}
         return sorted(file for file in beside if file not in self.files and Path(file).is_file())
+
+
+def _keep_failure(
+    failures: dict[str, tuple[Position, KamalError]], file: str, entry: dotenv.Entry, error: KamalError
+) -> None:
+    failures[entry.key] = (Position(file, entry.line), error)
 
 
 def _ignored(_warning: Diagnostic) -> None:

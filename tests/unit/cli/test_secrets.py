@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,98 @@ def test_errors_inside_a_file_end_the_run(
     out = capsys.readouterr().out
     assert out.startswith(f"  ERROR (RuntimeError): {told}\n")
     assert "hush" not in out
+
+
+# -- `kamal secrets check`
+
+EVERYTHING = """\
+service: app
+image: me/app
+servers:
+  web:
+    hosts: [127.0.0.1]
+    env: {secret: [WEB_KEY]}
+  job:
+    hosts: [127.0.0.1]
+registry: {username: [REGISTRY_USER], password: [REGISTRY_PASSWORD]}
+builder: {arch: amd64, secrets: [BUILD_TOKEN]}
+proxy: {host: app.example.com, ssl: {certificate_pem: CERTIFICATE, private_key_pem: PRIVATE_KEY}}
+ssh: {key_data: [SSH_KEY]}
+env:
+  secret: [ROOT_KEY, "ALIASED:DATABASE_URL"]
+  tags: {blue: {secret: [TAG_KEY]}}
+accessories:
+  db:
+    image: postgres
+    host: 127.0.0.1
+    registry: {server: ghcr.io, username: me, password: [DB_REGISTRY]}
+    env: {secret: [POSTGRES_PASSWORD]}
+x-pykamal: {proxy: {engine: pykamal, basic_auth: {users: {ada: ADA_HASH}}}}
+"""
+NAMES = (
+    *("REGISTRY_USER", "REGISTRY_PASSWORD", "BUILD_TOKEN", "ROOT_KEY", "DATABASE_URL", "TAG_KEY", "WEB_KEY"),
+    *("CERTIFICATE", "PRIVATE_KEY", "DB_REGISTRY", "POSTGRES_PASSWORD", "SSH_KEY", "ADA_HASH"),
+)
+
+
+def checked(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str, str]:
+    code = dispatch(["secrets", "check", *options])
+    return code, *capsys.readouterr()
+
+
+def test_check_finds_every_name(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every place of deploy.yml that names a secret is told with its line, all of them at once."""
+    (project.parent / "config" / "deploy.yml").write_text(EVERYTHING)
+    (project / "secrets").write_text("SSH_KEY=x\n")
+    code, out, _ = checked(capsys, "--output", "json")
+    found = {each["message"].split()[2]: each["location"] for each in json.loads(out)["diagnostics"]}
+    assert code == 1
+    assert set(found) == set(NAMES) - {"SSH_KEY"}
+    assert (found["WEB_KEY"]["line"], found["WEB_KEY"]["setting"]) == (6, "servers/web/env/secret/0")
+    assert found["ADA_HASH"]["setting"] == "x-pykamal/proxy/basic_auth/users/ada"
+
+
+def test_check_shows_nothing_of_values(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 0 where all resolve, and no value is in any form of output."""
+    (project.parent / "config" / "deploy.yml").write_text(EVERYTHING)
+    (project / "secrets").write_text("".join(f"{name}=hush-{name}\n" for name in NAMES))
+    code, out, err = checked(capsys)
+    assert (code, out, err) == (0, "All 13 secrets that config/deploy.yml names resolve.\n", "")
+    for form in ("json", "sarif", "github", "gitlab"):
+        code, out, err = checked(capsys, "--output", form, "--strict")
+        assert (code, "hush" in out + err) == (0, False)
+
+
+@pytest.mark.process
+def test_check_tells_all_failures(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Missing, failing and empty ones, with file, line and key; what depends on a failure is told as such."""
+    (project.parent / "config" / "deploy.yml").write_text(CONFIG + "env: {secret: [A, B, C, D, E, F]}\n")
+    (project / "secrets").write_text(
+        "REGISTRY_PASSWORD=x\n"
+        "SECRETS=$(kamal secrets fetch -a nope A)\n"
+        "A=$(kamal secrets extract A $SECRETS)\n"
+        "B=$(echo hush; exit 3)\n"
+        "C=$NO_SUCH_VARIABLE\n"
+        "D=$(printf hush) ${HOME:-hush}\n"
+        "F=\n"
+    )
+    code, _, err = checked(capsys)
+    assert code == 1
+    assert "hush" not in err
+    for line in (
+        ".kamal/secrets:2:1: SECRETS cannot be fetched: Unknown secrets adapter: nope [unresolved-secret]",
+        ".kamal/secrets:3:1: A cannot be fetched: A refers to SECRETS, which failed [unresolved-secret]",
+        "    config/deploy.yml:6:16: env/secret/0 names it",
+        ".kamal/secrets:4:1: the command of B ended with exit status 3 [secret-command-failed]",
+        ".kamal/secrets:5:1: C is empty [empty-secret]",
+        "warning: .kamal/secrets:6:1: D has `${HOME...}` with more than a name in it",
+        "config/deploy.yml:6:28: the secret E is not defined in .kamal/secrets-common or .kamal/secrets",
+    ):
+        assert line in err
+    assert "F is empty" not in err
+
+
+def test_check_is_strict_on_demand(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A loss is a warning, and an error with `--strict`."""
+    (project / "secrets").write_text("REGISTRY_PASSWORD=pa$word-x\n")
+    assert [checked(capsys)[0], checked(capsys, "--strict")[0]] == [0, 1]

@@ -25,6 +25,7 @@ from pykamal.core.errors import ConfigurationError, KamalError
 from pykamal.core.host_strings import HostAddress
 from pykamal.erb.system import CommandRefused
 from pykamal.operations.run import key_texts
+from pykamal.operations.secrets.check import check
 from pykamal.secrets import dotenv
 from pykamal.secrets.command_substitution import substitute
 from pykamal.secrets.store import Secrets
@@ -86,7 +87,13 @@ def _inline_key() -> Iterator[Diagnostic]:
 
 def _missing_secret() -> Iterator[Diagnostic]:
     config = load(system=World(files={"config/deploy.yml": changed("env: {secret: [RAILS_MASTER_KEY]}")}))
-    return undefined_secrets(config, Secrets("/nowhere"), Path("/dev/null"))
+    return undefined_secrets(config, Secrets("/nowhere"))
+
+
+def _checked(tmp_path: Path, text: str) -> Iterator[Diagnostic]:
+    config = load(system=World(files={"config/deploy.yml": changed("env: {secret: [DATABASE_URL]}")}))
+    (tmp_path / "secrets").write_text(text)
+    return iter(check(config, Secrets(str(tmp_path / "secrets"), environment={})).diagnostics)
 
 
 def _hidden_variable(path: Path) -> Iterator[Diagnostic]:
@@ -128,6 +135,10 @@ def _otherwise(identifier: str, tmp_path: Path) -> Iterator[Diagnostic] | None:
         case "secrets-file-not-read":
             (tmp_path / "secrets").write_text("A=1\n")
             return iter(Secrets(str(tmp_path / "secrets"), "staging").remarks())
+        case "unresolved-secret":
+            return _checked(tmp_path, "DATABASE_URL=$(kamal secrets fetch -a nope DATABASE_URL)\n")
+        case "empty-secret":
+            return _checked(tmp_path, "DATABASE_URL=$NO_SUCH_VARIABLE\n")
         case "ssh-config-unreadable":
             return _ssh_config(tmp_path)
         case "inline-key":

@@ -1,4 +1,4 @@
-"""What secrets files lose is told, with file and line, and without anything of a value."""
+"""Losses in secrets files are told, with file and line, and without anything of a value."""
 
 from __future__ import annotations
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ import yaml
 from pykamal.cli.config_checks import hidden_aliases, missing_ssh_files, placeholders, undefined_secrets
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import load
+from pykamal.cli.machine_reports import print_report, silent
 from pykamal.cli.options import OUTPUT
 from pykamal.cli.safe_mode import explaining_safety, safe_system
 from pykamal.cli.safe_mode import warnings as safety_warnings
@@ -28,11 +28,10 @@ from pykamal.config.psych_emitter import dumped
 from pykamal.config.schema import editor_schema
 from pykamal.config.show import config_document, config_fields, plain_data, resolved_root
 from pykamal.core.catalogue.secrets import UNSET_VARIABLE
-from pykamal.core.diagnostic_report import report, text_lines
+from pykamal.core.diagnostic_report import text_lines
 from pykamal.core.diagnostics import Diagnostic
 from pykamal.core.errors import ConfigurationError, UsageError
 from pykamal.core.printable import json_text, print_error, print_line
-from pykamal.events import Bus
 from pykamal.operations.local.local_context import version_here
 from pykamal.operations.local.local_system import LocalSystem, SafeSystem
 from pykamal.operations.selection import select
@@ -52,7 +51,7 @@ def config(invocation: Invocation) -> int:
     except ConfigurationError as error:
         if not invocation.json:
             raise
-        return _reported(invocation, error.diagnostics) or error.exit_code
+        return print_report(invocation, error.diagnostics) or error.exit_code
 
 
 def _action(invocation: Invocation) -> Callable[[Invocation], int]:
@@ -88,12 +87,7 @@ def _resolved(invocation: Invocation) -> int:
 def _config(invocation: Invocation) -> Config:
     system = safe_system(invocation)
     with explaining_safety(invocation, system):
-        return load(_silent(invocation) if invocation.json else invocation, system).config
-
-
-def _silent(invocation: Invocation) -> Invocation:
-    """Without events: machines get one document. Warnings go to standard error."""
-    return replace(invocation, bus=Bus(), options={**invocation.options, "output": "text"})
+        return load(silent(invocation) if invocation.json else invocation, system).config
 
 
 def _written(document: object) -> int:
@@ -103,13 +97,6 @@ def _written(document: object) -> int:
 
 def _print_lines(text: str) -> int:
     print_line(text.rstrip())
-    return 0
-
-
-def _reported(invocation: Invocation, diagnostics: Sequence[Diagnostic]) -> int:
-    options = invocation.options
-    if document := report(options["output"], diagnostics, options["config_file"]):
-        print_line(document)
     return 0
 
 
@@ -127,7 +114,7 @@ def _validate(invocation: Invocation) -> int:
     try:
         with explaining_safety(invocation, system):
             config = load_config(path, destination=options["destination"], system=system or LocalSystem())
-        warnings += [each.quoting(config.lines) for each in _warnings(config, path, system)]
+        warnings += [each.quoting(config.lines) for each in _warnings(config, system)]
     except ConfigurationError as raised:
         if form == "text":
             raise
@@ -139,11 +126,11 @@ def _validate(invocation: Invocation) -> int:
         counted = "1 warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
         _print_lines(f"{path} has {counted}, which --strict refuses." if refused else f"{path} is valid.")
         return int(refused)
-    _reported(invocation, [*(error.diagnostics if error is not None else ()), *warnings])
+    print_report(invocation, [*(error.diagnostics if error is not None else ()), *warnings])
     return error.exit_code if error is not None else int(refused)
 
 
-def _warnings(config: Config, path: Path, system: SafeSystem | None) -> Iterator[Diagnostic]:
+def _warnings(config: Config, system: SafeSystem | None) -> Iterator[Diagnostic]:
     """Check what loading does not. With --safe no file of this machine outside of the project is looked for."""
     environment = {**os.environ, **config.loaded_environment} if system is None else system.environment
     secrets = Secrets(config.secrets_path, config.destination, environment=environment)
@@ -152,7 +139,7 @@ def _warnings(config: Config, path: Path, system: SafeSystem | None) -> Iterator
     if system is None:
         yield from missing_ssh_files(config)
     if system is None or all(system.may_read(Path(file)) for file in secrets.files):
-        yield from undefined_secrets(config, secrets, path)
+        yield from undefined_secrets(config, secrets)
         hidden = () if system is None else (UNSET_VARIABLE.identifier,)  # of what --safe hides nothing is known
         yield from (each for each in secrets.remarks() if each.identifier not in hidden)
     yield from placeholders(config)

@@ -1,4 +1,4 @@
-"""`kamal secrets fetch`, `extract` and `print` (spec/cli.md 16.2).
+"""`kamal secrets`: `fetch`, `extract` and `print` (spec/cli.md 16.2), and `check`, which Ruby Kamal does not have.
 
 `fetch` and `extract` read no configuration, since secrets files call them while it is being read.
 """
@@ -9,6 +9,11 @@ import sys
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import load
+from pykamal.cli.machine_reports import print_report, silent
+from pykamal.core.diagnostic_report import text_lines
+from pykamal.core.diagnostics import Severity
+from pykamal.core.errors import ConfigurationError
+from pykamal.core.printable import print_error, print_line
 from pykamal.events import Result
 from pykamal.secrets import helpers
 
@@ -32,6 +37,35 @@ def print_all(invocation: Invocation) -> int:
     for name, value in load(invocation).secrets.all().items():
         _show(invocation, f"{name}={value.reveal()}")
     return 0
+
+
+def check(invocation: Invocation) -> int:
+    """Tell what does not resolve. The exit code is 1 for an error, with `--strict` for a warning too."""
+    from pykamal.operations.secrets.check import check
+
+    options = invocation.options
+    form = options["output"]
+    try:
+        loaded = load(silent(invocation) if form != "text" else invocation)
+        checked = check(loaded.config, loaded.secrets)
+    except ConfigurationError as error:
+        if form == "text":
+            raise
+        print_report(invocation, error.diagnostics)
+        return error.exit_code
+    failed = checked.failed or (options["strict"] and checked.diagnostics)
+    if form != "text":
+        print_report(invocation, checked.diagnostics)
+        return int(bool(failed))
+    for each in checked.diagnostics:
+        prefix = "" if each.severity is Severity.ERROR else f"{each.severity.value}: "
+        print_error(invocation.bus.sanitized_text("\n".join(text_lines([each], prefix))))
+    number, file = len(checked.names), options["config_file"]
+    if failed:
+        print_line(f"Not all of the {number} secrets that {file} names can be used.")
+    else:
+        print_line(f"All {number} secrets that {file} names resolve.")
+    return int(bool(failed))
 
 
 def _show(invocation: Invocation, text: str) -> int:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from pykamal.cli.options import INTERACTIVE, NO_CACHE, RAW, Kind, Option, flag, number, text
+from pykamal.cli.options import INTERACTIVE, NO_CACHE, RAW, REPORT, Kind, Option, flag, number, text
 from pykamal.cli.table.row import CommandRow, Conflict, Effect
 
 
@@ -135,6 +135,14 @@ SANDBOX = (
 INLINE = flag("inline", "As `$(kamal secrets ...)` in a secrets file gets it")
 
 SECRETS = (
+    CommandRow(
+        "secrets check",
+        "Fetch every secret that deploy.yml names and tell which ones fail; no host is asked, no value is shown",
+        "cli.handlers.secrets:check",
+        Effect.LOOKS,
+        options=(flag("strict", "Count warnings as errors"), REPORT),
+        ours=True,
+    ),
     CommandRow(
         "secrets extract",
         "Print one value out of what `fetch` printed",

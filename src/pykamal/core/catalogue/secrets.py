@@ -57,3 +57,21 @@ SECRETS_FILE_NOT_READ: Final = Rule(
     ".kamal/secrets.staging",
     Severity.WARNING,
 )
+
+UNRESOLVED_SECRET: Final = Rule(
+    "unresolved-secret",
+    "A secret cannot be fetched",
+    "What a secrets file says of the secret failed: a manager refused or did not answer, or a command failed. "
+    "`kamal secrets check` goes on and tells of all of them at once.",
+    "Do what the evidence says. `kamal secrets doctor` shows which managers can be used here, and as whom.",
+    ".kamal/secrets:2:1: DATABASE_URL cannot be fetched: Failed to login to 1Password",
+)
+
+EMPTY_SECRET: Final = Rule(
+    "empty-secret",
+    "A secret is empty",
+    "A variable that is not set, or a command that printed nothing, left the value empty. `kamal secrets check` takes "
+    "that for a failure; an entry that is written as `NAME=` is meant to be empty.",
+    "Set the variable, or run the command by hand. Write `NAME=` for a value that is to be empty.",
+    ".kamal/secrets:2:1: DATABASE_URL is empty",
+)

@@ -1,0 +1,1 @@
+"""Secrets: from the managers to the hosts."""
