@@ -131,7 +131,8 @@ class NamespaceEntrance:
         self.machine = machine
 
     def argv(self, argv: Sequence[str], *, stdin: bool = False) -> list[str]:  # noqa: ARG002 (nsenter passes it on)
-        enter = ["nsenter", "--target", str(self.pid), "--net", "--mount", "--uts", "--pid"]
+        # The root is named too: where this process runs below a chroot, the namespace's own root is another.
+        enter = ["nsenter", "--target", str(self.pid), "--net", "--mount", "--uts", "--pid", "--root", "--wd"]
         environment = (f"{name}={value}" for name, value in machine_init.ENVIRONMENT.items())
         return [*enter, "env", "--ignore-environment", *environment, *argv]
 
