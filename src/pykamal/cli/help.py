@@ -14,8 +14,8 @@ Listed = tuple[str, str]
 """A command or an option, and a few words about it."""
 
 _ENDING = (
-    "kamal COMMAND --help tells about one of them, kamal tree shows them all.",
-    "Exit codes: 0 done, 1 failed, 2 not understood, 130 and 143 stopped by a signal.",
+    "`kamal COMMAND --help` shows the help of a command, `kamal tree` lists every command.",
+    "Exit codes: 0 done, 1 failed, 2 usage error, 3 a bug in pykamal, 130 and 143 stopped by a signal.",
 )
 
 
@@ -55,7 +55,7 @@ def _command(command: CommandRow) -> str:
     inherited = [option for option in command.all_options if option not in command.options]
     lines = ["Usage:", f"  kamal {command.usage}", "", command.summary + "."]
     if command.passes_options:
-        lines += ["Options of the command's own stand behind --, as in: -- ls -d /tmp"]
+        lines += ["Put -- before a command that has options of its own: -- ls -d /tmp"]
     if own:
         lines += ["", "Options:", *own]
     return "\n".join([*lines, "", "Options of every command:", *_options(inherited)])

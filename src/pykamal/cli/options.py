@@ -77,21 +77,21 @@ REPORT = text(
     default="text",
     choices=("text", "json", "sarif", "github", "gitlab"),
 )
-PLAN = flag("plan", "Print the steps that would be taken, and take none")
+PLAN = flag("plan", "Print the steps of the command without running them")
 
 GLOBAL: tuple[Option, ...] = (
     flag("verbose", "Show every command's output", "v"),
     flag("quiet", "Show errors and results only", "q"),
     text("version", "VERSION", "Act on this version of the app"),
     flag("primary", "Act on the primary host only", "p"),
-    text("hosts", "LIST", "Act on these hosts; separated by commas, with * as a wildcard", "h"),
-    text("roles", "LIST", "Act on these roles; separated by commas, with * as a wildcard", "r"),
+    text("hosts", "LIST", "Act on these hosts: a list with commas, * is a wildcard", "h"),
+    text("roles", "LIST", "Act on these roles: a list with commas, * is a wildcard", "r"),
     text("config-file", "PATH", "The configuration file", "c", default="config/deploy.yml"),
     text("destination", "NAME", "Also read the destination's file (staging: deploy.staging.yml)", "d"),
     flag("skip-hooks", "Run no hooks", "H"),
-    flag("lock-wait", "Wait while somebody else holds the deploy lock"),
-    number("lock-wait-timeout", "SECONDS", "Wait at most so long for the lock", default=900),
-    number("lock-wait-interval", "SECONDS", "Ask for the lock so often", default=15),
+    flag("lock-wait", "Wait until the deploy lock is free"),
+    number("lock-wait-timeout", "SECONDS", "Wait at most this long for the lock", default=900),
+    number("lock-wait-interval", "SECONDS", "Wait this long between two attempts to take the lock", default=15),
     OUTPUT,
     flag("debug", "Show tracebacks of errors"),
 )
@@ -102,23 +102,23 @@ OURS = frozenset({"output", "debug"})
 
 # -- options of several commands
 
-CONFIRMED = flag("confirmed", "Do it without asking", "y")
-UPGRADE_PROXY = flag("upgrade-proxy", "Replace a proxy that is too old, without asking")
+CONFIRMED = flag("confirmed", "Answer yes to the question of the command", "y")
+UPGRADE_PROXY = flag("upgrade-proxy", "Replace a proxy that is too old without asking")
 OUTSIDE_OF_FLOWS = (CONFIRMED, PLAN, UPGRADE_PROXY)
 """Answered before a flow starts, or part of the settings of its context: not handed to it by name."""
 
 KEEP_DATA = flag("keep-data", "Leave the data directories of accessories on the servers")
-ROLLING = flag("rolling", "One host after another instead of all at once")
+ROLLING = flag("rolling", "Work on one host after another instead of all at once")
 NO_CACHE = flag("no-cache", "Build without the cache of earlier builds")
-BUILDING = (flag("skip-push", "Use the image that is in the registry, build none", "P"), NO_CACHE)
-RAW = flag("raw", "Write the output as it comes, without headings and messages")
-INTERACTIVE = flag("interactive", "Run it in this terminal, over SSH (consoles, shells)", "i")
-REUSE = flag("reuse", "Run it in the running container instead of a new one")
+BUILDING = (flag("skip-push", "Deploy the image in the registry without building one", "P"), NO_CACHE)
+RAW = flag("raw", "Print the output unchanged, without headings and messages")
+INTERACTIVE = flag("interactive", "Run the command in this terminal over SSH, for consoles and shells", "i")
+REUSE = flag("reuse", "Use the running container instead of a new one")
 PROXY_LOGS = (
-    text("since", "TIME", "Lines since a time (2013-01-02T13:23:37Z) or for a while (42m)", "s"),
-    number("lines", "N", "At most so many lines of each server", "n"),
-    text("grep", "PATTERN", "Only lines with a match", "g"),
-    flag("follow", "Keep showing lines of the primary host as they are written", "f"),
-    flag("skip-timestamps", "Lines without the time at their start", "T"),
+    text("since", "TIME", "Show lines since a time (2013-01-02T13:23:37Z) or for a duration (42m)", "s"),
+    number("lines", "N", "Show at most this many lines of each server", "n"),
+    text("grep", "PATTERN", "Show only lines that match", "g"),
+    flag("follow", "Keep showing new lines of the primary host", "f"),
+    flag("skip-timestamps", "Show lines without their time", "T"),
 )
-LOGS = (*PROXY_LOGS[:3], text("grep-options", "OPTIONS", "More options for grep"), *PROXY_LOGS[3:])
+LOGS = (*PROXY_LOGS[:3], text("grep-options", "OPTIONS", "Pass more options to grep"), *PROXY_LOGS[3:])

@@ -23,7 +23,7 @@ def test_everything() -> None:
     assert listed(text) == expected
     assert text.startswith("Commands:\n")
     assert "\nOptions:\n  -v, --verbose " in text
-    assert "Exit codes: 0 done, 1 failed, 2 not understood" in text
+    assert "Exit codes: 0 done, 1 failed, 2 usage error, 3 a bug" in text
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -115,7 +115,7 @@ ACCESSORY = (
 )
 
 APP = (
-    _flow("app boot", "lifecycle", "Start the app, or replace what runs", Effect.LOCKED),
+    _flow("app boot", "lifecycle", "Start the app, or replace its running containers", Effect.LOCKED),
     _flow("app containers", "lifecycle", "List the app's containers", Effect.LOOKS),
     _flow("app details", "lifecycle", "Show the app's running containers", Effect.LOOKS),
     CommandRow(
@@ -127,21 +127,21 @@ APP = (
         (
             INTERACTIVE,
             REUSE,
-            Option("env", "Environment of the command", "e", Kind.PAIRS, "KEY:VALUE..."),
-            flag("detach", "Leave it running in the background"),
+            Option("env", "Set variables in the environment of the command", "e", Kind.PAIRS, "KEY:VALUE..."),
+            flag("detach", "Leave the command running in the background"),
             RAW,
         ),
         conflicts=(Conflict("detach", ("interactive", "reuse")), Conflict("raw", ("interactive", "detach"))),
         passes_options=True,
     ),
     _flow("app images", "lifecycle", "List the app's images", Effect.LOOKS),
-    _flow("app live", "lifecycle", "End maintenance", Effect.LOCKED),
+    _flow("app live", "lifecycle", "End the maintenance mode", Effect.LOCKED),
     CommandRow(
         "app logs",
         "Show the app's log lines",
         "cli.handlers.logs:app_logs",
         Effect.LOOKS,
-        options=(*LOGS, text("container-id", "ID", "Of this container")),
+        options=(*LOGS, text("container-id", "ID", "Show lines of this container")),
     ),
     CommandRow(
         "app maintenance",
@@ -149,8 +149,8 @@ APP = (
         "operations.app.lifecycle:maintenance",
         Effect.LOCKED,
         options=(
-            number("drain-timeout", "SECONDS", "Let running requests finish so long (drain_timeout of deploy.yml)"),
-            text("message", "TEXT", "What the page says"),
+            number("drain-timeout", "SECONDS", "Give running requests this long to finish (default: drain_timeout)"),
+            text("message", "TEXT", "Show this text on the page"),
         ),
     ),
     _flow("app remove", "removal", "Remove the app's containers and images", Effect.LOCKED),
@@ -163,7 +163,7 @@ APP = (
         "Find running containers of versions that were replaced",
         "operations.app.lifecycle:stale_containers",
         Effect.LOCKED,
-        options=(flag("stop", "Stop them", "s"),),
+        options=(flag("stop", "Stop these containers", "s"),),
         looks_without="stop",
     ),
     _flow("app start", "lifecycle", "Start the app's container", Effect.LOCKED),
@@ -173,15 +173,17 @@ APP = (
 
 BOOT_CONFIG = (
     flag("publish", "Publish the ports on the servers (the default)", default=True),
-    Option("publish-host-ip", "Only on this address; may be repeated", kind=Kind.REPEATED, value="IP"),
-    number("http-port", "N", "For HTTP", default=80),
-    number("https-port", "N", "For HTTPS", default=443),
-    text("log-max-size", "SIZE", "Of the container's log; empty for no limit", default="10m"),
-    text("registry", "SERVER", "Where the image comes from (Docker Hub)"),
-    text("repository", "NAME", "Whose kamal-proxy it is (basecamp)"),
-    text("image-version", "TAG", "Which version of it"),
+    Option(
+        "publish-host-ip", "Publish the ports on this address only; may be repeated", kind=Kind.REPEATED, value="IP"
+    ),
+    number("http-port", "N", "Listen for HTTP on this port", default=80),
+    number("https-port", "N", "Listen for HTTPS on this port", default=443),
+    text("log-max-size", "SIZE", "Limit the size of the container's log; empty for no limit", default="10m"),
+    text("registry", "SERVER", "Take the image from this registry (default: Docker Hub)"),
+    text("repository", "NAME", "Take the image from this repository (default: basecamp)"),
+    text("image-version", "TAG", "Take this version of the image"),
     number("metrics-port", "N", "Serve metrics on this port"),
-    flag("debug", "Log more"),
+    flag("debug", "Log debug messages"),
     Option("docker-options", "Options of `docker run`, without dashes", kind=Kind.WORDS, value="KEY=VALUE..."),
 )
 OUTAGE = "This will cause a brief outage on each host. Are you sure?"
@@ -196,7 +198,7 @@ PROXY = (
     ),
     CommandRow(
         "proxy boot_config",
-        "Set, show or forget how the proxy is started (deprecated: proxy/run of deploy.yml)",
+        "Set, show or reset the options of the proxy's start (deprecated: use proxy/run)",
         "cli.handlers.boot_config:boot_config",
         Effect.CHANGES,
         "set|get|reset",
@@ -218,7 +220,7 @@ PROXY = (
         "Replace the proxy's container",
         "operations.proxy.lifecycle:reboot",
         Effect.LOCKED,
-        options=(ROLLING, CONFIRMED, flag("force", "Although other projects behind it lose settings")),
+        options=(ROLLING, CONFIRMED, flag("force", "Reboot even if other projects behind the proxy lose settings")),
         question=OUTAGE,
     ),
     CommandRow(
@@ -226,7 +228,7 @@ PROXY = (
         "Remove the proxy's container and image",
         "operations.proxy.lifecycle:remove",
         Effect.LOCKED,
-        options=(flag("force", "Although apps are installed behind it"),),
+        options=(flag("force", "Remove the proxy even if apps are installed behind it"),),
     ),
     _flow("proxy remove_container", "lifecycle", "Remove the stopped proxy", Effect.LOCKED, hidden=True),
     _flow("proxy remove_image", "lifecycle", "Remove the proxy's image", Effect.LOCKED, hidden=True),

@@ -30,7 +30,7 @@ BUILD = (
     CommandRow("build details", "Show the builder", "operations.images.builders:details", Effect.LOOKS, connects=False),
     CommandRow(
         "build dev",
-        "Build the working directory as it is into an image of this machine, tagged as dirty",
+        "Build an image on this machine from the working directory, tagged as dirty",
         "operations.images.dev:dev",
         Effect.CHANGES,
         options=(_export("docker"), NO_CACHE),
@@ -56,7 +56,7 @@ LOCK = (
         "Take the deploy lock",
         "operations.hosts.lock:acquire",
         Effect.CHANGES,
-        options=(text("message", "TEXT", "Why, for those who find it taken", "m", required=True),),
+        options=(text("message", "TEXT", "Show this reason to others who find the lock taken", "m", required=True),),
     ),
     CommandRow("lock release", "Give the deploy lock back", "operations.hosts.lock:release", Effect.CHANGES),
     CommandRow("lock status", "Show who holds the deploy lock", "operations.hosts.lock:status", Effect.LOOKS),
@@ -68,10 +68,10 @@ PRUNE = (
     ),
     CommandRow(
         "prune containers",
-        "Remove stopped containers but the newest",
+        "Remove stopped containers except the newest",
         "operations.hosts.prune:prune_containers",
         Effect.LOCKED,
-        options=(number("retain", "N", "Keep so many (retain_containers of deploy.yml)"),),
+        options=(number("retain", "N", "Keep this many containers (default: retain_containers)"),),
     ),
     CommandRow("prune images", "Remove unused images", "operations.hosts.prune:prune_images", Effect.LOCKED),
 )
@@ -86,8 +86,8 @@ def _registry(name: str, summary: str) -> CommandRow:
         f"operations.images.registry:{name}",
         Effect.CHANGES,
         options=(
-            flag("skip-local", "Leave this machine out", "L"),
-            flag("skip-remote", "Leave the servers out", "R"),
+            flag("skip-local", "Skip this machine", "L"),
+            flag("skip-remote", "Skip the servers", "R"),
         ),
         conflicts=(Conflict("skip_local", ("skip_remote",), nothing),),
         connects=False,
@@ -111,7 +111,7 @@ def _sandbox(
         f"cli.handlers.sandbox:{name}",
         effect,
         arguments,
-        (*options, text("name", "NAME", "Which sandbox", default="default")),
+        (*options, text("name", "NAME", "Name of the sandbox", default="default")),
         passes_options=passes_options,
         needs_project=False,
         ours=True,
@@ -119,16 +119,16 @@ def _sandbox(
 
 
 SANDBOX = (
-    _sandbox("down", "Remove the servers and all that is on them", Effect.CHANGES),
-    _sandbox("env", "Print the variables with which kamal and docker work on it", Effect.LOOKS),
+    _sandbox("down", "Remove the servers with everything on them", Effect.CHANGES),
+    _sandbox("env", "Print the environment variables for kamal and docker", Effect.LOOKS),
     _sandbox("ssh", "Log in to a server", Effect.LOOKS, "HOST [COMMAND...]", passes_options=True),
     _sandbox("status", "Show the servers", Effect.LOOKS),
     _sandbox(
         "up",
-        "Make servers with Docker and a registry, and a deploy.yml for them where there is none",
+        "Make servers with Docker and a registry, and write a deploy.yml if there is none",
         Effect.CHANGES,
         "",
-        number("hosts", "N", "How many servers", default=2),
+        number("hosts", "N", "Number of servers", default=2),
     ),
 )
 

@@ -16,11 +16,13 @@ from pykamal.cli.options import (
 from pykamal.cli.table.row import CommandRow, Effect
 
 CONFIG_OPTIONS = (
-    flag("resolved", "The files as they are after templating and merging"),
-    text("explain", "KEY", "What a key such as proxy/app_port is, and where it was set"),
-    flag("strict", "With `validate`: count warnings as errors"),
-    flag("safe", "Run no command of the files and hide the environment from them, for files of others"),
-    Option("pass-env", "With --safe: show templates this variable; may be repeated", kind=Kind.REPEATED, value="NAME"),
+    flag("resolved", "Print the files after templating and merging"),
+    text("explain", "KEY", "Explain a key such as proxy/app_port, with its value and where it was set"),
+    flag("strict", "With `validate`: treat warnings as errors"),
+    flag("safe", "Run no command of the files and hide the environment from them; for untrusted files"),
+    Option(
+        "pass-env", "With --safe: let templates read this variable; may be repeated", kind=Kind.REPEATED, value="NAME"
+    ),
     text(
         "output",
         "FORM",
@@ -34,7 +36,7 @@ TOP_LEVEL = (
     CommandRow("audit", "Show the servers' audit logs", "operations.hosts.audit:show", Effect.LOOKS),
     CommandRow(
         "completion",
-        "Print the script that completes command lines in a shell",
+        "Print the completion script of a shell",
         "cli.handlers.completion:print_script",
         Effect.LOOKS,
         "bash|zsh|fish",
@@ -64,7 +66,7 @@ TOP_LEVEL = (
     ),
     CommandRow(
         "docs",
-        "Show what deploy.yml can hold, or one section of it",
+        "Show an annotated deploy.yml with every key, or one section of it",
         "cli.annotated_config:docs",
         Effect.LOOKS,
         "[SECTION]",
@@ -72,7 +74,7 @@ TOP_LEVEL = (
     ),
     CommandRow(
         "explain",
-        "Tell what a diagnostic means and what to do about it; without an identifier, list all",
+        "Explain a diagnostic and its remedy; list all without an identifier",
         "cli.handlers.explain:explain",
         Effect.LOOKS,
         "[IDENTIFIER...]",
@@ -100,7 +102,7 @@ TOP_LEVEL = (
     ),
     CommandRow(
         "rollback",
-        "Switch back to a deployed version, or to the one that begins so; without one, list those there are",
+        "Switch back to a deployed version, which may be abbreviated; list the versions without one",
         "operations.rollback:rollback",
         Effect.DEPLOYS,
         "[VERSION]",
