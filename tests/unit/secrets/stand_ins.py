@@ -31,19 +31,24 @@ def fail(text, status=1):
     sys.exit(status)
 
 
+def write(text):
+    # Bytes that are no UTF-8 come out as they were put in.
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape")); sys.stdout.flush()
+
+
 def out(answer):
-    text = answer if isinstance(answer, str) else json.dumps(answer)
-    if fault == "hangs":
-        sys.stdout.write(text[:3]); sys.stdout.flush(); time.sleep(60)
-    if fault == "killed":
-        sys.stdout.write(text[: len(text) - 4]); sys.stdout.flush(); os.kill(os.getpid(), signal.SIGKILL)
-    if fault == "truncated":
+    text = json.dumps(answer, ensure_ascii=False)
+    if fault == "no answer":
+        write(text[:3]); time.sleep(60)
+    if fault == "server gone":
+        write(text[: len(text) - 4]); os.kill(os.getpid(), signal.SIGKILL)
+    if fault == "half an answer":
         text = text[: len(text) - 4]
-    if fault == "encoding":
-        sys.stdout.buffer.write(b"\xff" + text.encode()); sys.exit(0)
-    if fault == "refused":
-        sys.stdout.write(text); fail("access denied")
-    sys.stdout.write(text)
+    write(text)
+    if fault == "rate limit":
+        fail("429 Too Many Requests")
+    if fault == "expired login":
+        fail("the session has expired")
     sys.exit(0)
 
 
@@ -53,14 +58,17 @@ def found(name):
     return values[name]
 
 
+REFUSED = fault in ("not logged in", "wrong password")
+
+
 def logged_in():
-    return not fault == "logged out" and (world["logged_in"] or (here / "session").exists())
+    return not REFUSED and (world["logged_in"] or (here / "session").exists())
 
 
 def login(answer=""):
-    if fault in ("logged out", "password"):
-        print("half a secret-hush answer")
-        fail("wrong password")
+    if REFUSED:
+        print("refused-hush-7d1f9c")
+        fail("wrong password" if fault == "wrong password" else "there is no terminal to ask for the password")
     (here / "session").write_text("yes")
     print(answer)
     sys.exit(0)
@@ -121,7 +129,7 @@ if program == "bw":
          **({"fields": [{"name": name, "value": values[f"{item}/{name}"]} for name in fields]} if fields else {})})
 
 if program == "bws":
-    if fault in ("logged out", "password"):
+    if REFUSED:
         fail("invalid token")
     if words == ["project", "list"]:
         print("[]"); sys.exit(0)
@@ -130,7 +138,7 @@ if program == "bws":
     out({"key": words[2], "value": found(words[2])})
 
 if program == "aws":
-    if fault in ("logged out", "password"):
+    if REFUSED:
         fail("The security token included in the request is invalid", 254)
     names = words[words.index("--secret-id-list") + 1 :]
     names = names[: [index for index, word in enumerate(names) if word.startswith("--")][0]]
@@ -149,7 +157,7 @@ if program == "doppler":
     out({name: {"raw": found(name), "computed": found(name)} for name in names})
 
 if program == "enpass-cli":
-    if fault in ("logged out", "password"):
+    if REFUSED:
         fail("could not open vault")
     titles = words[words.index("show") + 1 :]
     out([{"title": name.partition("/")[0], "label": name.partition("/")[2], "password": value}
@@ -161,11 +169,11 @@ if program == "gcloud":
     if words[:2] == ["auth", "login"]:
         login()
     name = [word for word in words if word.startswith("--secret=")][0].removeprefix("--secret=")
-    out({"payload": {"data": base64.urlsafe_b64encode(found(name).encode()).decode()}})
+    out({"payload": {"data": base64.urlsafe_b64encode(found(name).encode("utf-8", "surrogateescape")).decode()}})
 
 if program == "passbolt":
     if words[0] == "verify":
-        sys.exit(1 if fault in ("logged out", "password") else 0)
+        sys.exit(1 if REFUSED else 0)
     asked = [json.loads(text) for text in re.findall(r'Name == ("(?:[^"\\]|\\.)*")', after("--filter"))]
     if words[1] == "folders":
         parent = "".join(re.findall(r'FolderParentID == "([^"]*)"', after("--filter")))
@@ -187,7 +195,7 @@ class StandIns:
     def install(self) -> None:
         for program in PROGRAMS:
             path = self.folder / program
-            path.write_text(f"#!{sys.executable} -I\n{BODY}")
+            path.write_text(f"#!{sys.executable} -IS\n{BODY}")
             path.chmod(0o755)
 
     def hold(
@@ -200,4 +208,5 @@ class StandIns:
 
     def called(self) -> list[list[str]]:
         """The words of every call since `hold`."""
-        return [json.loads(line) for line in (self.folder / "calls").read_text().splitlines()]
+        calls = self.folder / "calls"
+        return [json.loads(line) for line in calls.read_text().splitlines()] if calls.exists() else []

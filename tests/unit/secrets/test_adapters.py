@@ -1,146 +1,59 @@
-"""The adapters of spec/cli.md 16.3 against stand-ins for their managers' programs: values, command lines, failures."""
+"""The adapters of spec/cli.md 16.3 against stand-ins: command lines, messages, and what only one of them does.
+
+What holds for all of them is in test_stand_in_conformance.py.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 import pytest
 
 from pykamal.core.errors import KamalError, ToolMissing
-from pykamal.core.sensitive import reveal
-from pykamal.secrets.adapters import adapter, doppler, gcp, one_password, passbolt
-from pykamal.secrets.adapters.tool import SECONDS_VARIABLE
+from pykamal.secrets.adapters import adapter, doppler, enpass, gcp, one_password, passbolt
+from tests.unit.secrets.stand_in_harnesses import HARNESSES
 from tests.unit.secrets.stand_ins import StandIns
 
 pytestmark = pytest.mark.unit
 
-
-@dataclass(frozen=True)
-class Manager:
-    """An adapter, how its names and keys are made of `one`, and the text when its program is missing."""
-
-    name: str
-    missing: str
-    program: str
-    source: str | None = None
-    key: str = "{}"
-    stored: str = "{}"
-
-
-MANAGERS: Final = (
-    Manager("1password", "1Password CLI is not installed", "op", "vault/item", "vault/item/{}", "vault/item/{}"),
-    Manager("lastpass", "LastPass CLI is not installed", "lpass"),
-    Manager("bitwarden", "Bitwarden CLI is not installed", "bw", "item", "item/{}", "item/{}"),
-    Manager("bitwarden-sm", "Bitwarden Secrets Manager CLI is not installed", "bws"),
-    Manager("aws_secrets_manager", "AWS CLI is not installed", "aws"),
-    Manager("doppler", "Doppler CLI is not installed", "doppler", "project/config"),
-    Manager("enpass", "Enpass CLI is not installed", "enpass-cli", "/vault"),
-    Manager("gcp", "gcloud CLI is not installed", "gcloud", None, "default/{}"),
-    Manager("passbolt", "Passbolt CLI is not installed", "passbolt"),
-)
-ALL: Final = pytest.mark.parametrize("manager", MANAGERS, ids=lambda manager: manager.name)
-VALUES: Final = ("plain", "two\nlines\n", "a'b\"c", "$HOME $(id) `id`", "ü €", " spaces ", "back\\slash", "x" * 100_000)
-HIDDEN: Final = "value-hush"
+TITLES = {
+    "1password": "1Password CLI",
+    "lastpass": "LastPass CLI",
+    "bitwarden": "Bitwarden CLI",
+    "bitwarden-sm": "Bitwarden Secrets Manager CLI",
+    "aws_secrets_manager": "AWS CLI",
+    "doppler": "Doppler CLI",
+    "enpass": "Enpass CLI",
+    "gcp": "gcloud CLI",
+    "passbolt": "Passbolt CLI",
+}
 
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
-    """The stand-ins alone on the PATH, and no login that an earlier test left."""
+    """The stand-ins alone on the PATH, and no login in the environment."""
     stand_ins = StandIns(tmp_path)
     stand_ins.install()
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv(SECONDS_VARIABLE, "60")
     for name in ("DOPPLER_TOKEN", "BW_SESSION"):
         monkeypatch.delenv(name, raising=False)
     return stand_ins
 
 
-def fetch(manager: Manager, *names: str) -> dict[str, str | None]:
-    """As a new process would: adapters keep logins, which a fresh one does not have."""
-    fresh = type(adapter(manager.name))()
-    found = fresh.fetch(names, account="me", source=manager.source)
-    return {name: None if value is None else reveal(value) for name, value in found.items()}
-
-
-def hold(programs: StandIns, manager: Manager, values: Mapping[str, Any], **world: Any) -> None:
-    programs.hold({manager.stored.format(name): value for name, value in values.items()}, **world)
-
-
-def told(error: KamalError) -> str:
-    return "\n".join((error.message, *error.details, error.hint or ""))
-
-
-@ALL
-def test_values_arrive_unchanged_and_in_order(manager: Manager, programs: StandIns) -> None:
-    """Line breaks, quotes, dollar signs, white space, what is not ASCII, and long values are the manager's own."""
-    held = {f"n{number}": value for number, value in enumerate(VALUES)}
-    hold(programs, manager, held)
-    found = fetch(manager, *held)
-    assert list(found.items()) == [(manager.key.format(name), value) for name, value in held.items()]
-
-
-@pytest.mark.parametrize(
-    "manager",
-    [each for each in MANAGERS if each.name not in ("gcp", "bitwarden-sm")],  # which have one call for each secret
-    ids=lambda manager: manager.name,
-)
-def test_two_hundred_at_once(manager: Manager, programs: StandIns) -> None:
-    """As many as an application may have; AWS takes 20 in a request."""
-    held = {f"n{number}": f"v{number}" for number in range(200)}
-    hold(programs, manager, held)
-    assert list(fetch(manager, *held).values()) == list(held.values())
-
-
-@ALL
-def test_a_missing_program(manager: Manager, programs: StandIns) -> None:
-    """spec/cli.md 16.3: the text if missing, and where to get it."""
-    (programs.folder / manager.program).unlink()
-    with pytest.raises(ToolMissing) as caught:
-        fetch(manager, "one")
-    assert caught.value.message == manager.missing
+@pytest.mark.process
+@pytest.mark.parametrize("name", HARNESSES)
+def test_a_missing_program(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """spec/cli.md 16.3: the text if missing; the hint says where to get it."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissing, match=f"^{TITLES[name]} is not installed$") as caught:
+        adapter(name).fetch(["one"], account="me", source="a/b")
     assert "https://" in (caught.value.hint or "")
 
 
-@ALL
-def test_a_missing_secret(manager: Manager, programs: StandIns) -> None:
-    """An error that says what to do, or no entry (Enpass): never an empty value."""
-    hold(programs, manager, {"one": HIDDEN})
-    if manager.name == "enpass":
-        assert list(fetch(manager, "one", "two")) == ["one"]
-        return
-    with pytest.raises(KamalError, match="two") as caught:
-        fetch(manager, "one", "two")
-    assert caught.value.hint
-    assert HIDDEN not in told(caught.value)
-
-
-@ALL
-@pytest.mark.parametrize("fault", ["refused", "truncated", "encoding", "killed", "hangs", "logged out"])
-def test_a_failure_is_told_without_a_value(
-    manager: Manager, programs: StandIns, fault: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Half an answer, another encoding, a program that dies or hangs, a wrong password: what to do, and no value."""
-    hold(programs, manager, {"one": HIDDEN}, logged_in=fault != "logged out", fault=fault)
-    if fault == "hangs":
-        monkeypatch.setenv(SECONDS_VARIABLE, "2")
-    began = time.monotonic()
-    with pytest.raises(KamalError) as caught:
-        fetch(manager, "one")
-    assert time.monotonic() - began < 30
-    assert caught.value.hint
-    assert caught.value.__context__ is None or fault == "hangs"
-    assert "hush" not in told(caught.value)
-
-
-@ALL
-def test_an_empty_value(manager: Manager, programs: StandIns) -> None:
-    """Is a value; Enpass alone leaves items without a password out (spec/cli.md 16.3)."""
-    hold(programs, manager, {"one": ""})
-    assert fetch(manager, "one") == ({} if manager.name == "enpass" else {manager.key.format("one"): ""})
+def test_enpass_leaves_out(programs: StandIns) -> None:
+    """spec/cli.md 16.3: items without a password, and names that are not found."""
+    programs.hold({"one": "1", "two": ""})
+    assert list(enpass.Enpass().fetch(["one", "two", "three"], account=None, source="/vault")) == ["one"]
 
 
 def test_sessions_stay_out_of_process_lists(programs: StandIns) -> None:
