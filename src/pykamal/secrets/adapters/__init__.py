@@ -20,6 +20,8 @@ MODULES: Final[Mapping[str, str]] = {
     "1password": "one_password",
     "one_password": "one_password",
     "aws_secrets_manager": "aws_secrets_manager",
+    "azure": "azure",
+    "azure_key_vault": "azure",
     "bitwarden": "bitwarden",
     "bitwarden-sm": "bitwarden_secrets_manager",
     "bitwarden_secrets_manager": "bitwarden_secrets_manager",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from types import ModuleType
 
 from pykamal.core.errors import DependencyError
@@ -23,6 +24,12 @@ def import_extra(module: str, *, extra: str) -> ModuleType:
         raise _broken(module, error, hint) from error
     except Exception as error:  # the library is one of others, in which anything can go wrong
         raise _broken(module, error, hint) from error
+
+
+def silence(*loggers: str) -> None:
+    """Keep what libraries log off standard error, where Python writes it without a handler."""
+    for name in loggers:
+        logging.getLogger(name).addHandler(logging.NullHandler())
 
 
 def _broken(module: str, error: Exception, hint: str) -> DependencyError:

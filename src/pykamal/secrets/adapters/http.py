@@ -279,6 +279,12 @@ def retry_after(header: str | None, now: float) -> float | None:
     return None
 
 
+def authorities(environment: Mapping[str, str], ca: str | None) -> str | bool:
+    """Return the authorities that `Client` trusts, for a library's own HTTP: a file or a folder, True for its own."""
+    system = ssl.get_default_verify_paths()
+    return ca or environment.get("SSL_CERT_FILE") or system.cafile or system.capath or True
+
+
 def proxy_for(url: SplitResult, environment: Mapping[str, str]) -> SplitResult | None:
     """Return the proxy that the environment names for a server, as curl reads it; None for a direct connection."""
     names = (f"{url.scheme}_proxy", "all_proxy")
