@@ -118,13 +118,12 @@ class Azure:
         found = json.loads(_decoded(header))
         key = self.certificate.public_key()
         assert isinstance(key, rsa.RSAPublicKey)
+        padded: padding.AsymmetricPadding = padding.PKCS1v15()
         if found["alg"] == "PS256":
-            thumbprint, padded = found["x5t#S256"], padding.PSS(padding.MGF1(SHA256()), SHA256.digest_size)
-            expected = hashlib.sha256(_der(self.certificate)).digest()
-        else:
-            thumbprint, padded = found["x5t"], padding.PKCS1v15()
-            expected = hashlib.sha1(_der(self.certificate)).digest()
-        if _decoded(thumbprint) != expected:
+            padded = padding.PSS(padding.MGF1(SHA256()), SHA256.digest_size)
+        der = self.certificate.public_bytes(Encoding.DER)
+        thumbprints = {"x5t": hashlib.sha1(der).digest(), "x5t#S256": hashlib.sha256(der).digest()}
+        if not any(name in found and _decoded(found[name]) == value for name, value in thumbprints.items()):
             return False
         key.verify(_decoded(signature), f"{header}.{claims}".encode(), padded, SHA256())
         return bool(json.loads(_decoded(claims))["aud"] == audience)
@@ -203,10 +202,6 @@ def forbidden(inner: str) -> Reply:
 
 def _decoded(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _der(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(Encoding.DER)
 
 
 def application_certificate(folder: Path, *, password: str | None = None) -> tuple[x509.Certificate, Path]:

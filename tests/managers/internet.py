@@ -143,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.content)
 
-    do_POST = do_GET  # noqa: N815 - names of http.server
+    do_POST = do_GET  # noqa: N815 - a name of http.server
 
     def finish(self) -> None:
         super().finish()

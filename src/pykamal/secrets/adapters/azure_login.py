@@ -107,6 +107,7 @@ def _credential(identity: ModuleType, settings: Settings, authority: str) -> Any
             exclude_shared_token_cache_credential=True,
             exclude_visual_studio_code_credential=True,
             exclude_broker_credential=True,
+            retry_connect=0,  # or a laptop, which has no metadata service, waits 4.8 seconds before az is asked
             **options,
         )
     for key in ("auth/tenant_id", "auth/client_id"):
