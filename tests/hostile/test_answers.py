@@ -29,7 +29,7 @@ from pykamal.commands.command import shell_line
 from pykamal.commands.script import Script, Step
 from pykamal.core.errors import KamalError
 from pykamal.core.host_strings import parse_host
-from pykamal.core.sensitive import encoded
+from pykamal.core.sensitive import Sensitive, encoded
 from pykamal.operations.execution import port_holders, post_mortem
 from pykamal.operations.execution.evidence import Evidence
 from pykamal.operations.execution.failure_hints import error_of
@@ -38,7 +38,7 @@ from pykamal.operations.local.local_system import LocalSystem
 from pykamal.operations.proxy import lifecycle
 from pykamal.operations.proxy.container_options import differing
 from pykamal.secrets import dotenv, helpers
-from pykamal.secrets.adapters import MODULES, adapter, tool
+from pykamal.secrets.adapters import MODULES, adapter, azure, tool
 from pykamal.secrets.adapters.http import Answer, Client
 from pykamal.transport import known_hosts
 from pykamal.transport.client_config import settings_for
@@ -319,6 +319,7 @@ def test_no_text_breaks_a_parser(name: str, text: str, tmp_path: Path, monkeypat
 
 
 MANAGERS: Final[dict[str, object]] = {
+    "azure": {"value": "s", "attributes": {"enabled": True, "exp": 4070908800, "nbf": 1}, "error": {"code": "c"}},
     "aws_secrets_manager": {
         "Errors": [{"SecretId": "n", "Message": "m"}],
         "SecretValues": [{"Name": "n", "SecretString": "{}"}],
@@ -334,6 +335,8 @@ MANAGERS: Final[dict[str, object]] = {
     "vault": {"data": {"path": "v/", "options": {"version": "2"}, "data": {"f": "s"}, "metadata": {}}, "auth": {}},
 }
 """An answer of each secret manager, as documented."""
+
+WITHOUT_ACCOUNT: Final = ("azure", "vault")
 
 ODD: Final[tuple[object, ...]] = (None, True, 7, "", "x", [], {}, [None], ["x"], {"x": "y"})
 
@@ -358,11 +361,12 @@ def test_no_document_breaks_a_secret_adapter(name: str, monkeypatch: pytest.Monk
     answered = [b""]
     monkeypatch.setattr(tool, "run_program", lambda *_, **__: Ended(0, answered[0], b""))
     monkeypatch.setattr(Client, "request", lambda *_, **__: Answer(200, {}, answered[0]))
+    monkeypatch.setattr(azure, "log_in", lambda *_, **__: Sensitive("t"))
     monkeypatch.setenv("VAULT_TOKEN", "t")
     for document in mutations(MANAGERS[name]):
         answered[0] = json.dumps(document).encode()
         with suppress(KamalError):
-            type(adapter(name))().fetch(["v/i/f"], account=None if name == "vault" else "a", source=None)
+            type(adapter(name))().fetch(["v/i/f"], account=None if name in WITHOUT_ACCOUNT else "a", source=None)
 
 
 CHECKED: Final = {
@@ -381,6 +385,7 @@ CHECKED: Final = {
     "operations/proxy/container_options.py": "sizes, checked by a pattern",
     "secrets/adapters/aws_secrets_manager.py": "a secret that may be JSON, errors caught, fuzzed above",
     "secrets/adapters/http.py": "pauses and sizes, checked",
+    "secrets/adapters/server_json.py": "a server's JSON, errors caught, fuzzed above",
     "secrets/adapters/tool.py": "a program's JSON, errors caught, fuzzed above",
     "secrets/adapters/vault.py": "a server's JSON, errors caught, fuzzed above",
     "secrets/helpers.py": "an adapter's JSON, errors caught, fuzzed above",

@@ -89,7 +89,7 @@ class Internet:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What leads there, for adapters and for vendors' clients."""
+        """The variables that lead there, for adapters and for vendors' clients."""
         authority = str(self._authority)
         return {"HTTPS_PROXY": self.address, "SSL_CERT_FILE": authority, "REQUESTS_CA_BUNDLE": authority}
 

@@ -136,7 +136,7 @@ def test_the_vendors_client_reads_the_same(azure: Azure, log_in: Callable[..., N
 
 
 def test_values(azure: Azure, log_in: Callable[..., None]) -> None:
-    """Whatever a secret can be arrives as it is, in the order asked for: odd, empty, of 25 kB."""
+    """Odd, empty and large values (25 kB is the limit) arrive as they are, in the order asked for."""
     log_in()
     values = {"odd": ODD, "empty": "", "large": "x" * 25_000, "json": '{"a": 1}'}
     for name, value in values.items():
@@ -208,7 +208,7 @@ def test_a_name_with_an_underscore(azure: Azure, log_in: Callable[..., None]) ->
 
 
 def test_settings_of_a_provider(azure: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What deploy.yml says comes before the variables; the secret itself is in a variable that it names."""
+    """A provider of deploy.yml comes before the variables; the secret itself is in a variable that it names."""
     monkeypatch.setenv("AZURE_CLIENT_ID", "of somebody else")
     monkeypatch.setenv("OURS", azure.client_secret)
     azure.put("a", "1")

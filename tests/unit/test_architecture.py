@@ -224,7 +224,7 @@ def test_modules_of_one_name_have_one_subject() -> None:
     assert {base for base in bases if bases.count(base) > 1} == set(SHARED_NAMES)
 
 
-MODULES = {"pyyaml": "yaml", "jsonschema-rs": "jsonschema_rs"}
+MODULES = {"pyyaml": "yaml", "jsonschema-rs": "jsonschema_rs", "azure-identity": "azure", "google-auth": "google"}
 COME_WITH = {"cryptography": "asyncssh", "josepy": "acme", "requests": "acme"}
 """Modules that a dependency brings and that its interface speaks of."""
 
@@ -249,6 +249,9 @@ def test_a_dependency_is_imported_and_has_its_reason() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if not (isinstance(node, ast.ImportFrom) and node.level)
         for name in _names(node)
+    }
+    imported |= {
+        name for path in SOURCE.rglob("*.py") for name in re.findall(r'import_extra\(\s*"(\w+)', path.read_text())
     }
     foreign = imported - set(sys.stdlib_module_names) - {"pykamal"}
     assert {COME_WITH.get(name, name) for name in foreign} == {

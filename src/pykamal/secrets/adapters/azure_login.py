@@ -128,10 +128,10 @@ def _refused(text: str, settings: Settings) -> KamalError:
     code = re.search(r"AADSTS\d+", text)
     if code is not None:
         reason, key = _REASONS.get(code[0], ("", None))
-        said = f"{reason} ({code[0]})" if reason else code[0]
+        words = f"{reason} ({code[0]})" if reason else code[0]
         explained = f"https://login.microsoftonline.com/error?code={code[0].removeprefix('AADSTS')} explains it"
         hint = f"look at {settings.where(key)}" if key else "run `az login`" if reason else explained
-        return KamalError(f"Microsoft Entra refused the login: {said}", hint=hint)
+        return KamalError(f"Microsoft Entra refused the login: {words}", hint=hint)
     if "Unable to get authority configuration" in text:
         hint = f"look at {settings.where('auth/tenant_id')}, and at {settings.where('auth/authority')}"
         return KamalError("Microsoft Entra refused the login: there is no such tenant in this cloud", hint=hint)
