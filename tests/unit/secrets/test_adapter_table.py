@@ -11,6 +11,8 @@ import pytest
 
 from pykamal.core.errors import KamalError
 from pykamal.secrets.adapters import MODULES, adapter
+from tests.managers import test_conformance as real_managers
+from tests.unit.secrets import stand_in_harnesses
 
 pytestmark = pytest.mark.unit
 
@@ -55,6 +57,12 @@ def test_every_name_leads_to_an_adapter(name: str) -> None:
     """In any case (spec/cli.md 16.3)."""
     assert adapter(name.upper()) is adapter(name)
     assert isinstance(adapter(name).needs_account, bool)
+
+
+def test_every_adapter_passes_the_conformance_suite() -> None:
+    """Each has a harness, over its real manager or over a stand-in; `test` has no manager to break."""
+    harnesses = {*real_managers.HARNESSES, *stand_in_harnesses.HARNESSES}
+    assert {name for name, module in MODULES.items() if module not in {MODULES[each] for each in harnesses}} == {"test"}
 
 
 @pytest.mark.process
