@@ -38,7 +38,8 @@ from pykamal.operations.local.local_system import LocalSystem
 from pykamal.operations.proxy import lifecycle
 from pykamal.operations.proxy.container_options import differing
 from pykamal.secrets import dotenv, helpers
-from pykamal.secrets.adapters import MODULES, adapter, azure, tool
+from pykamal.secrets.adapters import MODULES, adapter, azure, gcp_api, tool
+from pykamal.secrets.adapters.google_login import Login
 from pykamal.secrets.adapters.http import Answer, Client
 from pykamal.transport import known_hosts
 from pykamal.transport.client_config import settings_for
@@ -329,6 +330,11 @@ MANAGERS: Final[dict[str, object]] = {
     "doppler": {"f": {"computed": "s"}},
     "enpass": [{"title": "v/i", "label": "f", "password": "s"}],
     "gcp": {"payload": {"data": "Yg=="}},
+    "gcp_api": {"payload": {"data": "Yg==", "dataCrc32c": "1"}, "error": {"details": [{"reason": "r"}]}},
+    "infisical": {
+        "secrets": [{"secretKey": "f", "secretValue": "s", "secretValueHidden": False, "type": "shared"}],
+        "imports": [{"secrets": [{"secretKey": "g", "secretValue": "s"}]}],
+    },
     "lastpass": [{"fullname": "v/i/f", "password": "s"}],
     "1password": {"reference": "op://v/i/f", "value": "s"},
     "passbolt": [{"id": "1", "name": "v", "password": "s"}],
@@ -336,7 +342,7 @@ MANAGERS: Final[dict[str, object]] = {
 }
 """An answer of each secret manager, as documented."""
 
-WITHOUT_ACCOUNT: Final = ("azure", "vault")
+WITHOUT_ACCOUNT: Final = ("azure", "gcp_api", "infisical", "vault")
 
 ODD: Final[tuple[object, ...]] = (None, True, 7, "", "x", [], {}, [None], ["x"], {"x": "y"})
 
@@ -362,6 +368,8 @@ def test_no_document_breaks_a_secret_adapter(name: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(tool, "run_program", lambda *_, **__: Ended(0, answered[0], b""))
     monkeypatch.setattr(Client, "request", lambda *_, **__: Answer(200, {}, answered[0]))
     monkeypatch.setattr(azure, "log_in", lambda *_, **__: Sensitive("t"))
+    monkeypatch.setattr(gcp_api, "log_in", lambda *_, **__: Login(Sensitive("t"), None, None))
+    monkeypatch.setenv("INFISICAL_TOKEN", "t")
     monkeypatch.setenv("VAULT_TOKEN", "t")
     for document in mutations(MANAGERS[name]):
         answered[0] = json.dumps(document).encode()

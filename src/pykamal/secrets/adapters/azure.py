@@ -179,12 +179,10 @@ def _unknown_token(answer: Answer, vault: str) -> KamalError:
     """Return the error for a token that the vault does not take; its challenge names the tenant that it wants."""
     challenge = answer.headers.get("www-authenticate", "")
     tenant = re.search(r'authorization="?https://[\w.]+/([0-9A-Za-z.-]+)', challenge)
-    hint = (
-        f"the vault is of the tenant {tenant[1]}: set AZURE_TENANT_ID, or `az login --tenant {tenant[1]}`"
-        if tenant
-        else None
-    )
-    return KamalError(f"The Azure Key Vault {vault} does not take the token of the login", hint=hint or "log in anew")
+    hint = "log in anew"
+    if tenant is not None:
+        hint = f"the vault is of the tenant {tenant[1]}: set AZURE_TENANT_ID, or `az login --tenant {tenant[1]}`"
+    return KamalError(f"The Azure Key Vault {vault} does not take the token of the login", hint=hint)
 
 
 def _forbidden(answer: Answer, secret: _Secret) -> KamalError:

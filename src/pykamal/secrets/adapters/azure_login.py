@@ -94,11 +94,8 @@ def _credential(identity: ModuleType, settings: Settings, authority: str) -> Any
         "authority": authority,
         "connection_verify": authorities(settings.environment, get("ca")),
     }
-    secret, certificate, federated = (
-        get("auth/client_secret"),
-        get("auth/certificate/path"),
-        get("auth/federated_token_file"),
-    )
+    secret, certificate = get("auth/client_secret"), get("auth/certificate/path")
+    federated = get("auth/federated_token_file")
     if not (secret or certificate or federated):
         return identity.DefaultAzureCredential(
             managed_identity_client_id=get("auth/client_id"),
