@@ -20,7 +20,7 @@ from pykamal.proxy.client import call_server
 from pykamal.proxy.nginx import find_nginx
 
 ROOT = Path(__file__).parents[2]
-CADDY = ROOT / ".cache" / "caddy" / "bin" / "caddy"
+CADDY = ROOT / ".cache" / "bench" / "bin" / "caddy"
 HOST = "bench.example"
 START_LIMIT_S = 60.0
 SECOND = 1_000_000_000
