@@ -84,7 +84,7 @@ def _values(row: CommandRow, line: Iterable[Token]) -> dict[str, Any]:
         if option.kind is Kind.FLAG:
             values[option.key] = _flag(option, last)
         elif last.value is None:
-            hint = "-h is --hosts; --help tells about a command" if last.word == "-h" else None
+            hint = "-h means --hosts; --help shows the help of a command" if last.word == "-h" else None
             raise UsageError(f"No value provided for option '--{option.name}'", hint=hint)
         elif option.kind in _SEVERAL:
             several = tuple(token.value or "" for token in given)
@@ -187,5 +187,5 @@ def _refuse_conflicts(row: CommandRow, options: Mapping[str, Any]) -> None:
         if option.not_json and options[option.key] == "json":
             raise UsageError(
                 f"kamal {row.path} has no JSON: {option.not_json}",
-                hint="`kamal deploy --output json` builds and tells about it in JSON",
+                hint="`kamal deploy --output json` builds the image and reports it in JSON",
             )

@@ -295,7 +295,7 @@ def _check_encoding(rendered: Rendered) -> None:
             f"(<unknown>): invalid leading UTF-8 octet at line {line + 1} column {column + 1}",
             Location.in_text(rendered.position(line, column), rendered.source),
             label="Psych::SyntaxError",
-            hint="a variable of the environment that the template uses there is no UTF-8",
+            hint="the template uses an environment variable there that is not UTF-8",
         ) from None
 
 
@@ -317,7 +317,7 @@ def _syntax_error(error: YAMLError, rendered: Rendered) -> ConfigurationError:
         f"(<unknown>): {problem} at line {line} column {column}",
         Location.in_text(position, rendered.source),
         label="Psych::SyntaxError",
-        hint="look there and just before it for a bracket or quote left open, a tab, or a line that is set in wrongly",
+        hint="look there and just before it for an open bracket or quote, a tab, or wrong indentation",
     )
 
 

@@ -53,7 +53,7 @@ class Paths:
             root = of_root if not own.exists() and of_root.exists() else own
         except PermissionError as error:
             raise SandboxError(
-                f"{error.filename} may not be looked at", hint="Set PYKAMAL_SANDBOX_HOME to a folder of your own."
+                f"{error.filename} is not readable", hint="Set PYKAMAL_SANDBOX_HOME to a folder of your own."
             ) from error
         return cls(name=name, root=root)
 

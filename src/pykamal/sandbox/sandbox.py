@@ -324,7 +324,7 @@ def _lock(path: Path) -> Iterator[None]:
                 break
             file.close()  # whoever held it before took it away: it is no lock any more
     except PermissionError as error:
-        raise SandboxError(f"{error.filename} may not be written to", hint="Run it with sudo.") from error
+        raise SandboxError(f"{error.filename} is not writable", hint="Run it with sudo.") from error
     with file:
         try:
             yield

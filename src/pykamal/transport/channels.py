@@ -68,7 +68,7 @@ class Channels:
         return HostUnreachable(
             f"Connection to {self._host} lost while {doing}",
             host=self._host,
-            hint="see whether the host is up and reachable; what was running there may have gone on or been cut off",
+            hint="check whether the host is up and reachable; what was running there may have gone on or been cut off",
             label="Net::SSH::Disconnect",
         )
 
@@ -120,7 +120,7 @@ class Channels:
         return ConnectionFailed(
             f"{self._host} refused to run a command: {error.reason}",
             host=self._host,
-            hint="see MaxSessions, ForceCommand and the login shell of this user on the host",
+            hint="check MaxSessions, ForceCommand and the login shell of this user on the host",
         )
 
     def _count_closed(self, _closed: object) -> None:

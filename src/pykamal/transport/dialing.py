@@ -50,20 +50,20 @@ class Dialer:
             raise HostUnreachable(
                 f"No answer from {self._host} (port {remote_port}) within {self._connect_seconds:g} seconds",
                 host=self._host,
-                hint="see whether the host is up and a firewall lets this machine reach that port",
+                hint="check whether the host is up and a firewall lets this machine reach that port",
                 label="Net::SSH::ConnectionTimeout",
             ) from error
         except ConnectionRefusedError as error:
             raise HostUnreachable(
                 f"{self._host} refuses connections on port {remote_port}",
                 host=self._host,
-                hint="see whether sshd runs there, and on that port (ssh/port in deploy.yml)",
+                hint="check whether sshd runs there, and on that port (ssh/port in deploy.yml)",
             ) from error
         except OSError as error:
             raise HostUnreachable(
                 f"Cannot connect to {self._host} (port {remote_port}): {_reason(error)}",
                 host=self._host,
-                hint="see whether this machine has a network route to the host",
+                hint="check whether this machine has a network route to the host",
                 label=label_of(error),
             ) from error
 
@@ -95,7 +95,7 @@ class Dialer:
         return HostUnreachable(
             f"Cannot find the address of {self._host.strip() or 'a host with an empty name'}: {reason}",
             host=self._host,
-            hint="correct the name in deploy.yml, or see whether this machine's name look-up works",
+            hint="correct the name in deploy.yml, or check whether this machine's name look-up works",
             label="SocketError",
         )
 

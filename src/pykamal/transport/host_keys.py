@@ -66,7 +66,7 @@ class HostKeyCheck:
             return look_up(self._files.read, self._host, self._port)
         except OSError as error:
             raise HostKeyUnknown(
-                f"Cannot see whether the host key of {self._name} is known: {error.filename}: {error.strerror}",
+                f"Cannot check whether the host key of {self._name} is known: {error.filename}: {error.strerror}",
                 host=self._name,
                 hint="make that file readable, or name another one with x-pykamal/known_hosts in deploy.yml",
             ) from error

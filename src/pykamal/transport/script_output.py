@@ -194,7 +194,7 @@ class ScriptOutput:
         except OSError as error:
             raise KamalError(
                 f"No space on this machine for what {self._place} prints: {error.strerror}",
-                hint="let TMPDIR name a folder on a disk with more space",
+                hint="set TMPDIR to a folder on a disk with more space",
             ) from error
 
     def _tell(self, step: _RunningStep, stream: Stream, data: bytes, *, final: bool = False) -> None:
@@ -209,7 +209,7 @@ class ScriptOutput:
             f"The shell of {self._place} answered what no script of kamal makes it say",
             host=self._host,
             details=[f"it said: {output[:SHOWN_CHARACTERS]}"],
-            hint="see that the login shell there, and what its start-up files run, leave the output of `sh` alone",
+            hint="check that the login shell there, and what its start-up files run, leave the output of `sh` alone",
         )
 
     def _too_much(self, step: Step) -> UnexpectedAnswer:

@@ -137,7 +137,7 @@ class SshSession:
             raise ConnectionFailed(
                 f"Could not forward port {port} of {self._host} to this machine: {error}",
                 host=self._host,
-                hint=f"see that nothing listens on port {port} there and that sshd has AllowTcpForwarding yes",
+                hint=f"check that nothing listens on port {port} there and that sshd has AllowTcpForwarding yes",
             ) from error
         try:
             yield listener.get_port()

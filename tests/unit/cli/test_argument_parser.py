@@ -201,7 +201,7 @@ def test_what_is_refused(path: str, line: str, message: str) -> None:
 
 def test_usage_is_shown_with_a_refusal() -> None:
     """`Usage: "kamal COMMAND ARGUMENTS"` (cli.md 1.3); a near option is suggested."""
-    assert refusal("deploy", "-h").hint == "-h is --hosts; --help tells about a command"
+    assert refusal("deploy", "-h").hint == "-h means --hosts; --help shows the help of a command"
     assert refusal("lock acquire", "-m why word").hint == 'Usage: "kamal lock acquire --message TEXT"'
     assert refusal("accessory boot").hint == 'Usage: "kamal accessory boot NAME"'
     assert refusal("app details", "word").hint == 'Usage: "kamal app details"'

@@ -66,7 +66,7 @@ def hint(subject: Subject | None, said: str, *, status: int = 1, host: str | Non
         (
             LOG_IN,
             SILENT,
-            "the registry does not answer: see whether it is up and in reach from there, and registry/ser",
+            "the registry does not answer: check whether it is up and in reach from there, and registry/ser",
         ),
         (LOG_IN_DB, SILENT, "and accessories/db/registry/server in deploy.yml"),
         (LOG_IN, "x509: certificate signed by unknown authority", "/etc/docker/certs.d there"),

@@ -21,4 +21,4 @@ def boot_config(invocation: Invocation) -> int:
         case "reset":
             return operate(invocation, operation.reset)
         case other:
-            raise UsageError(f"Unknown boot_config subcommand {other}", hint="it is one of set, get, reset")
+            raise UsageError(f"Unknown boot_config subcommand {other}", hint="use set, get or reset")

@@ -30,7 +30,7 @@ def init(invocation: Invocation) -> int:
     try:
         return _init(invocation)
     except OSError as error:
-        hint = "see what is in the way there: init writes config/, .kamal/ and, with --bundle, bin/"
+        hint = "check what is in the way there: init writes config/, .kamal/ and, with --bundle, bin/"
         raise KamalError(f"{error.filename} cannot be written: {error.strerror}", hint=hint) from error
 
 

@@ -136,7 +136,7 @@ def _require_proxied(context: Context) -> None:
     if not any(role.running_proxy for role in context.selection.roles):
         raise KamalError(
             "No selected role runs behind the proxy, so there is no maintenance to begin or to end",
-            hint="see proxy in deploy.yml, --hosts and --roles",
+            hint="check proxy in deploy.yml, --hosts and --roles",
         )
 
 

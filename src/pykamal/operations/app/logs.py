@@ -43,7 +43,9 @@ async def _hosts_with(context: Context, container_id: str) -> list[str]:
     ]
     if not found:
         hosts = ", ".join(context.selection.app_hosts)
-        raise KamalError(f"There is no container {container_id} on {hosts}", hint="see kamal app containers")
+        raise KamalError(
+            f"There is no container {container_id} on {hosts}", hint="list the containers with `kamal app containers`"
+        )
     return found
 
 

@@ -37,7 +37,7 @@ def full_version(context: Context, facts: Mapping[str, HostFacts], text: str) ->
         raise KamalError(
             f"The version '{text}' is ambiguous: {len(meant)} that are deployed begin with it",
             details=[version if version in everywhere else f"{version} (not on every host)" for version in meant],
-            hint="give as much of it as no other one begins with",
+            hint="give more characters of the version",
         )
     return meant[0] if meant else text
 

@@ -41,7 +41,7 @@ _DENIED: Final = (
 _SILENT: Final = r"dial tcp|: eof$|tls handshake timeout|i/o timeout|context deadline exceeded|connection reset by peer"
 
 
-_REGISTRY_SILENT: Final = "the registry does not answer: see whether it is up and in reach from there, and {0}"
+_REGISTRY_SILENT: Final = "the registry does not answer: check whether it is up and in reach from there, and {0}"
 _BAD_CERTIFICATE: Final = (
     "the registry shows a certificate that this engine does not trust: renew it, or put its authority into "
     "/etc/docker/certs.d {place}"
@@ -335,7 +335,7 @@ _LOOK_RULES: Final = (
         {
             Kind.PROXY: "the proxy does not run there: kamal proxy boot",
             Kind.ACCESSORY: "{title} has no container there: kamal accessory boot",
-            Kind.ROLE: "no such container is there: see kamal app containers",
+            Kind.ROLE: "no such container is there: list the containers with `kamal app containers`",
         },
         _on(Action.LOOK),
     ),

@@ -65,7 +65,7 @@ def _gone(host: str) -> LockError:
     error = LockError(
         "The deploy lock was released by somebody else while this ran",
         host=host,
-        hint="see whether two runs changed the hosts at the same time: kamal audit, kamal app details",
+        hint="check whether two runs changed the hosts at the same time: kamal audit, kamal app details",
     )
     error.label = "Kamal::Cli::Base::LockMissingError"
     return error
@@ -93,7 +93,7 @@ async def _acquire_waiting(context: Context, host: str, reading: Script | None) 
                     f"Deploy lock held manually, not waiting. {ADVICE}",
                     host=host,
                     details=error.details,
-                    hint="ask who took it; it goes away with kamal lock release",
+                    hint="ask its holder; `kamal lock release` removes it",
                 ) from error
         remaining = deadline - time.monotonic()
         if remaining <= 0:
@@ -223,7 +223,7 @@ def _lock_host(context: Context) -> str:
     """The primary host. Raises `LockError` where deploy.yml names no host at all, which then nobody can lock."""
     host = context.selection.primary_host
     if host is None:
-        raise LockError("No host keeps the deploy lock", hint="deploy.yml names no host: see servers and accessories")
+        raise LockError("No host keeps the deploy lock", hint="add a host to servers or accessories in deploy.yml")
     return host
 
 

@@ -24,7 +24,7 @@ async def create(context: Context) -> None:
     arch = await local_architecture(context)
     kind = _tell_kind(context, arch)
     if kind is Kind.PACK:
-        raise BuildError("Buildpacks have no builder to create", hint="go on with kamal build push")
+        raise BuildError("Buildpacks have no builder to create", hint="run `kamal build push`, which needs none")
     phases = _create_phases(context, arch)
     if not phases:
         context.bus.log(f"Nothing to create: the driver {context.config.builder.driver} needs no builder")

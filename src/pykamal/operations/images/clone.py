@@ -102,7 +102,7 @@ def _require_commit(context: Context) -> None:
     if context.local_context.revision == NO_COMMIT:
         raise BuildError(
             f"The Git repository in {context.local_context.git_root} has no commit yet",
-            hint="make a first one (git add, git commit), or build from the working directory with builder/context: .",
+            hint="make the first commit (git add, git commit), or build from the working directory with builder/context: .",
         )
 
 
@@ -110,7 +110,7 @@ def _problem(message: str, cause: CommandFailed | None = None) -> BuildError:
     return BuildError(
         message,
         details=cause.details if cause is not None else (),
-        hint=f"see that the repository is whole (git fsck) and {user_cache('clones')} writable, "
+        hint=f"check that the repository is whole (git fsck) and {user_cache('clones')} writable, "
         "or build from the working directory with builder/context: .",
     )
 

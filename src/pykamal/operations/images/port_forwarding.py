@@ -40,6 +40,6 @@ async def forwarded(context: Context, port: int, hosts: Sequence[str]) -> AsyncI
         except TimeoutError as error:
             raise ConnectionFailed(
                 "Timed out waiting for port forwarding to be established",
-                hint="see whether the hosts answer, and whether their sshd has AllowTcpForwarding yes",
+                hint="check whether the hosts answer, and whether their sshd has AllowTcpForwarding yes",
             ) from error
         yield

@@ -65,7 +65,7 @@ def _reboot_plan(context: Context, *, rolling: bool) -> Plan:
 def _proxy_hosts(context: Context) -> tuple[str, ...]:
     """The selected hosts that run the proxy. Raises `KamalError` where there is none, so nothing would be done."""
     if not context.selection.proxy_hosts:
-        raise KamalError("No selected host runs the proxy", hint="see proxy in deploy.yml, --hosts and --roles")
+        raise KamalError("No selected host runs the proxy", hint="check proxy in deploy.yml, --hosts and --roles")
     return context.selection.proxy_hosts
 
 

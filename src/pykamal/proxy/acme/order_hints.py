@@ -20,7 +20,7 @@ _HINTS = {
     "account": "the file {path}/acme_account+key is no key: remove it, and a new account is made",
     "missing": "install Python's acme library (Debian: python3-acme)",
     **dict.fromkeys(
-        ("timeout", "unavailable"), "nothing to do if it goes away by itself; else see whether {directory} works"
+        ("timeout", "unavailable"), "nothing to do if it goes away by itself; else check whether {directory} works"
     ),
 }
 
