@@ -24,7 +24,7 @@ from tests.conformance.scripted_target import Target
 SOURCES = Path(__file__).parents[2] / "src"
 COMMAND = shlex.split(os.environ.get("PROXY_UNDER_TEST", "")) or [sys.executable, "-m", "pykamal.proxy"]
 IS_OURS = os.environ.get("PROXY_UNDER_TEST_KIND", "reference" if "PROXY_UNDER_TEST" in os.environ else "ours") == "ours"
-"""Whether the deviations that the contract allows this project (spec/proxy.md 24.2) are to be expected."""
+"""True where tests expect the deviations of spec/proxy.md 24.2."""
 START_LIMIT_S = 20.0
 
 _CACHES = shutil.ignore_patterns("__pycache__")

@@ -17,7 +17,7 @@ from tests.conformance.raw_http import Connection, head
 from tests.conformance.scripted_target import Target
 
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: b.com\r\n\r\n"
-"""What an attacker wants to be taken for a request of its own by the target."""
+"""A request inside a request, which the target must not take for one of its own."""
 
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 

@@ -320,7 +320,7 @@ def test_log_lines_are_utf_8(proxy: Proxy, t1: Target, flags: tuple[str, ...]) -
 
 
 LINE_BYTES = 4096
-"""What a pipe takes in one piece (PIPE_BUF)."""
+"""The most bytes that a pipe takes in one piece (PIPE_BUF)."""
 
 
 @pytest.mark.skipif(not IS_OURS, reason="about this implementation's processes")

@@ -96,8 +96,8 @@ def test_deliver(logged_out: Application) -> None:
     assert application.kamal("build", "deliver", "--no-cache", expect=2).stdout == ""
 
 
-def test_an_image_of_somebody_else_is_refused(deployed: Application) -> None:
-    """spec/cli.md 15.4, step 4: the label tells whose image it is."""
+def test_an_image_of_another_service_is_refused(deployed: Application) -> None:
+    """spec/cli.md 15.4, step 4: the label names the service of the image."""
     reference = f"{deployed.sandbox.manifest.registry_server}/hello/app:stranger"
     deployed.sandbox.login()
     context = deployed.folder / "stranger"

@@ -20,7 +20,7 @@ TOKEN, BUILD_SECRET, BUILD_ARGUMENT = "hush-token-3141", "hush-build-2718", "hus
 VALUE, TYPED = "hush-value-1414", "hush-typed-1732"
 HUSHED = "hush-"
 TWO_LINES = "two\\nlines"
-"""What containers get of a line break (spec/config.md 18.7)."""
+"""The form in which containers get a line break (spec/config.md 18.7)."""
 ODD = f'{VALUE} = it\'s "x" $HOME `id` #1 '
 
 

@@ -313,7 +313,7 @@ def write_dockerfile(folder: Path) -> Path:
     return folder
 
 
-def test_a_folder_of_somebody_else_is_refused() -> None:
+def test_a_foreign_folder_is_refused() -> None:
     """A folder with the sandbox's name that no sandbox made is neither used nor deleted."""
     foreign = Sandbox(f"test-{os.getpid()}-foreign")
     foreign.paths.root.mkdir()

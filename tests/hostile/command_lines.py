@@ -325,7 +325,7 @@ _PARTS: Final = {
 CONSTANT: Final = frozenset(
     f"{module}.{name}" for names in (_CONSTANT, _PARTS) for module, words in names.items() for name in words.split()
 )
-"""What need not be rendered by itself."""
+"""Builders that are rendered as a part of others."""
 
 
 def _way_through_jump_hosts(ssh: Ssh, host: str, extension: Extension) -> list[Command]:

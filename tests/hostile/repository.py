@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 TEMPLATE_MARKS: Final = frozenset({"backticks", "percent-x", "alias-line"})
-"""What an evaluation of the templates runs."""
+"""The commands that an evaluation of the templates runs."""
 
 GIT_MARKS: Final = frozenset({"fsmonitor", "hook", "signature", "transport", "filter"})
-"""What `git status` and `git log` run here when nothing is overridden."""
+"""The programs that `git status` and `git log` run here when nothing is overridden."""
 
 SSH_MARKS: Final = frozenset({"proxy-command", "match-exec"})
 

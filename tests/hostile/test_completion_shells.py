@@ -47,7 +47,7 @@ LINES = [
     ("bin/kamal red", "bin/kamal redeploy "),
     ("~/bin/kamal red", "~/bin/kamal redeploy "),
 ]
-"""What is typed before TAB, and the line afterwards."""
+"""The words before TAB, and the line afterwards."""
 
 
 @pytest.fixture(scope="module")

@@ -83,8 +83,8 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(st.tuples(st.sampled_from(Stream), PIECES | st.binary(max_size=9)), max_size=20))
-def test_whatever_a_shell_says(chunks: list[tuple[Stream, bytes]]) -> None:
-    """It is output, or an error of ours; results are never more than the steps, and in their order."""
+def test_any_answer_of_a_shell_is_output_or_an_error(chunks: list[tuple[Stream, bytes]]) -> None:
+    """There are never more results than steps, and they keep the order of the steps."""
     output = ScriptOutput(script(command("a").failing_allowed(), command("b")), NONCE)
     with suppress(KamalError):
         feed(output, *chunks)

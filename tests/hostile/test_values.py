@@ -68,7 +68,7 @@ CONTEXTS: Final[Mapping[str, Tree]] = {
     r"env/(\*|{key})": {"env": {}},
     r"servers/\*/env/(\*|{key})": {"servers": {"web": {"hosts": ["h1"]}}, "env": {}},
 }
-"""What the rest of the file must say for a place to count, by a pattern of places."""
+"""Settings that a place needs beside it to count, by a pattern of places."""
 
 USER_LINES: Final = frozenset({"servers/*/cmd", "accessories/*/cmd", "ssh/proxy_command"})
 """Command lines of the user's own, which a shell is to read."""

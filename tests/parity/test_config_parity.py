@@ -50,7 +50,7 @@ _OWN_MESSAGES = {
     *re.findall(r'"x-pattern-message": "([^"]+)"', json.dumps(bundle())),
     "that is not closed",
 }
-"""What only this tool refuses."""
+"""Configurations that Ruby Kamal accepts and pykamal refuses."""
 
 _COMPARABLE = [row[1] for row in REFUSED if row[0] not in _NEW_IN_2_12 and not any(key in row[1] for key in _NEW_KEYS)]
 

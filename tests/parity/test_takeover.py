@@ -39,7 +39,7 @@ SECURE = {
     "proxy remove": [None, None],
     "registry logout": [None, None],
 }
-"""What the servers answer with after each step; `broken` deploys what never gets healthy."""
+"""The answers of the servers after each step; `broken` deploys a version that never gets healthy."""
 ORDERS: dict[str, tuple[Tool, ...]] = {
     "Ruby first": ("ruby", "ours", "ruby", "ruby", "ours"),
     "ours first": ("ours", "ruby", "ours", "ours", "ruby"),

@@ -219,7 +219,7 @@ def test_without_keys_the_host_is_asked_what_it_takes(known_hosts: Path, tmp_pat
 def test_the_agent_is_forwarded_only_where_deploy_yml_says_so(
     server: Sshd, known_hosts: Path, agent: str, tmp_path: Path, forwards: bool | None
 ) -> None:
-    """Whoever is root on a host can use a forwarded agent, so `ssh/forward_agent: true` alone forwards it.
+    """Root on a host can use a forwarded agent, so only `ssh/forward_agent: true` forwards it.
 
     `ForwardAgent yes` of the client configuration, meant for logins by hand, does not (docs/differences.md).
     """

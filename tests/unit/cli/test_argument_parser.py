@@ -269,8 +269,8 @@ WORDS = st.lists(
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(command=st.sampled_from(COMMANDS), words=WORDS)
-def test_whatever_is_typed_is_understood_or_refused(command: Any, words: list[str]) -> None:
-    """No words make the parser fail otherwise, and what follows `--` is an argument, as it stands (cli.md 1.3)."""
+def test_any_words_are_parsed_or_refused(command: Any, words: list[str]) -> None:
+    """The parser fails in no other way, and what follows `--` is an argument, unchanged (cli.md 1.3)."""
     try:
         found = parse(command, words)
     except UsageError:

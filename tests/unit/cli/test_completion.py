@@ -255,8 +255,8 @@ TYPED = [
     max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(words=st.lists(st.one_of(st.sampled_from(TYPED), st.text(max_size=4)), min_size=1, max_size=5))
-def test_whatever_is_typed_has_candidates_or_none(words: list[str]) -> None:
-    """Nothing fails, and every candidate goes on from what is typed."""
+def test_any_words_can_be_completed(words: list[str]) -> None:
+    """Completion never fails, and every candidate begins with the typed word."""
     assert all(candidate.value.startswith(words[-1]) for candidate in candidates(words))
 
 

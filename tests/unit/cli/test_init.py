@@ -60,7 +60,7 @@ def test_the_configuration_is_valid(folder: Path) -> None:
 
 
 def test_what_is_commented_out_is_valid_too(folder: Path) -> None:
-    """Whoever takes the comment signs away gets a configuration that loads."""
+    """The sample without its comment signs is a configuration that loads."""
     dispatch(["init"])
     path = folder / "config" / "deploy.yml"
     text = path.read_text()

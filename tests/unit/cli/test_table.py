@@ -149,7 +149,7 @@ GLOBAL_OPTIONS = (
 
 OUR_OPTIONS = {"plan", "upgrade-proxy"}
 OUR_GLOBAL_OPTIONS = {"output", "debug"}
-"""What Ruby Kamal does not have (docs/differences.md)."""
+"""The commands that Ruby Kamal does not have (docs/differences.md)."""
 
 
 def written(options) -> set[str]:  # type: ignore[no-untyped-def]

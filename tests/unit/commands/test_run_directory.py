@@ -28,8 +28,8 @@ def mode(path: Path) -> int:
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("line", MAKERS)
-def test_whatever_makes_it_closes_it(tmp_path: Path, shell: str, line: Command) -> None:
-    """A new one, and one that was left open by Ruby Kamal, which goes by the login's umask (spec/config.md 18.10)."""
+def test_every_command_that_makes_the_run_directory_closes_it(tmp_path: Path, shell: str, line: Command) -> None:
+    """A new directory gets mode 0700, and so does one that Ruby Kamal left open (spec/config.md 18.10)."""
     for _ in range(2):
         assert run(line, directory=tmp_path, shell=shell).returncode == 0
         assert mode(tmp_path / ".kamal") == 0o700

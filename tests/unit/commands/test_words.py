@@ -107,7 +107,7 @@ LITERAL = [
     "${}",
     "$",
 ]
-"""What is more than a name behind a dollar sign, or less."""
+"""Texts behind a dollar sign that are no plain name."""
 
 
 def on_host(words: list[Word], shell: str) -> list[str]:

@@ -252,7 +252,7 @@ def test_hosts_that_openssh_takes(host: str) -> None:
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "99999", "'22 -oX'", "abc"])
-def test_an_ssh_port_that_is_none(port: str) -> None:
+def test_an_invalid_ssh_port_is_refused(port: str) -> None:
     """An invalid port is refused, since the default port would be used instead."""
     config = loaded(changed(f"ssh: {{port: {port}}}"))
     assert (config.ssh.port, any("ssh/port is no port number" in each.message for each in config.warnings)) == (

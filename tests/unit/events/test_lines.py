@@ -195,8 +195,8 @@ def test_results_without_a_host_and_events_nobody_reads() -> None:
         (False, {"SSHKIT_COLOR": "1"}, True),
     ],
 )
-def test_who_gets_colours(terminal: bool, environment: dict[str, str], expected: bool) -> None:
-    """Terminals, unless NO_COLOR or a dumb one; SSHKIT_COLOR forces (cli.md 4.2, 4.3)."""
+def test_colours_go_to_terminals(terminal: bool, environment: dict[str, str], expected: bool) -> None:
+    """Terminals get colours, unless NO_COLOR or a dumb one forbids them; SSHKIT_COLOR forces them (cli.md 4.2, 4.3)."""
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

@@ -178,8 +178,8 @@ def test_hooks_are_as_loud_as_they_are_told_to_be(
     assert (hook.shown, hook.script.steps[0].command.quiet) == (shown, quiet)
 
 
-def test_a_container_that_somebody_paused_is_stopped_too() -> None:
-    """It holds ports and memory, and its work would go on when somebody lets it: as the old one, or as a stale one."""
+def test_a_paused_container_is_stopped_too() -> None:
+    """A paused container holds ports and memory, and would work again once unpaused; it counts as old or stale."""
     (host, *_) = paused = {"h": replace(running("h", "0")["h"], containers=(_paused("0"),))}
     assert steps(booted(config(role("web", host)), paused))[-1] == "stop old web"
     beside = {"h": replace(paused["h"], containers=(*running("h", "1")["h"].containers, _paused("0")))}

@@ -119,8 +119,8 @@ def test_a_folder_of_the_repository(repository: Repository) -> None:
     assert (directory / "b").read_text() == "b"
 
 
-def test_a_clone_that_stays_dirty_is_made_anew(repository: Repository) -> None:
-    """`git clean` spares repositories inside; the second try starts with nothing."""
+def test_a_clone_that_stays_dirty_is_replaced(repository: Repository) -> None:
+    """`git clean` leaves repositories inside, so the second attempt begins with a new clone."""
     directory = repository.prepare(repository.context())
     (directory / "inner").mkdir()
     repository.git("init", "-q", at=directory / "inner")
@@ -136,7 +136,7 @@ def test_a_clone_that_stays_dirty_is_made_anew(repository: Repository) -> None:
 
 
 @pytest.mark.parametrize("broken", ["HEAD", "objects"])
-def test_a_broken_clone_is_made_anew(repository: Repository, broken: str) -> None:
+def test_a_broken_clone_is_replaced(repository: Repository, broken: str) -> None:
     """The remains of a killed build are replaced by a new clone."""
     directory = repository.prepare(repository.context())
     part = directory / ".git" / broken

@@ -49,8 +49,8 @@ def test_stopped_containers_are_not_current_but_can_be_rolled_back_to() -> None:
     assert not stopped.has_container(WEB, "2")
 
 
-def test_another_destination_or_service_is_somebody_elses() -> None:
-    """spec/config.md 18.4: the filters are always there."""
+def test_containers_of_other_destinations_and_services_are_left_out() -> None:
+    """spec/config.md 18.4: the filters name service and destination."""
     assert facts(container("1", destination="eu"), container("1", service="other")).running_versions(WEB) == ()
 
 

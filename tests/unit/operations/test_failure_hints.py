@@ -110,8 +110,8 @@ ROLE, ACCESSORY, PROXY = (
         (PROXY, PROGRAM, "choose another port in proxy/run/http_port and https_port"),
     ],
 )
-def test_who_has_a_published_port(subject: Subject, holders: str, advice: str) -> None:
-    """The engine says that it is taken; who has it is looked up, and decides what to do."""
+def test_the_holder_of_a_published_port_decides_the_hint(subject: Subject, holders: str, advice: str) -> None:
+    """The engine says only that a port is taken; its holder is looked up."""
     failure = result(status=125, stderr=TAKEN, step=Step("start", command("docker", "run"), subject))
     looked = result(status=0, stdout=holders, step=Step(Evidence.PORT_HOLDERS.value, command("docker", "ps")))
     assert advice in (explain(failure, "h", [looked]).hint or "")

@@ -267,7 +267,7 @@ def test_the_directory_decides_where_certificates_lie() -> None:
 
 
 def test_a_question_while_nginx_is_away_is_not_answered(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever asked is away too, or keeps to what it was told before; nothing is said of it."""
+    """The worker that asked is away too, or uses the answer that it has, so the log stays empty."""
 
     async def ask() -> bytes:
         registry = ServiceTable(DataPlane(str(tmp_path)), StateFile(tmp_path / "state"))

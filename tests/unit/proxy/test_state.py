@@ -193,8 +193,8 @@ def fail_with_no_space(_descriptor: int) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_changed_service_is_written_anew(tmp_path: Path) -> None:
-    """The others are written as they were."""
+def test_a_write_encodes_only_changed_services(tmp_path: Path) -> None:
+    """The records of other services are written unchanged."""
     file = StateFile(tmp_path / "state")
     services = {name: Service(name, ServiceOptions(), TargetOptions(), TargetSet(["web:80"])) for name in ("a", "b")}
     asyncio.run(file.save(services, ["a", "b"]))
@@ -225,8 +225,8 @@ def test_thousands_of_records_of_a_damaged_file_are_found_quickly(tmp_path: Path
     assert len(names_in(StateFile(path))) == 10_000
 
 
-def test_those_who_wait_share_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many services deployed at once cost two files: the one under way, and one with all that came meanwhile."""
+def test_changes_at_the_same_time_share_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many deploys at once cost two writes: the one under way, and one for all that came meanwhile."""
     services = {f"s{n}": Service(f"s{n}", ServiceOptions(), TargetOptions(), TargetSet(["web:80"])) for n in range(20)}
     file = StateFile(tmp_path / "state")
     written: list[int] = []
