@@ -102,7 +102,7 @@ def _require_commit(context: Context) -> None:
     if context.local_context.revision == NO_COMMIT:
         raise BuildError(
             f"The Git repository in {context.local_context.git_root} has no commit yet",
-            hint="make the first commit (git add, commit), or build from the working directory with builder/context: .",
+            hint="make a first commit (git add, git commit), or build the working directory with builder/context: .",
         )
 
 
