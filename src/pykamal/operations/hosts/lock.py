@@ -62,13 +62,12 @@ async def _taken(context: Context, host: str, reading: Script | None) -> AsyncIt
 
 def _gone(host: str) -> LockError:
     """The lock was there when the flow began: somebody else may have begun another one since."""
-    error = LockError(
+    return LockError(
         "The deploy lock was released by somebody else while this ran",
         host=host,
         hint="check whether two runs changed the hosts at the same time: kamal audit, kamal app details",
+        label="Kamal::Cli::Base::LockMissingError",
     )
-    error.label = "Kamal::Cli::Base::LockMissingError"
-    return error
 
 
 async def _acquire_waiting(context: Context, host: str, reading: Script | None) -> Sequence[StepResult]:

@@ -66,12 +66,11 @@ def require_dockerfile(context: Context) -> None:
     """Looked for in the working directory, also when a clone is built (spec/cli.md 22, 23). Raises `BuildError`."""
     config = context.config.builder
     if config.pack is None and not Path(config.dockerfile).is_file():
-        error = BuildError(
+        raise BuildError(
             f"Missing {config.dockerfile}",
             hint="write a Dockerfile, or name the one to use in builder/dockerfile",
+            label="Kamal::Commands::Builder::Base::BuilderError",
         )
-        error.label = "Kamal::Commands::Builder::Base::BuilderError"
-        raise error
 
 
 def _require_dockerfile_unless_hooked(context: Context) -> None:
