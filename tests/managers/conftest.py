@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.managers import cloud_harnesses
+from tests.managers.internet import Internet
 from tests.managers.openbao import OpenBao
 
 HERE = Path(__file__).parent
@@ -41,3 +43,10 @@ def own_openbao(tmp_path: Path) -> Iterator[OpenBao]:
     server = OpenBao(tmp_path / "openbao")
     yield server.start()
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
+    """The names of Azure, Google Cloud and Infisical, to be served by the tests: each starts services of its own."""
+    with Internet(tmp_path_factory.mktemp("clouds"), *cloud_harnesses.NAMES) as running:
+        yield running

@@ -55,11 +55,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer; what is not bytes goes out as JSON."""
+    """An answer; what is not bytes goes out as JSON. An answer that is cut off ends in the middle of its body."""
 
     status: int
     body: object = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    cut_off: bool = False
 
     @property
     def content(self) -> bytes:
@@ -141,7 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("content-length", str(len(reply.content)))
         self.end_headers()
-        self.wfile.write(reply.content)
+        self.wfile.write(reply.content[: len(reply.content) // 2] if reply.cut_off else reply.content)
+        self.close_connection = self.close_connection or reply.cut_off
 
     do_POST = do_GET  # noqa: N815 - a name of http.server
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from pykamal.secrets.adapters.settings import Settings
 from tests.managers.azure_cloud import (
     CLIENT,
     EXPIRED_SECRET,
-    NAMES,
     OTHER_TENANT,
     TENANT,
     Azure,
@@ -36,26 +35,20 @@ echo "{\\"accessToken\\": \\"$AZ_TOKEN\\", \\"expires_on\\": 4070908800}"
 """
 
 
-@pytest.fixture(scope="module")
-def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
-    with Internet(tmp_path_factory.mktemp("azure"), *NAMES) as running:
-        yield running
-
-
 @pytest.fixture
-def azure(internet: Internet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Azure:
+def azure(clouds: Internet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Azure:
     """A cloud of the test's own, and an environment that leads there and has no login."""
     for name in [
         name for name in os.environ if name.startswith(("AZURE_", "IDENTITY_", "MSI_")) or "proxy" in name.lower()
     ]:
         monkeypatch.delenv(name)
-    for name, value in internet.environment.items():
+    for name, value in clouds.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", "/usr/bin/nothing")
-    internet.asked.clear()
-    return Azure(internet)
+    clouds.asked.clear()
+    return Azure(clouds)
 
 
 @pytest.fixture
@@ -108,7 +101,7 @@ print(json.dumps(found))
 """
 
 
-def test_the_vendors_client_reads_the_same(azure: Azure, log_in: Callable[..., None], internet: Internet) -> None:
+def test_the_vendors_client_reads_the_same(azure: Azure, log_in: Callable[..., None], clouds: Internet) -> None:
     """azure-keyvault-secrets finds its protocol in the server: the challenge, the login, values, versions, errors."""
     log_in()
     azure.put("odd", ODD)
@@ -144,17 +137,17 @@ def test_values(azure: Azure, log_in: Callable[..., None]) -> None:
     assert fetch(*reversed(values), source="shop") == {f"shop/{name}": values[name] for name in reversed(values)}
 
 
-def test_two_hundred_secrets(azure: Azure, log_in: Callable[..., None], internet: Internet) -> None:
+def test_two_hundred_secrets(azure: Azure, log_in: Callable[..., None], clouds: Internet) -> None:
     """All of them arrive in order, with one login and one request each."""
     log_in()
     for number in range(200):
         azure.put(f"many-{number}", str(number))
     assert list(fetch(*(f"many-{number}" for number in range(200)), source="shop").values()) == [*map(str, range(200))]
-    assert sum(asked.path.startswith("/secrets/") for asked in internet.asked) == 200
-    assert sum(asked.path.endswith("/oauth2/v2.0/token") for asked in internet.asked) == 1
+    assert sum(asked.path.startswith("/secrets/") for asked in clouds.asked) == 200
+    assert sum(asked.path.endswith("/oauth2/v2.0/token") for asked in clouds.asked) == 1
 
 
-def test_one_login_for_all_fetches_of_a_run(azure: Azure, log_in: Callable[..., None], internet: Internet) -> None:
+def test_one_login_for_all_fetches_of_a_run(azure: Azure, log_in: Callable[..., None], clouds: Internet) -> None:
     """The token is kept in memory."""
     log_in()
     azure.put("a", "1")
@@ -194,11 +187,11 @@ def test_two_vaults_in_one_fetch(azure: Azure, log_in: Callable[..., None]) -> N
     "name",
     ["a", "shop/", "/a", "shop/a/b/c", "evil.example.com/a", "https://evil.example.com/secrets/a", "x@y/a", "shop/a/?"],
 )
-def test_names_that_are_none(name: str, azure: Azure, log_in: Callable[..., None], internet: Internet) -> None:
+def test_names_that_are_none(name: str, azure: Azure, log_in: Callable[..., None], clouds: Internet) -> None:
     """They are refused before anything is asked: a token never goes to a host that is no vault."""
     log_in()
     assert "names no secret of Azure Key Vault" in failure(name).message
-    assert internet.asked == []
+    assert clouds.asked == []
 
 
 def test_a_name_with_an_underscore(azure: Azure, log_in: Callable[..., None]) -> None:
@@ -260,11 +253,11 @@ def test_a_workload_identity(azure: Azure, log_in: Callable[..., None], tmp_path
 
 
 def test_a_managed_identity(
-    azure: Azure, internet: Internet, log_in: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    azure: Azure, clouds: Internet, log_in: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A virtual machine asks its metadata service; the client id chooses an identity that a user assigned."""
     azure.put("a", "1")
-    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", internet.address)
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", clouds.address)
     assert fetch("shop/a") == {"shop/a": "1"}
     monkeypatch.setenv("AZURE_CLIENT_ID", azure.managed_identity)
     assert fetch("shop/a") == {"shop/a": "1"}
@@ -272,10 +265,10 @@ def test_a_managed_identity(
     assert "Not logged in to Azure" in failure("shop/a").message
 
 
-def test_a_managed_identity_of_app_service(azure: Azure, internet: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_managed_identity_of_app_service(azure: Azure, clouds: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
     """IDENTITY_ENDPOINT and IDENTITY_HEADER come before the metadata service."""
     azure.put("a", "1")
-    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{internet.address}/msi/token")
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{clouds.address}/msi/token")
     monkeypatch.setenv("IDENTITY_HEADER", azure.managed_identity)
     assert fetch("shop/a") == {"shop/a": "1"}
 
@@ -395,10 +388,10 @@ def test_a_vault_that_throttles(azure: Azure, log_in: Callable[..., None]) -> No
     assert "limits the rate of requests" in failure("shop/a").message
 
 
-def test_a_vault_that_does_not_exist(azure: Azure, log_in: Callable[..., None], internet: Internet) -> None:
-    """The name does not lead anywhere."""
+def test_a_vault_that_is_broken(azure: Azure, log_in: Callable[..., None]) -> None:
+    """Its status is told when no attempt gets another one."""
     log_in()
-    azure.refusals["a"] = Reply(502, b"")
+    azure.refusals["a"] = Reply(502, b"", {"Retry-After": "0"})
     assert "answered with HTTP status 502" in failure("shop/a").message
 
 

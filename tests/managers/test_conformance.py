@@ -8,12 +8,14 @@ from typing import Final
 import pytest
 
 from pykamal.secrets.conformance import CASES, Case, Harness
+from tests.managers import cloud_harnesses
 from tests.managers.vault_harness import VaultHarness
 
 Make = Callable[[pytest.FixtureRequest], Harness]
 
 HARNESSES: Final[Mapping[str, type[Harness]]] = {
     "vault": VaultHarness,
+    **cloud_harnesses.HARNESSES,
 }
 """Harnesses by the name of the adapter. They are made with the request of the test, whose fixtures they use."""
 

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from pykamal.core.errors import KamalError
 from pykamal.secrets.adapters.gcp_api import GoogleSecretManagerApi, crc32c
 from pykamal.secrets.adapters.settings import Settings
-from tests.managers.google_cloud import NAMES, OTHER_ACCOUNT, REGION, GoogleCloud, forbidden, throttled
+from tests.managers.google_cloud import OTHER_ACCOUNT, REGION, GoogleCloud, forbidden, throttled
 from tests.managers.internet import Internet, Reply, vendors_client
 
 CANARY = "canary-2d90"
@@ -23,24 +23,18 @@ ODD = "line\nquote\"' $HOME `x` ü \0 \\"
 KAMAL = Path(sys.executable).with_name("kamal")
 
 
-@pytest.fixture(scope="module")
-def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
-    with Internet(tmp_path_factory.mktemp("google"), *NAMES) as running:
-        yield running
-
-
 @pytest.fixture
-def google(internet: Internet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> GoogleCloud:
+def google(clouds: Internet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> GoogleCloud:
     """A cloud of the test's own, and an environment that leads there and has no login."""
     own = ("GOOGLE_", "CLOUDSDK_", "GCE_", "GCLOUD_")
     for name in [name for name in os.environ if name.startswith(own) or "proxy" in name.lower()]:
         monkeypatch.delenv(name)
-    for name, value in internet.environment.items():
+    for name, value in clouds.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
-    internet.asked.clear()
-    return GoogleCloud(internet)
+    clouds.asked.clear()
+    return GoogleCloud(clouds)
 
 
 @pytest.fixture
@@ -144,14 +138,14 @@ def test_a_damaged_value(google: GoogleCloud, log_in: Callable[..., Path]) -> No
     assert "arrived damaged" in failure("shop/a").message
 
 
-def test_two_hundred_secrets(google: GoogleCloud, log_in: Callable[..., Path], internet: Internet) -> None:
+def test_two_hundred_secrets(google: GoogleCloud, log_in: Callable[..., Path], clouds: Internet) -> None:
     """All of them arrive in order, with one login and one request each."""
     log_in()
     for number in range(200):
         google.put(f"shop/many-{number}", str(number).encode())
     assert list(fetch(*(f"many-{number}" for number in range(200)), source="shop").values()) == [*map(str, range(200))]
-    assert [asked.host for asked in internet.asked].count("oauth2.googleapis.com") == 1
-    assert [asked.host for asked in internet.asked].count("secretmanager.googleapis.com") == 200
+    assert [asked.host for asked in clouds.asked].count("oauth2.googleapis.com") == 1
+    assert [asked.host for asked in clouds.asked].count("secretmanager.googleapis.com") == 200
 
 
 @pytest.mark.parametrize(
@@ -174,11 +168,11 @@ def test_spellings(name: str, value: str, google: GoogleCloud, log_in: Callable[
 
 
 @pytest.mark.parametrize("name", ["", "a/b/c/d", "/a", "shop/..", "shop/a?x=1", "shop/a b"])
-def test_names_that_are_none(name: str, google: GoogleCloud, log_in: Callable[..., Path], internet: Internet) -> None:
+def test_names_that_are_none(name: str, google: GoogleCloud, log_in: Callable[..., Path], clouds: Internet) -> None:
     """They are refused before anything is asked."""
     log_in()
     assert "names no secret of Google Cloud" in failure(name).message
-    assert internet.asked == []
+    assert clouds.asked == []
 
 
 def test_settings_of_a_provider(
@@ -198,7 +192,7 @@ def test_settings_of_a_provider(
 # -- ways to log in
 
 
-def test_a_user(google: GoogleCloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, internet: Internet) -> None:
+def test_a_user(google: GoogleCloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clouds: Internet) -> None:
     """The file that gcloud writes is found; requests count for its project; no gcloud is started."""
     folder = tmp_path / ".config" / "gcloud"
     folder.mkdir(parents=True)
@@ -208,7 +202,7 @@ def test_a_user(google: GoogleCloud, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     google.put("shop/a", b"1")
     assert fetch("shop/a") == {"shop/a": "1"}
-    assert internet.asked[-1].headers["x-goog-user-project"] == "shop-quota"
+    assert clouds.asked[-1].headers["x-goog-user-project"] == "shop-quota"
     assert not (tmp_path / "started").exists()
     assert "project of the secret a is not known" in failure("a").message
     google.refresh_token = "revoked meanwhile"
@@ -245,14 +239,14 @@ def test_acting_as_a_service_account(google: GoogleCloud, log_in: Callable[..., 
 
 
 @pytest.mark.parametrize("on_google", [True, False])
-def test_a_machine_of_google_cloud(on_google: bool, google: GoogleCloud, internet: Internet, tmp_path: Path) -> None:
+def test_a_machine_of_google_cloud(on_google: bool, google: GoogleCloud, clouds: Internet, tmp_path: Path) -> None:
     """The metadata service gives the token and the project; without it the error says how to log in.
 
     The library reads the variables of the service when it is imported, so this is a process of its own.
     """
     google.put("shop-project/a", b"1")
     google.on_google = on_google
-    service = internet.address.removeprefix("http://")
+    service = clouds.address.removeprefix("http://")
     done = subprocess.run(
         [KAMAL, "secrets", "fetch", "--adapter", "gcp_api", "a"],
         env={
@@ -260,7 +254,7 @@ def test_a_machine_of_google_cloud(on_google: bool, google: GoogleCloud, interne
             "HOME": str(tmp_path),
             "GCE_METADATA_HOST": service,
             "GCE_METADATA_IP": service,
-            **internet.environment,
+            **clouds.environment,
         },
         cwd=tmp_path,
         capture_output=True,
@@ -292,10 +286,10 @@ def test_a_file_that_is_none(text: str | None, google: GoogleCloud, log_in: Call
     assert "GOOGLE_APPLICATION_CREDENTIALS" in str(failure("shop/a").hint)
 
 
-def test_a_key_that_is_not_the_account_s(google: GoogleCloud, log_in: Callable[..., Path], internet: Internet) -> None:
+def test_a_key_that_is_not_the_account_s(google: GoogleCloud, log_in: Callable[..., Path], clouds: Internet) -> None:
     """A deleted key is refused by the login server."""
     log_in()
-    GoogleCloud(internet)  # takes the place of the server whose key the file has
+    GoogleCloud(clouds)  # takes the place of the server whose key the file has
     assert "Google refused the login: invalid_grant" in failure("shop/a").message
 
 

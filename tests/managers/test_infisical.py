@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,28 +11,22 @@ import pytest
 from pykamal.core.errors import KamalError
 from pykamal.secrets.adapters.infisical import Infisical
 from pykamal.secrets.adapters.settings import Settings
-from tests.managers.infisical_server import IDENTITY, NAMES, PROJECT, SLUG, InfisicalServer, refusal
+from tests.managers.infisical_server import IDENTITY, PROJECT, SLUG, InfisicalServer, refusal
 from tests.managers.internet import Internet, Reply, vendors_client
 
 CANARY = "canary-91f4"
 ODD = "line\nquote\"' $HOME `x` ü \0 \\"
 
 
-@pytest.fixture(scope="module")
-def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
-    with Internet(tmp_path_factory.mktemp("infisical"), *NAMES) as running:
-        yield running
-
-
 @pytest.fixture
-def server(internet: Internet, monkeypatch: pytest.MonkeyPatch) -> InfisicalServer:
+def server(clouds: Internet, monkeypatch: pytest.MonkeyPatch) -> InfisicalServer:
     """A server of the test's own, and an environment that leads there and has no login."""
     for name in [name for name in os.environ if name.startswith("INFISICAL_") or "proxy" in name.lower()]:
         monkeypatch.delenv(name)
-    for name, value in internet.environment.items():
+    for name, value in clouds.environment.items():
         monkeypatch.setenv(name, value)
-    internet.asked.clear()
-    return InfisicalServer(internet)
+    clouds.asked.clear()
+    return InfisicalServer(clouds)
 
 
 @pytest.fixture
@@ -102,14 +96,14 @@ def test_the_vendors_client_reads_the_same(server: InfisicalServer, log_in: Call
     assert list(fetch("ODD", "SHARED", source=f"{PROJECT}/prod/web").values()) == [ODD, "s"]
 
 
-def test_a_folder_is_one_request(server: InfisicalServer, log_in: Callable[..., None], internet: Internet) -> None:
+def test_a_folder_is_one_request(server: InfisicalServer, log_in: Callable[..., None], clouds: Internet) -> None:
     """Two hundred secrets of a folder arrive in order, with one login and one request."""
     log_in()
     for number in range(200):
         server.put(f"MANY_{number}", str(number))
     names = [f"MANY_{number}" for number in range(200)]
     assert list(fetch(*names, source=f"{PROJECT}/prod").values()) == [*map(str, range(200))]
-    assert [asked.path for asked in internet.asked] == ["/api/v1/auth/universal-auth/login", "/api/v3/secrets/raw"]
+    assert [asked.path for asked in clouds.asked] == ["/api/v1/auth/universal-auth/login", "/api/v3/secrets/raw"]
 
 
 def test_values(server: InfisicalServer, log_in: Callable[..., None]) -> None:

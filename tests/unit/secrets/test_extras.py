@@ -25,6 +25,14 @@ def test_a_library_that_is_missing(module: str) -> None:
     assert "pip install 'pykamal[drawer]'" in (caught.value.hint or "")
 
 
+def test_a_library_whose_first_name_others_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that another package brings is not the library: `azure` does not mean `azure.identity`."""
+    (tmp_path / "shared_name").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(DependencyError, match=r"^The Python package shared_name.inner is not installed$"):
+        import_extra("shared_name.inner", extra="drawer")
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -74,18 +74,20 @@ def log_in(settings: Settings, *, resource: str, authority: str) -> Sensitive:
     except errors.AzureError as error:
         lost = errors.ServiceRequestError, errors.ServiceResponseError
         if isinstance(error, errors.ClientAuthenticationError) and not isinstance(error.__cause__, lost):
-            raise _refused(str(error), settings) from None
-        raise KamalError(
-            f"Microsoft Entra at {authority} cannot be asked",
-            hint="look whether that server can be reached from here, through the proxy if there is one, and whether "
-            f"{settings.where('ca')} has its certificate authority",
-        ) from None
+            failure = _refused(str(error), settings)
+        else:
+            failure = KamalError(
+                f"Microsoft Entra at {authority} cannot be asked",
+                hint="look whether that server can be reached from here, through the proxy if there is one, and "
+                f"whether {settings.where('ca')} has its certificate authority",
+            )
     except (OSError, ValueError) as error:  # a file of the settings, or what stands in it
         reason = error.strerror if isinstance(error, OSError) else "a value or a file has not the right form"
         used = [settings.where(each.key) for each in LOGIN_SETTINGS if settings.get(each.key)]
-        raise KamalError(
+        failure = KamalError(
             f"The settings of the login to Azure cannot be used: {reason}", hint=f"look at {', '.join(used)}"
-        ) from None
+        )
+    raise failure  # here, where the library's error is no part of it: its text may have what a server repeated
 
 
 def _credential(identity: ModuleType, settings: Settings, authority: str) -> Any:

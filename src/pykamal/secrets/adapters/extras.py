@@ -14,13 +14,13 @@ def import_extra(module: str, *, extra: str) -> ModuleType:
 
     Raises `DependencyError` when it is not installed, or when it is and cannot be imported.
     """
-    library = module.partition(".")[0]
     hint = f"pip install 'pykamal[{extra}]' where kamal is installed"
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name == library:
-            raise DependencyError(f"The Python package {library} is not installed", hint=hint) from None
+        # The packages of some vendors share a first name, such as `azure`, which may be there without the rest.
+        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
+            raise DependencyError(f"The Python package {error.name} is not installed", hint=hint) from None
         raise _broken(module, error, hint) from error
     except Exception as error:  # the library is one of others, in which anything can go wrong
         raise _broken(module, error, hint) from error

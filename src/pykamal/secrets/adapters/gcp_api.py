@@ -9,7 +9,7 @@ import base64
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar, Final
@@ -107,22 +107,25 @@ def _read(client: Client, login: Login, version: _Version, place: str) -> Sensit
     data, checksum = payload.get("data", ""), payload.get("dataCrc32c")
     if not payload or not isinstance(data, str):
         raise not_understood(_SERVER)
-    try:
-        content = base64.b64decode(data, validate=True)
-    except ValueError:
-        raise not_understood(_SERVER) from None
+    content = _decoded(data)
     if checksum is not None and str(crc32c(content)) != str(checksum):
         raise UnexpectedAnswer(
             f"The value of {version.name} arrived damaged: its checksum is another",
             hint="try again; ask who is between",
         )
-    try:
-        return Sensitive(content.decode())
-    except UnicodeDecodeError:
+    text = content.decode(errors="surrogateescape")
+    if re.search("[\udc80-\udcff]", text):
         raise KamalError(
             f"The value of {version.name} in {_SERVER} is not UTF-8 text, which no environment of a container can hold",
             hint="store it in base64, and have the application decode it",
-        ) from None
+        )
+    return Sensitive(text)
+
+
+def _decoded(data: str) -> bytes:
+    with suppress(ValueError):
+        return base64.b64decode(data, validate=True)
+    raise not_understood(_SERVER)
 
 
 def _refused(answer: Answer, version: _Version) -> KamalError:

@@ -64,15 +64,16 @@ def log_in(settings: Settings, *, account: str | None) -> Login:
             impersonated = import_extra("google.auth.impersonated_credentials", extra="gcp")
             found = impersonated.Credentials(found, target_principal=account, target_scopes=list(_SCOPES))
         found.refresh(request)
+        return Login(Sensitive(found.token), project, getattr(found, "quota_project_id", None))
     except errors.DefaultCredentialsError:
-        raise _no_login(settings, file) from None
+        failure = _no_login(settings, file)
     except errors.GoogleAuthError as error:
-        raise _refused(error, errors, settings, account) from None
+        failure = _refused(error, errors, settings, account)
     except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:  # what the library takes for granted
         reason = error.strerror if isinstance(error, OSError) else "it has not the right form"
         hint = f"look at {settings.where('auth/credentials_file')}"
-        raise KamalError(f"The file of Google's credentials cannot be used: {reason}", hint=hint) from None
-    return Login(Sensitive(found.token), project, getattr(found, "quota_project_id", None))
+        failure = KamalError(f"The file of Google's credentials cannot be used: {reason}", hint=hint)
+    raise failure  # here, where the library's error is no part of it: its text may have what a server repeated
 
 
 def _credentials_file(settings: Settings) -> Path | None:
