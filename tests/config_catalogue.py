@@ -31,6 +31,9 @@ def changed(change: str) -> str:
 
 OWN_KEYS: Final = """x-pykamal:
   ssh: {host_key_policy: pinned, known_hosts: .kamal/known_hosts}
+  secrets:
+    providers: {vault: {adapter: vault, auth: {token_from: CI_TOKEN}}, op: {adapter: 1password, account: acme, from: Shop}}
+    from: {DATABASE_URL: "vault:kv/shop#database_url", SMTP_PASSWORD: op:smtp/password}
   proxy:
     engine: pykamal
     run: {client_header_timeout: 10, client_body_timeout: 20, proxy_protocol_from: [10.0.0.1, "2001:db8::/32"]}

@@ -205,7 +205,9 @@ SHARED_NAMES = {
     "errors": "each package's own exceptions",
     "reference": "each package's own document, made by `python -m PACKAGE.reference`",
     "system": "the machine as a protocol: what templates need of it, and what the configuration needs besides",
-    **dict.fromkeys(("accessory", "builder", "registry", "proxy", "proxy_extension", "service"), MIRROR),
+    **dict.fromkeys(
+        ("accessory", "builder", "registry", "proxy", "proxy_extension", "secrets_extension", "service"), MIRROR
+    ),
     **dict.fromkeys(("audit", "evidence", "facts", "hooks", "lock", "prune", "server"), MIRROR),
     "boot_config": "a command's handler and its flow",
     "secrets": "the diagnostics of secrets, and the handlers of `kamal secrets`",

@@ -10,7 +10,7 @@ import yaml
 
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.prefix_match import suggestion
-from pykamal.config.schema import resolved, schema_node
+from pykamal.config.schema import own_sections, resolved, schema_node
 from pykamal.core.errors import UsageError
 from pykamal.events import Result
 
@@ -34,7 +34,7 @@ _SECTIONS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "ssh": ("ssh", ("ssh",)),
     "sshkit": ("sshkit", ("sshkit",)),
     "x-pykamal": ("x-pykamal", ("x-pykamal",)),
-    "x-pykamal-proxy": ("x-pykamal-proxy", ("x-pykamal", "proxy")),
+    **{name: (name, keys) for name, keys in own_sections().items()},
 }
 """For each section the place of its schema and the keys under which it stands in deploy.yml."""
 

@@ -17,6 +17,7 @@ from pykamal.core.printable import print_error
 from pykamal.events import Tone
 from pykamal.operations.local.local_system import LocalSystem, SafeSystem
 from pykamal.secrets.command_substitution import substitute
+from pykamal.secrets.declared import Declared
 from pykamal.secrets.store import Secrets
 
 
@@ -47,6 +48,7 @@ def load(invocation: Invocation, system: SafeSystem | None = None) -> Loaded:
         destination,
         environment=os.environ if system is None else system.environment,
         run=substitute if system is None else lambda _: "",
+        declared=Declared(config, fetches=system is None),
         asked_by=lambda name: mention(name, path, destination),
         warn=lambda warning: _warn(invocation, warning),
     )

@@ -9,9 +9,11 @@ from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import Loaded, load
 from pykamal.cli.prompt import NOT_CONFIRMED, asker, confirmed
 from pykamal.cli.run_logs import recorded
+from pykamal.cli.table import command_row
 from pykamal.cli.table.row import CommandRow, Effect
 from pykamal.commands.command import Command
 from pykamal.config.models import Config
+from pykamal.config.secret_names import names_secrets
 from pykamal.core.errors import UsageError
 from pykamal.core.sensitive import Sensitive
 from pykamal.events import Level, RunStarted, Tone
@@ -87,6 +89,7 @@ def _chosen(invocation: Invocation, choose: Choose) -> tuple[Config, str, Comman
 
 async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: bool) -> None:
     recording = RecordingExecutor() if invocation.options.get("plan") else None
+    reads_secrets = command_row(invocation.command).reads_secrets(invocation.arguments, invocation.options)
     opening = run_context(
         loaded.config,
         settings_of(invocation),
@@ -95,6 +98,7 @@ async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: 
         operation=invocation.command,
         executor=recording or ActingExecutor(),
         connects=connects,
+        reads_secrets=reads_secrets and names_secrets(loaded.config),
         ask=asker(invocation),
     )
     async with opening as context:

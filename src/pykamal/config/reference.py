@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from pykamal.config.schema import bundle, resolved
+from pykamal.config.schema import bundle, own_sections, resolved, section
 
 BEGINNING: Final = "<!-- reference: begin -->"
 END: Final = "<!-- reference: end -->"
@@ -33,7 +33,6 @@ _SECTIONS: Final = (
     ("logging", "`logging`"),
     ("output", "`output`"),
     ("x-pykamal", "`x-pykamal`"),
-    ("x-pykamal-proxy", "`x-pykamal/proxy`"),
 )
 _ANY_TEXT: Final = {"string", "number", "boolean"}
 _TYPE_WORDS: Final = {
@@ -48,7 +47,17 @@ _TYPE_WORDS: Final = {
 
 def markdown() -> str:
     """One table a section: key, type, default, meaning, example."""
-    return "\n".join(line for place, title in _SECTIONS for line in _section(place, title))
+    return "\n".join(line for place, title in (*_SECTIONS, *_own_sections()) for line in _section(place, title))
+
+
+def _own_sections() -> Iterator[tuple[str, str]]:
+    """Our own sections, and the maps in them whose keys the user chooses."""
+    for name, keys in own_sections().items():
+        yield name, f"`{'/'.join(keys)}`"
+        for key, setting in section(name)["properties"].items():
+            _, inside, place = (setting.get("additionalProperties") or {}).get("$ref", "").partition("#/")
+            if inside:
+                yield f"{name}/{place}", f"`{'/'.join(keys)}/{key}/NAME`"
 
 
 def with_reference(text: str) -> str:

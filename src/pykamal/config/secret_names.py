@@ -76,6 +76,11 @@ def _is_key(written: str) -> bool:
     return "-----BEGIN" in written
 
 
+def names_secrets(config: Config) -> bool:
+    """Return True where the configuration uses any secret, or declares one."""
+    return bool(config.extension.secrets.declared) or next(secret_uses(config), None) is not None
+
+
 def app_secret_names(config: Config, roles: Iterable[Role], *, builds: bool) -> Iterator[str]:
     """Names of the secrets that a deploy of these roles uses; with `builds` those of the image build too."""
     roles = tuple(roles)

@@ -37,23 +37,23 @@ async def run_context(
     operation: str,
     executor: Executor,
     connects: bool = True,
+    reads_secrets: bool = False,
     ask: Callable[[str], Awaitable[bool]] | None = None,
 ) -> AsyncIterator[Context]:
     """The context of a run, whose steps the executor takes.
 
     With `connects`, all selected hosts are being connected to while the flow begins. A host that cannot be reached is
-    reported by the first step that needs it.
+    reported by the first step that needs it. With `reads_secrets`, secrets are read before that, so that a manager
+    which is down is told before any host is touched.
     """
-    reading = _ask_git(config)
 
     async def pre_connect() -> None:
         """Run the hook for a plan as well: it may be what opens the way to the hosts that a plan reads."""
         await hooks.fire(replace(context, executor=ActingExecutor()), PRE_CONNECT)
 
+    local_context = await _beginning(config, secrets if reads_secrets else None, connects=connects)
     fleet = _fleet(config, bus, secrets, on_first_connection=pre_connect)
     try:
-        if connects:  # loading takes a tenth of a second, in which Git answers
-            await asyncio.to_thread(load_ssh_library)
         context = Context(
             config=config,
             settings=settings,
@@ -61,7 +61,7 @@ async def run_context(
             fleet=fleet,
             local=LocalSession(bus),
             secrets=secrets,
-            local_context=await reading,
+            local_context=local_context,
             executor=executor,
             operation=operation,
             lock_held=hooks.held_by_parent(),
@@ -70,8 +70,22 @@ async def run_context(
         async with _connecting(context, connects):
             yield context
     finally:
-        reading.cancel()
         await fleet.aclose()
+
+
+async def _beginning(config: Config, secrets: Secrets | None, *, connects: bool) -> LocalContext:
+    """Ask Git what is deployed and by whom, read the secrets, and load the library for connections, all at once.
+
+    Git is no step of the run, so it is not shown. Loading takes a tenth of a second.
+    """
+    asking = asyncio.create_task(read_local_context(LocalSession(Bus()), config))
+    reading = [asyncio.to_thread(secrets.read)] if secrets is not None else []
+    loading = [asyncio.to_thread(load_ssh_library)] if connects else []
+    try:
+        await asyncio.gather(*reading, *loading)
+        return await asking
+    finally:
+        asking.cancel()
 
 
 @asynccontextmanager
@@ -90,11 +104,6 @@ async def _connecting(context: Context, connects: bool) -> AsyncIterator[None]:
         ahead.cancel()
         with suppress(asyncio.CancelledError):
             await ahead
-
-
-def _ask_git(config: Config) -> asyncio.Task[LocalContext]:
-    """Begin to read what is deployed, and by whom. That is no step of the run, so it is not shown."""
-    return asyncio.create_task(read_local_context(LocalSession(Bus()), config))
 
 
 def _fleet(config: Config, bus: Bus, secrets: Secrets, *, on_first_connection: Callable[[], Awaitable[None]]) -> Fleet:

@@ -27,7 +27,7 @@ def fetch(secrets: Sequence[str], *, adapter_name: str, account: str | None, sou
 
 
 def extract(name: str, document: str) -> str:
-    """Return the value of a key of `fetch`'s JSON: the exact key, else the first that ends in `/NAME`.
+    """Return the value of a key of `fetch`'s JSON: the exact key, else the first that ends in `/NAME` or `#NAME`.
 
     Raises `KamalError` for a key that is not there and for a document that is no JSON.
     """
@@ -37,7 +37,9 @@ def extract(name: str, document: str) -> str:
         raise KamalError(
             f"Cannot extract {name}: what was handed over is not JSON", hint="hand over what `secrets fetch` printed"
         ) from error
-    keys = [name, *(key for key in values if key.endswith(f"/{name}"))] if isinstance(values, dict) else []
+    keys = (
+        [name, *(key for key in values if key.endswith((f"/{name}", f"#{name}")))] if isinstance(values, dict) else []
+    )
     for key in keys:
         if values.get(key) is not None:
             return str(values[key])

@@ -10,14 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from pykamal.core.catalogue.files import FILE_UNREADABLE, INVALID_ENCODING
-from pykamal.core.catalogue.secrets import SECRETS_FILE_NOT_READ
-from pykamal.core.diagnostics import Diagnostic
-from pykamal.core.errors import KamalError, SecretNotFound, configuration_error
+from pykamal.core.catalogue.secrets import SECRET_DEFINED_TWICE, SECRETS_FILE_NOT_READ
+from pykamal.core.diagnostics import Diagnostic, Location
+from pykamal.core.errors import ConfigurationError, KamalError, SecretNotFound, configuration_error
 from pykamal.core.sensitive import Sensitive
 from pykamal.core.source import Position
 from pykamal.core.spelling import nearest
 from pykamal.secrets import dotenv
 from pykamal.secrets.command_substitution import substitute
+from pykamal.secrets.declared import Declared
 from pykamal.secrets.expansion import Substitute
 
 DEFAULT_PATH = ".kamal/secrets"
@@ -25,23 +26,24 @@ DEFAULT_PATH = ".kamal/secrets"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The result of reading the secrets files to the end.
+    """The result of reading the secrets files and asking the managers to the end.
 
     `empty` has the names whose value is empty and was not written so. `remarks` are the warnings.
     """
 
     values: Mapping[str, Sensitive]
-    failures: Mapping[str, tuple[Position, KamalError]]
+    failures: Mapping[str, tuple[Position | None, KamalError]]
     empty: Mapping[str, Position]
     remarks: Sequence[Diagnostic]
 
 
 class Secrets:
-    """The contents of the secrets files, read on first use because a secret manager may prompt.
+    """The secrets of a run, read on first use because a secret manager may prompt, and once.
 
-    `path` is `secrets_path` of deploy.yml; the files are `PATH-common`, then `PATH`, or `PATH.DEST` with a destination.
-    `asked_by` tells where the configuration mentions a name, for the hint of `SecretNotFound`. `warn` takes a warning
-    for each command in the files that ends badly, and for what values lose; both count as Ruby reads them all the same.
+    They come from the secrets files, and from the managers that deploy.yml names (`declared`). `path` is `secrets_path`
+    of deploy.yml; the files are `PATH-common`, then `PATH`, or `PATH.DEST` with a destination. `asked_by` tells where
+    the configuration mentions a name, for the hint of `SecretNotFound`. `warn` takes a warning for each command in the
+    files that ends badly, and for what values lose; both count as Ruby reads them all the same.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Secrets:
         *,
         environment: Mapping[str, str] = os.environ,
         run: Substitute = substitute,
+        declared: Declared | None = None,
         asked_by: Callable[[str], Position | None] | None = None,
         warn: Callable[[Diagnostic], None] | None = None,
     ) -> None:
@@ -59,6 +62,7 @@ class Secrets:
         self.files = (f"{path}-common", f"{path}.{destination}" if destination else path)
         self._environment = environment
         self._run = run
+        self._declared = declared
         self._asked_by = asked_by
         self.warn = warn or _ignored
         self._lock = threading.Lock()
@@ -66,35 +70,39 @@ class Secrets:
 
     def __getitem__(self, name: str) -> Sensitive:
         """Return the secret. Raises `SecretNotFound`, or `ConfigurationError` for a file that cannot be parsed."""
-        found = self._read().get(name)
+        found = self.read().get(name)
         if found is None:
             raise self._not_found(name)
         return found
 
     def get(self, name: str) -> Sensitive | None:
         """Return the secret, or None where it is missing or empty (config.md 1.6)."""
-        return self._read().get(name) or None
+        return self.read().get(name) or None
 
     def __contains__(self, name: str) -> bool:
         return self.get(name) is not None
 
     def all(self) -> dict[str, Sensitive]:
-        """Return every entry, those of the common file first."""
-        return dict(self._read())
+        """Return every entry: those of the common file, of the other file, and what is declared."""
+        return dict(self.read())
 
     def missing(self, names: Iterable[str]) -> list[str]:
-        """Return the names that no file defines. No command in the files is run."""
+        """Return the names that nothing defines. No command in the files is run, and no manager is asked."""
         defined = self.defined()
         return [name for name in dict.fromkeys(names) if name not in defined]
 
     def defined(self) -> set[str]:
-        """Return the names that the files define. No command in them is run."""
-        return {name for file in self.existing_files for name in _names(file)}
+        """Return the names that the files define and deploy.yml declares. Nothing is run, and nobody is asked."""
+        return {name for file in self.existing_files for name in _names(file)}.union(self._places)
 
     def attempt(self) -> Attempt:
-        """Read the files to the end, whatever fails on the way. Nothing of it is kept."""
+        """Read the files and ask the managers to the end, whatever fails on the way. Nothing of it is kept.
+
+        Raises `ConfigurationError` for what concerns all names: a name in two places, wrong settings of a provider.
+        """
+        self.refuse_duplicates()
         values: dict[str, Sensitive] = {}
-        failures: dict[str, tuple[Position, KamalError]] = {}
+        failures: dict[str, tuple[Position | None, KamalError]] = {}
         empty: dict[str, Position] = {}
         remarks = list(self._about_unread_files())
         for file in self.existing_files:
@@ -107,6 +115,10 @@ class Secrets:
                     empty.pop(entry.key, None)
                 if found.get(entry.key) == "" and (entry.value or "").strip() not in ("", "''", '""'):
                     empty[entry.key] = Position(file, entry.line)
+        if self._declared is not None:
+            fetched = self._declared.fetch(each=True)
+            values |= fetched.values
+            failures |= {name: (self._places[name], error) for name, error in fetched.errors.items()}
         return Attempt(values, failures, empty, remarks)
 
     def remarks(self) -> list[Diagnostic]:
@@ -117,24 +129,51 @@ class Secrets:
         return found
 
     def known(self) -> tuple[Sensitive, ...]:
-        """Return the secrets read so far, without reading more."""
-        return tuple((self._values or {}).values())
+        """Return the secrets read so far and what managers are logged in to with, without reading more."""
+        credentials = () if self._declared is None else self._declared.credentials()
+        return (*(self._values or {}).values(), *credentials)
 
     @property
     def existing_files(self) -> tuple[str, ...]:
         return tuple(file for file in self.files if Path(file).is_file())
 
-    def _read(self) -> dict[str, Sensitive]:
+    @property
+    def _places(self) -> Mapping[str, Position | None]:
+        return {} if self._declared is None else self._declared.places
+
+    def read(self) -> Mapping[str, Sensitive]:
+        """Read the files and ask the managers, unless that is done. Raises what fails; of managers, all of it."""
         with self._lock:
             if self._values is None:
+                self.refuse_duplicates()
                 values: dict[str, Sensitive] = {}
                 for warning in self._about_unread_files():
                     self.warn(warning)
                 for file in self.existing_files:
                     entries = self._parse(file, run=self._run, warn=self.warn)
                     values.update({key: Sensitive(value) for key, value in entries.items()})
+                if self._declared is not None:
+                    fetched = self._declared.fetch()
+                    if fetched.errors:
+                        raise _together(fetched.errors.values())
+                    values.update(fetched.values)
                 self._values = values
             return self._values
+
+    def refuse_duplicates(self) -> None:
+        """Raise `ConfigurationError` for names that a file defines and deploy.yml declares. No command is run."""
+        twice = [
+            SECRET_DEFINED_TWICE.diagnostic(
+                f"{entry.key} is defined here and declared at {self._places[entry.key]} (x-pykamal/secrets/from)",
+                Location(Position(file, entry.line)),
+                remedy=f"remove {entry.key} in one of the two",
+            )
+            for file in self.existing_files
+            for entry in (dotenv.entries(_text(file)) if self._places else ())
+            if entry.key in self._places and (entry.value is not None or not entry.exported)
+        ]
+        if twice:
+            raise ConfigurationError(str(twice[0]), diagnostics=twice, hint=twice[0].remedy)
 
     def _parse(
         self,
@@ -160,8 +199,9 @@ class Secrets:
             )
 
     def _not_found(self, name: str) -> SecretNotFound:
-        if self.existing_files:
-            message = f"Secret '{name}' not found in {', '.join(self.existing_files)}"
+        places = [*self.existing_files, *(["x-pykamal/secrets/from"] if self._places else [])]
+        if places:
+            message = f"Secret '{name}' not found in {', '.join(places)}"
         else:
             message = f"Secret '{name}' not found, no secret files ({', '.join(self.files)}) provided"
         position = self._asked_by(name) if self._asked_by is not None else None
@@ -187,8 +227,16 @@ class Secrets:
         return sorted(file for file in beside if file not in self.files and Path(file).is_file())
 
 
+def _together(errors: Iterable[KamalError]) -> KamalError:
+    """Return the first error, with the others in its details."""
+    first, *others = {id(error): error for error in errors}.values()
+    for error in others:
+        first.details = (*first.details, error.message, *error.details, *([error.hint] if error.hint else []))
+    return first
+
+
 def _keep_failure(
-    failures: dict[str, tuple[Position, KamalError]], file: str, entry: dotenv.Entry, error: KamalError
+    failures: dict[str, tuple[Position | None, KamalError]], file: str, entry: dotenv.Entry, error: KamalError
 ) -> None:
     failures[entry.key] = (Position(file, entry.line), error)
 

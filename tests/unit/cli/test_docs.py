@@ -45,7 +45,7 @@ def test_every_section_is_yaml(name: str) -> None:
 
 def test_the_sections_of_ruby_kamal() -> None:
     """All its names work, and our own section (cli.md 18.2)."""
-    assert sorted(NAMES) == sorted([*SECTIONS, "x-pykamal", "x-pykamal-proxy"])
+    assert sorted(NAMES) == sorted([*SECTIONS, "x-pykamal", "x-pykamal-proxy", "x-pykamal-secrets"])
 
 
 def test_the_whole_reference_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,11 +90,27 @@ def test_ssh_is_imported_only_to_connect(project: Path) -> None:
     assert imported(["config", "--version", "1"], ("asyncssh",), project) == ""
 
 
-@pytest.mark.parametrize("words", [["version"], ["config", "--version", "1"]])
+DECLARED = "x-pykamal: {secrets: {providers: {t: {adapter: test, account: a}}, from: {TOKEN: 't:token'}}}\n"
+ADAPTERS = tuple(f"pykamal.secrets.adapters.{name}" for name in ("http", "vault", "test"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["version"], ["config", "--version", "1"], ["details"], ["app", "logs"], ["app", "stop"], ["lock", "status"]],
+)
 def test_no_adapter_is_imported_without_a_secret_to_fetch(words: list[str], project: Path) -> None:
-    """A command that asks no secret manager does not pay for one (design.md, rule 8)."""
-    modules = tuple(f"pykamal.secrets.adapters.{name}" for name in ("http", "vault", "test"))
-    assert imported(words, modules, project) == ""
+    """A command that needs no secret asks no manager, declared ones neither, and does not pay for one (rule 8)."""
+    with (project / "config/deploy.yml").open("a") as file:
+        file.write(DECLARED)
+    assert imported(words, ADAPTERS, project) == ""
+
+
+@pytest.mark.parametrize("words", [["secrets", "print"], ["app", "boot"], ["deploy", "--plan", "--skip-push"]])
+def test_an_adapter_is_imported_for_a_secret(words: list[str], project: Path) -> None:
+    """The check of the test above would see it: a command that needs secrets imports the adapter of their provider."""
+    with (project / "config/deploy.yml").open("a") as file:
+        file.write(DECLARED)
+    assert imported(words, ADAPTERS, project) == "pykamal.secrets.adapters.test"
 
 
 def imported(words: list[str], modules: tuple[str, ...], directory: Path) -> str:

@@ -20,7 +20,7 @@ from pykamal.config.models.boot import Boot
 from pykamal.config.models.service import Config
 from pykamal.config.node_reading import child, chosen
 from pykamal.config.reference import with_reference
-from pykamal.config.schema import bundle, editor_schema, section
+from pykamal.config.schema import bundle, editor_schema, own_sections, section
 from pykamal.config.validation import structure
 from pykamal.core.catalogue.settings import INVALID_VALUE, WRONG_TYPE
 from pykamal.core.errors import ConfigurationError
@@ -30,7 +30,18 @@ from tests.config_world import loaded
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[3]
-SECTIONS = ("boot", "sshkit", "ssh", "registry", "builder", "proxy", "logging", "output", "x-pykamal")
+SECTIONS = (
+    "boot",
+    "sshkit",
+    "ssh",
+    "registry",
+    "builder",
+    "proxy",
+    "logging",
+    "output",
+    "x-pykamal",
+    "x-pykamal-secrets",
+)
 INVENTED = {
     "type": "string",
     "enum": ["slow", "fast"],
@@ -48,6 +59,7 @@ BASE: dict[str, dict[str, Any]] = {
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("builder", "local"): {"remote": "ssh://builder"},
     ("proxy", "ssl"): {"host": "example.com"},
+    ("x-pykamal-secrets", "from"): {"providers": {"vault": {"adapter": "vault"}}},
 }
 """Keys that one needs beside it."""
 
@@ -93,7 +105,10 @@ def is_read(place: str, key: str) -> bool:
 
 def decoded(place: str, settings: dict[str, Any]) -> Config:
     """The models of a file with one section, without the document that they were read from."""
-    return replace(loaded(changed(f"{place}: {json.dumps(settings)}")), raw={}, warnings=())
+    root, *inner = own_sections().get(place, (place,))
+    for key in reversed(inner):
+        settings = {key: settings}
+    return replace(loaded(changed(f"{root}: {json.dumps(settings)}")), raw={}, warnings=())
 
 
 def missing_places(place: str, key: str) -> list[str]:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pykamal.config import load
-from pykamal.config.schema import SECTION_FILES, section
+from pykamal.config.schema import section, section_files
 from pykamal.core.errors import ConfigurationError
 from tests.config_catalogue import ACCEPTED, REFUSED, changed
 from tests.config_world import World
@@ -22,7 +22,7 @@ _GENEROUS = settings(deadline=2000, max_examples=150, suppress_health_check=[Hea
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 _words = st.sampled_from(
-    sorted({key for name in SECTION_FILES for key in section(name).get("properties", {})} | {"web"})
+    sorted({key for name in section_files() for key in section(name).get("properties", {})} | {"web"})
 )
 _trees = st.recursive(
     _scalars,

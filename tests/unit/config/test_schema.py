@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from pykamal.config.schema import SECTION_FILES, bundle, resolved, section
+from pykamal.config.schema import bundle, own_sections, resolved, section, section_files
 
 pytestmark = pytest.mark.unit
 
@@ -32,7 +32,7 @@ def _keys(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, An
             yield from _keys(value, f"{path}/{name}")
 
 
-_ALL_KEYS = [key for name in SECTION_FILES for key in _keys(section(name), name)]
+_ALL_KEYS = [key for name in section_files() for key in _keys(section(name), name)]
 
 
 @pytest.mark.parametrize(("path", "node"), _ALL_KEYS, ids=[path for path, _ in _ALL_KEYS])
@@ -78,7 +78,7 @@ def test_examples_are_valid(key: str) -> None:
 def test_only_known_annotations() -> None:
     """Our own keywords are those that the package names."""
     names = {name for node in _dictionaries(bundle()) for name in node if name.startswith("x-")}
-    assert names - {"x-pykamal", "x-pykamal-proxy"} == _ANNOTATIONS
+    assert names - {"x-pykamal", *own_sections()} == _ANNOTATIONS
 
 
 def _dictionaries(node: Any) -> Iterator[dict[str, Any]]:

@@ -27,7 +27,10 @@ from pykamal.erb.system import CommandRefused
 from pykamal.operations.run import key_texts
 from pykamal.operations.secrets.check import check
 from pykamal.secrets import dotenv
+from pykamal.secrets.adapters.test import ReversedNames
 from pykamal.secrets.command_substitution import substitute
+from pykamal.secrets.declared import Declared
+from pykamal.secrets.providers import check_providers
 from pykamal.secrets.store import Secrets
 from pykamal.transport.client_config import settings_for
 from tests.config_catalogue import changed
@@ -51,6 +54,7 @@ def _loading(world: World, destination: str | None = None) -> Iterator[Diagnosti
     """Return the diagnostics of loading a world's files, and of `config validate` behind it."""
     try:
         config = load(destination=destination, system=world)
+        check_providers(config)
     except ConfigurationError as error:
         yield from error.diagnostics
         return
@@ -96,12 +100,21 @@ def _checked(tmp_path: Path, text: str) -> Iterator[Diagnostic]:
     return iter(check(config, Secrets(str(tmp_path / "secrets"), environment={})).diagnostics)
 
 
+def _declared_secret(file: Path, secrets: str) -> Iterator[Diagnostic]:
+    text = changed("x-pykamal: {secrets: {providers: {t: {adapter: test, account: a}}, from: {TOKEN: 't:token'}}}")
+    file.write_text(secrets)
+    declared = Declared(load(system=World(files={"config/deploy.yml": text})))
+    with pytest.raises(ConfigurationError) as caught:
+        Secrets(str(file), declared=declared).read()
+    yield from caught.value.diagnostics
+
+
 def _hidden_variable(path: Path) -> Iterator[Diagnostic]:
     path.write_text("service: <%= ENV['RAILS_MASTER_KEY'] %>\n")
     return iter(safety_warnings(parse(command_row("config"), ["validate", "--safe", "-c", str(path)])))
 
 
-def _otherwise(identifier: str, tmp_path: Path) -> Iterator[Diagnostic] | None:
+def _otherwise(identifier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Diagnostic] | None:
     """Diagnostics of what no lines of deploy.yml can show; None for any other rule."""
     match identifier:
         case "file-not-found":
@@ -143,6 +156,11 @@ def _otherwise(identifier: str, tmp_path: Path) -> Iterator[Diagnostic] | None:
             return _ssh_config(tmp_path)
         case "inline-key":
             return _inline_key()
+        case "secret-defined-twice":
+            return _declared_secret(tmp_path / "secrets", "TOKEN=1\n")
+        case "unresolved-secret":
+            monkeypatch.setattr(ReversedNames, "fetch", lambda *_, **__: {})
+            return _declared_secret(tmp_path / "secrets", "")
         case "missing-secret":
             return _missing_secret()
         case "hidden-variable":
@@ -152,9 +170,9 @@ def _otherwise(identifier: str, tmp_path: Path) -> Iterator[Diagnostic] | None:
 
 @pytest.mark.process
 @pytest.mark.parametrize("rule", CONFIGURATION, ids=lambda rule: rule.identifier)
-def test_examples(rule: Rule, tmp_path: Path) -> None:
+def test_examples(rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The example of each rule of the configuration leads to a diagnostic of it, with its severity."""
-    found = _otherwise(rule.identifier, tmp_path)
+    found = _otherwise(rule.identifier, tmp_path, monkeypatch)
     text = changed(rule.example.replace("\n", "\n@"))
     diagnostics = list(_of(text) if found is None else found)
     severities = {each.severity for each in diagnostics if each.identifier == rule.identifier}

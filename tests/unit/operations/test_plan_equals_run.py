@@ -20,7 +20,7 @@ import pytest
 from pykamal.cli.table import COMMANDS
 from pykamal.commands.command import Effect, command
 from pykamal.commands.script import Step, script
-from pykamal.config.models import Accessory, Boot, Builder, Config, Credential, Proxy, ProxyRun, Registry
+from pykamal.config.models import Accessory, Boot, Builder, Config, Credential, Env, File, Proxy, ProxyRun, Registry
 from pykamal.config.models.proxy_extension import ProxyEngine
 from pykamal.core.sensitive import Sensitive
 from pykamal.operations import removal
@@ -200,6 +200,12 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Secrets(dict[str, Sensitive]):
+    used = False
+
+    def __getitem__(self, name: str) -> Sensitive:
+        self.used = True
+        return super().__getitem__(name)
+
     def all(self) -> dict[str, Sensitive]:
         return dict(self)
 
@@ -260,6 +266,29 @@ def test_mirrors_are_asked_for_where_docker_has_any(server: str | None) -> None:
     asyncio.run(case.flow(run))  # type: ignore[arg-type]
     asked = [host for host, step in fleet.done if step.name == "registry mirrors"]
     assert bool(asked) is (server in {None, "docker.io", "index.docker.io/acme", "acme"})
+
+
+def with_secrets(config: Config) -> Config:
+    """The same project, with a secret wherever there can be one."""
+    Path("settings.erb").write_text("<%= ENV['TOKEN'] %>")
+    env, file = Env(secrets=("TOKEN",)), File("settings.erb", "/etc/settings")
+    return replace(
+        config,
+        roles=tuple(replace(each, env=env) for each in config.roles),
+        accessories=tuple(replace(each, env=env, files=(file,)) for each in config.accessories),
+        builder=replace(config.builder, secrets=("TOKEN",)),
+    )
+
+
+def test_what_uses_secrets_is_marked_and_nothing_else() -> None:
+    """A command that is marked without need would fail if a secret manager is down, such as `app stop`."""
+    using = set()
+    for case in CASES.values():
+        run, _ = made(replace(case, config=with_secrets(case.config)), ActingExecutor())
+        run.secrets["TOKEN"] = Sensitive("token")  # type: ignore[index]
+        asyncio.run(case.flow(run, **case.given))  # type: ignore[arg-type]
+        using |= {case.command} if run.secrets.used else set()  # type: ignore[attr-defined]
+    assert using == {row.path for row in COMMANDS if row.uses_secrets and row.plans}
 
 
 def test_every_command_that_plans_is_here() -> None:

@@ -35,6 +35,8 @@ from pykamal.core.printable import json_text, print_error, print_line
 from pykamal.operations.local.local_context import version_here
 from pykamal.operations.local.local_system import LocalSystem, SafeSystem
 from pykamal.operations.selection import select
+from pykamal.secrets.declared import Declared
+from pykamal.secrets.providers import check_providers
 from pykamal.secrets.store import Secrets
 
 UNKNOWN_VERSION: Final = "unknown"
@@ -114,7 +116,11 @@ def _validate(invocation: Invocation) -> int:
     try:
         with explaining_safety(invocation, system):
             config = load_config(path, destination=options["destination"], system=system or LocalSystem())
-        warnings += [each.quoting(config.lines) for each in _warnings(config, system)]
+        secrets = _secrets(config, system)
+        check_providers(config)
+        if _may_read(secrets, system):
+            secrets.refuse_duplicates()
+        warnings += [each.quoting(config.lines) for each in _warnings(config, secrets, system)]
     except ConfigurationError as raised:
         if form == "text":
             raise
@@ -130,15 +136,22 @@ def _validate(invocation: Invocation) -> int:
     return error.exit_code if error is not None else int(refused)
 
 
-def _warnings(config: Config, system: SafeSystem | None) -> Iterator[Diagnostic]:
-    """Check what loading does not. With --safe no file of this machine outside of the project is looked for."""
+def _secrets(config: Config, system: SafeSystem | None) -> Secrets:
     environment = {**os.environ, **config.loaded_environment} if system is None else system.environment
-    secrets = Secrets(config.secrets_path, config.destination, environment=environment)
+    return Secrets(config.secrets_path, config.destination, environment=environment, declared=Declared(config))
+
+
+def _may_read(secrets: Secrets, system: SafeSystem | None) -> bool:
+    return system is None or all(system.may_read(Path(file)) for file in secrets.files)
+
+
+def _warnings(config: Config, secrets: Secrets, system: SafeSystem | None) -> Iterator[Diagnostic]:
+    """Check what loading does not. With --safe no file of this machine outside of the project is looked for."""
     yield from config.warnings
     yield from hidden_aliases(config)
     if system is None:
         yield from missing_ssh_files(config)
-    if system is None or all(system.may_read(Path(file)) for file in secrets.files):
+    if _may_read(secrets, system):
         yield from undefined_secrets(config, secrets)
         hidden = () if system is None else (UNSET_VARIABLE.identifier,)  # of what --safe hides nothing is known
         yield from (each for each in secrets.remarks() if each.identifier not in hidden)

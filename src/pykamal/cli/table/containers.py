@@ -30,18 +30,27 @@ def _flow(
     *,
     hidden: bool = False,
     takes_all: bool = False,
+    uses_secrets: bool = False,
 ) -> CommandRow:
     """A command whose flow is the function of its name in a module of its group's package in `operations`."""
     group, _, name = path.partition(" ")
     handler = f"operations.{group}.{module}:{name}"
-    return CommandRow(path, summary, handler, effect, arguments, hidden=hidden, takes_all=takes_all)
+    return CommandRow(
+        path, summary, handler, effect, arguments, hidden=hidden, takes_all=takes_all, uses_secrets=uses_secrets
+    )
 
 
 RAW_ALONE = Conflict("raw", ("interactive",))
 
 ACCESSORY = (
     _flow(
-        "accessory boot", "lifecycle", "Start a new accessory (all: every one)", Effect.LOCKED, "NAME", takes_all=True
+        "accessory boot",
+        "lifecycle",
+        "Start a new accessory (all: every one)",
+        Effect.LOCKED,
+        "NAME",
+        takes_all=True,
+        uses_secrets=True,
     ),
     _flow(
         "accessory details",
@@ -60,6 +69,7 @@ ACCESSORY = (
         (INTERACTIVE, REUSE, RAW),
         conflicts=(RAW_ALONE,),
         passes_options=True,
+        uses_secrets=True,
     ),
     _flow("accessory directories", "parts", "Make its directories", Effect.LOCKED, "NAME", hidden=True),
     CommandRow(
@@ -70,7 +80,7 @@ ACCESSORY = (
         "NAME",
         LOGS,
     ),
-    _flow("accessory pull_image", "parts", "Pull its image", Effect.LOCKED, "NAME", hidden=True),
+    _flow("accessory pull_image", "parts", "Pull its image", Effect.LOCKED, "NAME", hidden=True, uses_secrets=True),
     _flow(
         "accessory reboot",
         "lifecycle",
@@ -78,6 +88,7 @@ ACCESSORY = (
         Effect.LOCKED,
         "NAME",
         takes_all=True,
+        uses_secrets=True,
     ),
     CommandRow(
         "accessory remove",
@@ -110,12 +121,23 @@ ACCESSORY = (
         (ROLLING, CONFIRMED),
         question="This will restart all accessories",
         takes_all=True,
+        uses_secrets=True,
     ),
-    _flow("accessory upload", "parts", "Bring its files to the servers", Effect.LOCKED, "NAME", hidden=True),
+    _flow(
+        "accessory upload",
+        "parts",
+        "Bring its files to the servers",
+        Effect.LOCKED,
+        "NAME",
+        hidden=True,
+        uses_secrets=True,
+    ),
 )
 
 APP = (
-    _flow("app boot", "lifecycle", "Start the app, or replace its running containers", Effect.LOCKED),
+    _flow(
+        "app boot", "lifecycle", "Start the app, or replace its running containers", Effect.LOCKED, uses_secrets=True
+    ),
     _flow("app containers", "lifecycle", "List the app's containers", Effect.LOOKS),
     _flow("app details", "lifecycle", "Show the app's running containers", Effect.LOOKS),
     CommandRow(
@@ -133,6 +155,7 @@ APP = (
         ),
         conflicts=(Conflict("detach", ("interactive", "reuse")), Conflict("raw", ("interactive", "detach"))),
         passes_options=True,
+        uses_secrets=True,
     ),
     _flow("app images", "lifecycle", "List the app's images", Effect.LOOKS),
     _flow("app live", "lifecycle", "End the maintenance mode", Effect.LOCKED),
@@ -195,6 +218,7 @@ PROXY = (
         "operations.proxy.lifecycle:boot",
         Effect.LOCKED,
         options=(UPGRADE_PROXY,),
+        uses_secrets=True,
     ),
     CommandRow(
         "proxy boot_config",
@@ -222,6 +246,7 @@ PROXY = (
         Effect.LOCKED,
         options=(ROLLING, CONFIRMED, flag("force", "Reboot even if other projects behind the proxy lose settings")),
         question=OUTAGE,
+        uses_secrets=True,
     ),
     CommandRow(
         "proxy remove",
@@ -244,5 +269,6 @@ PROXY = (
         options=(ROLLING, CONFIRMED),
         question=OUTAGE,
         hidden=True,
+        uses_secrets=True,
     ),
 )

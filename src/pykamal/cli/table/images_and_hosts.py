@@ -26,6 +26,7 @@ BUILD = (
         "Build and push the image, pull it on the servers",
         "operations.images.build:deliver",
         Effect.CHANGES,
+        uses_secrets=True,
     ),
     CommandRow("build details", "Show the builder", "operations.images.builders:details", Effect.LOOKS, connects=False),
     CommandRow(
@@ -35,8 +36,15 @@ BUILD = (
         Effect.CHANGES,
         options=(_export("docker"), NO_CACHE),
         connects=False,
+        uses_secrets=True,
     ),
-    CommandRow("build pull", "Pull the image on the servers", "operations.images.pull:pull", Effect.CHANGES),
+    CommandRow(
+        "build pull",
+        "Pull the image on the servers",
+        "operations.images.pull:pull",
+        Effect.CHANGES,
+        uses_secrets=True,
+    ),
     CommandRow(
         "build push",
         "Build the image and push it to the registry",
@@ -44,6 +52,7 @@ BUILD = (
         Effect.CHANGES,
         options=(_export("registry"), NO_CACHE),
         connects=False,
+        uses_secrets=True,
     ),
     CommandRow(
         "build remove", "Remove the builder", "operations.images.builders:remove", Effect.CHANGES, connects=False
@@ -77,7 +86,7 @@ PRUNE = (
 )
 
 
-def _registry(name: str, summary: str) -> CommandRow:
+def _registry(name: str, summary: str, *, uses_secrets: bool = False) -> CommandRow:
     """A command of the registry. Hosts are connected to when their turn comes: a local registry needs none of them."""
     nothing = "--skip-local and --skip-remote together leave nothing to do"
     return CommandRow(
@@ -91,14 +100,15 @@ def _registry(name: str, summary: str) -> CommandRow:
         ),
         conflicts=(Conflict("skip_local", ("skip_remote",), nothing),),
         connects=False,
+        uses_secrets=uses_secrets,
     )
 
 
 REGISTRY = (
-    _registry("login", "Log in here and on the servers"),
+    _registry("login", "Log in here and on the servers", uses_secrets=True),
     _registry("logout", "Log out here and on the servers"),
     _registry("remove", "Log out here and on the servers, or remove this machine's own registry"),
-    _registry("setup", "Log in here and on the servers, or start this machine's own registry"),
+    _registry("setup", "Log in here and on the servers, or start this machine's own registry", uses_secrets=True),
 )
 
 

@@ -48,7 +48,8 @@ class CommandRow:
     `looks_without` is the option or argument without which the command only looks. `question` is asked before a flow
     starts. `connects` tells that a flow connects to all selected hosts at its start. `passes_options` hands unknown
     options on with the arguments (exec). A command without `needs_project` never reads deploy.yml, nor does its
-    completion. `takes_all` lets `all` stand for every accessory. Ruby Kamal does not have a command that is `ours`.
+    completion. `uses_secrets` tells that it may need a secret, so that they are read before any host is touched.
+    `takes_all` lets `all` stand for every accessory. Ruby Kamal does not have a command that is `ours`.
     """
 
     path: str
@@ -64,6 +65,7 @@ class CommandRow:
     hidden: bool = False
     passes_options: bool = False
     needs_project: bool = True
+    uses_secrets: bool = False
     takes_all: bool = False
     ours: bool = False
 
@@ -133,6 +135,11 @@ class CommandRow:
         if options.get("plan") or (self.looks_without and not given.get(self.looks_without)):
             return Effect.LOOKS
         return self.effect
+
+    def reads_secrets(self, arguments: Sequence[str], options: Mapping[str, Any]) -> bool:
+        """Return True where a command line or its plan may need a secret. A container that runs has its own."""
+        looks = self.effect_of(arguments, {**options, "plan": False}) is Effect.LOOKS
+        return self.uses_secrets and not looks and not options.get("reuse")
 
     def function(self) -> Callable[..., Any]:
         """Import the handler."""

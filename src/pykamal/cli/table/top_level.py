@@ -57,6 +57,7 @@ TOP_LEVEL = (
         "operations.deploy:deploy",
         Effect.DEPLOYS,
         options=(*BUILDING, UPGRADE_PROXY),
+        uses_secrets=True,
     ),
     CommandRow(
         "details",
@@ -91,7 +92,12 @@ TOP_LEVEL = (
         needs_project=False,
     ),
     CommandRow(
-        "redeploy", "Deploy without touching the proxy", "operations.deploy:redeploy", Effect.DEPLOYS, options=BUILDING
+        "redeploy",
+        "Deploy without touching the proxy",
+        "operations.deploy:redeploy",
+        Effect.DEPLOYS,
+        options=BUILDING,
+        uses_secrets=True,
     ),
     CommandRow(
         "remove",
@@ -107,6 +113,7 @@ TOP_LEVEL = (
         Effect.DEPLOYS,
         "[VERSION]",
         looks_without="version",
+        uses_secrets=True,
     ),
     CommandRow(
         "setup",
@@ -114,6 +121,7 @@ TOP_LEVEL = (
         "operations.deploy:setup",
         Effect.DEPLOYS,
         options=(*BUILDING, UPGRADE_PROXY),
+        uses_secrets=True,
     ),
     CommandRow("tree", "Show the commands as a tree", "", Effect.LOOKS, needs_project=False),
     CommandRow(
@@ -123,6 +131,7 @@ TOP_LEVEL = (
         Effect.LOCKED,
         options=(ROLLING, CONFIRMED),
         question="This will replace Traefik with kamal-proxy and restart all accessories",
+        uses_secrets=True,
     ),
     CommandRow("version", "Show the version", "cli.entry:version", Effect.LOOKS, needs_project=False),
 )

@@ -7,6 +7,7 @@ from typing import Final
 
 from pykamal.config.decoding.common_values import number
 from pykamal.config.decoding.proxy_extension import proxy_extension
+from pykamal.config.decoding.secrets_extension import secrets_extension
 from pykamal.config.document import Node
 from pykamal.config.models.boot import Boot, Sshkit
 from pykamal.config.models.extension import Extension, HostKeyPolicy
@@ -93,4 +94,5 @@ def extension(node: Node | None) -> Extension:
         host_key_policy=HostKeyPolicy(policy) if policy else HostKeyPolicy.ACCEPT_NEW,
         known_hosts=text(child(settings, "known_hosts")),
         proxy=proxy_extension(child(node, "proxy")),
+        secrets=secrets_extension(child(node, "secrets")),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pykamal.config.models.proxy_extension import ProxyExtension
+from pykamal.config.models.secrets_extension import SecretsExtension
 
 
 class HostKeyPolicy(Enum):
@@ -26,3 +27,4 @@ class Extension:
     host_key_policy: HostKeyPolicy = HostKeyPolicy.ACCEPT_NEW
     known_hosts: str | None = None
     proxy: ProxyExtension = ProxyExtension()
+    secrets: SecretsExtension = SecretsExtension()

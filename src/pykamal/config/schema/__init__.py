@@ -14,29 +14,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-SECTION_FILES: Final = (
-    "deploy",
-    "types",
-    "servers",
-    "env",
-    "registry",
-    "builder",
-    "proxy",
-    "accessories",
-    "ssh",
-    "sshkit",
-    "boot",
-    "logging",
-    "output",
-    "aliases",
-    "hooks",
-    "x-pykamal",
-    "x-pykamal-proxy",
-)
-
-
 _FOLDER: Final = Path(__file__).parent
 _NAMED: Final = ("properties", "patternProperties", "$defs")
+_OWN: Final = "x-pykamal"
+
+
+@cache
+def section_files() -> tuple[str, ...]:
+    """The names of the schema files."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.json")))
+
+
+@cache
+def own_sections() -> dict[str, tuple[str, ...]]:
+    """The sections below `x-pykamal` that have a file of their own, each with its keys in deploy.yml."""
+    return {name: (_OWN, name.removeprefix(f"{_OWN}-")) for name in section_files() if name.startswith(f"{_OWN}-")}
 
 
 @cache
@@ -49,7 +41,7 @@ def section(name: str) -> dict[str, Any]:
 @cache
 def bundle() -> dict[str, Any]:
     """One schema for the whole of deploy.yml, with every reference inside the document itself."""
-    sections = {name: _with_local_references(section(name), name) for name in SECTION_FILES if name != "deploy"}
+    sections = {name: _with_local_references(section(name), name) for name in section_files() if name != "deploy"}
     for schema in sections.values():
         schema.pop("$schema", None)
     return {**_with_local_references(section("deploy"), ""), "$defs": sections}

@@ -11,6 +11,7 @@ from pykamal.config.node_reading import blank, child, entries, integer, string, 
 from pykamal.config.servers import by_name, primary_role_name, role_nodes, role_proxy
 from pykamal.config.validation.proxy_extension import proxy_extension_violations
 from pykamal.config.validation.ruby_precedence import MERGED_STAGE, OWN_STAGE, RUNTIME_STAGE
+from pykamal.config.validation.secrets_extension import secrets_extension_violations
 from pykamal.config.validation.structure import node_at
 from pykamal.config.validation.violation import KeyPath, Phase, Violation
 from pykamal.core.catalogue.settings import (
@@ -53,6 +54,7 @@ def section_violations(root: MapNode, so_far: list[Violation]) -> list[Violation
         *_endpoint(root),
         *_ssh(root),
         *proxy_extension_violations(root),
+        *secrets_extension_violations(root),
     ]
     return [violation for violation in found if not _inside(violation.path, broken)]
 

@@ -75,3 +75,12 @@ EMPTY_SECRET: Final = Rule(
     "Set the variable, or run the command by hand. Write `NAME=` for a value that is to be empty.",
     ".kamal/secrets:2:1: DATABASE_URL is empty",
 )
+
+SECRET_DEFINED_TWICE: Final = Rule(
+    "secret-defined-twice",
+    "A secret stands in a secrets file and in deploy.yml",
+    "A name below `x-pykamal/secrets/from` comes from a secret manager. A line of a secrets file gives the same name a "
+    "value, so nobody could tell which counts.",
+    "Remove one of the two.",
+    ".kamal/secrets:2: DATABASE_URL is defined here and in deploy.yml",
+)

@@ -103,6 +103,32 @@ UNKNOWN_ROLE: Final = Rule(
     "primary_role: worker",
 )
 
+UNKNOWN_PROVIDER: Final = Rule(
+    "unknown-provider",
+    "A secret names a provider that does not exist",
+    "What stands before the first colon of a value of `x-pykamal/secrets/from` is a name of `x-pykamal/secrets/"
+    "providers`.",
+    "Correct the spelling, or describe the provider.",
+    "x-pykamal: {secrets: {providers: {vault: {adapter: vault}}, from: {TOKEN: 'valt:kv/shop#token'}}}",
+)
+
+UNKNOWN_ADAPTER: Final = Rule(
+    "unknown-adapter",
+    "A provider of secrets has an adapter that cannot be used",
+    "There is no adapter of that name, or the package that brings it is incomplete.",
+    "Correct the spelling. docs/secrets.md lists the adapters.",
+    "x-pykamal: {secrets: {providers: {vault: {adapter: valt}}}}",
+)
+
+PLAIN_SECRET: Final = Rule(
+    "plain-secret",
+    "A secret stands in deploy.yml",
+    "deploy.yml is read by many and kept by Git. A secret setting of a provider has its value in an environment "
+    "variable.",
+    "Write the setting with `_from` and the name of the variable. Replace the secret: it was in the file.",
+    "x-pykamal: {secrets: {providers: {vault: {adapter: vault, auth: {token: hvs.1}}}}}",
+)
+
 VERSION_TOO_OLD: Final = Rule(
     "version-too-old",
     "The project requires a newer Kamal",

@@ -70,7 +70,7 @@ def _severe(warning: Diagnostic) -> Diagnostic:
     return replace(warning, severity=Severity.ERROR)
 
 
-def _failure(name: str, position: Position, error: KamalError, evidence: tuple[str, ...]) -> Diagnostic:
+def _failure(name: str, position: Position | None, error: KamalError, evidence: tuple[str, ...]) -> Diagnostic:
     return UNRESOLVED_SECRET.diagnostic(
         f"{name} cannot be fetched: {error.message}",
         Location(position),

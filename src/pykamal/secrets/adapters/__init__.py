@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 from pykamal.core.errors import KamalError
+from pykamal.core.spelling import nearest
 from pykamal.secrets.adapters.protocol import Adapter
 
 if TYPE_CHECKING:
@@ -51,10 +52,13 @@ def adapter(name: str) -> Adapter:
     others = _others()
     if name.lower() in others:
         return _loaded(others[name.lower()])
+    known = (*MODULES, *others)
+    near = nearest(name, known)
+    meant = f"did you mean {near}? " if near is not None else ""
     raise KamalError(
         f"Unknown secrets adapter: {name}",
-        hint=f"there are {', '.join((*MODULES, *others))}; the tools of secret managers themselves can be called in "
-        ".kamal/secrets, as in PASSWORD=$(op read op://Vault/Item/password)",
+        hint=f"{meant}there are {', '.join(known)}; the tools of secret managers "
+        "themselves can be called in .kamal/secrets, as in PASSWORD=$(op read op://Vault/Item/password)",
     )
 
 
