@@ -64,11 +64,12 @@ faults: setup ## Things killed, cut off, filled up and lied to
 	$(say)
 	$(PYTEST) -m faults tests/faults
 
-bench: ## Ratios against Ruby Kamal, plain nginx, Caddy and pyinfra, each in the same run
+bench: ## Ratios against Ruby Kamal, plain nginx, Caddy, pyinfra and hvac, each in the same run
 	$(say)
 	@scripts/setup --bench
 	$(PYTHON) -m benchmarks.proxy
 	$(PYTHON) -m benchmarks.fan_out
+	$(PYTHON) -m benchmarks.secret_managers
 	$(PYTHON) -m benchmarks
 
 bare-test: ## Every target once on a bare Debian 12, each in a file system of its own (as root, takes hours)
