@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.application import Application
-from tests.managers.openbao import OpenBao
+from tests.managers.openbao import OpenBao, free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -60,6 +60,20 @@ def test_a_deploy_without_a_secrets_file(declaring: Application) -> None:
     assert declaring.environment["CI_TOKEN"] not in done.text
 
 
+def test_a_manager_of_a_secrets_file_that_is_down(application: Application) -> None:
+    """A command in `.kamal/secrets` that fails is told before any connection is made, too."""
+    down = f"http://127.0.0.1:{free_port()}"
+    application.configure(env={"secret": ["TOKEN"]})
+    with (application.folder / ".kamal/secrets").open("a") as file:
+        file.write("TOKEN=$(kamal secrets fetch --adapter vault secret/hello/token)\n")
+    for host in application.hosts:
+        host.clear_sshd_log()
+    done = application.kamal("deploy", expect=1, environment={"VAULT_ADDR": down, "VAULT_TOKEN": "t"})
+    assert f"Vault at {down} cannot be asked: Connection refused" in done.text
+    assert ".kamal/secrets:" in done.text
+    assert not any("Connection from" in host.sshd_log() for host in application.hosts)
+
+
 def test_a_manager_that_is_down(declaring: Application, openbao: OpenBao) -> None:
     """The run ends before any connection is made, so no lock is taken; a command without secrets still works."""
     openbao.stop()
@@ -68,7 +82,7 @@ def test_a_manager_that_is_down(declaring: Application, openbao: OpenBao) -> Non
     for command in ("setup", "deploy", "redeploy", "app boot", "registry login", "deploy --plan"):
         done = declaring.kamal(*command.split(), expect=1)
         assert f"Vault at {openbao.address} cannot be asked: Connection refused" in done.text
-        assert "TOKEN come from the provider vault" in done.text
+        assert "the provider vault was asked for " in done.text
     for host in declaring.hosts:
         assert "Connection from" not in host.sshd_log()
         assert not declaring.locked(host)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +23,7 @@ from pykamal.secrets.adapters.http import ManagerUnreachable
 from pykamal.secrets.declared import Declared
 from pykamal.secrets.store import Secrets
 from tests.managers.openbao import OpenBao, free_port
-from tests.managers.scripted_http import ScriptedServer, reply
+from tests.managers.scripted_http import ScriptedServer, reply, stay_silent
 
 CANARY = "canary-91be"
 KAMAL = Path(sys.executable).with_name("kamal")
@@ -135,7 +137,7 @@ def test_a_server_that_is_down(openbao: OpenBao, project: Path) -> None:
     )
     with pytest.raises(ManagerUnreachable, match="Connection refused") as caught:
         found.read()
-    assert "B, C come from the provider down" in str(caught.value.details)
+    assert "the provider down was asked for B, C" in str(caught.value.details)
     resolved = found.attempt()
     assert (set(resolved.values), set(resolved.failures)) == ({"A"}, {"B", "C"})
     assert CANARY not in f"{caught.value} {caught.value.details} {resolved}"
@@ -192,6 +194,29 @@ def test_the_commands(openbao: OpenBao, project: Path) -> None:
         VAULT_TOKEN=openbao.token,
     )  # fmt: skip
     assert kamal(project, "secrets", "extract", "a", fetched.stdout).stdout == f"{CANARY}\n"
+
+
+def test_a_run_that_waits_for_a_manager_is_stopped(project: Path) -> None:
+    """Ctrl-C ends it at once, although the server would keep it for a minute."""
+    with ScriptedServer(stay_silent) as server:
+        provider = {"vault": {"adapter": "vault", "address": server.address, "auth": {"token_from": "T"}}}
+        secrets(project, provider, {"A": "vault:secret/never#a"}, {})
+        run = subprocess.Popen(
+            [KAMAL, "app", "boot", "--version", "1"],
+            env={**os.environ, "T": "token"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        deadline = time.monotonic() + 30
+        while not server.requests and time.monotonic() < deadline:
+            time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        output, _ = run.communicate(timeout=20)
+    assert run.returncode == 130
+    assert "ERROR (Interrupt): Interrupted" in output
+    assert "Traceback" not in output
 
 
 def test_what_was_fetched_is_masked(openbao: OpenBao, project: Path) -> None:

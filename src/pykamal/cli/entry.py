@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 COMPLETE = "__complete"
 """The word with which shells ask for completions (cli/completion)."""
+_STOPPED = 128
+"""Exit codes above it tell the signal that stopped a run. Standard error is written line by line."""
 _VERSION = f"{KAMAL_VERSION} (pykamal {__version__})"
 
 
@@ -48,6 +50,9 @@ def main() -> None:
         # The interpreter would flush once more at its end, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = OUTPUT_CLOSED
+    if code > _STOPPED:
+        # A thread may still wait for a secret manager, and the interpreter would wait for the thread.
+        os._exit(code)
     gc.freeze()  # the interpreter would collect garbage once more at its end
     sys.exit(code)
 

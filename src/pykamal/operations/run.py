@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -79,13 +80,35 @@ async def _beginning(config: Config, secrets: Secrets | None, *, connects: bool)
     Git is no step of the run, so it is not shown. Loading takes a tenth of a second.
     """
     asking = asyncio.create_task(read_local_context(LocalSession(Bus()), config))
-    reading = [asyncio.to_thread(secrets.read)] if secrets is not None else []
+    reading = [_read(secrets)] if secrets is not None else []
     loading = [asyncio.to_thread(load_ssh_library)] if connects else []
     try:
         await asyncio.gather(*reading, *loading)
         return await asking
     finally:
         asking.cancel()
+
+
+async def _read(secrets: Secrets) -> None:
+    """Read the secrets in a thread that the end of the run does not wait for: a manager may keep it for a minute."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if not done.done():
+            done.set_result(None) if error is None else done.set_exception(error)
+
+    def read() -> None:
+        failure: BaseException | None = None
+        try:
+            secrets.read()
+        except BaseException as error:
+            failure = error
+        with suppress(RuntimeError):  # the run has ended, and its loop is closed
+            loop.call_soon_threadsafe(settle, failure)
+
+    threading.Thread(target=read, name="secrets", daemon=True).start()
+    await done
 
 
 @asynccontextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pykamal.config.models import Config
+from pykamal.config.models.secrets_extension import SecretProvider
 from pykamal.config.node_reading import child
 from pykamal.core.catalogue.files import NUL_BYTE
 from pykamal.core.catalogue.secrets import UNRESOLVED_SECRET
@@ -39,18 +40,14 @@ class Declared:
         self._config = config
         self._environment = environment
         self._fetches = fetches
-        secrets = config.extension.secrets
-        self.places: Mapping[str, Position | None] = {name: self._place(name) for name in secrets.declared}
+        self.places: Mapping[str, Position | None] = {
+            name: self._place(name) for name in config.extension.secrets.declared
+        }
 
     def credentials(self) -> tuple[Sensitive, ...]:
-        """Return what the providers log in with: the variables that their settings name."""
-        variables = (
-            value
-            for provider in self._config.extension.secrets.providers.values()
-            for key, value in provider.settings.items()
-            if key.endswith("_from")
-        )
-        return tuple(Sensitive(value) for name in variables if (value := self._environment.get(name)))
+        """Return what the providers log in with: the values of the variables that their settings name."""
+        names = (name for provider in self._providers for name in self._variables(provider).values())
+        return tuple(Sensitive(value) for name in names if (value := self._environment.get(name)))
 
     def fetch(self, *, each: bool = False) -> Resolution:
         """Fetch all: one call for each provider, the providers in parallel.
@@ -58,48 +55,42 @@ class Declared:
         A call that fails is the error of all its names. With `each`, its names are then asked for one by one, to tell
         those that are missing from those that are not. Raises `ConfigurationError` for wrong settings of a provider.
         """
-        declared = self._config.extension.secrets.declared
-        if not self._fetches or not declared:
-            return Resolution(dict.fromkeys(declared, Sensitive("")), {})
+        if not self._fetches or not self.places:
+            return Resolution(dict.fromkeys(self.places, Sensitive("")), {})
         from concurrent.futures import ThreadPoolExecutor
 
-        from pykamal.secrets.providers import check_providers, provider_adapter
+        from pykamal.secrets.providers import check_providers
 
         check_providers(self._config)
-        asked: dict[str, dict[str, str]] = {}
-        for name, secret in declared.items():
-            asked.setdefault(secret.provider, {})[name] = secret.name
-        calls = [
-            _Call(self, provider, names, provider_adapter(self._config, provider, self._environment))
-            for provider, names in asked.items()
-        ]
+        calls = [self._call(provider) for provider in self._providers]
         with ThreadPoolExecutor(len(calls)) as pool:
             found = list(pool.map(lambda call: call.each() if each else call.together(), calls))
         values = {name: value for resolution in found for name, value in resolution.values.items()}
         errors = {name: error for resolution in found for name, error in resolution.errors.items()}
-        return Resolution({name: values[name] for name in declared if name in values}, errors)
+        return Resolution({name: values[name] for name in self.places if name in values}, errors)
 
-    def source(self, provider: str) -> tuple[str | None, str | None]:
-        """Return the account of a provider, and what all its names are in."""
-        found = self._config.extension.secrets.providers[provider]
-        return found.account, found.source
+    @property
+    def _providers(self) -> list[str]:
+        """The providers that have a secret."""
+        return list(dict.fromkeys(secret.provider for secret in self._config.extension.secrets.declared.values()))
 
-    def located(self, provider: str, names: Sequence[str], error: KamalError) -> KamalError:
-        """Add to an error of a manager which secrets it is about, and which variables have no value."""
-        place = self.places[names[0]]
-        unset = [
-            f"{PROVIDERS}/{provider}/{key} names {variable}, which is not set"
-            for key, variable in self._config.extension.secrets.providers[provider].settings.items()
-            if key.endswith("_from") and not self._environment.get(variable)
-        ]
-        where = f"{place}: " if place is not None else ""
-        error.details = (*error.details, f"{where}{', '.join(names)} come from the provider {provider}", *unset)
-        return error
+    def _variables(self, provider: str) -> dict[str, str]:
+        """The settings of a provider that name a variable, each with the variable."""
+        settings = self._config.extension.secrets.providers[provider].settings
+        return {key: variable for key, variable in settings.items() if key.endswith("_from")}
 
-    def error(self, rule: Rule, name: str, message: str, hint: str) -> ConfigurationError:
-        """Make the error of one secret."""
-        place = f"{FROM}/{name}"
-        return configuration_error(rule, f"{place}: {message}", Location(self.places[name], place), hint=hint)
+    def _call(self, name: str) -> _Call:
+        from pykamal.secrets.providers import provider_adapter
+
+        secrets = self._config.extension.secrets
+        asked = {secret: each.name for secret, each in secrets.declared.items() if each.provider == name}
+        unset = tuple(
+            f"{PROVIDERS}/{name}/{key} names {variable}, which is not set"
+            for key, variable in self._variables(name).items()
+            if not self._environment.get(variable)
+        )
+        adapter = provider_adapter(self._config, name, self._environment)
+        return _Call(name, secrets.providers[name], adapter, asked, self.places, unset)
 
     def _place(self, name: str) -> Position | None:
         node = child(self._config.document, *FROM.split("/"), name)
@@ -108,46 +99,30 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What one provider is asked for: `names` are those of secrets, each with its name at the provider."""
+    """The question to one provider.
 
-    declared: Declared
+    `names` are those of secrets, each with its name at the provider. `unset` are sentences about variables that the
+    provider's settings name and that have no value.
+    """
+
     provider: str
-    names: Mapping[str, str]
+    settings: SecretProvider
     adapter: Adapter
+    names: Mapping[str, str]
+    places: Mapping[str, Position | None]
+    unset: tuple[str, ...]
 
     def together(self) -> Resolution:
         """Ask for everything at once."""
+        wanted = list(dict.fromkeys(self.names.values()))
         try:
-            answer = self._ask(self.names)
+            answer = self.adapter.fetch(wanted, account=self.settings.account, source=self.settings.source)
         except KamalError as error:
-            located = self.declared.located(self.provider, list(self.names), error)
-            return Resolution({}, dict.fromkeys(self.names, located))
-        return self._sorted(answer)
-
-    def each(self) -> Resolution:
-        """Ask for everything at once, and for what cannot be had so one by one.
-
-        That ends where two names fail in the same way: then it is not the names.
-        """
-        whole = self.together()
-        if len(self.names) == 1 or whole.values or not _of_names(whole):
-            return whole
-        values: dict[str, Sensitive] = {}
-        errors: dict[str, KamalError] = {}
-        for name in self.names:
-            alone = _Call(self.declared, self.provider, {name: self.names[name]}, self.adapter).together()
-            values.update(alone.values)
-            for error in alone.errors.values():
-                if error.message in {other.message for other in errors.values()}:
-                    return whole
-            errors.update(alone.errors)
-        return Resolution(values, errors)
-
-    def _ask(self, names: Mapping[str, str]) -> Values:
-        account, source = self.declared.source(self.provider)
-        return self.adapter.fetch(list(dict.fromkeys(names.values())), account=account, source=source)
-
-    def _sorted(self, answer: Values) -> Resolution:
+            place = self.places[next(iter(self.names))]
+            where = f"{place}: " if place is not None else ""
+            about = f"{where}the provider {self.provider} was asked for {', '.join(self.names)}"
+            error.details = (*error.details, about, *self.unset)
+            return Resolution({}, dict.fromkeys(self.names, error))
         values: dict[str, Sensitive] = {}
         errors: dict[str, KamalError] = {}
         for name, reference in self.names.items():
@@ -157,6 +132,25 @@ class _Call:
                 errors[name] = error
         return Resolution(values, errors)
 
+    def each(self) -> Resolution:
+        """Ask for everything at once, and after a failure of the whole call for one name after the other.
+
+        That ends with the second failure of one kind: then it is not the names.
+        """
+        whole = self.together()
+        if len(self.names) == 1 or whole.values or not _of_names(whole):
+            return whole
+        values: dict[str, Sensitive] = {}
+        errors: dict[str, KamalError] = {}
+        for name, reference in self.names.items():
+            alone = replace(self, names={name: reference}).together()
+            values.update(alone.values)
+            for error in alone.errors.values():
+                if error.message in {other.message for other in errors.values()}:
+                    return whole
+            errors.update(alone.errors)
+        return Resolution(values, errors)
+
     def _value(self, name: str, reference: str, answer: Values) -> Sensitive:
         key = _key(reference, answer)
         if key is None:
@@ -164,10 +158,10 @@ class _Call:
         value = answer[key]
         if value is None:
             message = f"{reference} has no value in {self.provider}"
-            raise self.declared.error(UNRESOLVED_SECRET, name, message, "give it a value there")
+            raise self._error(UNRESOLVED_SECRET, name, message, "give it a value there")
         if "\0" in value.reveal():
             message = "the value holds a NUL byte, which no environment variable and no command can carry"
-            raise self.declared.error(NUL_BYTE, name, message, "store it encoded, in base64 for instance")
+            raise self._error(NUL_BYTE, name, message, "store it encoded, in base64 for instance")
         return value
 
     def _no_single_value(self, name: str, reference: str, answer: Values) -> ConfigurationError:
@@ -180,7 +174,11 @@ class _Call:
         else:
             message = f"{self.provider} has no value for {reference}"
             hint = f"its answer has {', '.join(answer) or 'nothing'}; see the names of its adapter in docs/secrets.md"
-        return self.declared.error(UNRESOLVED_SECRET, name, message, hint)
+        return self._error(UNRESOLVED_SECRET, name, message, hint)
+
+    def _error(self, rule: Rule, name: str, message: str, hint: str) -> ConfigurationError:
+        place = f"{FROM}/{name}"
+        return configuration_error(rule, f"{place}: {message}", Location(self.places[name], place), hint=hint)
 
 
 def _of_names(resolution: Resolution) -> bool:

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from pykamal.cli.completion.candidates import candidates
+from pykamal.config.explanation import explain
 from pykamal.config.models import Config
 from pykamal.core.errors import ConfigurationError, DependencyError, KamalError, SecretNotFound
 from pykamal.core.sensitive import Sensitive
@@ -127,7 +129,7 @@ def test_a_destination_changes_a_place() -> None:
 
 @pytest.mark.usefixtures("drawer")
 def test_files_and_managers_together(tmp_path: Path) -> None:
-    """What a secrets file defines stands beside what is declared."""
+    """The entries of a secrets file stand beside what is declared."""
     (tmp_path / ".kamal").mkdir()
     (tmp_path / ".kamal/secrets").write_text("F=file\n")
     assert revealed(store("{A: 'd:b'}").all()) == {"F": "file", "A": "3"}
@@ -187,7 +189,7 @@ def test_a_manager_that_fails(drawer: Drawer) -> None:
         secrets.read()
     assert caught.value.hint == "oil it"
     assert caught.value.details == (
-        "config/deploy.yml:9:15: A, B come from the provider d",
+        "config/deploy.yml:9:15: the provider d was asked for A, B",
         "x-pykamal/secrets/providers/d/auth/token_from names CI_TOKEN, which is not set",
     )
 
@@ -286,3 +288,18 @@ def test_what_is_written_is_checked(text: str, identifier: str, message: str) ->
     assert found.identifier == identifier
     assert message in f"{found.message} {found.remedy} {found.evidence}"
     assert found.location.setting.startswith("x-pykamal/secrets")
+
+
+def test_places_are_explained_and_completed() -> None:
+    """`kamal config --explain` tells where a secret comes from, and its keys are completed."""
+    document = config("{A: 'd:b'}").document
+    assert document is not None
+    explained = explain(document, "x-pykamal/secrets/from/A")
+    assert (explained.known, explained.value, str(explained.position)) == (True, "d:b", "config/deploy.yml:9:15")
+    adapter = explain(document, "x-pykamal/secrets/providers/d/adapter")
+    assert (adapter.known, adapter.value) == (True, "drawer")
+    assert "--adapter" in (adapter.description or "")
+    completed = [each.value for each in candidates(["config", "--explain", "x-pykamal/secrets/"])]
+    assert completed == ["x-pykamal/secrets/providers", "x-pykamal/secrets/from"]
+    completed = [each.value for each in candidates(["config", "--explain", "x-pykamal/secrets/providers/d/a"])]
+    assert completed == [f"x-pykamal/secrets/providers/d/{key}" for key in ("adapter", "account")]
