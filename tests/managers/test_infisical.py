@@ -234,6 +234,8 @@ def test_a_value_that_may_not_be_seen(server: InfisicalServer, log_in: Callable[
     error = failure(f"{SLUG}/prod/A")
     assert "No permission to read the value of A" in error.message
     assert "Read Value" in str(error.hint)
+    server.put("B", "<hidden-by-infisical>")
+    assert "No permission to read the value of B" in failure(f"{SLUG}/prod/B").message
 
 
 @pytest.mark.parametrize(

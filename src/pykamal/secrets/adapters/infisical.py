@@ -26,6 +26,9 @@ from pykamal.secrets.adapters.tool import OncePerRun, are_objects
 
 _SERVER: Final = "Infisical"
 _AT_A_TIME: Final = 8
+_MASK: Final = "<hidden-by-infisical>"
+"""What the server sends in place of a value that may be listed and not read."""
+
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{24}")
 _KUBERNETES_TOKEN: Final = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
 
@@ -182,9 +185,9 @@ def _value(held: Mapping[str, Mapping[str, Any]], folder: _Folder, key: str) -> 
     if key not in held:
         there = ", ".join(list(held)[:20]) or "no secrets"
         raise KamalError(f"{folder} in Infisical has no secret {key}", hint=f"it has {there}")
-    if held[key].get("secretValueHidden") is True:
-        raise _not_permitted(f"the value of {key} in {folder}")
     value = held[key].get("secretValue")
+    if held[key].get("secretValueHidden") is True or value == _MASK:
+        raise _not_permitted(f"the value of {key} in {folder}")
     if not isinstance(value, str):
         raise not_understood(_SERVER)
     return Sensitive(value)
