@@ -9,11 +9,13 @@ import pytest
 
 from pykamal.secrets.conformance import CASES, Case, Harness
 from tests.managers import cloud_harnesses
+from tests.managers.doppler_harness import DopplerHarness
 from tests.managers.vault_harness import VaultHarness
 
 Make = Callable[[pytest.FixtureRequest], Harness]
 
 HARNESSES: Final[Mapping[str, type[Harness]]] = {
+    "doppler": DopplerHarness,
     "vault": VaultHarness,
     **cloud_harnesses.HARNESSES,
 }
