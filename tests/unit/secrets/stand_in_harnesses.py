@@ -111,13 +111,6 @@ class AwsSecretsManager(StandInHarness):
     account = None
 
 
-class Doppler(StandInHarness):
-    adapter_name, program, source = "doppler", "doppler", "project/config"
-
-    def key(self, short: str) -> str:
-        return short
-
-
 class Enpass(StandInHarness):
     adapter_name, program, source, own_requests = "enpass", "enpass-cli", "/vault", 1
     not_applicable: ClassVar[Mapping[str, str]] = {
@@ -150,7 +143,6 @@ HARNESSES: Final[Mapping[str, type[StandInHarness]]] = {
         Bitwarden,
         BitwardenSecretsManager,
         AwsSecretsManager,
-        Doppler,
         Enpass,
         GoogleSecretManager,
         Passbolt,

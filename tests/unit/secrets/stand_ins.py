@@ -103,7 +103,7 @@ if program == "op":
 
 if program == "lpass":
     if words[0] == "status":
-        print("Logged in as me." if logged_in() else "Not logged in."); sys.exit(0)
+        print("Logged in as me." if logged_in() else "Not logged in."); sys.exit(not logged_in())
     if words[0] == "login":
         login()
     out([{"fullname": name, "password": found(name)} for name in words[1:-1]])
@@ -115,6 +115,8 @@ if program == "bw":
         sys.exit(0)
     if words[0] == "login":
         login()
+    if words[0] == "unlock" and fault == "not logged in":
+        sys.exit(0)  # it asks for the password, finds no terminal, and takes that for the end
     if words[0] == "unlock":
         login("token-hush")
     if not unlocked:
@@ -153,7 +155,7 @@ if program == "doppler":
         sys.exit(0 if logged_in() else 1)
     if words[0] == "login":
         login()
-    names = words[2 : words.index("--json")]
+    names = sorted(words[2 : words.index("--json")])
     out({name: {"raw": found(name), "computed": found(name)} for name in names})
 
 if program == "enpass-cli":

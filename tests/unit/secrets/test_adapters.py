@@ -11,7 +11,6 @@ import pytest
 
 from pykamal.core.errors import KamalError, ToolMissing
 from pykamal.secrets.adapters import adapter, doppler, enpass, gcp, one_password, passbolt
-from tests.unit.secrets.stand_in_harnesses import HARNESSES
 from tests.unit.secrets.stand_ins import StandIns
 
 pytestmark = pytest.mark.unit
@@ -41,7 +40,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("name", HARNESSES)
+@pytest.mark.parametrize("name", TITLES)
 def test_a_missing_program(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """spec/cli.md 16.3: the text if missing; the hint says where to get it."""
     monkeypatch.setenv("PATH", str(tmp_path))
