@@ -39,13 +39,16 @@ from pykamal.commands import (
     prune,
     readiness,
     registry,
+    rotation,
     run_directory,
+    secret_digests,
     server,
     ssh_client,
     stopping,
     withdrawal,
 )
 from pykamal.commands.command import Command, Simple, command, shell_line
+from pykamal.commands.flags import label_filters
 from pykamal.commands.logs import LogSelection
 from pykamal.config.models import Accessory, Config, Extension, Registry, Role, Ssh
 from pykamal.config.models.proxy import ProxyRun
@@ -132,6 +135,14 @@ def _of_role(config: Config, role: Role, host: str, given: Arguments) -> Iterato
     yield partial(health.wait_steady, container, deploy_timeout=0, new=False)
     yield partial(health.watched, app.start(role, version), container, port=80)
     yield partial(withdrawal.stop_unless_serving, role, version)
+    kept = config.role_env_file(role)
+    keys = secret_digests.Keys(Sensitive("a"), Sensitive("b"))
+    names = [each.name for each in role.env_on(host).secret_references]
+    yield partial(secret_digests.digests, keys, kept, label_filters(config, role), names)
+    yield partial(rotation.keep, kept)
+    yield partial(rotation.forget, kept)
+    yield partial(rotation.remove_old, container)
+    yield partial(rotation.restore_role, role, version, given.old_version, kept)
     if role.asset_path is not None:
         yield partial(assets.extract, config, role, version)
         yield partial(assets.synchronize, config, role, version, given.old_version)
@@ -175,6 +186,9 @@ def _of_accessory(config: Config, each: Accessory, host: str, given: Arguments) 
     yield partial(accessory.pull_image, each)
     yield partial(accessory.remove_image, each)
     yield partial(accessory.remove_directory, each)
+    yield partial(rotation.rename_accessory, each, f"{each.service}_replaced_{SUFFIX}")
+    replaced = f"{each.service}_replaced_{SUFFIX}"
+    yield partial(rotation.restore_accessory, each, replaced, config.accessory_env_file(each))
     for follow in (False, True):
         yield partial(accessory.logs, each, selection, follow=follow)
     yield partial(accessory.make_directories, each)

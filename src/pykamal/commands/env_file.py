@@ -14,9 +14,10 @@ def encode(pairs: Iterable[tuple[str, str | Sensitive | None]]) -> Sensitive:
     Docker does not unquote these files, so quotes and `#` stay as they are and only control characters and backslashes
     are escaped.
     """
-    lines = [f"{name}={_value(value)}\n" for name, value in pairs]
+    lines = [f"{name}={'' if value is None else line_value(value)}\n" for name, value in pairs]
     return Sensitive("".join(lines) or "\n")
 
 
-def _value(value: str | Sensitive | None) -> str:
-    return "" if value is None else dumped(reveal(value)).replace('\\"', '"').replace("\\#", "#")
+def line_value(value: str | Sensitive) -> str:
+    """Return a value as it stands in an env file, which is also what the container gets."""
+    return dumped(reveal(value)).replace('\\"', '"').replace("\\#", "#")

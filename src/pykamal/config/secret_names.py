@@ -84,7 +84,7 @@ def names_secrets(config: Config) -> bool:
 def app_secret_names(config: Config, roles: Iterable[Role], *, builds: bool) -> Iterator[str]:
     """Names of the secrets that a deploy of these roles uses; with `builds` those of the image build too."""
     roles = tuple(roles)
-    yield from _credentials(config.registry)
+    yield from credential_names(config.registry)
     yield from config.builder.secrets if builds else ()
     for role in roles:
         for host in role.host_names:
@@ -99,11 +99,12 @@ def app_secret_names(config: Config, roles: Iterable[Role], *, builds: bool) -> 
 def accessory_secret_names(accessories: Iterable[Accessory]) -> Iterator[str]:
     """Names of the secrets that these accessories use."""
     for accessory in accessories:
-        yield from _credentials(accessory.registry)
+        yield from credential_names(accessory.registry)
         yield from (reference.secret for reference in accessory.env.secret_references)
 
 
-def _credentials(registry: Registry | None) -> Iterator[str]:
+def credential_names(registry: Registry | None) -> Iterator[str]:
+    """Names of the secrets of a registry that one logs in to."""
     if registry is None or registry.local:
         return
     for credential in (registry.username, registry.password):

@@ -88,7 +88,7 @@ class Context:
 
     `operation` is what the user asked for (`deploy`, `app boot`). `lock_held` tells whether this run, or a parent that
     started it (`KAMAL_LOCK=true`), holds the deploy lock. `ask` puts a question to the user; it is None where nobody
-    can answer. `only_hosts` are what a flow has narrowed the selection down to.
+    can answer. `only_hosts` and `only_roles` are what a flow has narrowed the selection down to.
     """
 
     config: Config
@@ -104,16 +104,17 @@ class Context:
     version_override: str | None = None
     ask: Callable[[str], Awaitable[bool]] | None = None
     only_hosts: tuple[str, ...] | None = None
+    only_roles: tuple[str, ...] | None = None
 
     @cached_property
     def selection(self) -> Selection:
         settings = self.settings
         selected = select(self.config, hosts=settings.hosts, roles=settings.roles, primary=settings.primary)
-        return selected if self.only_hosts is None else selected.only(self.only_hosts)
+        return selected if self.only_hosts is None else selected.only(self.only_hosts, self.only_roles)
 
-    def on(self, hosts: Iterable[str]) -> Context:
-        """The same run on these of its hosts alone, for flows that go through them in groups."""
-        return replace(self, only_hosts=tuple(hosts))
+    def on(self, hosts: Iterable[str], roles: Iterable[str] | None = None) -> Context:
+        """The same run on these of its hosts alone, and with these roles, for flows that go through them in groups."""
+        return replace(self, only_hosts=tuple(hosts), only_roles=None if roles is None else tuple(roles))
 
     async def execute(self, plan: Plan) -> None:
         """Take the phases of a plan in order. Raises what fails."""

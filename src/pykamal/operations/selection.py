@@ -50,11 +50,17 @@ class Selection:
     def hosts_of(self, accessory: Accessory) -> tuple[str, ...]:
         return tuple(host for host in accessory.hosts if host in self.hosts)
 
-    def only(self, hosts: Iterable[str]) -> Selection:
-        """The same selection on these hosts alone. The first of them leads where the primary host is not among them."""
+    def only(self, hosts: Iterable[str], names: Iterable[str] | None = None) -> Selection:
+        """The same selection on these hosts alone, and with the roles of these names, where any are given.
+
+        The first host leads where the primary host is not among them.
+        """
         kept = self._selected(hosts)
         leader = self.primary_host if self.primary_host in kept else next(iter(kept), None)
-        roles = tuple(role for role in self.roles if set(role.host_names) & set(kept))
+        chosen = None if names is None else set(names)
+        roles = tuple(
+            role for role in self.roles if set(role.host_names) & set(kept) and (chosen is None or role.name in chosen)
+        )
         primary_role = _primary_role(roles, leader)
         return replace(
             self,

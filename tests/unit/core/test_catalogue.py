@@ -30,6 +30,7 @@ from pykamal.secrets import dotenv
 from pykamal.secrets.adapters.test import ReversedNames
 from pykamal.secrets.command_substitution import substitute
 from pykamal.secrets.declared import Declared
+from pykamal.secrets.doctor import examine, uses_in_files
 from pykamal.secrets.providers import check_providers
 from pykamal.secrets.store import Secrets
 from pykamal.transport.client_config import settings_for
@@ -109,6 +110,11 @@ def _declared_secret(file: Path, secrets: str) -> Iterator[Diagnostic]:
     yield from caught.value.diagnostics
 
 
+def _unusable_manager(file: Path) -> Iterator[Diagnostic]:
+    file.write_text("A=$(kamal secrets fetch -a nope A)\n")
+    return filter(None, (each.diagnostic() for each in examine(list(uses_in_files([str(file)])))))
+
+
 def _hidden_variable(path: Path) -> Iterator[Diagnostic]:
     path.write_text("service: <%= ENV['RAILS_MASTER_KEY'] %>\n")
     return iter(safety_warnings(parse(command_row("config"), ["validate", "--safe", "-c", str(path)])))
@@ -150,6 +156,8 @@ def _otherwise(identifier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             return iter(Secrets(str(tmp_path / "secrets"), "staging").remarks())
         case "unresolved-secret":
             return _checked(tmp_path, "DATABASE_URL=$(kamal secrets fetch -a nope DATABASE_URL)\n")
+        case "manager-not-usable":
+            return _unusable_manager(tmp_path / "secrets")
         case "empty-secret":
             return _checked(tmp_path, "DATABASE_URL=$NO_SUCH_VARIABLE\n")
         case "ssh-config-unreadable":

@@ -31,6 +31,7 @@ from pykamal.operations.execution.recording import RecordingExecutor
 from pykamal.operations.hosts import lock
 from pykamal.operations.hosts.facts import Container, HostFacts
 from pykamal.operations.proxy import boot_config
+from pykamal.operations.secrets.rotate import rotate
 from tests.unit.memory_fleet import MemoryFleet
 from tests.unit.samples import config, context, role
 
@@ -96,6 +97,14 @@ LACKING = {
 }
 OF_DOCKER_HUB = replace(SHOP, registry=replace(HUB, server=None))
 BUILDER = replace(SHOP, builder=Builder(("amd64",)))
+
+KEY = Env(secrets=("KEY",))
+SECRET = config(
+    role("web", A, B, env=KEY),
+    role("worker", B, env=KEY),
+    accessories=(replace(DB, env=KEY), replace(JOBS, env=Env(secrets=("TOKEN:KEY",)))),
+    registry=HUB,
+)
 
 CASES: dict[str, Case] = {
     "setup of empty hosts": Case("setup", EMPTY),
@@ -182,6 +191,13 @@ CASES: dict[str, Case] = {
     **{f"prune {name}": Case(f"prune {name}", DEPLOYED) for name in ("all", "containers", "images")},
     **{f"registry {name}": Case(f"registry {name}", EMPTY) for name in ("login", "logout", "remove", "setup")},
     "registry setup of a local one": Case("registry setup", EMPTY, config=replace(SHOP, registry=LOCAL_REGISTRY)),
+    "secrets rotate": Case("secrets rotate", DEPLOYED, {"names": ["KEY"]}, config=SECRET, own=rotate, hooks=True),
+    "secrets rotate of a registry": Case(
+        "secrets rotate", DEPLOYED, {"names": ["REGISTRY_PASSWORD"]}, config=SECRET, own=rotate
+    ),
+    "secrets rotate beside hosts where nothing runs": Case(
+        "secrets rotate", {A: DEPLOYED[A], B: EMPTY[B]}, {"names": ["KEY"]}, config=SECRET, own=rotate
+    ),
     "server bootstrap": Case("server bootstrap", EMPTY, bare=(A, B), hooks=True),
 }
 
@@ -213,7 +229,7 @@ class Secrets(dict[str, Sensitive]):
 def made(case: Case, executor: Any) -> tuple[Context, MemoryFleet]:
     fleet = MemoryFleet(case.facts, {"clone is at the commit": REVISION, **case.answers}, bare=case.bare)
     configuration = replace(case.config, hooks_path="hooks" if case.hooks else "none")
-    run = context(configuration, **{"version": "v3", **case.settings})
+    run = context(configuration, secrets={"KEY": "hush"}, **{"version": "v3", **case.settings})
     # `build dev` asks the real Git about files where there is a repository.
     root = None if case.command == "build dev" else "/app"
     run.local_context = replace(run.local_context, revision=REVISION, git_root=root)

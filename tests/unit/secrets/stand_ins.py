@@ -84,6 +84,8 @@ if words[:1] in (["--version"], ["version"]):
 if program == "op":
     if words[:2] == ["account", "get"]:
         sys.exit(0 if logged_in() else 1)
+    if words[0] == "whoami":
+        print('{"email": "ada@example.com"}'); sys.exit(0 if logged_in() else 1)
     if words[0] == "signin":
         login("token-hush" if "--raw" in words else 'export OP_SESSION_me="token-hush"')
     given = (os.environ.get("OP_SESSION_me", ""), *words)
@@ -111,7 +113,8 @@ if program == "lpass":
 if program == "bw":
     unlocked = world["logged_in"] or os.environ.get("BW_SESSION") == "token-hush"
     if words[0] == "status":
-        print(json.dumps({"status": "unlocked" if unlocked else "locked" if logged_in() else "unauthenticated"}))
+        print(json.dumps({"status": "unlocked" if unlocked else "locked" if logged_in() else "unauthenticated",
+                          "userEmail": "ada@example.com"}))
         sys.exit(0)
     if words[0] == "login":
         login()
@@ -142,6 +145,8 @@ if program == "bws":
 if program == "aws":
     if REFUSED:
         fail("The security token included in the request is invalid", 254)
+    if words[0] == "sts":
+        print('{"Arn": "arn:aws:iam::1:user/ada"}'); sys.exit(0)
     names = words[words.index("--secret-id-list") + 1 :]
     names = names[: [index for index, word in enumerate(names) if word.startswith("--")][0]]
     if len(names) > 20:
@@ -152,7 +157,7 @@ if program == "aws":
 
 if program == "doppler":
     if words[0] == "me":
-        sys.exit(0 if logged_in() else 1)
+        print('{"name": "ada"}'); sys.exit(0 if logged_in() else 1)
     if words[0] == "login":
         login()
     names = sorted(words[2 : words.index("--json")])

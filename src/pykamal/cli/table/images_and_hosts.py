@@ -154,6 +154,20 @@ SECRETS = (
         ours=True,
     ),
     CommandRow(
+        "secrets diff",
+        "Tell which secrets on the servers differ from what the managers hold now, by keyed hash",
+        "cli.handlers.secrets_on_hosts:diff",
+        Effect.LOOKS,
+        ours=True,
+    ),
+    CommandRow(
+        "secrets doctor",
+        "Show which secret managers can be used on this machine, as whom, and what is missing",
+        "cli.handlers.secrets_doctor:doctor",
+        Effect.LOOKS,
+        ours=True,
+    ),
+    CommandRow(
         "secrets extract",
         "Print one value out of what `fetch` printed",
         "cli.handlers.secrets:extract",
@@ -175,6 +189,14 @@ SECRETS = (
             INLINE,
         ),
         needs_project=False,
+    ),
+    CommandRow(
+        "secrets rotate",
+        "Bring new values to every container that uses these secrets, by a rolling reboot that can be taken back",
+        "cli.handlers.secrets_on_hosts:rotate",
+        Effect.LOCKED,
+        "NAME...",
+        ours=True,
     ),
     CommandRow("secrets print", "Print every secret, unmasked", "cli.handlers.secrets:print_all", Effect.LOOKS),
 )

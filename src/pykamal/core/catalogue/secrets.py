@@ -84,3 +84,12 @@ SECRET_DEFINED_TWICE: Final = Rule(
     "Remove one of the two.",
     ".kamal/secrets:2: DATABASE_URL is defined here and in deploy.yml",
 )
+
+MANAGER_NOT_USABLE: Final = Rule(
+    "manager-not-usable",
+    "A secret manager cannot be used on this machine",
+    "Its program or a Python package is missing, or nobody is logged in. `kamal secrets doctor` looks at every "
+    "adapter; those that the project names count.",
+    "Do what the message says: install what is missing, or log in.",
+    ".kamal/secrets:1:1: 1password cannot be used here: 1Password CLI is not installed",
+)

@@ -158,10 +158,11 @@ def _start_steps(context: Context, accessory: Accessory, host: str) -> Iterator[
     yield audit.step(context, f"Booted {accessory.name} accessory")
     yield from accessory_env_steps(context, accessory)
     yield Step(f"run {accessory.name}", commands.run(config, accessory, host), of_accessory(Action.RUN, accessory))
-    yield from _switch_steps(context, accessory)
+    yield from switch_steps(context, accessory)
 
 
-def _switch_steps(context: Context, accessory: Accessory, *, new: bool = True) -> Iterator[Step]:
+def switch_steps(context: Context, accessory: Accessory, *, new: bool = True) -> Iterator[Step]:
+    """Give the proxy's traffic to the accessory, where it stands behind the proxy."""
     if accessory.running_proxy:
         yield from error_page_steps(context.config, context.version)  # those of this version may not be there yet
         command = proxy.deploy_accessory(context.config, accessory, context.version, new=new)
@@ -224,7 +225,7 @@ async def start(context: Context, *, name: str) -> None:
             steps = (
                 audit.step(context, f"Started {accessory.name} accessory"),
                 Step(f"start {accessory.name}", commands.start(accessory), of_accessory(Action.START, accessory)),
-                *_switch_steps(context, accessory, new=False),
+                *switch_steps(context, accessory, new=False),
             )
             await on_hosts(context, accessory, f"start {accessory.name}", steps)
         watching = Plan("accessory start", ())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
-from pykamal.commands import app, assets, health, proxy, withdrawal
+from pykamal.commands import app, assets, health, proxy, rotation, withdrawal
 from pykamal.commands.hooks import POST_APP_BOOT, PRE_APP_BOOT
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_app, of_role
@@ -20,13 +21,22 @@ from pykamal.operations.hosts.secret_env import role_env_steps
 from pykamal.operations.proxy import site_files
 from pykamal.operations.proxy.users import users_steps
 
+REPLACED: Final = "_replaced_"
+"""Stands behind the version in the name of a container that made way for another of the same version."""
 
-def boot_phases(context: Context, facts: Mapping[str, HostFacts], version: str) -> list[Phase]:
-    """Preparation, then the boot groups. The caller adds `tag_tasks` once all groups are up."""
+
+def boot_phases(
+    context: Context, facts: Mapping[str, HostFacts], version: str, *, rotated: str | None = None
+) -> list[Phase]:
+    """Preparation, then the boot groups. The caller adds `tag_tasks` once all groups are up.
+
+    `rotated` are names of secrets for which a version that runs boots once more: where that fails, the host is left as
+    it was, the env file too, and where it works no old container is left.
+    """
     announcement = f"Start container with version {version} (or reboot if already running)..."
     return [
         Phase("prepare", tuple(_preparation(context, facts, version)), (announcement,)),
-        *_group_phases(context, facts, version),
+        *_group_phases(context, facts, version, rotated=rotated),
     ]
 
 
@@ -37,11 +47,12 @@ def tag_tasks(context: Context, version: str) -> tuple[Task, ...]:
     return tuple(
         task
         for host in context.selection.app_hosts
-        for task in (*_recheck_tasks(context, host, version), Task(host, "tag image", steps))
+        for task in (*recheck_tasks(context, host, version), Task(host, "tag image", steps))
     )
 
 
-def _recheck_tasks(context: Context, host: str, version: str) -> Iterator[Task]:
+def recheck_tasks(context: Context, host: str, version: str) -> Iterator[Task]:
+    """See that the containers of a version on a host are still up."""
     config = context.config
     for role in context.selection.roles_on(host):
         container = role.container_name(version)
@@ -94,7 +105,9 @@ def _preparation(context: Context, facts: Mapping[str, HostFacts], version: str)
             yield Task(host, "prepare", script(steps))
 
 
-def _group_phases(context: Context, facts: Mapping[str, HostFacts], version: str) -> Iterator[Phase]:
+def _group_phases(
+    context: Context, facts: Mapping[str, HostFacts], version: str, *, rotated: str | None
+) -> Iterator[Phase]:
     config = context.config
     hosts = context.selection.app_hosts
     size = config.boot.group_size(len(config.all_hosts)) or max(1, len(hosts))
@@ -109,29 +122,31 @@ def _group_phases(context: Context, facts: Mapping[str, HostFacts], version: str
             task
             for host in group
             for role in context.selection.roles_on(host)
-            for task in _role_tasks(context, facts[host], role, version, barrier=barrier if index == 0 else None)
+            for task in _role_tasks(
+                context, facts[host], role, version, barrier=barrier if index == 0 else None, rotated=rotated
+            )
         ]
         number = f" {index + 1} of {len(groups)}" if len(groups) > 1 else ""
         *first, last = (each for each in (before, Phase(f"boot{number}", tuple(tasks)), after) if each is not None)
         yield from (*first, replace(last, pause=config.boot.wait or 0))
         if index < len(groups) - 1:  # the last one is looked at before the image is tagged
-            checks = tuple(task for host in group for task in _recheck_tasks(context, host, version))
+            checks = tuple(task for host in group for task in recheck_tasks(context, host, version))
             yield Phase(f"check{number}", checks)
 
 
 def _role_tasks(
-    context: Context, facts: HostFacts, role: Role, version: str, *, barrier: Barrier | None
+    context: Context, facts: HostFacts, role: Role, version: str, *, barrier: Barrier | None, rotated: str | None
 ) -> Iterator[Task]:
     """Start the new container and give it the traffic; then let go of the old one."""
     config = context.config
     host = facts.host
-    replaced = f"{version}_replaced_{secrets.token_hex(8)}" if facts.has_container(role, version) else None
+    replaced = f"{version}{REPLACED}{secrets.token_hex(8)}" if facts.has_container(role, version) else None
     current = facts.replaced_version(role)
     old = replaced if current == version else current
     leads = role is context.selection.primary_role
     branch = role.name if config.boot.parallel_roles else None
-    withdraw = script(Step("stop new container", withdrawal.stop_unless_serving(role, version)))
     starting = script(
+        Step("keep environment", rotation.keep(config.role_env_file(role))) if rotated is not None else (),
         _renaming(context, role, host, version, replaced) if replaced is not None else (),
         audit.step(context, f"Booted app version {version}", role),
         role_env_steps(context, role, host),
@@ -147,7 +162,7 @@ def _role_tasks(
         f"boot {role.name}",
         starting,
         role=role.name,
-        undo=withdraw,
+        undo=script(_withdrawal(context, role, version, replaced if rotated is not None else None)),
         evidence=evidence.of_container(role.container_name(version), role.proxy),
         opens=barrier if leads else None,
         waits_for=None if leads else barrier,
@@ -157,8 +172,25 @@ def _role_tasks(
         ending = script(
             stop_step(f"stop old {role.name}", role, old),
             _clean_up_steps(context, role, version),
+            _forgetting(context, role, rotated, old, replaced) if rotated is not None else (),
         )
         yield Task(host, f"stop old {role.name}", ending, branch=branch)
+
+
+def _withdrawal(context: Context, role: Role, version: str, replaced: str | None) -> Step:
+    """Take back a boot; where the old container is known by its passing name, put it back with its env file."""
+    if replaced is None:
+        return Step("stop new container", withdrawal.stop_unless_serving(role, version))
+    env_file = context.config.role_env_file(role)
+    return Step("put old container back", rotation.restore_role(role, version, replaced, env_file))
+
+
+def _forgetting(context: Context, role: Role, rotated: str, *old: str | None) -> Iterator[Step]:
+    """Leave nothing that knows old secrets: neither a container that was replaced nor the copy of the env file."""
+    yield audit.step(context, f"Rotated secrets {rotated}", role)
+    for version in dict.fromkeys(each for each in old if each is not None and REPLACED in each):
+        yield Step("remove old container", rotation.remove_old(role.container_name(version)))
+    yield Step("remove old environment", rotation.forget(context.config.role_env_file(role)))
 
 
 def _renaming(context: Context, role: Role, host: str, version: str, replaced: str) -> Sequence[Step]:

@@ -28,6 +28,13 @@ class AwsSecretsManager:
                 values.update(_entries(found))
         return values
 
+    def status(self, *, account: str | None) -> str | None:
+        _AWS.require()
+        message, profile = "Not logged in to AWS", ["--profile", account] if account else []
+        answer = _AWS.run("sts", "get-caller-identity", "--output", "json", *profile, quiet=True)
+        hint = "log in (`aws sso login`), or set the variables of your access key; see `aws configure list`"
+        return answer.expect(message, hint=hint).field(message, "Arn")
+
 
 def _batch(names: list[str], profile: str | None) -> list[dict[str, Any]]:
     message = f"Could not read {listed(names)} from AWS Secrets Manager"

@@ -39,6 +39,15 @@ class Bitwarden:
                 values.update(_whole(item, found) if name is None else {f"{item}/{name}": _field(item, found, name)})
         return values
 
+    def status(self, *, account: str | None) -> str | None:  # noqa: ARG002 - bw has one account
+        _BW.require()
+        message = "Not logged in to Bitwarden"
+        answer = _BW.run("status", quiet=True).expect(message, hint="run `bw status` to see what it says")
+        if answer.field(message, "status") not in ("locked", "unlocked"):
+            raise KamalError(message, hint="log in with `bw login`, in CI with `bw login --apikey`")
+        locked = " (locked)" if answer.field(message, "status") == "locked" else ""
+        return f"{answer.field(message, 'userEmail') or 'an account'}{locked}"
+
 
 def _unlocked(account: str) -> Session:
     """Log in, unlock and synchronise."""

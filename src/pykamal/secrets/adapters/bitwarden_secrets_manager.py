@@ -21,10 +21,7 @@ class BitwardenSecretsManager:
 
     def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:  # noqa: ARG002 - the token is the account
         _BWS.require()
-        _BWS.run("project", "list").expect(
-            "Could not authenticate to Bitwarden Secrets Manager. Did you set a valid access token?",
-            hint="set BWS_ACCESS_TOKEN to the access token of a machine account",
-        )
+        _require_token()
         if not secrets:
             raise KamalError(
                 "You must specify what to retrieve from Bitwarden Secrets Manager",
@@ -39,6 +36,18 @@ class BitwardenSecretsManager:
             answer = _BWS.run("secret", "get", name).expect(message, hint="see what there is: bws secret list")
             values.update(_entry(answer.object(message), answer, message))
         return values
+
+    def status(self, *, account: str | None) -> str | None:  # noqa: ARG002 - the token is the account
+        _BWS.require()
+        _require_token()
+        return None
+
+
+def _require_token() -> None:
+    _BWS.run("project", "list").expect(
+        "Could not authenticate to Bitwarden Secrets Manager. Did you set a valid access token?",
+        hint="set BWS_ACCESS_TOKEN to the access token of a machine account",
+    )
 
 
 def _list(project: str) -> Values:

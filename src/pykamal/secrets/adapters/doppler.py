@@ -35,6 +35,12 @@ class Doppler:
             values[name] = value_of(entry.get("computed"))
         return values
 
+    def status(self, *, account: str | None) -> str | None:  # noqa: ARG002 - the token is the account
+        _DOPPLER.require()
+        message = "Not logged in to Doppler"
+        hint = "set DOPPLER_TOKEN, or log in: doppler login"
+        return _DOPPLER.run("me", "--json", quiet=True).expect(message, hint=hint).field(message, "name")
+
 
 def _login() -> bool:
     if not _DOPPLER.run("me", "--json", quiet=True).ok:

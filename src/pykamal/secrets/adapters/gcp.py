@@ -31,6 +31,16 @@ class GoogleSecretManager:
         options += [f"--impersonate-service-account={impersonated}"] if impersonated else []
         return dict(_value(name, options) for name in with_source(secrets, source))
 
+    def status(self, *, account: str | None) -> str | None:
+        _GCLOUD.require()
+        message = "Not logged in to gcloud"
+        users = _GCLOUD.run("auth", "list", "--format=json", quiet=True).objects(message)
+        wanted = (account or _DEFAULT).partition("|")[0]
+        for each in users:
+            if each.get("account") == wanted or (wanted == _DEFAULT and each.get("status", "ACTIVE") == "ACTIVE"):
+                return str(each.get("account"))
+        raise KamalError(message, hint="log in: gcloud auth login; in CI: gcloud auth login --cred-file=FILE")
+
 
 def _login() -> bool:
     if not _logged_in():

@@ -31,6 +31,14 @@ class LastPass:
             )
         return values
 
+    def status(self, *, account: str | None) -> str | None:
+        _LPASS.require()
+        printed = _LPASS.run("status", "--color", "never", quiet=True).text().reveal()
+        known = printed.removeprefix("Logged in as ")
+        if known == printed or (account is not None and f"{account}." != known):
+            raise KamalError("Not logged in to LastPass", hint=f"log in: lpass login {account or 'USER'}")
+        return known.removesuffix(".")
+
 
 def _login(account: str) -> None:
     status = _LPASS.run("status", "--color", "never", quiet=True)

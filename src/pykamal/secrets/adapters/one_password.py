@@ -39,6 +39,13 @@ class OnePassword:
             values.update(_values(found, answer, message))
         return values
 
+    def status(self, *, account: str | None) -> str | None:
+        _OP.require()
+        words = ("--account", account) if account else ()
+        message, hint = "Not signed in to 1Password", "sign in (`op signin`), or set OP_SERVICE_ACCOUNT_TOKEN in CI"
+        answer = _OP.run("whoami", *words, "--format", "json", quiet=True).expect(message, hint=hint)
+        return answer.field(message, "email") or answer.field(message, "user_uuid")
+
 
 def _login(account: str) -> Session:
     if _OP.run("account", "get", "--account", account, quiet=True).ok:

@@ -50,6 +50,11 @@ class Passbolt:
             )
         return values
 
+    def status(self, *, account: str | None) -> str | None:  # noqa: ARG002 - passbolt has one account
+        _PASSBOLT.require()
+        _login()
+        return None
+
 
 def _login() -> bool:
     _PASSBOLT.run("verify").expect(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.settings import Setting, Settings
@@ -25,6 +25,22 @@ class Adapter(Protocol):
 
         Raises `DependencyError` when something of the manager is missing on this machine, and `KamalError` when it
         refuses, does not answer in time or says what cannot be understood. No error has anything of a value.
+        """
+        ...
+
+
+@runtime_checkable
+class Diagnosable(Protocol):
+    """An adapter that can tell whether it is usable, for `kamal secrets doctor`.
+
+    Of other adapters only the program is looked for.
+    """
+
+    def status(self, *, account: str | None) -> str | None:
+        """Return as whom the manager knows us; None where it does not tell. Nobody is asked for a password.
+
+        Raises `DependencyError` when something of the manager is missing on this machine, and `KamalError` where there
+        is no login.
         """
         ...
 

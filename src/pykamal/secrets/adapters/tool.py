@@ -77,6 +77,11 @@ class Answer:
             raise self.misunderstood(message, "is no JSON object")
         return found
 
+    def field(self, message: str, name: str) -> str | None:
+        """Return a text of an object of JSON, None where it has none. Raises as `object`."""
+        found = self.object(message).get(name)
+        return found if isinstance(found, str) and found else None
+
     def objects(self, message: str) -> list[dict[str, Any]]:
         """Return the output as a list of objects. Raises `UnexpectedAnswer` with the message when it is none."""
         found = self.json(message)

@@ -1,0 +1,115 @@
+"""Examines which secret managers can be used on this machine, and as whom. No secret is fetched."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from pykamal.core.catalogue.secrets import MANAGER_NOT_USABLE
+from pykamal.core.diagnostics import Diagnostic, Location
+from pykamal.core.errors import KamalError
+from pykamal.core.source import Position
+from pykamal.secrets import dotenv
+from pykamal.secrets.adapters import MODULES, adapter
+from pykamal.secrets.adapters.protocol import Adapter, Diagnosable
+from pykamal.secrets.adapters.tool import Tool
+
+_FETCH: Final = re.compile(r"\bkamal\s+secrets\s+fetch\b([^|;&)]*)")
+_AT_A_TIME: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A place of the project that names an adapter. `made` gives the adapter with the settings that it has there."""
+
+    adapter: str
+    account: str | None
+    position: Position
+    made: Callable[[], Adapter]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The state of one adapter. `identity` is as whom the manager knows us, `problem` why it cannot be used."""
+
+    name: str
+    use: Use | None
+    identity: str | None = None
+    problem: KamalError | None = None
+
+    def diagnostic(self) -> Diagnostic | None:
+        """Return the error of an adapter that the project names and that cannot be used."""
+        if self.use is None or self.problem is None:
+            return None
+        return MANAGER_NOT_USABLE.diagnostic(
+            f"{self.name} cannot be used here: {self.problem.message}",
+            Location(self.use.position),
+            evidence=self.problem.details,
+            remedy=self.problem.hint,
+        )
+
+
+def uses_in_files(files: Iterable[str]) -> Iterator[Use]:
+    """Yield the adapters that `kamal secrets fetch` has in secrets files. No command in them is run."""
+    for file in files:
+        for entry in dotenv.entries(Path(file).read_text(errors="replace")):
+            for found in _FETCH.finditer(entry.value or ""):
+                options = _options(found[1])
+                name = options.get("--adapter") or options.get("-a")
+                if name is not None and "$" not in name:
+                    account = options.get("--account")
+                    known = account if account is None or "$" not in account else None
+                    yield Use(name.lower(), known, Position(file, entry.line), partial(adapter, name))
+
+
+def _options(line: str) -> dict[str, str]:
+    """Return the options of a command line with their values; of a line that cannot be split, as far as it goes."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        words = line.split()
+    options: dict[str, str] = {}
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        options[name] = value if equals else following
+    return options
+
+
+def examine(uses: Sequence[Use]) -> list[Finding]:
+    """Examine the adapters that the project names, in that order, then all others by name; several at a time."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    first: dict[tuple[str, str | None], Use] = {}
+    for use in uses:
+        first.setdefault((use.adapter, use.account), use)
+    named = {MODULES.get(use.adapter, use.adapter) for use in uses}
+    shortest = {module: name for name, module in sorted(MODULES.items(), key=lambda each: -len(each[0]))}
+    others = sorted(name for module, name in shortest.items() if module not in named)
+    asked: list[Use | str] = [*first.values(), *others]
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        return list(pool.map(_examined, asked))
+
+
+def _examined(asked: Use | str) -> Finding:
+    use, name = (asked, asked.adapter) if isinstance(asked, Use) else (None, asked)
+    try:
+        found = use.made() if use is not None else adapter(name)
+        if isinstance(found, Diagnosable):
+            return Finding(name, use, identity=found.status(account=use.account if use is not None else None))
+        for tool in _tools(found):
+            tool.require()
+    except KamalError as error:
+        return Finding(name, use, problem=error)
+    return Finding(name, use)
+
+
+def _tools(found: Adapter) -> list[Tool]:
+    """The programs of an adapter without a status of its own: those that its module names."""
+    module = importlib.import_module(type(found).__module__)
+    return [value for value in vars(module).values() if isinstance(value, Tool)]

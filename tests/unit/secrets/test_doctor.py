@@ -1,0 +1,150 @@
+"""`kamal secrets doctor`: programs, logins and the adapters that a project names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pykamal.cli.dispatch import dispatch
+from pykamal.secrets.adapters import MODULES, adapter
+from pykamal.secrets.doctor import examine, uses_in_files
+from tests.unit.secrets.stand_ins import StandIns
+from tests.unit.secrets.test_adapters import MANAGERS, Manager
+
+pytestmark = [pytest.mark.unit, pytest.mark.process]
+
+CONFIG = """\
+service: app
+image: me/app
+servers: [127.0.0.1]
+registry: {username: me, password: [REGISTRY_PASSWORD]}
+builder: {arch: amd64}
+"""
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
+    """The stand-ins alone on the PATH, in a project that is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("config", ".kamal", "bin"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "config" / "deploy.yml").write_text(CONFIG)
+    stand_ins = StandIns(tmp_path / "bin")
+    stand_ins.install()
+    stand_ins.hold({})
+    monkeypatch.setenv("PATH", str(stand_ins.folder))
+    for name in ("DOPPLER_TOKEN", "BW_SESSION", "KAMAL_DESTINATION"):
+        monkeypatch.delenv(name, raising=False)
+    return stand_ins
+
+
+def test_adapters_of_secrets_files(tmp_path: Path) -> None:
+    """Every `kamal secrets fetch` names one, with its account and line; what a variable holds is not known."""
+    file = tmp_path / "secrets"
+    file.write_text(
+        "A=$(kamal secrets fetch --adapter 1password --account acme --from V A B)\n"
+        "# B=$(kamal secrets fetch -a lastpass --account x C)\n"
+        'C="$(kamal secrets fetch C -a=Doppler)"\n'
+        "D=$(kamal secrets fetch --account=$ME -a bitwarden)\n"
+        "E=$(kamal secrets extract fetch $A)\n"
+    )
+    found = [(use.adapter, use.account, use.position.line) for use in uses_in_files([str(file)])]
+    assert found == [("1password", "acme", 1), ("doppler", None, 3), ("bitwarden", None, 4)]
+
+
+IDENTITIES = {
+    "1password": "ada@example.com",
+    "aws_secrets_manager": "arn:aws:iam::1:user/ada",
+    "bitwarden": "ada@example.com",
+    "bitwarden-sm": None,
+    "doppler": "ada",
+    "enpass": None,
+    "gcp": "me",
+    "lastpass": "me",
+    "passbolt": None,
+}
+
+
+@pytest.mark.parametrize("manager", MANAGERS, ids=lambda manager: manager.name)
+def test_logins_are_told(manager: Manager, programs: StandIns) -> None:
+    """The manager says as whom it knows us, where it can; nobody is asked to log in."""
+    state = {each.name: each for each in examine([])}[manager.name]
+    assert (state.identity, state.problem) == (IDENTITIES[manager.name], None)
+    logins = {"login", "signin", "unlock"}
+    assert not any(logins & set(call) for call in programs.called())
+
+
+@pytest.mark.parametrize(
+    "manager", [each for each in MANAGERS if each.name != "enpass"], ids=lambda manager: manager.name
+)
+def test_missing_logins_are_told(manager: Manager, programs: StandIns) -> None:
+    """Without a login an adapter is not usable, and how to log in is said."""
+    programs.hold({}, logged_in=False, fault="logged out")
+    state = {each.name: each for each in examine([])}[manager.name]
+    assert state.problem is not None
+    assert state.problem.hint
+    assert not any({"login", "signin", "unlock"} & set(call) for call in programs.called())
+
+
+def test_a_program_that_is_missing(programs: StandIns) -> None:
+    """Adapters with and without a status of their own tell of it."""
+    for program in programs.folder.iterdir():
+        program.unlink()
+    states = {each.name: each.problem for each in examine([])}
+    for manager in MANAGERS:
+        problem = states[manager.name]
+        assert problem is not None
+        assert problem.message == manager.missing
+
+
+def test_every_adapter_is_examined_once(programs: StandIns) -> None:
+    """Of several names of an adapter the shortest is shown."""
+    assert len(programs.folder.name) > 0
+    names = [each.name for each in examine([])]
+    assert len({MODULES[name] for name in names}) == len(names) == len(set(MODULES.values()))
+
+
+def doctor(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
+    code = dispatch(["secrets", "doctor", *options])
+    return code, capsys.readouterr().out
+
+
+def test_the_project_decides_the_exit_code(programs: StandIns, capsys: pytest.CaptureFixture[str]) -> None:
+    """Adapters that the project names come first and must be usable; a missing program of a command counts too."""
+    assert doctor(capsys)[0] == 0
+    Path(".kamal/secrets").write_text("A=$(kamal secrets fetch -a lastpass --account me A)\n")
+    code, out = doctor(capsys)
+    assert code == 0
+    assert out.splitlines()[:2] == ["Adapters of this project:", "  lastpass             usable as me"]
+
+    (programs.folder / "lpass").unlink()
+    code, out = doctor(capsys)
+    assert code == 1
+    assert ".kamal/secrets:1:1: lastpass cannot be used here: LastPass CLI is not installed [manager-not-usable]" in out
+    assert "https://github.com/lastpass" in out
+
+    Path(".kamal/secrets").write_text("A=$(pass show a)\n")
+    code, out = doctor(capsys)
+    assert code == 1
+    assert "A runs pass, which is not installed here" in out
+
+
+def test_json(programs: StandIns, capsys: pytest.CaptureFixture[str]) -> None:
+    """One document has every adapter, and what is wrong in the form of all reports."""
+    (programs.folder / "bw").unlink()
+    Path(".kamal/secrets").write_text("A=$(kamal secrets fetch -a bitwarden --account me A)\n")
+    code, out = doctor(capsys, "--output", "json")
+    document = json.loads(out)
+    first = document["adapters"][0]
+    assert (code, document["usable"]) == (1, False)
+    assert (first["name"], first["used"], first["account"], first["usable"]) == ("bitwarden", True, "me", False)
+    assert first["problem"] == "Bitwarden CLI is not installed"
+    assert [each["identifier"] for each in document["diagnostics"]] == ["manager-not-usable"]
+    assert {each["name"] for each in document["adapters"]} >= {"1password", "vault", "test"}
+
+
+def test_all_adapters_can_be_loaded() -> None:
+    """The doctor imports each of them."""
+    assert all(adapter(name) for name in MODULES)
