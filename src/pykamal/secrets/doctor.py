@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -35,7 +35,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Examination:
     """The state of one adapter. `identity` is as whom the manager knows us, `problem` why it cannot be used."""
 
     name: str
@@ -81,7 +81,7 @@ def _options(line: str) -> dict[str, str]:
     return options
 
 
-def examine(uses: Sequence[Use]) -> list[Finding]:
+def examine(uses: Sequence[Use]) -> list[Examination]:
     """Examine the adapters that the project names, in that order, then all others by name; several at a time."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -96,20 +96,20 @@ def examine(uses: Sequence[Use]) -> list[Finding]:
         return list(pool.map(_examined, asked))
 
 
-def _examined(asked: Use | str) -> Finding:
+def _examined(asked: Use | str) -> Examination:
     use, name = (asked, asked.adapter) if isinstance(asked, Use) else (None, asked)
     try:
         found = use.made() if use is not None else adapter(name)
         if isinstance(found, Diagnosable):
-            return Finding(name, use, identity=found.status(account=use.account if use is not None else None))
+            return Examination(name, use, identity=found.status(account=use.account if use is not None else None))
         for tool in _tools(found):
             tool.require()
     except KamalError as error:
-        return Finding(name, use, problem=error)
-    return Finding(name, use)
+        return Examination(name, use, problem=error)
+    return Examination(name, use)
 
 
 def _tools(found: Adapter) -> list[Tool]:
     """The programs of an adapter without a status of its own: those that its module names."""
-    module = importlib.import_module(type(found).__module__)
+    module = sys.modules[type(found).__module__]
     return [value for value in vars(module).values() if isinstance(value, Tool)]

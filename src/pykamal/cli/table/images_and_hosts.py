@@ -147,7 +147,7 @@ INLINE = flag("inline", "As `$(kamal secrets ...)` in a secrets file gets it")
 SECRETS = (
     CommandRow(
         "secrets check",
-        "Fetch every secret that deploy.yml names and tell which ones fail; no host is asked, no value is shown",
+        "Fetch every secret that deploy.yml names, and list those that fail",
         "cli.handlers.secrets:check",
         Effect.LOOKS,
         options=(flag("strict", "Count warnings as errors"), REPORT),
@@ -155,14 +155,14 @@ SECRETS = (
     ),
     CommandRow(
         "secrets diff",
-        "Tell which secrets on the servers differ from what the managers hold now, by keyed hash",
+        "List the secrets on the servers that differ from their current values",
         "cli.handlers.secrets_on_hosts:diff",
         Effect.LOOKS,
         ours=True,
     ),
     CommandRow(
         "secrets doctor",
-        "Show which secret managers can be used on this machine, as whom, and what is missing",
+        "Show which secret managers can be used on this machine",
         "cli.handlers.secrets_doctor:doctor",
         Effect.LOOKS,
         ours=True,
@@ -192,7 +192,7 @@ SECRETS = (
     ),
     CommandRow(
         "secrets rotate",
-        "Bring new values to every container that uses these secrets, by a rolling reboot that can be taken back",
+        "Reboot every container that uses these secrets with their current values",
         "cli.handlers.secrets_on_hosts:rotate",
         Effect.LOCKED,
         "NAME...",
