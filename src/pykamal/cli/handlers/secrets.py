@@ -56,7 +56,7 @@ def check(invocation: Invocation) -> int:
     failed = checked.failed or (options["strict"] and checked.diagnostics)
     if form != "text":
         print_report(invocation, checked.diagnostics)
-        return int(bool(failed))
+        return 1 if failed else 0
     for each in checked.diagnostics:
         prefix = "" if each.severity is Severity.ERROR else f"{each.severity.value}: "
         print_error(invocation.bus.sanitized_text("\n".join(text_lines([each], prefix))))
@@ -65,7 +65,7 @@ def check(invocation: Invocation) -> int:
         print_line(f"Not all of the {number} secrets that {file} names can be used.")
     else:
         print_line(f"All {number} secrets that {file} names resolve.")
-    return int(bool(failed))
+    return 1 if failed else 0
 
 
 def _show(invocation: Invocation, text: str) -> int:

@@ -25,7 +25,7 @@ def doctor(invocation: Invocation) -> int:
         print_line(json_text(_document(examinations, problems), indent=2))
     else:
         invocation.bus.emit(Result(text="\n".join(_lines(examinations, problems))))
-    return int(bool(problems))
+    return 1 if problems else 0
 
 
 def _document(examinations: Sequence[Examination], problems: Sequence[Diagnostic]) -> dict[str, object]:
