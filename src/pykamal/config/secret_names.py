@@ -71,6 +71,11 @@ def _at(node: Node, place: tuple[str, ...], path: tuple[str, ...] = ()) -> Itera
                 yield from _at(below, place[1:], (*path, str(index)))
 
 
+def key_secret_names(config: Config) -> Iterator[str]:
+    """Names of the secrets that hold private keys; a key in deploy.yml itself is none."""
+    return (entry for entry in config.ssh.key_data if not _is_key(entry))
+
+
 def _is_key(written: str) -> bool:
     """Return True for a private key in deploy.yml itself, which Ruby Kamal accepts too."""
     return "-----BEGIN" in written

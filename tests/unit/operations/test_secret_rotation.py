@@ -109,3 +109,11 @@ def test_an_unknown_name() -> None:
     with pytest.raises(KamalError, match="names no secret DB_PASWORD") as caught:
         planned("DB_PASWORD")
     assert caught.value.hint == "did you mean DB_PASSWORD?"
+
+
+def test_a_key_in_deploy_yml_is_no_name() -> None:
+    """The hint lists the names that there are, and no private key (spec/config.md 10 accepts one)."""
+    key = "-----BEGIN OPENSSH PRIVATE KEY-----\nhush\n"
+    with pytest.raises(KamalError) as caught:
+        planned("OTHER", configuration=replace(SHOP, ssh=replace(SHOP.ssh, key_data=(key, "SSH_KEY"))))
+    assert caught.value.hint == "it names BUILD_TOKEN, DB_PASSWORD, KEY, REGISTRY_PASSWORD, SSH_KEY"

@@ -12,7 +12,7 @@ from pykamal.commands import health, rotation
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_accessory
 from pykamal.config.models import Accessory, Config, Registry, Role
-from pykamal.config.secret_names import accessory_secret_names, app_secret_names, credential_names
+from pykamal.config.secret_names import accessory_secret_names, app_secret_names, credential_names, key_secret_names
 from pykamal.core.errors import KamalError
 from pykamal.core.spelling import nearest
 from pykamal.events import Tone
@@ -61,12 +61,13 @@ async def rotate(context: Context, *, names: Sequence[str]) -> None:
             *(phase for each in users.accessories for phase in _accessory_phases(rolling, facts, each, what)),
             *_role_phases(rolling, facts, users.roles, what),
         ]
-        if not phases:
+        if not phases and not users.builds and not users.connects:
             context.bus.say(f"Nothing that runs uses {what}", Tone.WARNING)
         await context.execute(Plan("secrets rotate", tuple(phases)))
-    for place in (("builds", users.builds), ("connections over SSH", users.connects)):
-        if place[1]:
-            context.bus.say(f"The next {place[0]} will use the new value; nothing on the hosts has it")
+    if users.builds:
+        context.bus.say("The next build uses the new value: nothing on the hosts has it")
+    if users.connects:
+        context.bus.say("The next connection over SSH uses the new key: nothing on the hosts has it")
 
 
 def _one_by_one(context: Context) -> Context:
@@ -84,7 +85,7 @@ def _users(context: Context, names: Sequence[str]) -> _Users:
     config, selection = context.config, context.selection
     wanted = set(names)
     known = {*app_secret_names(config, config.roles, builds=True), *accessory_secret_names(config.accessories)}
-    known.update(config.ssh.key_data)
+    known.update(key_secret_names(config))
     for name in names:
         if name not in known:
             near = nearest(name, known)
@@ -101,7 +102,7 @@ def _users(context: Context, names: Sequence[str]) -> _Users:
         ),
         registries=tuple(_registries(config, wanted)),
         builds=bool(wanted & set(config.builder.secrets)),
-        connects=bool(wanted & set(config.ssh.key_data)),
+        connects=bool(wanted & set(key_secret_names(config))),
     )
 
 
