@@ -45,12 +45,15 @@ class SecretUse:
 
 def secret_uses(config: Config) -> Iterator[SecretUse]:
     """Yield every place that names a secret, in the order of the settings above and of the file."""
-    if config.document is None:
-        return
+    for use in secret_uses_in(config.document) if config.document is not None else ():
+        if not (config.registry.local and use.setting.startswith("registry/")):
+            yield use
+
+
+def secret_uses_in(root: MapNode) -> Iterator[SecretUse]:
+    """The same of files that have not been validated; a local registry's credentials, which nobody uses, too."""
     for place in _PLACES:
-        if place[:1] == ("registry",) and config.registry.local:
-            continue
-        for path, node in _at(config.document, place):
+        for path, node in _at(root, place):
             written = text(node) or ""
             name = SecretReference.parse(written).secret if "env" in place else written
             if name and not (place[0] == "ssh" and _is_key(name)):

@@ -116,6 +116,15 @@ def test_hosts_and_roles() -> None:
     assert about == "jobs, web, db"
 
 
+def test_secrets(folder: Path) -> None:
+    """The names that deploy.yml has, each with the first setting that names it; no secrets file is read."""
+    more = "env: {secret: [KEY, 'A:B']}\nregistry: {password: [TOKEN]}\n"
+    (folder / "config" / "deploy.yml").write_text(CONFIG + more)
+    found = {each.value: each.about for each in candidates(["secrets", "rotate", ""])}
+    assert found == {"TOKEN": "registry/password/0", "KEY": "env/secret/0", "B": "env/secret/1"}
+    assert values("secrets", "rotate", "T") == ["TOKEN"]
+
+
 def test_lists_and_wildcards() -> None:
     """After a comma what the list does not have yet; a wildcard that matches stands for itself (cli.md 2.2)."""
     assert values("deploy", "-h", "web-1,") == ["web-1,job-1", "web-1,web-2", "web-1,other"]

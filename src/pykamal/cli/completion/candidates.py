@@ -193,6 +193,8 @@ def _argument(command: CommandRow, usage: str, project: Project | None, current:
         yield from _described(project.accessories().items())
         if command.takes_all:
             yield Candidate("all", "Every accessory")
+    elif command.path == "secrets rotate" and project is not None:
+        yield from _described(project.secrets().items())
     elif word == "VERSION" and project is not None:
         yield from _described(project.versions())
     elif word == "SECTION":

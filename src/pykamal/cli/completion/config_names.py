@@ -80,6 +80,15 @@ class Project:
 
         return {name: text(child(node, "image")) or "" for name, node in entries(root.get("accessories"))}
 
+    def secrets(self) -> Mapping[str, str]:
+        """Names of secrets with the first setting that has each."""
+        root = self._root()
+        if root is None:
+            return {}
+        from pykamal.config.secret_names import secret_uses_in
+
+        return {use.name: use.setting for use in reversed(list(secret_uses_in(root)))}
+
     def versions(self) -> Iterator[Described]:
         """Versions deployed from this machine, the latest first, then the latest commits."""
         from pykamal.cli.completion.known_versions import commits, remembered
