@@ -36,12 +36,16 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """The state of one adapter. `identity` is as whom the manager knows us, `problem` why it cannot be used."""
+    """The state of one adapter. `identity` is as whom the manager knows us, `problem` why it cannot be used.
+
+    Of an adapter that can neither tell nor has a program nothing is `known` before it fetches.
+    """
 
     name: str
     use: Use | None
     identity: str | None = None
     problem: KamalError | None = None
+    known: bool = True
 
     def diagnostic(self) -> Diagnostic | None:
         """Return the error of an adapter that the project names and that cannot be used."""
@@ -102,11 +106,12 @@ def _examined(asked: Use | str) -> Examination:
         found = use.made() if use is not None else adapter(name)
         if isinstance(found, Diagnosable):
             return Examination(name, use, identity=found.status(account=use.account if use is not None else None))
-        for tool in _tools(found):
+        tools = _tools(found)
+        for tool in tools:
             tool.require()
     except KamalError as error:
         return Examination(name, use, problem=error)
-    return Examination(name, use)
+    return Examination(name, use, known=bool(tools))
 
 
 def _tools(found: Adapter) -> list[Tool]:

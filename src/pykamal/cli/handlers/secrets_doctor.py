@@ -34,7 +34,7 @@ def _document(examinations: Sequence[Examination], problems: Sequence[Diagnostic
             "name": each.name,
             "used": each.use is not None,
             "account": each.use.account if each.use is not None else None,
-            "usable": each.problem is None,
+            "usable": each.problem is None if each.known else None,
             "identity": each.identity,
             "problem": each.problem.message if each.problem is not None else None,
             "remedy": each.problem.hint if each.problem is not None else None,
@@ -60,6 +60,8 @@ def _line(examination: Examination, width: int) -> str:
         state = f"not usable: {examination.problem.message}"
     elif examination.identity is not None:
         state = f"usable as {examination.identity}"
+    elif not examination.known:
+        state = "not examined: only a fetch can tell"
     else:
         state = "usable"
     return f"  {examination.name:{width}}  {state}"
