@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from pykamal.config.models import Config
+from pykamal.config.node_reading import child
 from pykamal.core.catalogue.secrets import MANAGER_NOT_USABLE
 from pykamal.core.diagnostics import Diagnostic, Location
 from pykamal.core.errors import KamalError
@@ -18,7 +21,9 @@ from pykamal.core.source import Position
 from pykamal.secrets import dotenv
 from pykamal.secrets.adapters import MODULES, adapter
 from pykamal.secrets.adapters.protocol import Adapter, Diagnosable
+from pykamal.secrets.adapters.settings import PROVIDERS
 from pykamal.secrets.adapters.tool import Tool
+from pykamal.secrets.providers import provider_adapter
 
 _FETCH: Final = re.compile(r"\bkamal\s+secrets\s+fetch\b([^|;&)]*)")
 _AT_A_TIME: Final = 8
@@ -26,12 +31,16 @@ _AT_A_TIME: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A place of the project that names an adapter. `made` gives the adapter with the settings that it has there."""
+    """A place of the project that names an adapter. `made` gives the adapter with the settings that it has there.
+
+    `provider` is the name that deploy.yml has for it.
+    """
 
     adapter: str
     account: str | None
-    position: Position
+    position: Position | None
     made: Callable[[], Adapter]
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,7 @@ class Examination:
             return None
         return MANAGER_NOT_USABLE.diagnostic(
             f"{self.name} cannot be used here: {self.problem.message}",
-            Location(self.use.position),
+            Location(self.use.position, f"{PROVIDERS}/{self.use.provider}" if self.use.provider else ""),
             evidence=self.problem.details,
             remedy=self.problem.hint,
         )
@@ -70,6 +79,15 @@ def uses_in_files(files: Iterable[str]) -> Iterator[Use]:
                     account = options.get("--account")
                     known = account if account is None or "$" not in account else None
                     yield Use(name.lower(), known, Position(file, entry.line), partial(adapter, name))
+
+
+def uses_in_configuration(config: Config, environment: Mapping[str, str] = os.environ) -> Iterator[Use]:
+    """Yield the providers of `x-pykamal/secrets`, each with its settings."""
+    for name, provider in config.extension.secrets.providers.items():
+        node = child(config.document, *PROVIDERS.split("/"), name)
+        position = node.position if node is not None else None
+        made = partial(provider_adapter, config, name, environment)
+        yield Use(provider.adapter.lower(), provider.account, position, made, provider=name)
 
 
 def _options(line: str) -> dict[str, str]:
@@ -89,9 +107,9 @@ def examine(uses: Sequence[Use]) -> list[Examination]:
     """Examine the adapters that the project names, in that order, then all others by name; several at a time."""
     from concurrent.futures import ThreadPoolExecutor
 
-    first: dict[tuple[str, str | None], Use] = {}
+    first: dict[tuple[str, str | None, str | None], Use] = {}
     for use in uses:
-        first.setdefault((use.adapter, use.account), use)
+        first.setdefault((use.adapter, use.account, use.provider), use)
     named = {MODULES.get(use.adapter, use.adapter) for use in uses}
     shortest = {module: name for name, module in sorted(MODULES.items(), key=lambda each: -len(each[0]))}
     others = sorted(name for module, name in shortest.items() if module not in named)
@@ -101,7 +119,7 @@ def examine(uses: Sequence[Use]) -> list[Examination]:
 
 
 def _examined(asked: Use | str) -> Examination:
-    use, name = (asked, asked.adapter) if isinstance(asked, Use) else (None, asked)
+    use, name = (asked, asked.provider or asked.adapter) if isinstance(asked, Use) else (None, asked)
     try:
         found = use.made() if use is not None else adapter(name)
         if isinstance(found, Diagnosable):

@@ -98,11 +98,11 @@ LACKING = {
 OF_DOCKER_HUB = replace(SHOP, registry=replace(HUB, server=None))
 BUILDER = replace(SHOP, builder=Builder(("amd64",)))
 
-KEY = Env(secrets=("KEY",))
+WITH_TOKEN = Env(secrets=("TOKEN",))
 SECRET = config(
-    role("web", A, B, env=KEY),
-    role("worker", B, env=KEY),
-    accessories=(replace(DB, env=KEY), replace(JOBS, env=Env(secrets=("TOKEN:KEY",)))),
+    role("web", A, B, env=WITH_TOKEN),
+    role("worker", B, env=WITH_TOKEN),
+    accessories=(replace(DB, env=WITH_TOKEN), replace(JOBS, env=Env(secrets=("JOBS_TOKEN:TOKEN",)))),
     registry=HUB,
 )
 
@@ -191,12 +191,12 @@ CASES: dict[str, Case] = {
     **{f"prune {name}": Case(f"prune {name}", DEPLOYED) for name in ("all", "containers", "images")},
     **{f"registry {name}": Case(f"registry {name}", EMPTY) for name in ("login", "logout", "remove", "setup")},
     "registry setup of a local one": Case("registry setup", EMPTY, config=replace(SHOP, registry=LOCAL_REGISTRY)),
-    "secrets rotate": Case("secrets rotate", DEPLOYED, {"names": ["KEY"]}, config=SECRET, own=rotate, hooks=True),
+    "secrets rotate": Case("secrets rotate", DEPLOYED, {"names": ["TOKEN"]}, config=SECRET, own=rotate, hooks=True),
     "secrets rotate of a registry": Case(
         "secrets rotate", DEPLOYED, {"names": ["REGISTRY_PASSWORD"]}, config=SECRET, own=rotate
     ),
     "secrets rotate beside hosts where nothing runs": Case(
-        "secrets rotate", {A: DEPLOYED[A], B: EMPTY[B]}, {"names": ["KEY"]}, config=SECRET, own=rotate
+        "secrets rotate", {A: DEPLOYED[A], B: EMPTY[B]}, {"names": ["TOKEN"]}, config=SECRET, own=rotate
     ),
     "server bootstrap": Case("server bootstrap", EMPTY, bare=(A, B), hooks=True),
 }
@@ -229,7 +229,7 @@ class Secrets(dict[str, Sensitive]):
 def made(case: Case, executor: Any) -> tuple[Context, MemoryFleet]:
     fleet = MemoryFleet(case.facts, {"clone is at the commit": REVISION, **case.answers}, bare=case.bare)
     configuration = replace(case.config, hooks_path="hooks" if case.hooks else "none")
-    run = context(configuration, secrets={"KEY": "hush"}, **{"version": "v3", **case.settings})
+    run = context(configuration, secrets={"TOKEN": "hush"}, **{"version": "v3", **case.settings})
     # `build dev` asks the real Git about files where there is a repository.
     root = None if case.command == "build dev" else "/app"
     run.local_context = replace(run.local_context, revision=REVISION, git_root=root)

@@ -49,7 +49,7 @@ def test_adapters_of_secrets_files(tmp_path: Path) -> None:
         "D=$(kamal secrets fetch --account=$ME -a bitwarden)\n"
         "E=$(kamal secrets extract fetch $A)\n"
     )
-    found = [(use.adapter, use.account, use.position.line) for use in uses_in_files([str(file)])]
+    found = [(use.adapter, use.account, use.position and use.position.line) for use in uses_in_files([str(file)])]
     assert found == [("1password", "acme", 1), ("doppler", None, 3), ("bitwarden", None, 4)]
 
 
@@ -127,6 +127,26 @@ def test_the_project_decides_the_exit_code(programs: StandIns, capsys: pytest.Ca
     code, out = doctor(capsys)
     assert code == 1
     assert "A runs pass, which is not installed here" in out
+
+
+DECLARED = """\
+x-pykamal:
+  secrets:
+    providers:
+      team: {adapter: 1password, account: acme}
+      box: {adapter: doppler}
+"""
+
+
+def test_providers_of_deploy_yml(programs: StandIns, capsys: pytest.CaptureFixture[str]) -> None:
+    """Providers that are declared are examined by their names, and count."""
+    Path("config/deploy.yml").write_text(CONFIG + DECLARED)
+    (programs.folder / "doppler").unlink()
+    code, out = doctor(capsys)
+    assert code == 1
+    assert "  team                 usable as ada@example.com\n" in out
+    assert "config/deploy.yml:10:12: box cannot be used here: Doppler CLI is not installed" in out
+    assert ["op", "whoami", "--account", "acme", "--format", "json"] in programs.called()
 
 
 def test_json(programs: StandIns, capsys: pytest.CaptureFixture[str]) -> None:

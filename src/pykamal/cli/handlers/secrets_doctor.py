@@ -12,13 +12,14 @@ from pykamal.core.diagnostic_report import as_json, text_lines
 from pykamal.core.diagnostics import Diagnostic
 from pykamal.core.printable import json_text, print_line
 from pykamal.events import Result
-from pykamal.secrets.doctor import Examination, examine, uses_in_files
+from pykamal.secrets.doctor import Examination, examine, uses_in_configuration, uses_in_files
 
 
 def doctor(invocation: Invocation) -> int:
     """Show the adapters of the project, then all others. The exit code is 1 where one of the project is not usable."""
     loaded = load(silent(invocation) if invocation.json else invocation)
-    examinations = examine(list(uses_in_files(loaded.secrets.existing_files)))
+    uses = (*uses_in_configuration(loaded.config), *uses_in_files(loaded.secrets.existing_files))
+    examinations = examine(uses)
     missing = (each for each in loaded.secrets.remarks() if each.identifier == PROGRAM_NOT_FOUND.identifier)
     problems = [*filter(None, (each.diagnostic() for each in examinations)), *missing]
     if invocation.json:
@@ -32,6 +33,7 @@ def _document(examinations: Sequence[Examination], problems: Sequence[Diagnostic
     adapters = [
         {
             "name": each.name,
+            "adapter": each.use.adapter if each.use is not None else each.name,
             "used": each.use is not None,
             "account": each.use.account if each.use is not None else None,
             "usable": each.problem is None if each.known else None,
@@ -50,7 +52,7 @@ def _lines(examinations: Sequence[Examination], problems: Sequence[Diagnostic]) 
     width = max(len(each.name) for each in examinations)
     lines = ["Adapters of this project:", *(_line(each, width) for each in used)]
     if not used:
-        lines = ["No secrets file of this project runs `kamal secrets fetch`."]
+        lines = ["This project names no adapter."]
     lines += ["", "Other adapters:", *(_line(each, width) for each in others)]
     return [*lines, "", *text_lines(problems)] if problems else lines
 

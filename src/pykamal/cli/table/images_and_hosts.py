@@ -159,6 +159,7 @@ SECRETS = (
         "cli.handlers.secrets_on_hosts:diff",
         Effect.LOOKS,
         ours=True,
+        uses_secrets=True,
     ),
     CommandRow(
         "secrets doctor",
@@ -197,6 +198,7 @@ SECRETS = (
         Effect.LOCKED,
         "NAME...",
         ours=True,
+        uses_secrets=True,
     ),
     CommandRow("secrets print", "Print every secret, unmasked", "cli.handlers.secrets:print_all", Effect.LOOKS),
 )
