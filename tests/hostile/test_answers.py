@@ -39,8 +39,12 @@ from pykamal.operations.proxy import lifecycle
 from pykamal.operations.proxy.container_options import differing
 from pykamal.secrets import dotenv, helpers
 from pykamal.secrets.adapters import MODULES, adapter, azure, gcp_api, tool
+from pykamal.secrets.adapters.age import _header, _needs_passphrase
+from pykamal.secrets.adapters.ansible_vault import AnsibleVault
+from pykamal.secrets.adapters.documents import Document, Format
 from pykamal.secrets.adapters.google_login import Login
 from pykamal.secrets.adapters.http import Answer, Client
+from pykamal.secrets.adapters.settings import Settings
 from pykamal.transport import known_hosts
 from pykamal.transport.client_config import settings_for
 from pykamal.transport.fleet import Fleet
@@ -262,9 +266,34 @@ def evidence(text: str) -> object:
     return read and (list(read.details), read.hint)
 
 
+def document(text: str, form: Format) -> object:
+    found = Document(encoded(text), "x", form)
+    return [found.value(key) for key in ("a", "a.b", "0", "Config.Env.a")]
+
+
+def encrypted_file(text: str) -> object:
+    return [_header(encoded(f"{start}{text}")) for start in ("", "-----BEGIN AGE ENCRYPTED FILE-----\n")]
+
+
+def age_identity(text: str) -> object:
+    return [_needs_passphrase(f"{start}{text}") for start in ("", "-----BEGIN OPENSSH PRIVATE KEY-----\n")]
+
+
+def ansible_vault(text: str) -> object:
+    Path("x").write_bytes(b"$ANSIBLE_VAULT;" + encoded(text))
+    known = {"ANSIBLE_VAULT_PASSWORD": "x"}
+    return AnsibleVault(Settings(AnsibleVault.settings, environment=known)).fetch(["x"], account=None, source=None)
+
+
 PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "a description of a project": described_project,
+    "a document of dotenv": lambda text: document(text, Format.DOTENV),
+    "a document of JSON": lambda text: document(text, Format.JSON),
+    "a document of YAML": lambda text: document(text, Format.YAML),
     "a failed command": lambda text: error_of(StepResult(Step("x", shell_line("x")), 1, text, text, 0.0), "h"),
+    "a file of Ansible Vault": ansible_vault,
+    "a file of age": encrypted_file,
+    "an identity of age": age_identity,
     "a known_hosts file": known_hosts_file,
     "a secret manager's JSON": lambda text: helpers.extract("KEY", text),
     "a secrets file": lambda text: dotenv.parse(text, substitute=lambda _: text, environment={}),
@@ -378,6 +407,7 @@ def test_no_document_breaks_a_secret_adapter(name: str, monkeypatch: pytest.Monk
 
 
 CHECKED: Final = {
+    "cli/handlers/secrets.py": "a truth value of our own",
     "cli/help.py": "the width of the terminal, errors caught",
     "cli/argument_parser.py": "an option, checked by a pattern",
     "cli/own_arguments.py": "numbers of our own process, as the kernel writes them",
@@ -392,6 +422,7 @@ CHECKED: Final = {
     "operations/proxy/boot_plan.py": "a version, checked by a pattern",
     "operations/proxy/container_options.py": "sizes, checked by a pattern",
     "secrets/adapters/aws_secrets_manager.py": "a secret that may be JSON, errors caught, fuzzed above",
+    "secrets/adapters/documents.py": "documents of files and programs, errors caught, fuzzed above",
     "secrets/adapters/http.py": "pauses and sizes, checked",
     "secrets/adapters/server_json.py": "a server's JSON, errors caught, fuzzed above",
     "secrets/adapters/tool.py": "a program's JSON, errors caught, fuzzed above",
@@ -413,8 +444,15 @@ def parsing_modules(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in paths if PARSING.search(path.read_text()))
 
 
+WITHOUT_ANSWERS: Final = {
+    *("age", "ansible_vault", "environment_variables", "exec", "file", "keyring", "password_store", "sops"),
+    "test",
+}
+"""Adapters that take values as they are, or documents of files, which are fuzzed above."""
+
+
 def test_every_built_in_adapter_gets_odd_documents() -> None:
-    assert {MODULES[name] for name in MANAGERS} == set(MODULES.values()) - {"test"}
+    assert {MODULES[name] for name in MANAGERS} == set(MODULES.values()) - WITHOUT_ANSWERS
 
 
 def test_every_parser_is_known(tmp_path: Path) -> None:

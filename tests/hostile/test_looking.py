@@ -240,6 +240,28 @@ def test_an_ssh_configuration_that_deploy_yml_names(tmp_path: Path) -> None:
     assert repository.marks >= SSH_MARKS
 
 
+def test_a_program_that_secrets_come_from(tmp_path: Path) -> None:
+    """The adapter `exec` runs the repository's program where a secret is used, and never where it is looked at."""
+    repository = HostileRepository.create(tmp_path)
+    repository.make_valid()
+    file = repository.folder / "config" / "deploy.yml"
+    file.write_text(file.read_text().replace("ssh: {port: 1}", "ssh: {port: 1, key_data: [KEY]}"))
+    command = f"sh -c '{repository.leave('exec')}' {{}}"
+    repository.write(".kamal/secrets", f'KEY=$(kamal secrets fetch --adapter exec --from "{command}" KEY)\n')
+    for line in (
+        "config validate --safe",
+        "config --safe",
+        "config validate",
+        "__complete app",
+        "deploy --help",
+        "tree",
+    ):
+        run(repository, str(KAMAL), *line.split())
+        assert "exec" not in repository.marks, line
+    run(repository, str(KAMAL), "secrets", "print")
+    assert "exec" in repository.marks, "the check would find it"
+
+
 def test_what_using_the_project_runs(repository: HostileRepository) -> None:
     """The check finds it: commands that use the configuration evaluate it, and hooks and secrets are the project's."""
     run(repository, str(KAMAL), "config")

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.managers import cloud_harnesses
+from tests.managers.file_tools import Gpg
 from tests.managers.internet import Internet
+from tests.managers.keyring_session import Session, gnome_session
 from tests.managers.openbao import OpenBao
 
 HERE = Path(__file__).parent
@@ -19,6 +21,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.managers)
+
+
+@pytest.fixture(scope="session")
+def gpg() -> Iterator[Gpg]:
+    """A key of GnuPG without a passphrase."""
+    made = Gpg()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def gnome(tmp_path: Path) -> Iterator[Session]:
+    """An unlocked GNOME Keyring on a bus of its own, in a home of its own."""
+    with gnome_session(tmp_path) as session:
+        yield session
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pytest
 from pykamal.secrets.conformance import CASES, Case, Harness
 from tests.managers import cloud_harnesses
 from tests.managers.doppler_harness import DopplerHarness
+from tests.managers.file_harnesses import HARNESSES as LOCAL_HARNESSES
 from tests.managers.vault_harness import VaultHarness
 
 Make = Callable[[pytest.FixtureRequest], Harness]
@@ -17,6 +18,7 @@ Make = Callable[[pytest.FixtureRequest], Harness]
 HARNESSES: Final[Mapping[str, type[Harness]]] = {
     "doppler": DopplerHarness,
     "vault": VaultHarness,
+    **LOCAL_HARNESSES,
     **cloud_harnesses.HARNESSES,
 }
 """Harnesses by the name of the adapter. They are made with the request of the test, whose fixtures they use."""

@@ -33,10 +33,11 @@ def run_program(
     arguments: Sequence[str],
     *,
     environment: Mapping[str, str | Sensitive] | None = None,
+    stdin: Sensitive | None = None,
     seconds: float,
     keep_errors: bool = True,
 ) -> Ended:
-    """Run a program to its end, with our standard input and terminal. `environment` is added to ours.
+    """Run a program to its end, with our terminal, and our standard input or `stdin`. `environment` is added to ours.
 
     Its standard error is ours, unless `keep_errors`. Raises `OSError` when it cannot be started, `ValueError` for an
     argument that no program can get, and `TimeoutError` after `seconds`, once it has been ended.
@@ -46,12 +47,13 @@ def run_program(
     process = subprocess.Popen(
         [encoded(word) for word in arguments],
         env={**os.environ, **{name: reveal(value) for name, value in (environment or {}).items()}},
+        stdin=subprocess.PIPE if stdin is not None else None,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if keep_errors else None,
         start_new_session=own_session,
     )
     try:
-        output, errors = process.communicate(timeout=seconds)
+        output, errors = process.communicate(encoded(reveal(stdin)) if stdin is not None else None, timeout=seconds)
     except BaseException as error:
         _end(process, group=own_session)
         if isinstance(error, subprocess.TimeoutExpired):
@@ -80,6 +82,7 @@ def _end(process: subprocess.Popen[bytes], *, group: bool) -> None:
         if group or process.poll() is None:
             kill(process.pid, signal.SIGKILL)
     process.wait()
-    for pipe in (process.stdout, process.stderr):
+    for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
-            pipe.close()
+            with suppress(BrokenPipeError):  # of what it did not read
+                pipe.close()

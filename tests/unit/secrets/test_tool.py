@@ -40,6 +40,15 @@ def test_arguments_and_variables_reach_it_unchanged(tool: Tool, tmp_path: Path) 
     assert answer.text() == Sensitive("a b|$HOME|'\"`||s-hush|")
 
 
+def test_an_identity_on_standard_input(tool: Tool, tmp_path: Path) -> None:
+    """It arrives whole, and a program that does not read it is no error."""
+    body(tmp_path, "cat")
+    secret = Sensitive("line\n\udcff" + "x" * (1 << 20))
+    assert tool.run("-", stdin=secret).text() == secret
+    body(tmp_path, "echo unread")
+    assert tool.run("-", stdin=secret).text() == Sensitive("unread")
+
+
 def test_what_is_missing_is_told(tool: Tool, tmp_path: Path) -> None:
     """spec/cli.md 16.3: the text if missing, for a program that is not there and for one that does not work."""
     with pytest.raises(ToolMissing, match=r"^Keeper CLI is not installed$") as missing:

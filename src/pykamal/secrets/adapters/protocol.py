@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.settings import Setting, Settings
 
@@ -64,3 +65,9 @@ class Configurable(Protocol):
 def with_source(secrets: Sequence[str], source: str | None) -> list[str]:
     """Put `--from` before each name."""
     return [f"{source}/{name}" if source else name for name in secrets]
+
+
+def refuse_account(adapter: str, account: str | None) -> None:
+    """Raise `KamalError` for an account that the adapter would not use."""
+    if account:
+        raise KamalError(f"The adapter {adapter} takes no --account", hint="leave it out")

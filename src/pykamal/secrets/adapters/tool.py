@@ -126,6 +126,7 @@ class Tool:
         self,
         *arguments: str,
         environment: Mapping[str, str | Sensitive] | None = None,
+        stdin: Sensitive | None = None,
         quiet: bool = False,
         login: bool = False,
     ) -> Answer:
@@ -137,7 +138,9 @@ class Tool:
         limit = _seconds() * (LOGIN_FACTOR if login else 1)
         keep = quiet or not os.isatty(2)
         try:
-            ended = run_program([self.program, *arguments], environment=environment, seconds=limit, keep_errors=keep)
+            ended = run_program(
+                [self.program, *arguments], environment=environment, stdin=stdin, seconds=limit, keep_errors=keep
+            )
         except _NOT_FOUND as error:
             raise self._missing(f"{self.program}: {error.strerror}") from error
         except TimeoutError:  # an OSError too
