@@ -367,7 +367,13 @@ MANAGERS: Final[dict[str, object]] = {
     "lastpass": [{"fullname": "v/i/f", "password": "s"}],
     "1password": {"reference": "op://v/i/f", "value": "s"},
     "passbolt": [{"id": "1", "name": "v", "password": "s"}],
-    "vault": {"data": {"path": "v/", "options": {"version": "2"}, "data": {"f": "s"}, "metadata": {}}, "auth": {}},
+    "vault": {
+        "data": {"path": "v/", "type": "kv", "options": {"version": "2"}, "data": {"f": "s"}, "metadata": {}, "ttl": 1},
+        "auth": {"client_token": "t", "lease_duration": 1, "num_uses": 1},
+        "lease_id": "l",
+        "lease_duration": 1,
+        "value": "GitHub's ID token",
+    },
 }
 """An answer of each secret manager, as documented."""
 
@@ -399,7 +405,8 @@ def test_no_document_breaks_a_secret_adapter(name: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(azure, "log_in", lambda *_, **__: Sensitive("t"))
     monkeypatch.setattr(gcp_api, "log_in", lambda *_, **__: Login(Sensitive("t"), None, None))
     monkeypatch.setenv("INFISICAL_TOKEN", "t")
-    monkeypatch.setenv("VAULT_TOKEN", "t")
+    for variable in ("VAULT_JWT_ROLE", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
+        monkeypatch.setenv(variable, "http://127.0.0.1/x")  # the login asks GitHub and Vault
     for document in mutations(MANAGERS[name]):
         answered[0] = json.dumps(document).encode()
         with suppress(KamalError):
@@ -426,7 +433,6 @@ CHECKED: Final = {
     "secrets/adapters/http.py": "pauses and sizes, checked",
     "secrets/adapters/server_json.py": "a server's JSON, errors caught, fuzzed above",
     "secrets/adapters/tool.py": "a program's JSON, errors caught, fuzzed above",
-    "secrets/adapters/vault.py": "a server's JSON, errors caught, fuzzed above",
     "secrets/helpers.py": "an adapter's JSON, errors caught, fuzzed above",
     "transport/script_output.py": "markers, checked",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.managers.file_tools import Gpg
 from tests.managers.internet import Internet
 from tests.managers.keyring_session import Session, gnome_session
 from tests.managers.openbao import OpenBao
+from tests.managers.vault_fetch import At
 
 HERE = Path(__file__).parent
 
@@ -21,6 +23,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.managers)
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> At:
+    """Set the environment to one Vault and one login; nothing else of this machine counts."""
+
+    def point(address: str, token: str | None = None, **settings: str) -> None:
+        for name in [name for name in os.environ if name.startswith(("BAO_", "VAULT_", "ACTIONS_", "GITHUB_"))]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        for name, value in {"ADDR": address, "TOKEN": token or "", **settings}.items():
+            monkeypatch.setenv(f"VAULT_{name}", value)
+
+    return point
 
 
 @pytest.fixture(scope="session")

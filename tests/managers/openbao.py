@@ -38,17 +38,25 @@ class OpenBao:
         self.ca = folder / "vault-ca.pem" if tls else None
         self._folder = folder
         self._arguments = [
-            *(str(BINARY), "server", "-dev", "-dev-no-store-token"),
+            *("-dev", "-dev-no-store-token"),
             *(f"-dev-root-token-id={self.token}", f"-dev-listen-address=127.0.0.1:{port}"),
             *(("-dev-tls", f"-dev-tls-cert-dir={folder}") if tls else ()),
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
+    def configure(self, configuration: str) -> Self:
+        """Take a configuration file; without `storage` in it, it is one more of the server for development."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        file = self._folder / "configuration.hcl"
+        file.write_text(configuration)
+        self._arguments = [*(() if "storage" in configuration else self._arguments), f"-config={file}"]
+        return self
+
     def start(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                self._arguments,
+                [BINARY, "server", *self._arguments],
                 env={"PATH": os.environ["PATH"], "HOME": str(self._folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -93,7 +101,7 @@ class OpenBao:
 
     def _answers(self) -> bool:
         try:
-            self.call("GET", "sys/internal/ui/mounts/secret")
+            self.call("GET", "sys/seal-status" if "-dev" not in self._arguments else "sys/internal/ui/mounts/secret")
         except (OSError, urllib.error.URLError):
             return False
         return True

@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from pykamal.core.errors import KamalError
-from pykamal.secrets.adapters import adapter
 from tests.managers.openbao import OpenBao
 from tests.managers.scripted_http import ScriptedServer, reply
-
-CANARY = "canary-77c1"
-
-
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
-    """Set the environment to one server and one login."""
-
-    def point(address: str, token: str | None = None, **settings: str) -> None:
-        monkeypatch.setenv("HOME", str(tmp_path))
-        monkeypatch.setenv("VAULT_ADDR", address)
-        for name, value in {"TOKEN": token or "", **settings}.items():
-            monkeypatch.setenv(f"VAULT_{name}", value)
-
-    return point
+from tests.managers.vault_fetch import CANARY, At, fetch
 
 
-def fetch(*names: str, source: str | None = None) -> dict[str, str | None]:
-    found = adapter("vault").fetch(names, account=None, source=source)
-    return {name: value.reveal() if value is not None else None for name, value in found.items()}
-
-
-def test_both_versions_of_kv(openbao: OpenBao, at: Callable[..., None]) -> None:
+def test_both_versions_of_kv(openbao: OpenBao, at: At) -> None:
     """The server says which version a mount is; odd values arrive as they are, in the order asked for."""
     at(openbao.address, openbao.token)
     openbao.call("POST", "sys/mounts/one", {"type": "kv", "options": {"version": "1"}})
@@ -46,16 +24,16 @@ def test_both_versions_of_kv(openbao: OpenBao, at: Callable[..., None]) -> None:
     assert fetch("secret/shop/web#x/y") == {"secret/shop/web#x/y": "slash"}
 
 
-def test_a_path_is_read_once(at: Callable[..., None]) -> None:
+def test_a_path_is_read_once(at: At) -> None:
     """Two fields of one path cost one question for the mount and one for the values."""
-    mount = reply(200, '{"data":{"path":"kv/","options":{"version":"1"}}}')
+    mount = reply(200, '{"data":{"path":"kv/","type":"kv","options":{"version":"1"}}}')
     with ScriptedServer(mount, reply(200, '{"data":{"a":"1","b":"2"}}')) as server:
         at(server.address, "token")
         assert list(fetch("a", "b", source="kv/x").values()) == ["1", "2"]
         assert len(server.requests) == 2
 
 
-def test_two_hundred_paths(openbao: OpenBao, at: Callable[..., None]) -> None:
+def test_two_hundred_paths(openbao: OpenBao, at: At) -> None:
     """All of them arrive, in order."""
     at(openbao.address, openbao.token)
     for number in range(200):
@@ -64,7 +42,7 @@ def test_two_hundred_paths(openbao: OpenBao, at: Callable[..., None]) -> None:
     assert list(fetch(*names).values()) == [str(number) for number in range(200)]
 
 
-def test_what_is_not_there(openbao: OpenBao, at: Callable[..., None]) -> None:
+def test_what_is_not_there(openbao: OpenBao, at: At) -> None:
     """A missing path, a deleted version and a missing field are three errors."""
     at(openbao.address, openbao.token)
     openbao.call("POST", "secret/data/gone", {"data": {"a": CANARY}})
@@ -78,7 +56,7 @@ def test_what_is_not_there(openbao: OpenBao, at: Callable[..., None]) -> None:
         fetch("secret/never/a")
 
 
-def test_a_missing_permission_is_no_unknown_token(openbao: OpenBao, at: Callable[..., None]) -> None:
+def test_a_missing_permission_is_no_unknown_token(openbao: OpenBao, at: At) -> None:
     """The server gives one 403 for both; `lookup-self` tells them apart."""
     openbao.call("POST", "secret/data/private", {"data": {"a": "1"}})
     at(openbao.address, openbao.create_token())
@@ -93,7 +71,7 @@ def test_a_missing_permission_is_no_unknown_token(openbao: OpenBao, at: Callable
             fetch("secret/private/a")
 
 
-def test_an_approle(openbao: OpenBao, at: Callable[..., None]) -> None:
+def test_an_approle(openbao: OpenBao, at: At) -> None:
     """Role id and secret id log in; a wrapped secret id is good once."""
     openbao.call("POST", "sys/auth/approle", {"type": "approle"})
     openbao.call("POST", "secret/data/role", {"data": {"a": "1"}})
@@ -114,7 +92,7 @@ def test_an_approle(openbao: OpenBao, at: Callable[..., None]) -> None:
         fetch("secret/role/a")
 
 
-def test_namespaces(openbao: OpenBao, at: Callable[..., None]) -> None:
+def test_namespaces(openbao: OpenBao, at: At) -> None:
     """VAULT_NAMESPACE is where the path is looked for."""
     openbao.call("POST", "sys/namespaces/team", {})
     inside = {"X-Vault-Namespace": "team"}
@@ -127,7 +105,7 @@ def test_namespaces(openbao: OpenBao, at: Callable[..., None]) -> None:
         fetch("kv/shop/a")
 
 
-def test_a_sealed_server(own_openbao: OpenBao, at: Callable[..., None]) -> None:
+def test_a_sealed_server(own_openbao: OpenBao, at: At) -> None:
     """It is told at once, without attempts that cannot help."""
     own_openbao.call("PUT", "sys/seal")
     at(own_openbao.address, own_openbao.token)
@@ -135,7 +113,7 @@ def test_a_sealed_server(own_openbao: OpenBao, at: Callable[..., None]) -> None:
         fetch("secret/x/a")
 
 
-def test_tls_of_a_private_ca(openbao_tls: OpenBao, at: Callable[..., None]) -> None:
+def test_tls_of_a_private_ca(openbao_tls: OpenBao, at: At) -> None:
     """VAULT_CACERT names the authority."""
     openbao_tls.call("POST", "secret/data/x", {"data": {"a": "1"}})
     at(openbao_tls.address, openbao_tls.token, CACERT=str(openbao_tls.ca))
@@ -143,7 +121,7 @@ def test_tls_of_a_private_ca(openbao_tls: OpenBao, at: Callable[..., None]) -> N
 
 
 @pytest.mark.parametrize("answer", [reply(200, '{"data": {"' + CANARY), reply(200, "[]"), reply(200, "<html>")])
-def test_half_a_document(answer: bytes, at: Callable[..., None]) -> None:
+def test_half_a_document(answer: bytes, at: At) -> None:
     """Nothing of it is in the error."""
     with ScriptedServer(answer) as server:
         at(server.address, "token")
@@ -152,7 +130,7 @@ def test_half_a_document(answer: bytes, at: Callable[..., None]) -> None:
     assert CANARY not in f"{caught.value} {caught.value.hint}"
 
 
-def test_nobody_logged_in(at: Callable[..., None]) -> None:
+def test_nobody_logged_in(at: At) -> None:
     """The error says how to."""
     at("http://127.0.0.1:1")
     with pytest.raises(KamalError, match="Not logged in to Vault") as caught:

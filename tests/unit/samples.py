@@ -12,6 +12,16 @@ from pykamal.events import Bus
 from pykamal.operations.context import Context, Settings
 from pykamal.operations.execution.executor import ActingExecutor
 from pykamal.operations.local.local_context import LocalContext
+from pykamal.secrets.adapters.lent_values import Lease
+
+
+class GivenSecrets(dict[str, Sensitive]):
+    """Secrets that are given, where a run would read them from files and managers."""
+
+    leases: tuple[Lease, ...] = ()
+
+    def all(self) -> dict[str, Sensitive]:
+        return dict(self)
 
 
 def role(name: str, *hosts: str, primary: bool | None = None, proxied: bool | None = None, **more: Any) -> Role:
@@ -62,8 +72,10 @@ def context(
         bus=Bus(),
         fleet=None,  # type: ignore[arg-type]
         local=None,  # type: ignore[arg-type]
-        secrets={"REGISTRY_PASSWORD": Sensitive("registry-pass")}  # type: ignore[arg-type]
-        | {name: Sensitive(value) for name, value in (secrets or {}).items()},
+        secrets=GivenSecrets(  # type: ignore[arg-type]
+            {"REGISTRY_PASSWORD": Sensitive("registry-pass")}
+            | {name: Sensitive(value) for name, value in (secrets or {}).items()}
+        ),
         local_context=local_context,
         executor=ActingExecutor(),
         operation="deploy",

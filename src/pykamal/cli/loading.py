@@ -16,7 +16,6 @@ from pykamal.core.diagnostics import Diagnostic
 from pykamal.core.printable import print_error
 from pykamal.events import Tone
 from pykamal.operations.local.local_system import LocalSystem, SafeSystem
-from pykamal.secrets.command_substitution import substitute
 from pykamal.secrets.declared import Declared
 from pykamal.secrets.store import Secrets
 
@@ -47,7 +46,7 @@ def load(invocation: Invocation, system: SafeSystem | None = None) -> Loaded:
         config.secrets_path,
         destination,
         environment=os.environ if system is None else system.environment,
-        run=substitute if system is None else lambda _: "",
+        run=None if system is None else lambda _: "",
         declared=Declared(config, fetches=system is None),
         asked_by=lambda name: mention(name, path, destination),
         warn=lambda warning: _warn(invocation, warning),

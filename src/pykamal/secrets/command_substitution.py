@@ -9,19 +9,21 @@ from typing import Final
 
 from pykamal.core.errors import KamalError, UsageError
 from pykamal.secrets import helpers
+from pykamal.secrets.adapters.lent_values import Lease
 from pykamal.secrets.dotenv import SubstitutionFailed
 
 _OWN: Final = re.compile(r"\s*kamal\s+secrets\s")
 
 
-def substitute(command: str) -> str:
+def substitute(command: str, leases: list[Lease] | None = None) -> str:
     """Run the command and return its output without the last line break.
 
+    What a secret manager lends meanwhile is added to `leases`.
     Its standard input and error are ours, so that it can ask for a password. Raises `SubstitutionFailed` with the
     output of a command that failed. Errors of `kamal secrets` end the run.
     """
     if _OWN.match(command):
-        return _own(command)
+        return _own(command, leases)
     done = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, check=False)
     output = done.stdout.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
     if done.returncode != 0:
@@ -29,13 +31,13 @@ def substitute(command: str) -> str:
     return output
 
 
-def _own(command: str) -> str:
+def _own(command: str, leases: list[Lease] | None) -> str:
     words = command.split()
     try:
         name, *arguments = shlex.split(command)[2:] or [""]
     except ValueError as error:
         raise KamalError(f"Cannot read `{' '.join(words[:3])}`: {error}", hint="check its quotes") from error
     try:
-        return helpers.run(name, arguments)
+        return helpers.run(name, arguments, leases)
     except UsageError as error:  # of a line in a file, not of the command line
         raise KamalError(error.message, hint=error.hint) from error

@@ -16,6 +16,7 @@ from pykamal.core.diagnostics import Location, Rule
 from pykamal.core.errors import ConfigurationError, DependencyError, KamalError, configuration_error
 from pykamal.core.sensitive import Sensitive
 from pykamal.core.source import Position
+from pykamal.secrets.adapters.lent_values import Lease, LeasedValues
 from pykamal.secrets.adapters.protocol import Adapter, Values
 from pykamal.secrets.adapters.settings import PROVIDERS
 
@@ -24,10 +25,11 @@ FROM: Final = "x-pykamal/secrets/from"
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The values of secrets by name, and the errors of those that have none."""
+    """The values of secrets by name, the errors of those that have none, and the leases of what was lent."""
 
     values: Mapping[str, Sensitive]
     errors: Mapping[str, KamalError]
+    leases: tuple[Lease, ...] = ()
 
 
 class Declared:
@@ -67,7 +69,8 @@ class Declared:
             found = list(pool.map(lambda call: call.each() if each else call.together(), calls))
         values = {name: value for resolution in found for name, value in resolution.values.items()}
         errors = {name: error for resolution in found for name, error in resolution.errors.items()}
-        return Resolution({name: values[name] for name in self.places if name in values}, errors)
+        leases = tuple(lease for resolution in found for lease in resolution.leases)
+        return Resolution({name: values[name] for name in self.places if name in values}, errors, leases)
 
     @property
     def _providers(self) -> list[str]:
@@ -130,7 +133,7 @@ class _Call:
                 values[name] = self._value(name, reference, answer)
             except ConfigurationError as error:
                 errors[name] = error
-        return Resolution(values, errors)
+        return Resolution(values, errors, answer.leases if isinstance(answer, LeasedValues) else ())
 
     def each(self) -> Resolution:
         """Ask for everything at once, and after a failure of the whole call for one name after the other.

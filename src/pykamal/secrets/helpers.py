@@ -8,10 +8,18 @@ from collections.abc import Sequence
 
 from pykamal.core.errors import KamalError, UsageError
 from pykamal.secrets.adapters import adapter
+from pykamal.secrets.adapters.lent_values import Lease, LeasedValues
 
 
-def fetch(secrets: Sequence[str], *, adapter_name: str, account: str | None, source: str | None) -> str:
-    """Fetch secrets and return one line of JSON, an object of strings.
+def fetch(
+    secrets: Sequence[str],
+    *,
+    adapter_name: str,
+    account: str | None,
+    source: str | None,
+    leases: list[Lease] | None = None,
+) -> str:
+    """Fetch secrets and return one line of JSON, an object of strings. What is lent is added to `leases`.
 
     Raises `UsageError` for an account that the adapter needs and has not, `KamalError` for whatever it refuses.
     """
@@ -22,6 +30,8 @@ def fetch(secrets: Sequence[str], *, adapter_name: str, account: str | None, sou
             hint=f"the adapter {adapter_name} needs one: --account NAME",
         )
     found = manager.fetch(secrets, account=account, source=source)
+    if leases is not None and isinstance(found, LeasedValues):
+        leases += found.leases
     revealed = {name: None if value is None else value.reveal() for name, value in found.items()}
     return json.dumps(revealed, ensure_ascii=False, separators=(",", ":"))
 
@@ -47,7 +57,7 @@ def extract(name: str, document: str) -> str:
     raise KamalError(f"Could not find secret {name}", hint=f"what was fetched has {known or 'no secrets at all'}")
 
 
-def run(command: str, arguments: Sequence[str]) -> str:
+def run(command: str, arguments: Sequence[str], leases: list[Lease] | None = None) -> str:
     """Run a helper that a secrets file calls. `fetch` returns shell-escaped JSON, to be passed on without quotes.
 
     Raises `KamalError` for another helper, and for arguments that do not fit.
@@ -57,7 +67,11 @@ def run(command: str, arguments: Sequence[str]) -> str:
         if "adapter" not in options:
             raise KamalError("`kamal secrets fetch` needs --adapter")
         document = fetch(
-            names, adapter_name=options["adapter"], account=options.get("account"), source=options.get("from")
+            names,
+            adapter_name=options["adapter"],
+            account=options.get("account"),
+            source=options.get("from"),
+            leases=leases,
         )
         return shell_escaped(document)
     if command == "extract":

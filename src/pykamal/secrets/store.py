@@ -17,6 +17,7 @@ from pykamal.core.sensitive import Sensitive
 from pykamal.core.source import Position
 from pykamal.core.spelling import nearest
 from pykamal.secrets import dotenv
+from pykamal.secrets.adapters.lent_values import Lease
 from pykamal.secrets.command_substitution import substitute
 from pykamal.secrets.declared import Declared
 from pykamal.secrets.expansion import Substitute
@@ -41,9 +42,10 @@ class Secrets:
     """The secrets of a run, read on first use because a secret manager may prompt, and once.
 
     They come from the secrets files, and from the managers that deploy.yml names (`declared`). `path` is `secrets_path`
-    of deploy.yml; the files are `PATH-common`, then `PATH`, or `PATH.DEST` with a destination. `asked_by` tells where
-    the configuration mentions a name, for the hint of `SecretNotFound`. `warn` takes a warning for each command in the
-    files that ends badly, and for what values lose; both count as Ruby reads them all the same.
+    of deploy.yml; the files are `PATH-common`, then `PATH`, or `PATH.DEST` with a destination. `run` runs a command in
+    them, `substitute` unless told otherwise. `asked_by` tells where the configuration mentions a name, for the hint of
+    `SecretNotFound`. `warn` takes a warning for each command in the files that ends badly, and for what values lose;
+    both count as Ruby reads them all the same.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class Secrets:
         destination: str | None = None,
         *,
         environment: Mapping[str, str] = os.environ,
-        run: Substitute = substitute,
+        run: Substitute | None = None,
         declared: Declared | None = None,
         asked_by: Callable[[str], Position | None] | None = None,
         warn: Callable[[Diagnostic], None] | None = None,
@@ -61,7 +63,8 @@ class Secrets:
         self._destination = destination
         self.files = (f"{path}-common", f"{path}.{destination}" if destination else path)
         self._environment = environment
-        self._run = run
+        self._leases: list[Lease] = []
+        self._run = run or (lambda command: substitute(command, self._leases))
         self._declared = declared
         self._asked_by = asked_by
         self.warn = warn or _ignored
@@ -117,6 +120,7 @@ class Secrets:
                     empty[entry.key] = Position(file, entry.line)
         if self._declared is not None:
             fetched = self._declared.fetch(each=True)
+            self._leases += fetched.leases
             values |= fetched.values
             failures |= {name: (self._places[name], error) for name, error in fetched.errors.items()}
         return Attempt(values, failures, empty, remarks)
@@ -132,6 +136,11 @@ class Secrets:
         """Return the secrets read so far and what managers are logged in to with, without reading more."""
         credentials = () if self._declared is None else self._declared.credentials()
         return (*(self._values or {}).values(), *credentials)
+
+    @property
+    def leases(self) -> tuple[Lease, ...]:
+        """The leases of what secret managers lent for the secrets read so far."""
+        return tuple(dict.fromkeys(self._leases))
 
     @property
     def existing_files(self) -> tuple[str, ...]:
@@ -154,6 +163,7 @@ class Secrets:
                     values.update({key: Sensitive(value) for key, value in entries.items()})
                 if self._declared is not None:
                     fetched = self._declared.fetch()
+                    self._leases += fetched.leases
                     if fetched.errors:
                         raise _together(fetched.errors.values())
                     values.update(fetched.values)

@@ -16,7 +16,6 @@ from pykamal.cli.docs_markdown import with_reference
 from pykamal.commands import hooks as rows
 from pykamal.commands.hooks import COMMON_VARIABLES, HOOKS, Hook
 from pykamal.core.errors import HookFailed
-from pykamal.core.sensitive import Sensitive
 from pykamal.events import Bus
 from pykamal.operations.context import Context
 from pykamal.operations.execution import hooks
@@ -40,11 +39,6 @@ INVENTED = Hook(
 )
 
 
-class Secrets(dict[str, Sensitive]):
-    def all(self) -> dict[str, Sensitive]:
-        return dict(self)
-
-
 async def flow(run: Context) -> None:
     await hooks.fire(run, INVENTED, {"KAMAL_MOOD": "well"})
 
@@ -54,8 +48,7 @@ def made(tmp_path: Path, script: str) -> Context:
     (tmp_path / "mid-deploy").write_text(f"#!/bin/sh\n{script}")
     (tmp_path / "mid-deploy").chmod(0o755)
     bus = Bus()
-    run = context(config(role("web", "10.0.0.1"), hooks_path=str(tmp_path)))
-    run.secrets = Secrets(TOKEN=Sensitive("hunter2"))  # type: ignore[assignment]
+    run = context(config(role("web", "10.0.0.1"), hooks_path=str(tmp_path)), secrets={"TOKEN": "hunter2"})
     return replace(run, bus=bus, fleet=MemoryFleet({}), local=LocalSession(bus))  # type: ignore[arg-type]
 
 

@@ -16,6 +16,7 @@ from pykamal.operations.deploy import release_plan
 from pykamal.operations.execution.plan import LOCAL, Phase
 from pykamal.operations.execution.printing import as_text
 from pykamal.operations.hosts.facts import Container, HostFacts
+from pykamal.secrets.adapters.lent_values import Lease
 from tests.unit.samples import config, context, role
 
 pytestmark = pytest.mark.unit
@@ -133,6 +134,18 @@ def test_secrets_are_in_the_plan_but_never_in_its_text() -> None:
     assert secret not in as_text(plan)
     assert REDACTED in write.command.display_text()
     assert f"DATABASE_URL={secret}" in write.command.shell_text()
+
+
+def test_the_audit_log_names_leases_where_secrets_go() -> None:
+    """docs/secrets.md, leases: the log of each host that gets secrets names what a manager lent for the run."""
+    lease = Lease("Vault at https://vault", "database/creds/shop", "database/creds/shop/7Qx", 3600)
+    told = "Leased database/creds/shop of Vault at https://vault for 3600 seconds: lease database/creds/shop/7Qx"
+    for env, expected in ((Env(secrets=("DATABASE_URL",)), 1), (Env(clear={"MODE": "fast"}), 0)):
+        run = context(config(role("web", "h", env=env)), version="2", secrets={"DATABASE_URL": "postgres://"})
+        run.secrets.leases = (lease,)  # type: ignore[misc]
+        plan = release_plan(run, nothing_on("h"))
+        lines = [step.command.shell_text() for phase in plan for task in phase.tasks for step in task.script]
+        assert sum("[web]" in line and told in line for line in lines) == expected
 
 
 def test_hooks_stand_around_each_group(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from pykamal.operations.hosts.facts import Container, HostFacts
 from pykamal.operations.proxy import boot_config
 from pykamal.operations.secrets.rotate import rotate
 from tests.unit.memory_fleet import MemoryFleet
-from tests.unit.samples import config, context, role
+from tests.unit.samples import GivenSecrets, config, context, role
 
 pytestmark = pytest.mark.unit
 
@@ -215,15 +215,12 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (Path("hooks") / hook).touch()
 
 
-class Secrets(dict[str, Sensitive]):
+class Secrets(GivenSecrets):
     used = False
 
     def __getitem__(self, name: str) -> Sensitive:
         self.used = True
         return super().__getitem__(name)
-
-    def all(self) -> dict[str, Sensitive]:
-        return dict(self)
 
 
 def made(case: Case, executor: Any) -> tuple[Context, MemoryFleet]:

@@ -16,16 +16,21 @@ from pykamal.core.errors import ConfigurationError
 from pykamal.core.printable import print_error, print_line
 from pykamal.events import Result
 from pykamal.secrets import helpers
+from pykamal.secrets.adapters.lent_values import Lease
 
 
 def fetch(invocation: Invocation) -> int:
     options = invocation.options
+    leases: list[Lease] = []
     document = helpers.fetch(
         invocation.arguments,
         adapter_name=options["adapter"],
         account=options["account"],
         source=options["from"],
+        leases=leases,
     )
+    for lease in leases:  # standard output is for the values alone
+        print_error(str(lease))
     return _show(invocation, helpers.shell_escaped(document) if options["inline"] else document)
 
 

@@ -7,16 +7,17 @@ from pykamal.commands.script import Step
 from pykamal.config.models import Accessory, Env, Role
 from pykamal.core.sensitive import Sensitive
 from pykamal.operations.context import Context
+from pykamal.operations.hosts import audit
 
 
 def role_env_steps(context: Context, role: Role, host: str) -> tuple[Step, ...]:
     """Write the env file of a role's containers on a host. Raises `SecretNotFound`."""
-    return _steps(context.config.role_env_file(role), secret_env(context, role.env_on(host)))
+    return _steps(context, context.config.role_env_file(role), role.env_on(host), role)
 
 
 def accessory_env_steps(context: Context, accessory: Accessory) -> tuple[Step, ...]:
     """Write the env file of an accessory's containers. Raises `SecretNotFound`."""
-    return _steps(context.config.accessory_env_file(accessory), secret_env(context, accessory.env))
+    return _steps(context, context.config.accessory_env_file(accessory), accessory.env)
 
 
 def secret_env(context: Context, env: Env) -> Sensitive:
@@ -24,8 +25,11 @@ def secret_env(context: Context, env: Env) -> Sensitive:
     return env_file.encode((each.name, context.secrets[each.secret]) for each in env.secret_references)
 
 
-def _steps(path: str, text: Sensitive) -> tuple[Step, ...]:
+def _steps(context: Context, path: str, env: Env, role: Role | None = None) -> tuple[Step, ...]:
+    text = secret_env(context, env)
+    lent = context.secrets.leases if env.secret_references else ()
     return (
+        *(audit.step(context, str(lease), role) for lease in lent),
         Step("make environment directory", run_directory.make_private(path.rpartition("/")[0])),
         Step("write environment", host_files.write(path, text, "0600")),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import random
+import re
 import socket
 import ssl
 import threading
@@ -22,6 +23,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from pykamal.core.errors import KamalError
 
 TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
+_WANTS_CERTIFICATE: Final = re.compile(r"CERTIFICATE_REQUIRED|ALERT_BAD_CERTIFICATE|ALERT_UNKNOWN_CA|HANDSHAKE_FAILURE")
 _MAX_BODY: Final = 32 << 20
 _CHUNK: Final = 1 << 16
 
@@ -67,9 +69,10 @@ class _Request:
 class Client:
     """Requests to one server from any number of threads, over connections that are kept.
 
-    `manager` names it in errors. `ca` is a file of the authorities to trust instead of the system's, and `ca_variable`
-    the setting that holds it, for the hint. `final` tells that an answer stays as it is although its status is
-    transient, such as a sealed server's.
+    `manager` names it in errors. `ca` is a file of the authorities to trust instead of the system's. `certificate` and
+    `key` are files of a certificate of ours, for servers that want one; without `key`, both are in the first. The
+    settings that hold them, for hints, are `ca_variable` and `certificate_variable`. `final` tells that an answer stays
+    as it is although its status is transient, such as a sealed server's.
     """
 
     def __init__(
@@ -80,6 +83,9 @@ class Client:
         environment: Mapping[str, str],
         ca: str | None = None,
         ca_variable: str = "SSL_CERT_FILE",
+        certificate: str | None = None,
+        key: str | None = None,
+        certificate_variable: str = "",
         limits: Limits = Limits(),
         final: Callable[[Answer], bool] = lambda _: False,
         sleep: Callable[[float], None] = time.sleep,
@@ -89,6 +95,7 @@ class Client:
         self._url = _parsed(address, manager)
         self._proxy = proxy_for(self._url, environment)
         self._ca, self._ca_variable = ca or environment.get("SSL_CERT_FILE") or None, ca_variable
+        self._certificate, self._key, self._certificate_variable = certificate, key, certificate_variable
         self._limits = limits
         self._final = final
         self._sleep = sleep
@@ -207,7 +214,19 @@ class Client:
                         f"{self._manager}: the certificates in {self._ca} cannot be read: {error.strerror or error}",
                         hint=f"correct {self._ca_variable}: a file of certificates in PEM format",
                     ) from None
+                if self._certificate:
+                    self._load_certificate(self._tls, self._certificate)
             return self._tls
+
+    def _load_certificate(self, tls: ssl.SSLContext, certificate: str) -> None:
+        try:
+            tls.load_cert_chain(certificate, self._key, password="")  # so that nothing asks for one
+        except OSError as error:
+            raise ManagerUnreachable(
+                f"{self._manager}: the certificate in {certificate} cannot be used with its key: "
+                f"{getattr(error, 'reason', None) or error.strerror or error}",
+                hint=f"correct {self._certificate_variable}: a certificate and its key, in PEM, without a passphrase",
+            ) from None
 
     def _target(self, path: str) -> str:
         through_proxy = self._proxy is not None and self._url.scheme == "http"
@@ -225,6 +244,10 @@ class Client:
         if isinstance(error, ssl.SSLCertVerificationError):
             reason = f"its certificate is not trusted: {error.verify_message}"
             hint = f"name the file of its certificate authority in {self._ca_variable}"
+        elif isinstance(error, ssl.SSLError) and _WANTS_CERTIFICATE.search(error.reason or ""):
+            reason = "it accepts no client without a certificate that it trusts"
+            if self._certificate_variable:
+                hint = f"name the files of yours in {self._certificate_variable}, and its key"
         elif isinstance(error, _TooLarge):
             reason = f"its answer is larger than {_MAX_BODY >> 20} MiB"
         elif lost.answered:
