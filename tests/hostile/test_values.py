@@ -79,6 +79,7 @@ NOT_FOR_A_SHELL: Final[Mapping[str, str]] = {
     r".*/ssl/(certificate|private_key)_pem": "names of secrets",
     r"(.*/)?registry/(username|password)/\[\]": "names of secrets",
     r"x-pykamal/proxy/basic_auth/users/(\*|{key})": "names of secrets, and names in a file that the proxy reads",
+    r"x-pykamal/secrets/(from|providers)/.*": "settings of adapters, and names that managers are asked for",
     r"ssh/key_data/\[\]": "names of secrets, or keys that this program reads",
     r"(.*/)?(proxy/hosts|servers/\*/hosts|accessories/\*/hosts|servers/\*|servers)/\[\]/\*(/\[\])?": "tags of hosts",
     r"env/tags/{key}": "tags of hosts",
