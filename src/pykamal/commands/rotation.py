@@ -13,8 +13,8 @@ _SILENT = ("> /dev/null", "2>&1")
 
 def keep(path: str) -> Command:
     """Keep a copy of an env file beside it, with its mode; nothing where there is no file."""
-    missing = query("test", Syntax("!"), "-e", path)
-    return missing.or_(command("cp", "-p", path, _kept(path)))
+    copied = command("cp", "-p", path, _kept(path)).redirected("2> /dev/null")
+    return copied.or_(query("test", Syntax("!"), "-e", path))
 
 
 def forget(path: str) -> Command:
