@@ -115,7 +115,7 @@ def test_secrets_that_no_file_defines(folder: Path, capsys: pytest.CaptureFixtur
     (folder / ".kamal").mkdir()
     (folder / ".kamal" / "secrets").write_text("A=$(touch ran)\n")
     expected = (
-        "warning: config/deploy.yml:6:21: the secret C is not defined in .kamal/secrets-common or .kamal/secrets "
+        "warning: config/deploy.yml:6:19: the secret C is not defined in .kamal/secrets-common or .kamal/secrets "
         "[missing-secret]\n"
     )
     assert _validated(capsys) == (0, "config/deploy.yml is valid.\n", expected)
@@ -125,7 +125,7 @@ def test_secrets_that_no_file_defines(folder: Path, capsys: pytest.CaptureFixtur
         expected,
     )
     (diagnostic,) = _answer(capsys, "validate", "--strict", code=1)["diagnostics"]
-    assert f"config/deploy.yml:6:21: {diagnostic['message']} [{diagnostic['identifier']}]\n" in expected
+    assert f"config/deploy.yml:6:19: {diagnostic['message']} [{diagnostic['identifier']}]\n" in expected
     assert not (folder / "ran").exists()
 
 

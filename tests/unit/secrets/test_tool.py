@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,20 @@ def test_an_identity_on_standard_input(tool: Tool, tmp_path: Path) -> None:
     assert tool.run("-", stdin=secret).text() == secret
     body(tmp_path, "echo unread")
     assert tool.run("-", stdin=secret).text() == Sensitive("unread")
+
+
+def test_one_login_after_another(tool: Tool, tmp_path: Path) -> None:
+    """Managers are asked in parallel, and a person is asked one question at a time. Other questions need not wait."""
+    body(
+        tmp_path,
+        f"mkdir {tmp_path}/asking || {{ echo together; exit; }}; sleep 0.3; rmdir {tmp_path}/asking; echo alone",
+    )
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: tool.run(login=True).text().reveal(), range(3)))
+    assert answers == ["alone"] * 3
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: tool.run().text().reveal(), range(2)))
+    assert sorted(answers) == ["alone", "together"]
 
 
 def test_what_is_missing_is_told(tool: Tool, tmp_path: Path) -> None:

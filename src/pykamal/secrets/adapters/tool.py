@@ -10,6 +10,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeGuard, TypeVar
 
@@ -28,6 +29,9 @@ LOGIN_FACTOR: Final = 5
 """How many times as long a login may take: somebody types a password, or reads a code from a telephone."""
 
 _EVIDENCE: Final = 4000
+_LOGIN: Final = threading.Lock()
+"""Managers are asked in parallel, and people answer one question after another."""
+
 _NOT_FOUND: Final = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 Result = TypeVar("Result")
@@ -133,14 +137,15 @@ class Tool:
         """Run the program to its end. Raises `ToolMissing`, or `KamalError` when it takes too long.
 
         On a terminal its standard error is ours, since it may be a question; with `quiet`, or elsewhere, it is kept as
-        evidence. With `login` it has as long as a person needs.
+        evidence. With `login` it has as long as a person needs, and no other login asks meanwhile.
         """
         limit = _seconds() * (LOGIN_FACTOR if login else 1)
         keep = quiet or not os.isatty(2)
         try:
-            ended = run_program(
-                [self.program, *arguments], environment=environment, stdin=stdin, seconds=limit, keep_errors=keep
-            )
+            with _LOGIN if login else nullcontext():
+                ended = run_program(
+                    [self.program, *arguments], environment=environment, stdin=stdin, seconds=limit, keep_errors=keep
+                )
         except _NOT_FOUND as error:
             raise self._missing(f"{self.program}: {error.strerror}") from error
         except TimeoutError:  # an OSError too
