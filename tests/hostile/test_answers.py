@@ -414,7 +414,6 @@ def test_no_document_breaks_a_secret_adapter(name: str, monkeypatch: pytest.Monk
 
 
 CHECKED: Final = {
-    "cli/handlers/secrets.py": "a truth value of our own",
     "cli/help.py": "the width of the terminal, errors caught",
     "cli/argument_parser.py": "an option, checked by a pattern",
     "cli/own_arguments.py": "numbers of our own process, as the kernel writes them",
