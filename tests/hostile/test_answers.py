@@ -10,12 +10,18 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from copy import copy
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
+import botocore.session
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.httpsession import URLLib3Session
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from urllib3 import HTTPResponse
 
 import pykamal
 from pykamal.cli import framework_detection
@@ -349,6 +355,8 @@ def test_no_text_breaks_a_parser(name: str, text: str, tmp_path: Path, monkeypat
 
 
 MANAGERS: Final[dict[str, object]] = {
+    "aws": {"SecretValues": [{"Name": "v/i/f", "ARN": "a", "SecretString": "{}"}], "SecretBinary": "Yg==", "Name": "n"},
+    "aws-ssm": {"Parameters": [{"Name": "v/i/f", "ARN": "a", "Value": "s"}], "InvalidParameters": []},
     "azure": {"value": "s", "attributes": {"enabled": True, "exp": 4070908800, "nbf": 1}, "error": {"code": "c"}},
     "aws_secrets_manager": {
         "Errors": [{"SecretId": "n", "Message": "m"}],
@@ -377,7 +385,7 @@ MANAGERS: Final[dict[str, object]] = {
 }
 """An answer of each secret manager, as documented."""
 
-WITHOUT_ACCOUNT: Final = ("azure", "gcp_api", "infisical", "vault")
+WITHOUT_ACCOUNT: Final = ("aws", "aws-ssm", "azure", "gcp_api", "infisical", "vault")
 
 ODD: Final[tuple[object, ...]] = (None, True, 7, "", "x", [], {}, [None], ["x"], {"x": "y"})
 
@@ -407,10 +415,15 @@ def test_no_document_breaks_a_secret_adapter(name: str, monkeypatch: pytest.Monk
     monkeypatch.setenv("INFISICAL_TOKEN", "t")
     for variable in ("VAULT_JWT_ROLE", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
         monkeypatch.setenv(variable, "http://127.0.0.1/x")  # the login asks GitHub and Vault
+    monkeypatch.setattr(URLLib3Session, "send", lambda *_: AWSResponse("", 200, {}, HTTPResponse(BytesIO(answered[0]))))
+    monkeypatch.setattr(botocore.session, "Session", cache(botocore.session.Session))  # it reads megabytes of models
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+        monkeypatch.setenv(variable, "t")
+    names = ["v/i/f", "v/i/g"] if name == "aws" else ["v/i/f"]  # one secret is no batch
     for document in mutations(MANAGERS[name]):
         answered[0] = json.dumps(document).encode()
         with suppress(KamalError):
-            type(adapter(name))().fetch(["v/i/f"], account=None if name in WITHOUT_ACCOUNT else "a", source=None)
+            type(adapter(name))().fetch(names, account=None if name in WITHOUT_ACCOUNT else "a", source=None)
 
 
 CHECKED: Final = {
@@ -427,6 +440,7 @@ CHECKED: Final = {
     "operations/hosts/proxy_facts.py": "the proxy's state, errors caught, fuzzed above",
     "operations/proxy/boot_plan.py": "a version, checked by a pattern",
     "operations/proxy/container_options.py": "sizes, checked by a pattern",
+    "secrets/adapters/aws_api.py": "a secret that may be JSON, errors caught, fuzzed above",
     "secrets/adapters/aws_secrets_manager.py": "a secret that may be JSON, errors caught, fuzzed above",
     "secrets/adapters/documents.py": "documents of files and programs, errors caught, fuzzed above",
     "secrets/adapters/http.py": "pauses and sizes, checked",

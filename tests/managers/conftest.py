@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.managers import cloud_harnesses
+from tests.managers.aws import Moto
 from tests.managers.file_tools import Gpg
 from tests.managers.internet import Internet
 from tests.managers.keyring_session import Session, gnome_session
@@ -52,6 +53,14 @@ def gnome(tmp_path: Path) -> Iterator[Session]:
     """An unlocked GNOME Keyring on a bus of its own, in a home of its own."""
     with gnome_session(tmp_path) as session:
         yield session
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    """AWS's APIs with signatures and permissions that are verified; each test names secrets and users of its own."""
+    server = Moto(tmp_path_factory.mktemp("moto"))
+    yield server.start()
+    server.stop()
 
 
 @pytest.fixture(scope="session")

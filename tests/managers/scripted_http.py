@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -12,7 +13,14 @@ Answer = bytes | Callable[[socket.socket], None]
 
 
 def reply(status: int, body: str = "{}", *headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status} Scripted", f"Content-Length: {len(body.encode())}", *headers, "", body]
+    lines = [
+        f"HTTP/1.1 {status} Scripted",
+        f"Content-Length: {len(body.encode())}",
+        "Connection: close",
+        *headers,
+        "",
+        body,
+    ]
     return "\r\n".join(lines).encode()
 
 
@@ -65,6 +73,13 @@ class ScriptedServer:
                 if not part:
                     return
                 asked += part
+            head, _, body = asked.partition(b"\r\n\r\n")
+            length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+            while length and len(body) < int(length[1]):  # what is left unread resets the connection when it is closed
+                part = connection.recv(1 << 16)
+                if not part:
+                    return
+                body += part
             with self._lock:
                 self.requests.append(asked.decode())
                 answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]

@@ -9,6 +9,7 @@ import pytest
 
 from pykamal.secrets.conformance import CASES, Case, Harness
 from tests.managers import cloud_harnesses
+from tests.managers.aws_harness import AwsHarness, AwsSsmHarness
 from tests.managers.doppler_harness import DopplerHarness
 from tests.managers.file_harnesses import HARNESSES as LOCAL_HARNESSES
 from tests.managers.vault_harness import VaultHarness
@@ -16,6 +17,8 @@ from tests.managers.vault_harness import VaultHarness
 Make = Callable[[pytest.FixtureRequest], Harness]
 
 HARNESSES: Final[Mapping[str, type[Harness]]] = {
+    "aws": AwsHarness,
+    "aws-ssm": AwsSsmHarness,
     "doppler": DopplerHarness,
     "vault": VaultHarness,
     **LOCAL_HARNESSES,
