@@ -70,6 +70,7 @@ def _run(row: CommandRow, invocation: Invocation) -> int:
 
     if invocation.options["verbose"]:
         os.environ["VERBOSE"] = "1"  # for hooks, as in Ruby Kamal
+    _disable_core_dumps()
     started = time.monotonic()
     last: deque[Event] = deque(maxlen=1)
     invocation.bus.subscribe(last.append, ignores=lambda event: isinstance(event, CommandOutput))
@@ -77,6 +78,14 @@ def _run(row: CommandRow, invocation: Invocation) -> int:
     if last and not isinstance(last[0], RunFinished):
         invocation.bus.emit(RunFinished(operation=invocation.command, seconds=time.monotonic() - started))
     return OUTPUT_CLOSED if code == 0 and output_lost() else code
+
+
+def _disable_core_dumps() -> None:
+    """Keep the memory of this process and of the programs that it starts, which holds secrets, off the disk."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 def _run_handler(row: CommandRow, invocation: Invocation) -> int:

@@ -62,7 +62,7 @@ def run(call: Call) -> int:
     signal.signal(signal.SIGTERM, supervisor.stop)
     signal.signal(signal.SIGINT, supervisor.stop)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # children inherit this: nobody dies of it before it can heed it
-    _raise_descriptor_limit()
+    _set_limits()
     _append_to_output()
     try:
         _require_socket(socket_path())
@@ -366,9 +366,11 @@ def _named(directory: Path) -> Iterator[None]:
         raise ProxyError(f"{directory}: {(problem.strerror or str(problem)).lower()}") from None
 
 
-def _raise_descriptor_limit() -> None:
+def _set_limits() -> None:
+    """Allow as many descriptors as possible, and no core dumps: memory holds private keys."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _end(child: subprocess.Popen[bytes], how: signal.Signals) -> None:
