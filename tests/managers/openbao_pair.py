@@ -28,6 +28,14 @@ class OpenBaoPair:
             )
 
     def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self) -> None:
         self.active.start()
         keys = self.active.call("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
         key = {"key": keys["keys"][0]}
@@ -38,7 +46,6 @@ class OpenBaoPair:
         self.standby.call("POST", "sys/storage/raft/join", {"leader_api_addr": self.active.address})
         self.standby.call("PUT", "sys/unseal", key)
         self.wait(lambda: self.standby.call("GET", "sys/leader")["leader_address"] == self.active.address)
-        return self
 
     def __exit__(self, *raised: object) -> None:
         self.standby.stop()

@@ -51,7 +51,9 @@ class Connection(asyncio.Protocol):
         if self.closed or self.transport is None or self.transport.is_closing():
             return False
         descriptor = self.transport.get_extra_info("socket").fileno()
-        return not select.select([descriptor], [], [], 0)[0]
+        poll = select.poll()  # unlike select it takes descriptors above 1023
+        poll.register(descriptor, select.POLLIN)
+        return not poll.poll(0)
 
     def data_received(self, data: bytes) -> None:
         self.received += data
