@@ -27,8 +27,8 @@ import pykamal
 from pykamal.cli import framework_detection
 from pykamal.cli.completion import known_versions
 from pykamal.cli.dispatch import dispatch
-from pykamal.cli.report import BUG
 from pykamal.cli.handlers.secrets_on_hosts import DIFFERENT
+from pykamal.cli.report import BUG
 from pykamal.cli.table import COMMANDS
 from pykamal.cli.table.row import CommandRow
 from pykamal.commands import facts, lock, proxy, proxy_image, readiness
