@@ -99,6 +99,11 @@ class OpenBao:
         rules = "\n".join(f'path "{path}" {{ capabilities = ["read"] }}' for path in paths)
         self.call("PUT", f"sys/policies/acl/{policy}", {"policy": rules})
 
+    def enable_approle(self) -> None:
+        """Enable the login, unless another test of this server did."""
+        if "approle/" not in self.call("GET", "sys/auth")["data"]:
+            self.call("POST", "sys/auth/approle", {"type": "approle"})
+
     def _answers(self) -> bool:
         try:
             self.call("GET", "sys/seal-status" if "-dev" not in self._arguments else "sys/internal/ui/mounts/secret")

@@ -61,8 +61,7 @@ def secrets(
 def approle(server: OpenBao, *paths: str) -> tuple[str, str]:
     """A role that may read some paths, as a team has one for its pipeline: role id and secret id."""
     server.allow_reading("declared", *paths)
-    if "approle/" not in server.call("GET", "sys/auth")["data"]:
-        server.call("POST", "sys/auth/approle", {"type": "approle"})
+    server.enable_approle()
     server.call("POST", "auth/approle/role/declared", {"token_policies": ["declared"]})
     role = server.call("GET", "auth/approle/role/declared/role-id")["data"]["role_id"]
     return str(role), str(server.call("POST", "auth/approle/role/declared/secret-id")["data"]["secret_id"])

@@ -73,7 +73,7 @@ def test_a_missing_permission_is_no_unknown_token(openbao: OpenBao, at: At) -> N
 
 def test_an_approle(openbao: OpenBao, at: At) -> None:
     """Role id and secret id log in; a wrapped secret id is good once."""
-    openbao.call("POST", "sys/auth/approle", {"type": "approle"})
+    openbao.enable_approle()
     openbao.call("POST", "secret/data/role", {"data": {"a": "1"}})
     openbao.allow_reading("role", "secret/data/role")
     openbao.call("POST", "auth/approle/role/shop", {"token_policies": "role"})

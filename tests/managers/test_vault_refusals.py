@@ -81,7 +81,7 @@ def test_a_login_that_ends_in_the_middle(
     """A login tells how long its token lives and how often it can be used, so the error can say which it was."""
     server = own_openbao
     store(server)
-    server.call("POST", "sys/auth/approle", {"type": "approle"})
+    server.enable_approle()
     server.call("POST", "auth/approle/role/shop", {"token_policies": "refused", **role})
     identifier = server.call("GET", "auth/approle/role/shop/role-id")["data"]["role_id"]
     secret = server.call("POST", "auth/approle/role/shop/secret-id", {})["data"]["secret_id"]
