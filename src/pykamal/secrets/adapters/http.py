@@ -13,17 +13,17 @@ import socket
 import ssl
 import threading
 import time
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
 
 from pykamal.core.errors import KamalError
+from pykamal.secrets.adapters.http_addresses import login_headers, proxy_for, server_address
 
 TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 _WANTS_CERTIFICATE: Final = re.compile(r"CERTIFICATE_REQUIRED|ALERT_BAD_CERTIFICATE|ALERT_UNKNOWN_CA|HANDSHAKE_FAILURE")
+_HEADER: Final = re.compile(r"[ -~]*")
 _MAX_BODY: Final = 32 << 20
 _CHUNK: Final = 1 << 16
 
@@ -92,7 +92,7 @@ class Client:
     ) -> None:
         self.address = address.rstrip("/")
         self._manager = manager
-        self._url = _parsed(address, manager)
+        self._url = server_address(address, manager)
         self._proxy = proxy_for(self._url, environment)
         self._ca, self._ca_variable = ca or environment.get("SSL_CERT_FILE") or None, ca_variable
         self._certificate, self._key, self._certificate_variable = certificate, key, certificate_variable
@@ -118,7 +118,7 @@ class Client:
         `repeatable`. Raises `ManagerUnreachable`.
         """
         deadline = time.monotonic() + self._limits.total
-        asked = _Request(method, path, self._headers(headers or {}), body, deadline)
+        asked = _Request(method, path, self._headers(_sendable(headers or {}, self._manager)), body, deadline)
         attempt = 0
         while True:
             attempt += 1
@@ -201,7 +201,7 @@ class Client:
             return http.client.HTTPConnection(host, port, timeout=limit), False
         connection = http.client.HTTPSConnection(host, port, timeout=limit, context=self._context())
         if self._proxy is not None:
-            connection.set_tunnel(self._url.hostname or "", self._url.port or 443, _proxy_headers(self._proxy))
+            connection.set_tunnel(self._url.hostname or "", self._url.port or 443, login_headers(self._proxy))
         return connection, False
 
     def _context(self) -> ssl.SSLContext:
@@ -234,11 +234,11 @@ class Client:
 
     def _headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         if self._proxy is not None and self._url.scheme == "http":
-            return {**_proxy_headers(self._proxy), **headers}
+            return {**login_headers(self._proxy), **headers}
         return headers
 
     def _unreachable(self, lost: _Lost) -> ManagerUnreachable:
-        error, place = lost.error, f"{self._url.scheme}://{self._url.netloc.rpartition('@')[2]}"
+        error, place = lost.error, f"{self._url.scheme}://{self._url.netloc}"
         way = f" through the proxy {self._proxy.hostname}:{self._proxy.port}" if self._proxy is not None else ""
         hint = "look whether the address is right and the server is up" + (", and the proxy" if way else "")
         if isinstance(error, ssl.SSLCertVerificationError):
@@ -308,49 +308,15 @@ def authorities(environment: Mapping[str, str], ca: str | None) -> str | bool:
     return ca or environment.get("SSL_CERT_FILE") or system.cafile or system.capath or True
 
 
-def proxy_for(url: SplitResult, environment: Mapping[str, str]) -> SplitResult | None:
-    """Return the proxy that the environment names for a server, as curl reads it; None for a direct connection."""
-    names = (f"{url.scheme}_proxy", "all_proxy")
-    # HTTP_PROXY is what a header `Proxy:` becomes in a CGI program, so only its small letters count.
-    spelled = [name for each in names for name in (each, *([] if each == "http_proxy" else [each.upper()]))]
-    value = next((environment[name] for name in spelled if environment.get(name)), None)
-    if value is None or _excluded(url, environment.get("no_proxy") or environment.get("NO_PROXY") or ""):
-        return None
-    proxy = urlsplit(value if "://" in value else f"http://{value}")
-    if proxy.scheme != "http" or not proxy.hostname:
-        raise ManagerUnreachable(
-            f"the proxy for {url.scheme} in the environment is of a kind that is not supported: {proxy.scheme}",
-            hint="use an http:// proxy (HTTPS goes through it in a tunnel), or name the server in NO_PROXY",
-        )
-    return proxy if proxy.port else urlsplit(f"http://{proxy.netloc}:8080")
-
-
-def _excluded(url: SplitResult, no_proxy: str) -> bool:
-    host = url.hostname or ""
-    for entry in filter(None, (each.strip().lower() for each in no_proxy.split(","))):
-        name, _, port = entry.partition(":")
-        suffix = name.removeprefix("*").removeprefix(".")
-        if (host == suffix or host.endswith(f".{suffix}") or not suffix) and port in {"", str(url.port or "")}:
-            return True
-    return False
-
-
-def _proxy_headers(proxy: SplitResult) -> dict[str, str]:
-    if proxy.username is None:
-        return {}
-    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return {"Proxy-Authorization": f"Basic {b64encode(login.encode()).decode()}"}
-
-
-def _parsed(address: str, manager: str) -> SplitResult:
-    try:
-        url = urlsplit(address)
-        valid = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise KamalError(f"{manager}: the address is no http or https URL", hint="write it as https://HOST:PORT")
-    return url
+def _sendable(headers: Mapping[str, str], manager: str) -> Mapping[str, str]:
+    """Return the headers. The library's error for what it does not send quotes it, and it may be a credential."""
+    for name, value in headers.items():
+        if not _HEADER.fullmatch(value):
+            raise KamalError(
+                f"{manager}: a line break or another character that HTTP does not carry is in the header {name}",
+                hint="copy the token or the setting anew: a line break at the end of a CI variable is a common cause",
+            )
+    return headers
 
 
 def _left(deadline: float) -> float:

@@ -1,0 +1,74 @@
+"""Addresses of secret managers, and of the proxies that the environment names. No error has anything of a password."""
+
+from __future__ import annotations
+
+import contextlib
+from base64 import b64encode
+from collections.abc import Mapping
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from pykamal.core.errors import KamalError
+
+
+def server_address(address: str, manager: str) -> SplitResult:
+    """Return the parts of a manager's address. Raises `KamalError` for what is none, and for one with a login in it."""
+    url = _split(address)
+    if url is None or url.scheme not in {"http", "https"}:
+        raise KamalError(f"{manager}: the address is no http or https URL", hint="write it as https://HOST:PORT")
+    if "@" in url.netloc:  # an address is shown in errors, and in the audit logs of hosts
+        raise KamalError(
+            f"{manager}: the address has a user name or a password in it, which no login uses",
+            hint="write it as https://HOST:PORT",
+        )
+    return url
+
+
+def proxy_for(url: SplitResult, environment: Mapping[str, str]) -> SplitResult | None:
+    """Return the proxy that the environment names for a server, as curl reads it; None for a direct connection."""
+    names = (f"{url.scheme}_proxy", "all_proxy")
+    # HTTP_PROXY is what a header `Proxy:` becomes in a CGI program, so only its small letters count.
+    spelled = [name for each in names for name in (each, *([] if each == "http_proxy" else [each.upper()]))]
+    value = next((environment[name] for name in spelled if environment.get(name)), None)
+    if value is None or _excluded(url, environment.get("no_proxy") or environment.get("NO_PROXY") or ""):
+        return None
+    proxy = _split(value if "://" in value else f"http://{value}")
+    if proxy is None:
+        raise KamalError(
+            f"the proxy for {url.scheme} in the environment is no URL",
+            hint="write it as http://USER:PASSWORD@HOST:PORT, with `#`, `/`, `?` and `@` of the password as %23, %2F, "
+            "%3F and %40",
+        )
+    if proxy.scheme != "http":
+        raise KamalError(
+            f"the proxy for {url.scheme} in the environment is of a kind that is not supported: {proxy.scheme}",
+            hint="use an http:// proxy (HTTPS goes through it in a tunnel), or name the server in NO_PROXY",
+        )
+    return proxy if proxy.port else urlsplit(f"http://{proxy.netloc}:8080")
+
+
+def _excluded(url: SplitResult, no_proxy: str) -> bool:
+    host = url.hostname or ""
+    for entry in filter(None, (each.strip().lower() for each in no_proxy.split(","))):
+        name, _, port = entry.partition(":")
+        suffix = name.removeprefix("*").removeprefix(".")
+        if (host == suffix or host.endswith(f".{suffix}") or not suffix) and port in {"", str(url.port or "")}:
+            return True
+    return False
+
+
+def login_headers(proxy: SplitResult) -> dict[str, str]:
+    """Return the header with the login that the address of a proxy has."""
+    if proxy.username is None:
+        return {}
+    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {b64encode(login.encode(errors='surrogateescape')).decode()}"}
+
+
+def _split(address: str) -> SplitResult | None:
+    """Return the parts of a URL; None for what is none. The library's error quotes it, so it is no cause of ours."""
+    with contextlib.suppress(ValueError):
+        url = urlsplit(address)
+        cut_off = "@" in f"{url.path}{url.query}{url.fragment}"  # a password with a slash or a `#`
+        if url.hostname and url.port != 0 and not cut_off:
+            return url
+    return None
