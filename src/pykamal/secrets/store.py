@@ -34,7 +34,7 @@ class Attempt:
 
     values: Mapping[str, Sensitive]
     failures: Mapping[str, tuple[Position | None, KamalError]]
-    empty: Mapping[str, Position]
+    empty: Mapping[str, Position | None]
     remarks: Sequence[Diagnostic]
 
 
@@ -106,7 +106,7 @@ class Secrets:
         self.refuse_duplicates()
         values: dict[str, Sensitive] = {}
         failures: dict[str, tuple[Position | None, KamalError]] = {}
-        empty: dict[str, Position] = {}
+        empty: dict[str, Position | None] = {}
         remarks = list(self._about_unread_files())
         for file in self.existing_files:
             failed = partial(_keep_failure, failures, file)
@@ -123,6 +123,7 @@ class Secrets:
             self._leases += fetched.leases
             values |= fetched.values
             failures |= {name: (self._places[name], error) for name, error in fetched.errors.items()}
+            empty |= {name: self._places[name] for name, value in fetched.values.items() if not value}
         return Attempt(values, failures, empty, remarks)
 
     def remarks(self) -> list[Diagnostic]:

@@ -223,6 +223,13 @@ def test_a_manager_is_not_asked_in_vain(error: KamalError, calls: int, drawer: D
     assert len(drawer.calls) == calls
 
 
+def test_an_empty_value_is_told(drawer: Drawer) -> None:
+    """`kamal secrets check` refuses an empty value wherever it comes from, for a command would take it as missing."""
+    drawer.held = {**drawer.held, "blank": Sensitive("")}
+    found = store("{A: 'd:blank', B: 'd:b'}").attempt()
+    assert {name: str(place) for name, place in found.empty.items()} == {"A": "config/deploy.yml:9:15"}
+
+
 def test_safe_asks_nobody(drawer: Drawer) -> None:
     """With `--safe` the values are empty."""
     declared = Declared(config("{A: 'd:b'}"), fetches=False)
