@@ -181,9 +181,9 @@ def _accessory_tasks(context: Context, accessory: Accessory, host: str, what: st
         f"reboot {accessory.name}",
         script(
             Step("keep environment", rotation.keep(env_file)),
-            accessory_env_steps(context, accessory),
             Step(f"stop {accessory.name}", commands.stop(accessory), of_accessory(Action.STOP, accessory)),
             Step("rename container", rotation.rename_accessory(accessory, replaced)),
+            accessory_env_steps(context, accessory),  # behind the passing name, by which it is known to be taken back
             Step(f"run {accessory.name}", commands.run(config, accessory, host), of_accessory(Action.RUN, accessory)),
             switch_steps(context, accessory),
             Step(f"wait for {accessory.name}", waiting, about),
