@@ -47,7 +47,7 @@ class Use:
 class Examination:
     """The state of one adapter. `identity` is as whom the manager knows us, `problem` why it cannot be used.
 
-    Of an adapter that can neither tell nor has a program nothing is `known` before it fetches.
+    Of an adapter that cannot tell nothing is `known` before it fetches, except that its program is `installed`.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Examination:
     identity: str | None = None
     problem: KamalError | None = None
     known: bool = True
+    installed: bool = False
 
     def diagnostic(self) -> Diagnostic | None:
         """Return the error of an adapter that the project names and that cannot be used."""
@@ -129,7 +130,7 @@ def _examined(asked: Use | str) -> Examination:
             tool.require()
     except KamalError as error:
         return Examination(name, use, problem=error)
-    return Examination(name, use, known=bool(tools))
+    return Examination(name, use, known=False, installed=bool(tools))
 
 
 def _tools(found: Adapter) -> list[Tool]:

@@ -1,4 +1,4 @@
-"""What a rotation of secrets takes back, by a real shell, with a stand-in for Docker that keeps containers in files."""
+"""Rotations of secrets that are taken back, by a real shell, with a stand-in for Docker whose containers are files."""
 
 from __future__ import annotations
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -95,6 +97,27 @@ def test_a_program_that_is_missing(programs: StandIns) -> None:
     missing = {name: problem.message for name, problem in states.items() if problem is not None}
     assert missing.keys() >= IDENTITIES.keys()
     assert missing["1password"] == "1Password CLI is not installed"
+
+
+def test_a_program_alone_proves_nothing(programs: StandIns, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is claimed of an adapter that has its program and cannot tell whether somebody is logged in."""
+    assert (programs.folder / "enpass-cli").exists()
+    assert "  enpass               installed: only a fetch can tell whether it is usable\n" in doctor(capsys)[1]
+    states = {each["name"]: each["usable"] for each in json.loads(doctor(capsys, "--output", "json")[1])["adapters"]}
+    assert states["enpass"] is None
+
+
+def test_age_needs_an_identity(programs: StandIns, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its program or its library is not enough to decrypt with."""
+    assert programs.folder.exists()
+    monkeypatch.delenv("AGE_KEY", raising=False)
+    monkeypatch.delenv("AGE_KEY_FILE", raising=False)
+    problem = {each.name: each.problem for each in examine([])}["age"]
+    assert problem is not None
+    monkeypatch.setitem(sys.modules, "pyrage", ModuleType("pyrage"))
+    (tmp_path / "key").write_text("AGE-SECRET-KEY-1\n")
+    monkeypatch.setenv("AGE_KEY_FILE", str(tmp_path / "key"))
+    assert {each.name: each.problem for each in examine([])}["age"] is None
 
 
 def test_every_adapter_is_examined_once(programs: StandIns) -> None:

@@ -62,6 +62,8 @@ def _line(examination: Examination, width: int) -> str:
         state = f"not usable: {examination.problem.message}"
     elif examination.identity is not None:
         state = f"usable as {examination.identity}"
+    elif examination.installed:
+        state = "installed: only a fetch can tell whether it is usable"
     elif not examination.known:
         state = "not examined: only a fetch can tell"
     else:

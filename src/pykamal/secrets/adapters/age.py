@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Sequence
+from types import ModuleType
 from typing import ClassVar, Final
 
 from pykamal.core.errors import DependencyError, KamalError, ToolMissing
@@ -47,6 +48,14 @@ class Age:
     def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:
         refuse_account("age", account)
         return self._files.values(secrets, source)
+
+    def status(self, *, account: str | None) -> str | None:  # noqa: ARG002 - an identity is no account
+        try:
+            _AGE.require()
+        except ToolMissing:
+            _library()
+        self._identity()
+        return None
 
     def _document(self, file: str) -> Document:
         content = self._decrypted(file)
@@ -94,14 +103,7 @@ class Age:
         return answer.ended.output
 
     def _by_library(self, file: str, encrypted: bytes, identity: Sensitive) -> bytes:
-        try:
-            pyrage = import_extra("pyrage", extra="age")
-        except DependencyError as error:
-            raise DependencyError(
-                "Neither the program age nor the Python package pyrage is installed",
-                details=(error.message,),
-                hint=f"install age where kamal runs ({_AGE.home}), or: {error.hint}",
-            ) from None
+        pyrage = _library()
         problem = ""
         try:
             return bytes(pyrage.decrypt(encrypted, _parsed(identity.reveal())))
@@ -118,6 +120,17 @@ class Age:
             details=evidence,
             hint="the file has to be encrypted to its public key, which `age-keygen -y FILE` prints",
         )
+
+
+def _library() -> ModuleType:
+    try:
+        return import_extra("pyrage", extra="age")
+    except DependencyError as error:
+        raise DependencyError(
+            "Neither the program age nor the Python package pyrage is installed",
+            details=(error.message,),
+            hint=f"install age where kamal runs ({_AGE.home}), or: {error.hint}",
+        ) from None
 
 
 def _parsed(identities: str) -> list[object]:
