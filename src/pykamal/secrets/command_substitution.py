@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
+import threading
+from contextlib import suppress
 from typing import Final
 
 from pykamal.core.errors import KamalError, UsageError
+from pykamal.core.sensitive import encoded
 from pykamal.secrets import helpers
 from pykamal.secrets.adapters.lent_values import Lease
 from pykamal.secrets.dotenv import SubstitutionFailed
@@ -24,11 +28,29 @@ def substitute(command: str, leases: list[Lease] | None = None) -> str:
     """
     if _OWN.match(command):
         return _own(command, leases)
-    done = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, check=False)
+    done = _by_shell(command)
     output = done.stdout.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
     if done.returncode != 0:
         raise SubstitutionFailed(done.returncode, output)
     return output
+
+
+def _by_shell(command: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command by a shell that reads it from a pipe: values are in it, and all users see a process's arguments."""
+    reading, writing = os.pipe()
+    filling = threading.Thread(target=_fill, args=(writing, encoded(f"{command}\n")), daemon=True)
+    filling.start()
+    try:
+        return subprocess.run(["sh", f"/dev/fd/{reading}"], stdout=subprocess.PIPE, check=False, pass_fds=[reading])
+    finally:
+        os.close(reading)
+        filling.join()
+
+
+def _fill(pipe: int, text: bytes) -> None:
+    with suppress(BrokenPipeError), os.fdopen(pipe, "wb", buffering=0) as writing:
+        while text:
+            text = text[writing.write(text) :]
 
 
 def _own(command: str, leases: list[Lease] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -183,3 +184,23 @@ def test_the_shell_sees_the_text_without_backslashes() -> None:
 
     assert parse("A=$(printf 'x\\ny')\n", substitute=record, environment={}) == {"A": "xny"}
     assert ran == ["printf 'xny'"]
+
+
+@pytest.mark.process
+def test_a_value_in_a_command_is_no_argument_of_a_process() -> None:
+    """All users of a machine see arguments: the shell gets the command, with the values in it, by a pipe."""
+    look = "ps -ww -o args= -p $$; :"
+    planted = subprocess.run(["sh", "-c", f"{look} canary-7a1f"], capture_output=True, text=True, check=True).stdout
+    assert "canary-7a1f" in planted, "the search finds an argument"
+    found = values(f"A=canary-7a1f\nB=$({look} $A)\nC=$(echo $A)\n", PATH=os.environ["PATH"])
+    assert "sh" in found["B"]
+    assert "canary" not in found["B"]
+    assert found["C"] == "canary-7a1f"
+
+
+@pytest.mark.process
+def test_a_command_may_be_longer_than_an_argument() -> None:
+    """Linux has a limit of 128 KiB for one argument, and certificates come in bundles."""
+    found = values(f"A={'x' * 300_000}\nB=$(printf %s $A | wc -c)\nC=$(exit 0; : $A)\n")
+    assert found["B"].strip() == "300000"
+    assert found["C"] == ""
