@@ -17,9 +17,9 @@ def silent(invocation: Invocation) -> Invocation:
     return replace(invocation, bus=Bus(), options={**invocation.options, "output": "text"})
 
 
-def print_report(invocation: Invocation, diagnostics: Sequence[Diagnostic]) -> int:
-    """Print the diagnostics in the form of `--output`, and return 0."""
+def print_report(invocation: Invocation, diagnostics: Sequence[Diagnostic], bus: Bus | None = None) -> int:
+    """Print the diagnostics in the form of `--output`, and return 0. `bus` knows what is to be hidden in them."""
     options = invocation.options
     if document := report(options["output"], diagnostics, options["config_file"]):
-        print_line(document)
+        print_line((bus or invocation.bus).sanitized_text(document))
     return 0

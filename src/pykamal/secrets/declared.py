@@ -42,14 +42,18 @@ class Declared:
         self._config = config
         self._environment = environment
         self._fetches = fetches
+        self._used: tuple[Sensitive, ...] = ()
         self.places: Mapping[str, Position | None] = {
             name: self._place(name) for name in config.extension.secrets.declared
         }
 
     def credentials(self) -> tuple[Sensitive, ...]:
-        """Return what the providers log in with: the values of the variables that their settings name."""
+        """Return what the providers log in with: the values of the variables that their settings name.
+
+        From `fetch` on also those of the variables that their adapters read by themselves.
+        """
         names = (name for provider in self._providers for name in self._variables(provider).values())
-        return tuple(Sensitive(value) for name in names if (value := self._environment.get(name)))
+        return (*(Sensitive(value) for name in names if (value := self._environment.get(name))), *self._used)
 
     def fetch(self, *, each: bool = False) -> Resolution:
         """Fetch all: one call for each provider, the providers in parallel.
@@ -61,9 +65,14 @@ class Declared:
             return Resolution(dict.fromkeys(self.places, Sensitive("")), {})
         from concurrent.futures import ThreadPoolExecutor
 
-        from pykamal.secrets.providers import check_providers
+        from pykamal.secrets.providers import check_providers, provider_credentials
 
         check_providers(self._config)
+        self._used = tuple(
+            credential
+            for provider in self._providers
+            for credential in provider_credentials(self._config, provider, self._environment)
+        )
         calls = [self._call(provider) for provider in self._providers]
         with ThreadPoolExecutor(len(calls)) as pool:
             found = list(pool.map(lambda call: call.each() if each else call.together(), calls))

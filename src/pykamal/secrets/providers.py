@@ -13,6 +13,7 @@ from pykamal.config.node_reading import child, entries, text
 from pykamal.core.catalogue.settings import INVALID_VALUE, MISSING_KEY, PLAIN_SECRET, UNKNOWN_ADAPTER, UNKNOWN_KEY
 from pykamal.core.diagnostics import Diagnostic, Location, Rule
 from pykamal.core.errors import ConfigurationError, KamalError
+from pykamal.core.sensitive import Sensitive
 from pykamal.core.spelling import nearest
 from pykamal.secrets.adapters import adapter
 from pykamal.secrets.adapters.protocol import Adapter, Configurable
@@ -34,13 +35,23 @@ def check_providers(config: Config) -> None:
 
 def provider_adapter(config: Config, name: str, environment: Mapping[str, str]) -> Adapter:
     """Return the adapter of a provider, with the settings of deploy.yml and of the environment."""
-    provider = config.extension.secrets.providers[name]
-    found = adapter(provider.adapter)
-    known = _settings_of(found)
-    if not known:
-        return found
-    settings = Settings(known, environment=environment, provider=name, declared=provider.settings)
-    return cast("Configurable", found).configured(settings)
+    found = adapter(config.extension.secrets.providers[name].adapter)
+    settings = _settings(config, name, found, environment)
+    return cast("Configurable", found).configured(settings) if _settings_of(found) else found
+
+
+def provider_credentials(config: Config, name: str, environment: Mapping[str, str]) -> Iterator[Sensitive]:
+    """Yield what a provider logs in with, from the variables of deploy.yml and those that its adapter has."""
+    found = adapter(config.extension.secrets.providers[name].adapter)
+    settings = _settings(config, name, found, environment)
+    for each in _settings_of(found):
+        if each.secret and (value := settings.get(each.key)):
+            yield Sensitive(value)
+
+
+def _settings(config: Config, name: str, found: Adapter, environment: Mapping[str, str]) -> Settings:
+    declared = config.extension.secrets.providers[name].settings
+    return Settings(_settings_of(found), environment=environment, provider=name, declared=declared)
 
 
 def _settings_of(found: Adapter) -> Sequence[Setting]:

@@ -70,6 +70,7 @@ class Secrets:
         self.warn = warn or _ignored
         self._lock = threading.Lock()
         self._values: dict[str, Sensitive] | None = None
+        self._attempted: tuple[Sensitive, ...] = ()
 
     def __getitem__(self, name: str) -> Sensitive:
         """Return the secret. Raises `SecretNotFound`, or `ConfigurationError` for a file that cannot be parsed."""
@@ -99,8 +100,9 @@ class Secrets:
         return {name for file in self.existing_files for name in _names(file)}.union(self._places)
 
     def attempt(self) -> Attempt:
-        """Read the files and ask the managers to the end, whatever fails on the way. Nothing of it is kept.
+        """Read the files and ask the managers to the end, whatever fails on the way.
 
+        What is read is only kept to be hidden in what is shown.
         Raises `ConfigurationError` for what concerns all names: a name in two places, wrong settings of a provider.
         """
         self.refuse_duplicates()
@@ -124,6 +126,7 @@ class Secrets:
             values |= fetched.values
             failures |= {name: (self._places[name], error) for name, error in fetched.errors.items()}
             empty |= {name: self._places[name] for name, value in fetched.values.items() if not value}
+        self._attempted = tuple(values.values())
         return Attempt(values, failures, empty, remarks)
 
     def remarks(self) -> list[Diagnostic]:
@@ -136,7 +139,7 @@ class Secrets:
     def known(self) -> tuple[Sensitive, ...]:
         """Return the secrets read so far and what managers are logged in to with, without reading more."""
         credentials = () if self._declared is None else self._declared.credentials()
-        return (*(self._values or {}).values(), *credentials)
+        return (*(self._values or {}).values(), *self._attempted, *credentials)
 
     @property
     def leases(self) -> tuple[Lease, ...]:

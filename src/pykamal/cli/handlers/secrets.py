@@ -50,8 +50,9 @@ def check(invocation: Invocation) -> int:
 
     options = invocation.options
     form = options["output"]
+    loading = silent(invocation) if form != "text" else invocation
     try:
-        loaded = load(silent(invocation) if form != "text" else invocation)
+        loaded = load(loading)
         checked = check(loaded.config, loaded.secrets)
     except ConfigurationError as error:
         if form == "text":
@@ -60,7 +61,7 @@ def check(invocation: Invocation) -> int:
         return error.exit_code
     failed = checked.failed or (options["strict"] and checked.diagnostics)
     if form != "text":
-        print_report(invocation, checked.diagnostics)
+        print_report(invocation, checked.diagnostics, loading.bus)
         return 1 if failed else 0
     for each in checked.diagnostics:
         prefix = "" if each.severity is Severity.ERROR else f"{each.severity.value}: "

@@ -17,13 +17,14 @@ from pykamal.secrets.doctor import Examination, examine, uses_in_configuration, 
 
 def doctor(invocation: Invocation) -> int:
     """Show the adapters of the project, then all others. The exit code is 1 where one of the project is not usable."""
-    loaded = load(silent(invocation) if invocation.json else invocation)
+    loading = silent(invocation) if invocation.json else invocation
+    loaded = load(loading)
     uses = (*uses_in_configuration(loaded.config), *uses_in_files(loaded.secrets.existing_files))
     examinations = examine(uses)
     missing = (each for each in loaded.secrets.remarks() if each.identifier == PROGRAM_NOT_FOUND.identifier)
     problems = [*filter(None, (each.diagnostic() for each in examinations)), *missing]
     if invocation.json:
-        print_line(json_text(_document(examinations, problems), indent=2))
+        print_line(loading.bus.sanitized_text(json_text(_document(examinations, problems), indent=2)))
     else:
         invocation.bus.emit(Result(text="\n".join(_lines(examinations, problems))))
     return 1 if problems else 0
