@@ -13,6 +13,7 @@ _BUILT_IN: Final = """
 readonly return set shift test times trap true type ulimit umask unalias unset wait
 """.split()  # noqa: SIM905 - a list that is read as one
 _KEYWORDS: Final = {*"! { } if then else elif fi do done while until for case esac in function".split()}  # noqa: SIM905
+_CHANGES_WHAT_IS_FOUND: Final = frozenset({".", "source", "alias", "cd", "eval", "export", "unalias", "unset"})
 _NAME: Final = re.compile(r"[\w./+-]+", re.ASCII)
 _ASSIGNMENT: Final = re.compile(r"\w+=", re.ASCII)
 _BETWEEN: Final = frozenset({"|", "&&", ";", "&"})
@@ -22,7 +23,8 @@ def missing_programs(line: str, path: str) -> Iterator[str]:
     """Yield the programs that the line begins, or continues behind `|`, `&&` and `;`, and that `path` has not.
 
     What cannot be told for sure is left out: compound commands, functions, words with `$`, and a line with `||`, which
-    has something else to do where a program is missing. `kamal secrets` is no program here.
+    has something else to do where a program is missing. So is what comes behind a file that is read, another directory
+    or another PATH. `kamal secrets` is no program here.
     """
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
@@ -37,6 +39,8 @@ def missing_programs(line: str, path: str) -> Iterator[str]:
     for index, word in enumerate(words):
         if word in _BETWEEN:
             begins = True
+        elif begins and (word in _CHANGES_WHAT_IS_FOUND or word.startswith("PATH=")):
+            return
         elif begins and not _ASSIGNMENT.match(word):
             begins = False
             own = words[index : index + 2] == ["kamal", "secrets"]

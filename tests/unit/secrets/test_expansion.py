@@ -120,6 +120,11 @@ def test_warnings_have_nothing_of_a_value(value: str, entry: str) -> None:
         ("f() { cat; }; f", []),
         ("$PROGRAM read", []),
         ("no-such 'open", []),
+        ("cd ../keys && ./no-such", []),
+        (". ./library.sh; no-such", []),
+        ("PATH=/opt/bin:/bin no-such", []),
+        ("export PATH=/opt/bin; no-such", []),
+        ("no-such-1 && cd keys && no-such-2", ["no-such-1"]),
     ],
 )
 def test_missing_programs(line: str, missing: list[str]) -> None:
