@@ -20,11 +20,10 @@ SOURCE = Path(__file__).parents[2] / "src" / "pykamal"
 
 PROCESSES: Final = {
     "transport/process.py": "the processes of a local session",
-    "transport/program.py": "tools of secret managers, which ask for passwords and may run beside an event loop",
+    "transport/program.py": "tools of secret managers and commands of secrets files, which may ask for passwords",
     "transport/proxy_command.py": "a ProxyCommand, which is the connection to a host",
     "operations/local/local_system.py": "commands of templates and of Git, before there is an event loop",
     "secrets/adapters/extras.py": "libraries of secret managers, some of which start what their configuration names",
-    "secrets/command_substitution.py": "commands of a secrets file, read before anything runs",
     "cli/exec_ssh.py": "ssh takes the terminal over",
     "cli/handlers/sandbox.py": "ssh takes the terminal over",
     "cli/completion/known_versions.py": "completion imports no asyncio",

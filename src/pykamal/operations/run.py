@@ -22,6 +22,7 @@ from pykamal.operations.local.local_context import LocalContext, read_local_cont
 from pykamal.secrets.store import Secrets
 from pykamal.transport.fleet import Fleet, load_ssh_library
 from pykamal.transport.local import LocalSession
+from pykamal.transport.program import end_programs
 
 _INLINE_KEY: Final = INLINE_KEY.diagnostic(
     "Inline key_data usage is deprecated and will be removed in Kamal 3. Please store your key_data in a secret."
@@ -90,7 +91,10 @@ async def _beginning(config: Config, secrets: Secrets | None, *, connects: bool)
 
 
 async def _read(secrets: Secrets) -> None:
-    """Read the secrets in a thread that the end of the run does not wait for: a manager may keep it for a minute."""
+    """Read the secrets in a thread that the end of the run does not wait for: a manager may keep it for a minute.
+
+    The programs that it has started end with the run.
+    """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
 
@@ -108,7 +112,11 @@ async def _read(secrets: Secrets) -> None:
             loop.call_soon_threadsafe(settle, failure)
 
     threading.Thread(target=read, name="secrets", daemon=True).start()
-    await done
+    try:
+        await done
+    except asyncio.CancelledError:
+        end_programs()
+        raise
 
 
 @asynccontextmanager

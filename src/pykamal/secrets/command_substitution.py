@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 import threading
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pykamal.core.errors import KamalError, UsageError
 from pykamal.core.sensitive import encoded
 from pykamal.secrets import helpers
 from pykamal.secrets.adapters.lent_values import Lease
 from pykamal.secrets.dotenv import SubstitutionFailed
+
+if TYPE_CHECKING:
+    from pykamal.transport.program import Ended
 
 _OWN: Final = re.compile(r"\s*kamal\s+secrets\s")
 
@@ -28,20 +30,23 @@ def substitute(command: str, leases: list[Lease] | None = None) -> str:
     """
     if _OWN.match(command):
         return _own(command, leases)
-    done = _by_shell(command)
-    output = done.stdout.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
-    if done.returncode != 0:
-        raise SubstitutionFailed(done.returncode, output)
+    ended = _by_shell(command)
+    output = ended.output.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
+    if not ended.ok:
+        raise SubstitutionFailed(ended.status, output)
     return output
 
 
-def _by_shell(command: str) -> subprocess.CompletedProcess[bytes]:
+def _by_shell(command: str) -> Ended:
     """Run a command by a shell that reads it from a pipe: values are in it, and all users see a process's arguments."""
+    from pykamal.transport.program import run_program
+
     reading, writing = os.pipe()
     filling = threading.Thread(target=_fill, args=(writing, encoded(f"{command}\n")), daemon=True)
     filling.start()
     try:
-        return subprocess.run(["sh", f"/dev/fd/{reading}"], stdout=subprocess.PIPE, check=False, pass_fds=[reading])
+        shell = ["sh", f"/dev/fd/{reading}"]
+        return run_program(shell, seconds=None, keep_errors=False, pass_descriptors=[reading])
     finally:
         os.close(reading)
         filling.join()

@@ -19,6 +19,7 @@ from pykamal.core.source import Position
 from pykamal.secrets.adapters.lent_values import Lease, LeasedValues
 from pykamal.secrets.adapters.protocol import Adapter, Values
 from pykamal.secrets.adapters.settings import PROVIDERS
+from pykamal.secrets.interruptible import interruptible
 
 FROM: Final = "x-pykamal/secrets/from"
 
@@ -74,8 +75,12 @@ class Declared:
             for credential in provider_credentials(self._config, provider, self._environment)
         )
         calls = [self._call(provider) for provider in self._providers]
-        with ThreadPoolExecutor(len(calls)) as pool:
-            found = list(pool.map(lambda call: call.each() if each else call.together(), calls))
+
+        def ask() -> list[Resolution]:
+            with ThreadPoolExecutor(len(calls)) as pool:
+                return list(pool.map(lambda call: call.each() if each else call.together(), calls))
+
+        found = interruptible(ask)
         values = {name: value for resolution in found for name, value in resolution.values.items()}
         errors = {name: error for resolution in found for name, error in resolution.errors.items()}
         leases = tuple(lease for resolution in found for lease in resolution.leases)

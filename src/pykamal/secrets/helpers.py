@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pykamal.core.errors import KamalError, UsageError
 from pykamal.secrets.adapters import adapter
 from pykamal.secrets.adapters.lent_values import Lease, LeasedValues
+from pykamal.secrets.interruptible import interruptible
 
 
 def fetch(
@@ -29,7 +30,7 @@ def fetch(
             "No value provided for required options '--account'",
             hint=f"the adapter {adapter_name} needs one: --account NAME",
         )
-    found = manager.fetch(secrets, account=account, source=source)
+    found = interruptible(lambda: manager.fetch(secrets, account=account, source=source))
     if leases is not None and isinstance(found, LeasedValues):
         leases += found.leases
     revealed = {name: None if value is None else value.reveal() for name, value in found.items()}

@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 from pykamal.core.sensitive import Sensitive, encoded, reveal
 from pykamal.transport.process import KILL_SECONDS
+
+_END_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.02
+_RUNNING: Final[dict[subprocess.Popen[bytes], bool]] = {}
+"""What runs now; True for the leader of a session of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +41,9 @@ def run_program(
     *,
     environment: Mapping[str, str | Sensitive] | None = None,
     stdin: Sensitive | None = None,
-    seconds: float,
+    seconds: float | None,
     keep_errors: bool = True,
+    pass_descriptors: Sequence[int] = (),
 ) -> Ended:
     """Run a program to its end, with our terminal, and our standard input or `stdin`. `environment` is added to ours.
 
@@ -51,7 +59,9 @@ def run_program(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if keep_errors else None,
         start_new_session=own_session,
+        pass_fds=pass_descriptors,
     )
+    _RUNNING[process] = own_session
     try:
         output, errors = process.communicate(encoded(reveal(stdin)) if stdin is not None else None, timeout=seconds)
     except BaseException as error:
@@ -59,8 +69,29 @@ def run_program(
         if isinstance(error, subprocess.TimeoutExpired):
             raise TimeoutError from None  # the other one carries the arguments and the output
         raise
+    finally:
+        del _RUNNING[process]
     status = process.returncode
     return Ended(status if status >= 0 else 128 - status, output, errors or b"")
+
+
+def end_programs() -> None:
+    """End the programs that other threads have started, when this process ends without waiting for the threads."""
+    signalled: set[int] = set()
+    deadline = time.monotonic() + _END_SECONDS
+    while _RUNNING and time.monotonic() < deadline:
+        for process, group in list(_RUNNING.items()):
+            if process.pid not in signalled:
+                signalled.add(process.pid)
+                _signal(process, signal.SIGTERM, group=group)
+        time.sleep(_LOOK_SECONDS)
+    for process, group in list(_RUNNING.items()):
+        _signal(process, signal.SIGKILL, group=group)
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals, *, group: bool) -> None:
+    with suppress(ProcessLookupError):
+        (os.killpg if group else os.kill)(process.pid, number)
 
 
 def _has_terminal() -> bool:
@@ -73,14 +104,11 @@ def _has_terminal() -> bool:
 
 def _end(process: subprocess.Popen[bytes], *, group: bool) -> None:
     """TERM, then KILL."""
-    kill = os.killpg if group else os.kill
-    with suppress(ProcessLookupError):
-        kill(process.pid, signal.SIGTERM)
+    _signal(process, signal.SIGTERM, group=group)
     with suppress(subprocess.TimeoutExpired):
         process.wait(KILL_SECONDS)
-    with suppress(ProcessLookupError):
-        if group or process.poll() is None:
-            kill(process.pid, signal.SIGKILL)
+    if group or process.poll() is None:
+        _signal(process, signal.SIGKILL, group=group)
     process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:

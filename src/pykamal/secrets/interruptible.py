@@ -1,0 +1,37 @@
+"""Work that waits for secret managers, and that Ctrl-C does not wait for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+Result = TypeVar("Result")
+
+
+def interruptible(work: Callable[[], Result]) -> Result:
+    """Do the work in another thread, and return its result or raise its error.
+
+    Ctrl-C is heeded at once: the programs that the work has started are ended, and the thread is left behind.
+    """
+    from concurrent.futures import Future
+
+    done: Future[Result] = Future()
+    threading.Thread(target=_settle, args=(done, work), name="secrets", daemon=True).start()
+    try:
+        return done.result()
+    except KeyboardInterrupt:
+        from pykamal.transport.program import end_programs
+
+        end_programs()
+        raise
+
+
+def _settle(done: Future[Result], work: Callable[[], Result]) -> None:
+    try:
+        done.set_result(work())
+    except BaseException as error:
+        done.set_exception(error)
