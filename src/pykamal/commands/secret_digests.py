@@ -65,7 +65,9 @@ containers=$(docker ps --all {flags} --format '{{{{.Names}}}} {{{{.State}}}}') |
 echo "$containers" | while read -r container state; do
   [ -n "$container" ] || continue
   printf '%s\\t%s\\n' "$container" "$state"
-  environment=$(docker container inspect --format '{{{{range .Config.Env}}}}{{{{println .}}}}{{{{end}}}}' "$container")
+  environment=$(
+    docker container inspect --format '{{{{range .Config.Env}}}}{{{{println .}}}}{{{{end}}}}' "$container"
+  ) || exit 1
   printf '%s\\n' "$environment" | digests "$container" "$state" {wanted} || exit 1
 done"""
     summary = f"# keyed hashes of {env_file} and of the environment of its containers"

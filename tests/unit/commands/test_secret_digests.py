@@ -41,6 +41,16 @@ def test_a_shell_makes_the_same_hashes(shell: str, tmp_path: Path) -> None:
     assert printed == expected
 
 
+def test_a_container_that_cannot_be_inspected_fails(tmp_path: Path) -> None:
+    """Nothing would be known of its variables, which is not that it has none."""
+    docker = '#!/bin/sh\n[ "$1" = ps ] && echo "app-web-v1 running"\n'  # a stand-in for an engine that breaks off
+    (tmp_path / "docker").write_text(docker)
+    (tmp_path / "docker").chmod(0o755)
+    text = digests(Keys.random(), str(tmp_path / "web.env"), [], ["A"]).shell_text()
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    assert subprocess.run(["sh", "-s"], input=text, text=True, env=environment, check=False).returncode == 1
+
+
 def test_the_hash_depends_on_both_keys() -> None:
     """Without the keys of the run a hash tells nothing: another run has other hashes of the same value."""
     keys, value = Keys(Sensitive("a"), Sensitive("b")), Sensitive("hush")
