@@ -6,7 +6,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from pykamal.core.catalogue.secrets import EATEN_DOLLAR, PROGRAM_NOT_FOUND, SHELL_EXPANSION, UNSET_VARIABLE
+from pykamal.core.catalogue.secrets import (
+    EATEN_DOLLAR,
+    NO_COMMAND,
+    PROGRAM_NOT_FOUND,
+    SHELL_EXPANSION,
+    UNSET_VARIABLE,
+)
 from pykamal.core.diagnostics import Rule
 from pykamal.core.spelling import nearest
 
@@ -49,7 +55,7 @@ def value(
             _tell_of_missing_programs(command, variables, lost)
         return substitute(_with_variables(command, variables, lost))
 
-    text, outputs = _with_commands(text, run)
+    text, outputs = _with_commands(text, run, lost)
     return _with_variables(text, variables, lost, outputs=outputs, escaping=escaping)
 
 
@@ -74,7 +80,7 @@ def _without_backslashes(text: str) -> str:
 # -- commands
 
 
-def _with_commands(text: str, run: Substitute) -> tuple[str, list[Span]]:
+def _with_commands(text: str, run: Substitute, lost: Lost | None) -> tuple[str, list[Span]]:
     """Return the text with the output of its commands, and where in it the output is."""
     out: list[str] = []
     outputs: list[Span] = []
@@ -84,6 +90,8 @@ def _with_commands(text: str, run: Substitute) -> tuple[str, list[Span]]:
         dollar = position + escaped
         end = _closing_parenthesis(text, dollar + 1) if text.startswith("$(", dollar) else None
         if end is None:
+            if lost is not None and text.startswith("$(", position) and text[position - 1 : position] != "\\":
+                lost(NO_COMMAND, "has a `$(` that is not taken for a command, and stays as text", None)
             piece = text[position]
             position += 1
         elif escaped:

@@ -149,6 +149,8 @@ def _otherwise(identifier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             return _secrets_file("REGISTRY_PASSWORD=${REGISTRY_TOKEN}\n")
         case "shell-expansion":
             return _secrets_file("LOG_KEY=${LOG_KEY:-none}\n")
+        case "no-command":
+            return _secrets_file("SMTP_USER=$(op read op://Shop/smtp#user)\n")
         case "program-not-found":
             return _secrets_file("DATABASE_URL=$(no-such-program read)\n")
         case "secrets-file-not-read":

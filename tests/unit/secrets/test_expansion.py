@@ -85,6 +85,20 @@ def test_references_that_a_shell_would_read_otherwise(entry: str, message: str) 
     assert [each.message for each in remarks(f"{entry}\n", HOME="/root")] == [message]
 
 
+@pytest.mark.parametrize("entry", ["A=$(op read a#b)", "A=$(f() { cat; }; f)", "A=x$(y", 'A="$(echo a"'])
+def test_what_is_no_command_is_told(entry: str) -> None:
+    """A `#` cuts a command off, and one with `()` in it is none (cli.md 16.1): the text would be the secret."""
+    found = remarks(f"{entry}\n")
+    assert [each.identifier for each in found] == ["no-command"]
+    assert found[0].message == "A has a `$(` that is not taken for a command, and stays as text"
+
+
+@pytest.mark.parametrize("entry", ['A="$(echo a#b)"', "A=\\$(x", "A='$(x'", "A=$(echo $(echo a))"])
+def test_commands_that_are_whole(entry: str) -> None:
+    """Quoted, escaped and nested ones are as they were meant."""
+    assert "no-command" not in identifiers(f"{entry}\n")
+
+
 @pytest.mark.parametrize("entry", ["A=$HOME", "A=${HOME}x", "A='$NO'", "A=\\$NO", "A=$(echo $HOME)", "B=1\nA=$B"])
 def test_references_that_are_found(entry: str) -> None:
     """A variable of the environment or of an entry above is no loss."""

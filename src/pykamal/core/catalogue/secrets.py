@@ -38,6 +38,17 @@ SHELL_EXPANSION: Final = Rule(
     Severity.WARNING,
 )
 
+NO_COMMAND: Final = Rule(
+    "no-command",
+    "A `$(` in a secrets file is not taken for a command",
+    "Outside of quotes a `#` begins a comment, inside of `$(...)` too: what is left has no closing parenthesis, and "
+    "stays as text. So does a command that has `()` in it.",
+    'Put the value into double quotes where the command has a `#`, as in `USER="$(op read op://Shop/a#b)"`, and leave '
+    "`()` out of commands. A `$(` that is no command is written `\\$(`, or stands in single quotes.",
+    ".kamal/secrets:2:1: SMTP_USER has a `$(` that is not taken for a command, and stays as text",
+    Severity.WARNING,
+)
+
 PROGRAM_NOT_FOUND: Final = Rule(
     "program-not-found",
     "A command in a secrets file runs a program that is not installed",
