@@ -100,7 +100,7 @@ def test_no_configuration_file(application: Application) -> None:
 def test_a_mistake_in_the_yaml(application: Application) -> None:
     """spec/config.md 1: where in the file."""
     config_of(application).write_text("service: hello\nimage: [hello/app\nservers:\n  - 10.0.0.1\n")
-    refused(application, "deploy", words=("config/deploy.yml:3",), advice="bracket or quote left open")
+    refused(application, "deploy", words=("config/deploy.yml:3",), advice="for an open bracket or quote")
 
 
 def test_an_unknown_key(application: Application) -> None:
