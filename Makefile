@@ -60,7 +60,7 @@ parity: setup ## The long comparison with Ruby Kamal
 	$(say)
 	$(PYTEST) -m parity tests/parity
 
-faults: setup ## Things killed, cut off, filled up and lied to
+faults: setup ## Things killed, cut off, filled up and lied to; secrets searched for everywhere meanwhile
 	$(say)
 	$(PYTEST) -m faults tests/faults
 

@@ -20,13 +20,13 @@ from pathlib import Path
 import pytest
 
 from tests.collector import collecting
-from tests.e2e import canaries as places
 from tests.e2e.application import KAMAL, Application, Outcome
-from tests.e2e.canaries import Canaries, Hit
 from tests.e2e.terminal import terminal
+from tests.faults import canaries as places
+from tests.faults.canaries import Canaries, Hit
 from tests.managers.openbao import OpenBao
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.faults
 
 SITE = "hello.example.com"
 MANAGED = ("application", "build", "accessory", "basic")
