@@ -53,6 +53,9 @@ BELONGS = (
 
 PASSES = (
     ("environment", "build", "*docker*buildx*"),
+    ("environment", "build", "*/git *"),  # which buildx asks where the sources come from
+    ("environment", "*", "*/.kamal/hooks/*"),  # hooks get the secrets, as in Ruby Kamal
+    ("environment", "*", "* .kamal/hooks/*"),
     ("environment", "build", "sh -s"),  # starts the build
     ("files of a server", "a*", "*/tmp/runc-process*"),  # an engine's `docker exec`
     ("output", "a*", "* exec *os.environ*"),  # the answer that was asked for
