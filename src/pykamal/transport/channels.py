@@ -114,6 +114,10 @@ class Channels:
                     continue
             except (asyncssh.Error, OSError):
                 channel.fail(self.lost("opening a channel"))
+            except AttributeError:
+                # asyncssh has let go of the session: the channel was closed in the moment that confirmed its opening.
+                if not channel.closed.done():
+                    raise
             return
 
     def _refusal(self, error: asyncssh.ChannelOpenError) -> ConnectionFailed:
