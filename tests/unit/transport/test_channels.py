@@ -34,7 +34,7 @@ class EndingConnection:
 
 
 async def complaints(*, ended: bool) -> tuple[list[dict[str, Any]], bool]:
-    """What the event loop complains of, and whether the channel is closed."""
+    """Return the complaints of the event loop, and True where the channel is closed."""
     found: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: found.append(context))
     connection = cast("asyncssh.SSHClientConnection", EndingConnection(ended=ended))
