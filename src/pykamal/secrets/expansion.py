@@ -25,7 +25,7 @@ Lost: TypeAlias = Callable[[Rule, str, str | None], None]
 Span: TypeAlias = tuple[int, int]
 
 _REFERENCE: Final = re.compile(r"(\\?)\$(?!\()(\{?)([A-Za-z0-9_]*)(\}?)")
-"""What dotenv takes for a variable, escaped or not. An opening brace needs no closing one, nor the other way round."""
+"""The variables of dotenv, escaped or not. An opening brace needs no closing one, nor the other way round."""
 
 _OWN_FETCH: Final = re.compile(r"\bkamal\s+secrets\s+fetch\b")
 

@@ -17,7 +17,7 @@ from pykamal.transport.process import KILL_SECONDS
 _END_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.02
 _RUNNING: Final[dict[subprocess.Popen[bytes], bool]] = {}
-"""What runs now; True for the leader of a session of its own."""
+"""The programs that run now; True for the leader of a session of its own."""
 
 
 @dataclass(frozen=True, slots=True)

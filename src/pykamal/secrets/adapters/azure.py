@@ -14,12 +14,13 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from pykamal.core.answers import mapping
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.azure_login import LOGIN_SETTINGS, log_in
 from pykamal.secrets.adapters.http import Answer, Client
-from pykamal.secrets.adapters.protocol import Adapter, Values, with_source
-from pykamal.secrets.adapters.server_json import document, mapping, not_understood
+from pykamal.secrets.adapters.protocol import Adapter, Values, refuse_account, with_source
+from pykamal.secrets.adapters.server_json import document, not_understood
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.adapters.tool import OncePerRun
 
@@ -67,10 +68,7 @@ class AzureKeyVault:
         return AzureKeyVault(settings)
 
     def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:
-        if account:
-            raise KamalError(
-                "The adapter azure takes no --account", hint="it logs in as AZURE_CLIENT_ID, or as az does"
-            )
+        refuse_account("azure", account, hint="it logs in as AZURE_CLIENT_ID, or as az does")
         names = {name: self._secret(name) for name in with_source(secrets, source)}
         vaults: dict[str, _Vault] = {}
         with ExitStack() as stack:

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar, Final
 
+from pykamal.core.answers import mapping
 from pykamal.core.errors import KamalError, UnexpectedAnswer
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.google_login import LOGIN_SETTINGS, Login, log_in
 from pykamal.secrets.adapters.http import Answer, Client
 from pykamal.secrets.adapters.protocol import Adapter, Values, with_source
-from pykamal.secrets.adapters.server_json import document, mapping, not_understood
+from pykamal.secrets.adapters.server_json import document, not_understood
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.adapters.tool import OncePerRun
 

@@ -16,18 +16,19 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
+from pykamal.core.answers import mapping
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.http import Answer, Client
-from pykamal.secrets.adapters.protocol import Adapter, Values, with_source
-from pykamal.secrets.adapters.server_json import document, mapping, not_understood
+from pykamal.secrets.adapters.protocol import Adapter, Values, refuse_account, with_source
+from pykamal.secrets.adapters.server_json import document, not_understood
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.adapters.tool import OncePerRun, are_objects
 
 _SERVER: Final = "Infisical"
 _AT_A_TIME: Final = 8
 _MASK: Final = "<hidden-by-infisical>"
-"""What the server sends in place of a value that may be listed and not read."""
+"""The text that stands in place of a value that may be listed and not read."""
 
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{24}")
 _KUBERNETES_TOKEN: Final = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
@@ -75,10 +76,7 @@ class Infisical:
         return Infisical(settings)
 
     def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:
-        if account:
-            raise KamalError(
-                "The adapter infisical takes no --account", hint="it logs in as a machine identity, by the environment"
-            )
+        refuse_account("infisical", account, hint="it logs in as a machine identity, by the environment")
         names = {name: self._place(name) for name in with_source(secrets, source)}
         folders = list(dict.fromkeys(folder for folder, _ in names.values()))
         settings = self._settings
@@ -170,7 +168,7 @@ def _read(client: Client, token: Sensitive, folder: _Folder) -> Mapping[str, Map
     own, imports = found.get("secrets"), found.get("imports") or []
     if not are_objects(own) or not are_objects(imports):
         raise not_understood(_SERVER)
-    # What is nearer comes first: the folder itself, then the last import.
+    # The nearer place comes first: the folder itself, then the last import.
     secrets: dict[str, Mapping[str, Any]] = {}
     for each in [own, *(imported.get("secrets") for imported in reversed(imports))]:
         if not are_objects(each):

@@ -67,7 +67,7 @@ def with_source(secrets: Sequence[str], source: str | None) -> list[str]:
     return [f"{source}/{name}" if source else name for name in secrets]
 
 
-def refuse_account(adapter: str, account: str | None) -> None:
+def refuse_account(adapter: str, account: str | None, *, hint: str = "leave it out") -> None:
     """Raise `KamalError` for an account that the adapter would not use."""
     if account:
-        raise KamalError(f"The adapter {adapter} takes no --account", hint="leave it out")
+        raise KamalError(f"The adapter {adapter} takes no --account", hint=hint)

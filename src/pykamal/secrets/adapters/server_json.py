@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from pykamal.core.errors import UnexpectedAnswer
@@ -19,11 +18,6 @@ def document(answer: Answer, server: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise not_understood(server) from None
     return found
-
-
-def mapping(found: object) -> Mapping[str, Any]:
-    """Return an object of JSON, or an empty one for anything else."""
-    return found if isinstance(found, dict) else {}
 
 
 def not_understood(server: str) -> UnexpectedAnswer:

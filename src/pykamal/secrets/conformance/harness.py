@@ -23,7 +23,7 @@ class Fault(StrEnum):
     """The manager refuses the password, the token or the key."""
 
     EXPIRED_LOGIN = "expired login"
-    """What was a valid login is none any more."""
+    """The login was valid, and has ended."""
 
     RATE_LIMIT = "rate limit"
     """The manager refuses every request since there were too many."""

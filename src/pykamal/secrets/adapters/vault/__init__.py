@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.lent_values import LeasedValues
-from pykamal.secrets.adapters.protocol import Adapter, Values, with_source
+from pykamal.secrets.adapters.protocol import Adapter, Values, refuse_account, with_source
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.adapters.vault.engines import Found, find_mounts, read
 from pykamal.secrets.adapters.vault.logins import log_in
@@ -42,10 +42,7 @@ class Vault:
         return Vault(settings)
 
     def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:
-        if account:
-            raise KamalError(
-                "The adapter vault takes no --account", hint="docs/secrets.md has the ways to log in to Vault"
-            )
+        refuse_account("vault", account, hint="docs/secrets.md has the ways to log in to Vault")
         names = {name: _split(name) for name in with_source(secrets, source)}
         refuse_unchecked_tls(self._settings.environment)
         with self._lock, closing(Server(self._settings)) as server, ThreadPoolExecutor(_AT_A_TIME) as pool:

@@ -140,7 +140,7 @@ def _perform(server: Server, login: Login) -> Token:
     return token
 
 
-# What the servers say, and what we say. Their own words are not shown: they could hold what was sent.
+# Reasons by the words of servers, which are not shown themselves: they could hold what was sent.
 _REASONS: Final = (
     (r"role \"[^\"]*\" could not be found|invalid role name|missing role", "there is no such role"),
     (r"\(aud\)|audience", "the token is made for another audience than the role wants (`bound_audiences`)"),
