@@ -38,15 +38,15 @@ unit: setup ## Fast tests of the pure packages
 
 hostile: setup ## Repositories, values and output that want to do harm
 	$(say)
-	$(PYTEST) -n 2 -m hostile tests/hostile
+	$(PYTEST) -n 3 --dist loadgroup -m hostile tests/hostile
 
 conformance: setup ## The proxy against its contract
 	$(say)
-	$(PYTEST) -n 2 -m conformance tests/conformance tests/soak
+	$(PYTEST) -n 4 -m conformance tests/conformance tests/soak
 
 managers: setup ## Adapters of secret managers against real servers of this machine
 	$(say)
-	$(PYTEST) -n 2 -m managers tests/managers
+	$(PYTEST) -n 4 -m managers tests/managers
 
 soak: setup ## A hundred deploys, pauses, rollouts and a restart under constant traffic: nobody may notice
 	$(say)

@@ -253,15 +253,20 @@ def record(name: str, target: str, *, hosts: list[str] | None = None, options: d
 
 
 def reboot_under_load(application: Application, host: Host) -> Summary:
-    """Requests may be refused while the ports change hands, and nothing else may happen to them."""
+    """Requests may be refused while the ports change hands, and nothing else may happen to them.
+
+    Docker's own proxy of the ports may take a connection then and close it, since no container is behind it.
+    """
     with Load([f"http://{host.address}/"], rate=200) as load:
         wait_until(lambda: load.summary.ok > 50, what="load")
         application.kamal("proxy", "reboot", "-y", "--force", "--hosts", host.address)  # not all services are its own
         served = load.summary.ok
         wait_until(lambda: load.summary.ok > served + 50, what="load after the switch")
     summary = load.summary
-    wrong = [failure for failure in summary.failures if not failure.reason.startswith("Connection")]
-    assert wrong == []
+    refused = [failure.at for failure in summary.failures if failure.reason.startswith("Connection")]
+    others = [failure for failure in summary.failures if not failure.reason.startswith("Connection")]
+    assert [each for each in others if each.kept_alive or each.reason != "closed without an answer"] == []
+    assert [each for each in others if not min(refused) - 0.1 < each.at < max(refused) + 0.1] == []
     assert set(summary.statuses) == {"200"}
     return summary
 
