@@ -68,7 +68,8 @@ def test_a_deployed_version_is_completed(running: Application) -> None:
     """`kamal rollback <TAB>` knows what was deployed from here, without asking a server."""
     version = running.git("rev-parse", "HEAD")
     later = running.commit("not deployed")
-    outcome = running.kamal("__complete", "fish", "rollback", "")
+    slow = {"KAMAL_COMPLETION_SECONDS": "20"}
+    outcome = running.kamal("__complete", "fish", "rollback", "", environment=slow)
     offered = [line.partition("\t")[0] for line in outcome.stdout.splitlines()]
     assert offered[0] == version
     assert later in offered
