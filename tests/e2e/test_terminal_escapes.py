@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import signal
 from contextlib import AbstractContextManager
 
 import pytest
@@ -24,10 +23,6 @@ HOSTILE = (
 SHOWN = "\\x1b]52;c;c3RvbGVu\\x07\\x1b[2J"
 """How its beginning is to look."""
 
-MOST_ATTEMPTS = 20
-"""Completion has a deadline, so that on a busy machine it may say nothing."""
-
-
 @pytest.fixture
 def attacked(deployed: Application) -> Application:
     """The application, running, whose server, container and repository say hostile things."""
@@ -44,21 +39,18 @@ def attacked(deployed: Application) -> Application:
 
 def shown(application: Application, *arguments: str, ends: int | None = 0) -> str:
     """Return a command's output on a terminal, up to its end or to Ctrl-C."""
-    for _ in range(MOST_ATTEMPTS):
-        with kamal(application, *arguments) as window:
-            if ends is None:
-                window.expect("all is well")
-                window.type(CTRL_C)
-            status = window.wait()
-        if window.received:
-            break
-    # The deadline of completion ends it, and what it has written by then is the answer.
-    assert status in (130 if ends is None else ends, -signal.SIGALRM), window.text
+    with kamal(application, *arguments) as window:
+        if ends is None:
+            window.expect("all is well")
+            window.type(CTRL_C)
+        status = window.wait()
+    assert status == (130 if ends is None else ends), window.text
     return re.sub(r"\r+\n", "\n", window.received)  # of the terminal, and of ssh's own words
 
 
 def kamal(application: Application, *arguments: str) -> AbstractContextManager[Terminal]:
-    return terminal(str(KAMAL), *arguments, folder=application.folder, environment=application.environment)
+    environment = {**application.environment, "KAMAL_COMPLETION_SECONDS": "20"}
+    return terminal(str(KAMAL), *arguments, folder=application.folder, environment=environment)
 
 
 def test_nothing_that_others_say_is_obeyed_by_the_terminal(attacked: Application) -> None:
