@@ -23,6 +23,7 @@ HOSTILE = (
 SHOWN = "\\x1b]52;c;c3RvbGVu\\x07\\x1b[2J"
 """How its beginning is to look."""
 
+
 @pytest.fixture
 def attacked(deployed: Application) -> Application:
     """The application, running, whose server, container and repository say hostile things."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pykamal.core.errors import KamalError
-from pykamal.secrets.adapters.http import Client, Limits, ManagerUnreachable, retry_after
+from pykamal.secrets.adapters.http import Client, Limits, ManagerUnreachable, requests_at_a_time, retry_after
 from pykamal.secrets.adapters.http_addresses import proxy_for
 from tests.managers.openbao import OpenBao, free_port
 from tests.managers.scripted_http import Answer, ScriptedServer, drip, reply, stay_silent
@@ -39,6 +41,7 @@ def client(
     environment: Mapping[str, str] | None = None,
     total: float = 60,
     ca: str | None = None,
+    sleep: Callable[[float], None] | None = None,
 ) -> Client:
     CLIENTS.append(
         Client(
@@ -48,7 +51,7 @@ def client(
             ca=ca,
             ca_variable="VAULT_CACERT",
             limits=Limits(connect=2, total=total),
-            sleep=([] if pauses is None else pauses).append,
+            sleep=sleep or ([] if pauses is None else pauses).append,
         )
     )
     return CLIENTS[-1]
@@ -86,6 +89,46 @@ def test_attempts_have_an_end() -> None:
     with ScriptedServer(reply(503)) as server:
         assert client(server.address).request("GET", "/x").status == 503
         assert len(server.requests) == 6
+
+
+def test_few_try_again_at_a_time_where_the_rate_is_limited() -> None:
+    """Forty requests that were too many at once come again eight at a time, and all of them are answered."""
+    sleeping: list[None] = []
+    most: list[int] = []
+
+    def sleep(_: float) -> None:
+        sleeping.append(None)
+        most.append(len(sleeping))
+        time.sleep(0.01)
+        sleeping.pop()
+
+    with ScriptedServer(*[reply(429)] * 40, reply(200)) as server:
+        asked = client(server.address, sleep=sleep)
+        with ThreadPoolExecutor(40) as pool:
+            answers = list(pool.map(lambda _: asked.request("GET", "/x"), range(40)))
+    assert {answer.status for answer in answers} == {200}
+    assert 1 < max(most) <= 8
+
+
+def test_a_limit_without_end_is_found_out_once() -> None:
+    """A server that refuses every attempt of one request is not asked as often for each of the others."""
+    with ScriptedServer(reply(429)) as server:
+        asked = client(server.address)
+        with ThreadPoolExecutor(40) as pool:
+            answers = list(pool.map(lambda _: asked.request("GET", "/x"), range(40)))
+        assert {answer.status for answer in answers} == {429}
+        assert len(server.requests) <= 40 + 8 * 5
+
+
+def test_requests_leave_files_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manager has a part of the files of a process that may open few, as on macOS."""
+    limits = {"files": 1024}
+    monkeypatch.setattr("resource.getrlimit", lambda _: (limits["files"], resource.RLIM_INFINITY))
+    assert requests_at_a_time() >= 200
+    limits["files"] = 256
+    assert 1 <= requests_at_a_time() <= 64
+    limits["files"] = resource.RLIM_INFINITY
+    assert requests_at_a_time() >= 200
 
 
 def test_dates_of_retry_after() -> None:

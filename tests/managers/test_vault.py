@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 
 import pytest
 
 from pykamal.core.errors import KamalError
+from pykamal.secrets.adapters.vault import Vault
 from tests.managers.openbao import OpenBao
 from tests.managers.scripted_http import ScriptedServer, reply
 from tests.managers.vault_fetch import CANARY, At, fetch
@@ -31,6 +34,32 @@ def test_a_path_is_read_once(at: At) -> None:
         at(server.address, "token")
         assert list(fetch("a", "b", source="kv/x").values()) == ["1", "2"]
         assert len(server.requests) == 2
+
+
+def test_a_mount_is_asked_for_once_in_a_run(at: At) -> None:
+    """A later fetch of the same engine costs one request for each path."""
+    mount = reply(200, '{"data":{"path":"kv/","type":"kv","options":{"version":"1"}}}')
+    with ScriptedServer(mount, reply(200, '{"data":{"a":"1"}}')) as server:
+        at(server.address, "token")
+        run = Vault()
+        for path in ("kv/x", "kv/y"):
+            assert list(fetch("a", source=path, run=run).values()) == ["1"]
+        assert len(server.requests) == 3
+
+
+def test_two_hundred_paths_wait_together(at: At) -> None:
+    """No read waits for another: a server that answers none before it was asked for all is no obstacle."""
+    all_asked = threading.Barrier(200)
+
+    def answer(connection: socket.socket) -> None:
+        all_asked.wait(60)
+        connection.sendall(reply(200, '{"data":{"v":"1"}}'))
+
+    mount = reply(200, '{"data":{"path":"kv/","type":"kv","options":{"version":"1"}}}')
+    with ScriptedServer(mount, answer) as server:
+        at(server.address, "token")
+        assert list(fetch(*(f"kv/{number}/v" for number in range(200))).values()) == ["1"] * 200
+        assert len(server.requests) == 201
 
 
 def test_two_hundred_paths(openbao: OpenBao, at: At) -> None:

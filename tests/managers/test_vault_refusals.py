@@ -87,8 +87,8 @@ def test_a_login_that_ends_in_the_middle(
     secret = server.call("POST", "auth/approle/role/shop/secret-id", {})["data"]["secret_id"]
     at(server.address, ROLE_ID=identifier, SECRET_ID=secret)
 
-    def end_meanwhile(*arguments: object) -> object:
-        found = find_mounts(*arguments)  # type: ignore[arg-type]
+    def end_meanwhile(*arguments: object, known: object = ()) -> object:
+        found = find_mounts(*arguments, known=known)  # type: ignore[arg-type]
         if role.get("token_ttl") == "60s":
             for accessor in server.call("LIST", "auth/token/accessors")["data"]["keys"]:
                 looked_up = server.call("POST", "auth/token/lookup-accessor", {"accessor": accessor})["data"]

@@ -20,7 +20,7 @@ from pykamal.secrets.adapters.tool import value_of
 
 Part = TypeVar("Part")
 
-AT_A_TIME: Final = 8
+AT_A_TIME: Final = 64
 _CONNECT_SECONDS: Final = 10
 _READ_SECONDS: Final = 20
 _ATTEMPTS: Final = 5

@@ -18,14 +18,13 @@ from pykamal.core.answers import mapping
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.azure_login import LOGIN_SETTINGS, log_in
-from pykamal.secrets.adapters.http import Answer, Client
+from pykamal.secrets.adapters.http import Answer, Client, requests_at_a_time
 from pykamal.secrets.adapters.protocol import Adapter, Values, refuse_account, with_source
 from pykamal.secrets.adapters.server_json import document, not_understood
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.adapters.tool import OncePerRun
 
 _SERVER: Final = "Azure Key Vault"
-_AT_A_TIME: Final = 16
 _VERSION: Final = "api-version=7.4"
 _CLOUDS: Final[Mapping[str, str]] = {
     "vault.azure.net": "login.microsoftonline.com",
@@ -75,7 +74,7 @@ class AzureKeyVault:
             for secret in names.values():
                 if secret.host not in vaults:
                     vaults[secret.host] = stack.enter_context(closing(self._vault(secret)))
-            pool = stack.enter_context(ThreadPoolExecutor(_AT_A_TIME))
+            pool = stack.enter_context(ThreadPoolExecutor(requests_at_a_time()))
             values = pool.map(lambda secret: vaults[secret.host].read(secret), names.values())
             return dict(zip(names, values, strict=True))
 

@@ -18,14 +18,13 @@ from pykamal.core.answers import mapping
 from pykamal.core.errors import KamalError, UnexpectedAnswer
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.google_login import LOGIN_SETTINGS, Login, log_in
-from pykamal.secrets.adapters.http import Answer, Client
+from pykamal.secrets.adapters.http import Answer, Client, requests_at_a_time
 from pykamal.secrets.adapters.protocol import Adapter, Values, with_source
 from pykamal.secrets.adapters.server_json import document, not_understood
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.adapters.tool import OncePerRun
 
 _SERVER: Final = "Google Secret Manager"
-_AT_A_TIME: Final = 16
 _ACCESSOR: Final = "roles/secretmanager.secretAccessor"
 
 SETTINGS: Final = (
@@ -72,7 +71,7 @@ class GoogleSecretManagerApi:
             ca=settings.get("ca"),
             ca_variable=settings.where("ca"),
         )
-        with closing(client), ThreadPoolExecutor(_AT_A_TIME) as pool:
+        with closing(client), ThreadPoolExecutor(requests_at_a_time()) as pool:
             place = f"/locations/{location}" if location else ""
             values = pool.map(lambda version: _read(client, login, version, place), names.values())
             return dict(zip(names, values, strict=True))

@@ -9,12 +9,13 @@ import contextlib
 import http.client
 import random
 import re
+import resource
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -25,6 +26,14 @@ TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 _WANTS_CERTIFICATE: Final = re.compile(r"CERTIFICATE_REQUIRED|ALERT_BAD_CERTIFICATE|ALERT_UNKNOWN_CA|HANDSHAKE_FAILURE")
 _HEADER: Final = re.compile(r"[ -~]*")
 _MAX_BODY: Final = 32 << 20
+_TOO_MANY: Final = 429
+_LIMITED_AT_A_TIME: Final = 8
+"""How many requests try again at a time where the manager limits their rate."""
+
+_MOST_AT_A_TIME: Final = 256
+_SHARE_OF_FILES: Final = 4
+"""One in so many of the files that this process may open can be a connection to one manager."""
+
 _CHUNK: Final = 1 << 16
 
 
@@ -101,6 +110,8 @@ class Client:
         self._sleep = sleep
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
+        self._rate_limited = threading.BoundedSemaphore(_LIMITED_AT_A_TIME)
+        self._refuses_all = False
         self._tls: ssl.SSLContext | None = None
 
     def request(
@@ -117,24 +128,28 @@ class Client:
         Transient answers are waited for. A request that was sent and not answered is sent again only when it is
         `repeatable`. Raises `ManagerUnreachable`.
         """
-        deadline = time.monotonic() + self._limits.total
-        asked = _Request(method, path, self._headers(_sendable(headers or {}, self._manager)), body, deadline)
+        asked = _Request(method, path, self._headers(_sendable(headers or {}, self._manager)), body, self._deadline())
         attempt = 0
-        while True:
-            attempt += 1
-            answer, failure = self._attempt(asked)
-            if failure is not None and not (failure.worth_repeating and (repeatable or not failure.sent)):
-                raise self._unreachable(failure)
-            if answer is not None and (answer.status not in TRANSIENT or self._final(answer)):
-                return answer
-            pause = self._pause(attempt, answer)
-            attempts = self._limits.attempts if answer is not None else self._limits.connections
-            if attempt >= attempts or time.monotonic() + pause > deadline:
-                if failure is not None:
+        with contextlib.ExitStack() as turn:
+            while True:
+                attempt += 1
+                answer, failure = self._attempt(asked)
+                if failure is not None and not (failure.worth_repeating and (repeatable or not failure.sent)):
                     raise self._unreachable(failure)
-                assert answer is not None
-                return answer
-            self._sleep(pause)
+                if answer is not None and (answer.status not in TRANSIENT or self._final(answer)):
+                    return answer
+                if attempt == 1 and answer is not None and answer.status == _TOO_MANY:
+                    turn.enter_context(self._rate_limited)  # all together they would be too many again
+                    asked = replace(asked, deadline=self._deadline())
+                pause = self._pause(attempt, answer)
+                attempts = self._limits.attempts if answer is not None else self._limits.connections
+                if attempt >= attempts or time.monotonic() + pause > asked.deadline or self._refuses_all:
+                    if failure is not None:
+                        raise self._unreachable(failure)
+                    assert answer is not None
+                    self._refuses_all |= answer.status == _TOO_MANY  # the others need not find that out again
+                    return answer
+                self._sleep(pause)
 
     def close(self) -> None:
         """Close the connections that are kept."""
@@ -142,6 +157,9 @@ class Client:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._limits.total
 
     def _pause(self, attempt: int, answer: Answer | None) -> float:
         asked = retry_after(answer.headers.get("retry-after"), time.time()) if answer is not None else None
@@ -300,6 +318,13 @@ def retry_after(header: str | None, now: float) -> float | None:
     with contextlib.suppress(ValueError, OverflowError):
         return max(0.0, parsedate_to_datetime(header).timestamp() - now)
     return None
+
+
+def requests_at_a_time() -> int:
+    """Return how many requests may wait for one manager at a time, each over a connection of its own."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_AT_A_TIME if files == resource.RLIM_INFINITY else files // _SHARE_OF_FILES
+    return max(1, min(_MOST_AT_A_TIME, most))
 
 
 def authorities(environment: Mapping[str, str], ca: str | None) -> str | bool:

@@ -19,14 +19,13 @@ from urllib.parse import urlencode
 from pykamal.core.answers import mapping
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
-from pykamal.secrets.adapters.http import Answer, Client
+from pykamal.secrets.adapters.http import Answer, Client, requests_at_a_time
 from pykamal.secrets.adapters.protocol import Adapter, Values, refuse_account, with_source
 from pykamal.secrets.adapters.server_json import document, not_understood
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.adapters.tool import OncePerRun, are_objects
 
 _SERVER: Final = "Infisical"
-_AT_A_TIME: Final = 8
 _MASK: Final = "<hidden-by-infisical>"
 """The text that stands in place of a value that may be listed and not read."""
 
@@ -87,7 +86,7 @@ class Infisical:
             ca=settings.get("ca"),
             ca_variable=settings.where("ca"),
         )
-        with closing(client), ThreadPoolExecutor(_AT_A_TIME) as pool:
+        with closing(client), ThreadPoolExecutor(requests_at_a_time()) as pool:
             token = self._tokens.get(client.address, lambda: _log_in(client, settings))
             held = dict(zip(folders, pool.map(lambda each: _read(client, token, each), folders), strict=True))
         return {name: _value(held[folder], folder, key) for name, (folder, key) in names.items()}

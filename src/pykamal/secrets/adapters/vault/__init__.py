@@ -15,19 +15,18 @@ from typing import ClassVar, Final
 
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
+from pykamal.secrets.adapters.http import requests_at_a_time
 from pykamal.secrets.adapters.lent_values import LeasedValues
 from pykamal.secrets.adapters.protocol import Adapter, Values, refuse_account, with_source
 from pykamal.secrets.adapters.settings import Setting, Settings
-from pykamal.secrets.adapters.vault.engines import Found, find_mounts, read
+from pykamal.secrets.adapters.vault.engines import Found, Mount, find_mounts, read
 from pykamal.secrets.adapters.vault.logins import log_in
 from pykamal.secrets.adapters.vault.server import Server, Token
 from pykamal.secrets.adapters.vault.settings import SETTINGS, refuse_unchecked_tls
 
-_AT_A_TIME: Final = 16
-
 
 class Vault:
-    """The adapter. Logins and leases are made once and kept in memory for all fetches of a run."""
+    """The adapter. Logins, leases and what engines there are stay in memory for all fetches of a run."""
 
     needs_account: ClassVar[bool] = False
     settings: ClassVar[Sequence[Setting]] = SETTINGS
@@ -36,6 +35,7 @@ class Vault:
         self._settings = settings or Settings(SETTINGS)
         self._lock = threading.Lock()
         self._tokens: dict[Hashable, Token] = {}
+        self._mounts: dict[Hashable, set[Mount]] = {}
         self._leased: dict[Hashable, Found] = {}
 
     def configured(self, settings: Settings) -> Vault:
@@ -45,7 +45,7 @@ class Vault:
         refuse_account("vault", account, hint="docs/secrets.md has the ways to log in to Vault")
         names = {name: _split(name) for name in with_source(secrets, source)}
         refuse_unchecked_tls(self._settings.environment)
-        with self._lock, closing(Server(self._settings)) as server, ThreadPoolExecutor(_AT_A_TIME) as pool:
+        with self._lock, closing(Server(self._settings)) as server, ThreadPoolExecutor(requests_at_a_time()) as pool:
             login = tuple(self._settings.get(each.key) for each in SETTINGS)
             server.token = self._token(login, server)
             found = self._read(login, server, list(dict.fromkeys(path for path, _ in names.values())), pool)
@@ -65,7 +65,9 @@ class Vault:
         leased = {path: self._leased.get((login, path)) for path in paths}
         found = {path: each for path, each in leased.items() if each is not None and each.until > now}
         left = [path for path in paths if path not in found]
-        mounts = find_mounts(server, left, pool)
+        known = self._mounts.setdefault(login, set())
+        mounts = find_mounts(server, left, pool, known=known)
+        known.update(mounts.values())
         answers = zip(left, pool.map(lambda path: read(server, path, mounts[path]), left), strict=True)
         found |= _within_life_of_token(server, dict(answers))
         self._leased |= {(login, path): each for path, each in found.items() if each.lease is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -49,14 +49,16 @@ class Found:
         return replace(self, lease=replace(self.lease, seconds=min(seconds, self.lease.seconds)))
 
 
-def find_mounts(server: Server, paths: Sequence[str], pool: ThreadPoolExecutor) -> dict[str, Mount]:
+def find_mounts(
+    server: Server, paths: Sequence[str], pool: ThreadPoolExecutor, *, known: Iterable[Mount] = ()
+) -> dict[str, Mount]:
     """Find the engine of each path. Engines lie side by side, never one in another, so one question for each is enough.
 
     What an engine's path is only the answer tells. First one question is asked for each first segment of the paths;
     where that is not yet the engine, one for each two segments, and so on.
     """
-    found: dict[str, Mount] = {}
-    depth, left = 1, list(paths)
+    found = {path: mount for path in paths for mount in known if f"{path}/".startswith(mount.path)}
+    depth, left = 1, [path for path in paths if path not in found]
     while left:
         asked = list({tuple(path.split("/")[:depth]): path for path in reversed(left)}.values())
         mounts = list(pool.map(lambda path: _mount(server, path), asked))
