@@ -129,11 +129,18 @@ class _Call:
     places: Mapping[str, Position | None]
     unset: tuple[str, ...]
 
+    @property
+    def _named(self) -> str:
+        return f"the adapter {self.settings.adapter} of the provider {self.provider}"
+
     def together(self) -> Resolution:
         """Ask for everything at once."""
+        from pykamal.secrets.adapters import adapter_calls
+
         wanted = list(dict.fromkeys(self.names.values()))
         try:
-            answer = self.adapter.fetch(wanted, account=self.settings.account, source=self.settings.source)
+            account, source = self.settings.account, self.settings.source
+            answer = adapter_calls.fetch(self.adapter, self._named, wanted, account=account, source=source)
         except KamalError as error:
             place = self.places[next(iter(self.names))]
             where = f"{place}: " if place is not None else ""

@@ -19,7 +19,7 @@ from pykamal.core.diagnostics import Diagnostic, Location
 from pykamal.core.errors import KamalError
 from pykamal.core.source import Position
 from pykamal.secrets import dotenv
-from pykamal.secrets.adapters import MODULES, adapter
+from pykamal.secrets.adapters import MODULES, adapter, adapter_calls
 from pykamal.secrets.adapters.protocol import Adapter, Diagnosable
 from pykamal.secrets.adapters.settings import PROVIDERS
 from pykamal.secrets.adapters.tool import Tool
@@ -120,11 +120,14 @@ def examine(uses: Sequence[Use]) -> list[Examination]:
 
 
 def _examined(asked: Use | str) -> Examination:
-    use, name = (asked, asked.provider or asked.adapter) if isinstance(asked, Use) else (None, asked)
+    use = asked if isinstance(asked, Use) else None
+    kind = asked.adapter if isinstance(asked, Use) else asked
+    name = (use and use.provider) or kind
     try:
-        found = use.made() if use is not None else adapter(name)
+        found = use.made() if use is not None else adapter(kind)
         if isinstance(found, Diagnosable):
-            return Examination(name, use, identity=found.status(account=use.account if use is not None else None))
+            account = use.account if use is not None else None
+            return Examination(name, use, identity=adapter_calls.status(found, f"the adapter {kind}", account=account))
         tools = _tools(found)
         for tool in tools:
             tool.require()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from pykamal.core.errors import KamalError, UsageError
-from pykamal.secrets.adapters import adapter
+from pykamal.secrets.adapters import adapter, adapter_calls
 from pykamal.secrets.adapters.lent_values import Lease, LeasedValues
 from pykamal.secrets.interruptible import interruptible
 
@@ -25,12 +25,13 @@ def fetch(
     Raises `UsageError` for an account that the adapter needs and has not, `KamalError` for whatever it refuses.
     """
     manager = adapter(adapter_name)
-    if manager.needs_account and not account:
+    named = f"the adapter {adapter_name}"
+    if adapter_calls.guarded(named, lambda: manager.needs_account) and not account:
         raise UsageError(
             "No value provided for required options '--account'",
             hint=f"the adapter {adapter_name} needs one: --account NAME",
         )
-    found = interruptible(lambda: manager.fetch(secrets, account=account, source=source))
+    found = interruptible(lambda: adapter_calls.fetch(manager, named, secrets, account=account, source=source))
     if leases is not None and isinstance(found, LeasedValues):
         leases += found.leases
     revealed = {name: None if value is None else value.reveal() for name, value in found.items()}

@@ -16,6 +16,7 @@ from pykamal.core.errors import ConfigurationError, KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.core.spelling import nearest
 from pykamal.secrets.adapters import adapter
+from pykamal.secrets.adapters.adapter_calls import guarded
 from pykamal.secrets.adapters.protocol import Adapter, Configurable
 from pykamal.secrets.adapters.settings import PROVIDERS, Setting, Settings
 
@@ -35,27 +36,34 @@ def check_providers(config: Config) -> None:
 
 def provider_adapter(config: Config, name: str, environment: Mapping[str, str]) -> Adapter:
     """Return the adapter of a provider, with the settings of deploy.yml and of the environment."""
-    found = adapter(config.extension.secrets.providers[name].adapter)
-    settings = _settings(config, name, found, environment)
-    return cast("Configurable", found).configured(settings) if _settings_of(found) else found
+    found, named = _found(config, name)
+    settings = _settings(config, name, environment)
+    if not _settings_of(found, named):
+        return found
+    return guarded(named, lambda: cast("Configurable", found).configured(settings))
 
 
 def provider_credentials(config: Config, name: str, environment: Mapping[str, str]) -> Iterator[Sensitive]:
     """Yield what a provider logs in with, from the variables of deploy.yml and those that its adapter has."""
-    found = adapter(config.extension.secrets.providers[name].adapter)
-    settings = _settings(config, name, found, environment)
-    for each in _settings_of(found):
+    settings = _settings(config, name, environment)
+    for each in _settings_of(*_found(config, name)):
         if each.secret and (value := settings.get(each.key)):
             yield Sensitive(value)
 
 
-def _settings(config: Config, name: str, found: Adapter, environment: Mapping[str, str]) -> Settings:
+def _found(config: Config, name: str) -> tuple[Adapter, str]:
+    """Return the adapter of a provider, and the words for it in errors."""
+    adapter_name = config.extension.secrets.providers[name].adapter
+    return adapter(adapter_name), f"the adapter {adapter_name} of the provider {name}"
+
+
+def _settings(config: Config, name: str, environment: Mapping[str, str]) -> Settings:
     declared = config.extension.secrets.providers[name].settings
-    return Settings(_settings_of(found), environment=environment, provider=name, declared=declared)
+    return Settings(_settings_of(*_found(config, name)), environment=environment, provider=name, declared=declared)
 
 
-def _settings_of(found: Adapter) -> Sequence[Setting]:
-    return cast("Sequence[Setting]", getattr(found, "settings", ()))
+def _settings_of(found: Adapter, named: str) -> Sequence[Setting]:
+    return guarded(named, lambda: tuple(getattr(found, "settings", ())))
 
 
 def _problems(name: str, node: Node) -> Iterator[Diagnostic]:
@@ -65,10 +73,11 @@ def _problems(name: str, node: Node) -> Iterator[Diagnostic]:
     except KamalError as error:
         yield _problem(UNKNOWN_ADAPTER, f"{name}/adapter", error.message, written or node, error.hint)
         return
-    if found.needs_account and not text(child(node, "account")):
+    named = f"the adapter {text(written)} of the provider {name}"
+    if guarded(named, lambda: found.needs_account) and not text(child(node, "account")):
         message = f"account is required: the adapter {text(written)} needs one"
         yield _problem(MISSING_KEY, name, message, node, "write whom to log in as, as in account: NAME")
-    settings = _settings_of(found)
+    settings = _settings_of(found, named)
     for key, value in adapter_settings(node):
         yield from _setting_problems(name, key, value, settings, text(written) or "")
 

@@ -19,6 +19,7 @@ from pykamal.core.spelling import nearest
 from pykamal.secrets import dotenv
 from pykamal.secrets.adapters.lent_values import Lease
 from pykamal.secrets.command_substitution import substitute
+from pykamal.secrets.credentials import known_credentials
 from pykamal.secrets.declared import Declared
 from pykamal.secrets.expansion import Substitute
 
@@ -138,8 +139,8 @@ class Secrets:
 
     def known(self) -> tuple[Sensitive, ...]:
         """Return the secrets read so far and what managers are logged in to with, without reading more."""
-        credentials = () if self._declared is None else self._declared.credentials()
-        return (*(self._values or {}).values(), *self._attempted, *credentials)
+        declared = () if self._declared is None else self._declared.credentials()
+        return (*(self._values or {}).values(), *self._attempted, *declared, *known_credentials())
 
     @property
     def leases(self) -> tuple[Lease, ...]:

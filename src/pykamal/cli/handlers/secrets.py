@@ -17,11 +17,13 @@ from pykamal.core.printable import print_error, print_line
 from pykamal.events import Result
 from pykamal.secrets import helpers
 from pykamal.secrets.adapters.lent_values import Lease
+from pykamal.secrets.credentials import known_credentials
 
 
 def fetch(invocation: Invocation) -> int:
     options = invocation.options
     leases: list[Lease] = []
+    invocation.bus.hide(known_credentials)
     document = helpers.fetch(
         invocation.arguments,
         adapter_name=options["adapter"],

@@ -18,6 +18,7 @@ from pykamal.secrets.adapters.extras import import_extra
 from pykamal.secrets.adapters.protocol import Adapter, Values, refuse_account
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.adapters.tool import Tool
+from pykamal.secrets.credentials import hidden
 
 _AGE: Final = Tool("age", "age", "https://age-encryption.org")
 
@@ -93,7 +94,7 @@ class Age:
                 f"The age identity in {self._where()} has a passphrase, which nobody could type in a deploy",
                 hint="use an identity without one, or one that a plugin of age keeps in a token",
             )
-        return Sensitive(text)
+        return hidden(text)
 
     def _by_program(self, file: str, identity: Sensitive) -> bytes:
         path = str(documents.expanded(file).absolute())  # which is never taken for an option

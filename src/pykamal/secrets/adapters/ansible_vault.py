@@ -19,6 +19,7 @@ from pykamal.secrets.adapters.documents import Document, Files, Format
 from pykamal.secrets.adapters.protocol import Adapter, Values, refuse_account
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.adapters.tool import OncePerRun, Tool
+from pykamal.secrets.credentials import hidden
 
 SETTINGS: Final = (
     Setting("password", "the password", ("ANSIBLE_VAULT_PASSWORD",), secret=True),
@@ -139,7 +140,7 @@ def _password_of(label: str, source: str) -> Sensitive:
     if not password or password.startswith(_MAGIC):
         problem = "is itself encrypted by Ansible Vault" if password else "has no password in it"
         raise KamalError(f"{source} {problem}", hint="it holds or prints the password and nothing else")
-    return Sensitive(password.decode(errors="surrogateescape"))
+    return hidden(password.decode(errors="surrogateescape"))
 
 
 def _parsed(content: bytes, origin: str) -> Envelope:

@@ -39,6 +39,7 @@ _ID_LENGTH: Final = 32
 
 class AwsSecretsManager:
     needs_account: ClassVar[bool] = False
+    credential_variables: ClassVar[Sequence[str]] = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
     settings: ClassVar[Sequence[Setting]] = SETTINGS
 
     def __init__(self, settings: Settings | None = None) -> None:

@@ -17,6 +17,7 @@ from pykamal.secrets.adapters.aws_errors import Asked, not_understood, source_of
 from pykamal.secrets.adapters.extras import import_extra
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.adapters.tool import value_of
+from pykamal.secrets.credentials import hidden
 
 Part = TypeVar("Part")
 
@@ -113,7 +114,8 @@ class Aws:
         method = str(credentials.method)
         self._asked = replace(self._asked, source=source_of(method))
         of_login = replace(self._asked, service="AWS", action=_ACTIONS.get(method, self._asked.action))
-        translated(of_login, credentials.get_frozen_credentials)
+        frozen = translated(of_login, credentials.get_frozen_credentials)
+        _hide(frozen.secret_key, frozen.token)
         if role := settings.get("role"):
             of_role = replace(of_login, action="sts:AssumeRole", resource=role)
             translated(of_role, lambda: _assume(session, role, settings))
@@ -142,7 +144,13 @@ def _assume(session: Any, role: str, settings: Settings) -> None:
         RoleSessionName=settings.get("session_name") or "kamal",
         **({"ExternalId": external_id} if external_id else {}),
     )["Credentials"]
+    _hide(given["SecretAccessKey"], given["SessionToken"])
     session.set_credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+
+
+def _hide(*credentials: str | None) -> None:
+    for each in credentials:
+        hidden(each or "")
 
 
 def _camel(operation: str) -> str:

@@ -18,6 +18,7 @@ _AT_ONCE: Final = 20
 
 class AwsSecretsManager:
     needs_account: ClassVar[bool] = False
+    credential_variables: ClassVar[Sequence[str]] = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
     def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:
         _AWS.require()

@@ -27,6 +27,7 @@ _ARN_PARTS: Final = 6
 
 class AwsParameterStore:
     needs_account: ClassVar[bool] = False
+    credential_variables: ClassVar[Sequence[str]] = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
     settings: ClassVar[Sequence[Setting]] = SETTINGS
 
     def __init__(self, settings: Settings | None = None) -> None:

@@ -12,6 +12,7 @@ from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.extras import import_extra, silence
 from pykamal.secrets.adapters.http import authorities
 from pykamal.secrets.adapters.settings import Setting, Settings
+from pykamal.secrets.credentials import hidden
 
 LOGIN_SETTINGS: Final = (
     Setting("auth/tenant_id", "the tenant of Microsoft Entra", ("AZURE_TENANT_ID",)),
@@ -70,7 +71,7 @@ def log_in(settings: Settings, *, resource: str, authority: str) -> Sensitive:
     silence("azure", "msal")
     try:
         with _credential(identity, settings, authority) as credential:
-            return Sensitive(credential.get_token(f"{resource}/.default").token)
+            return hidden(credential.get_token(f"{resource}/.default").token)
     except errors.AzureError as error:
         lost = errors.ServiceRequestError, errors.ServiceResponseError
         if isinstance(error, errors.ClientAuthenticationError) and not isinstance(error.__cause__, lost):

@@ -9,6 +9,7 @@ from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.protocol import Adapter, Values, with_source
 from pykamal.secrets.adapters.tool import OncePerRun, Tool, value_of
+from pykamal.secrets.credentials import hidden
 
 _BW: Final = Tool("bw", "Bitwarden CLI", "https://bitwarden.com/help/cli/")
 
@@ -18,6 +19,7 @@ Session: TypeAlias = Mapping[str, Sensitive]
 
 class Bitwarden:
     needs_account: ClassVar[bool] = True
+    credential_variables: ClassVar[Sequence[str]] = ("BW_SESSION", "BW_PASSWORD", "BW_CLIENTSECRET")
 
     def __init__(self) -> None:
         self._sessions: OncePerRun[Session] = OncePerRun()
@@ -59,6 +61,7 @@ def _unlocked(account: str) -> Session:
         status = _status(session, message)
     if status == "locked":
         token = _BW.run("unlock", "--raw", login=True).text()
+        hidden(token.reveal())
         session = {"BW_SESSION": token} if token else {}
         status = _status(session, message)
     if status != "unlocked":

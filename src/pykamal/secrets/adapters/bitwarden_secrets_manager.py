@@ -18,6 +18,7 @@ _ALL: Final = "all"
 
 class BitwardenSecretsManager:
     needs_account: ClassVar[bool] = False
+    credential_variables: ClassVar[Sequence[str]] = ("BWS_ACCESS_TOKEN",)
 
     def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:  # noqa: ARG002 - the token is the account
         _BWS.require()

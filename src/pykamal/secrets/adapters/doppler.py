@@ -17,6 +17,7 @@ _SERVICE_PREFIX: Final = "dp.st"
 
 class Doppler:
     needs_account: ClassVar[bool] = False
+    credential_variables: ClassVar[Sequence[str]] = ("DOPPLER_TOKEN",)
 
     def __init__(self) -> None:
         self._logins: OncePerRun[bool] = OncePerRun()

@@ -15,6 +15,7 @@ _ENPASS: Final = Tool("enpass-cli", "Enpass CLI", "https://github.com/HazCod/enp
 
 class Enpass:
     needs_account: ClassVar[bool] = False
+    credential_variables: ClassVar[Sequence[str]] = ("ENPASS_MASTERPW", "MASTERPW", "ENP_PIN")
 
     def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:  # noqa: ARG002 - a vault is a folder
         _ENPASS.require()

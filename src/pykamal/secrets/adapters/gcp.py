@@ -18,6 +18,7 @@ _URL_ALPHABET: Final = bytes.maketrans(b"-_", b"+/")
 
 class GoogleSecretManager:
     needs_account: ClassVar[bool] = True
+    credential_variables: ClassVar[Sequence[str]] = ("CLOUDSDK_AUTH_ACCESS_TOKEN",)
 
     def __init__(self) -> None:
         self._logins: OncePerRun[bool] = OncePerRun()

@@ -14,6 +14,7 @@ from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.extras import import_extra, silence
 from pykamal.secrets.adapters.http import authorities
 from pykamal.secrets.adapters.settings import Setting, Settings
+from pykamal.secrets.credentials import hidden
 
 LOGIN_SETTINGS: Final = (
     Setting(
@@ -63,8 +64,9 @@ def log_in(settings: Settings, *, account: str | None) -> Login:
         if account:
             impersonated = import_extra("google.auth.impersonated_credentials", extra="gcp")
             found = impersonated.Credentials(found, target_principal=account, target_scopes=list(_SCOPES))
+        hidden(getattr(found, "refresh_token", None) or "")  # of a user's file
         found.refresh(request)
-        return Login(Sensitive(found.token), project, getattr(found, "quota_project_id", None))
+        return Login(hidden(found.token), project, getattr(found, "quota_project_id", None))
     except errors.DefaultCredentialsError:
         failure = _no_login(settings, file)
     except errors.GoogleAuthError as error:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from pykamal.core.errors import KamalError
+from pykamal.secrets.credentials import hidden
 
 
 def server_address(address: str, manager: str) -> SplitResult:
@@ -60,8 +61,9 @@ def login_headers(proxy: SplitResult) -> dict[str, str]:
     """Return the header with the login that the address of a proxy has."""
     if proxy.username is None:
         return {}
-    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return {"Proxy-Authorization": f"Basic {b64encode(login.encode(errors='surrogateescape')).decode()}"}
+    name, password = unquote(proxy.username), hidden(unquote(proxy.password or "")).reveal()
+    login = hidden(b64encode(f"{name}:{password}".encode(errors="surrogateescape")).decode())
+    return {"Proxy-Authorization": f"Basic {login.reveal()}"}
 
 
 def _split(address: str) -> SplitResult | None:

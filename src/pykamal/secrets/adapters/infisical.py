@@ -24,6 +24,7 @@ from pykamal.secrets.adapters.protocol import Adapter, Values, refuse_account, w
 from pykamal.secrets.adapters.server_json import document, not_understood
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.adapters.tool import OncePerRun, are_objects
+from pykamal.secrets.credentials import hidden
 
 _SERVER: Final = "Infisical"
 _MASK: Final = "<hidden-by-infisical>"
@@ -122,7 +123,7 @@ def _log_in(client: Client, settings: Settings) -> Sensitive:
     if identity and not jwt:
         method = "kubernetes-auth"
         with suppress(OSError, UnicodeDecodeError):
-            jwt = Path(get("auth/kubernetes/token_file") or _KUBERNETES_TOKEN).read_text().strip()
+            jwt = hidden(Path(get("auth/kubernetes/token_file") or _KUBERNETES_TOKEN).read_text().strip()).reveal()
     if identity and jwt:
         return _token(client, method, {"identityId": identity, "jwt": jwt})
     raise KamalError(
@@ -147,7 +148,7 @@ def _token(client: Client, method: str, credentials: Mapping[str, str]) -> Sensi
     token = document(answer, _SERVER).get("accessToken")
     if not isinstance(token, str):
         raise not_understood(_SERVER)
-    return Sensitive(token)
+    return hidden(token)
 
 
 def _read(client: Client, token: Sensitive, folder: _Folder) -> Mapping[str, Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.protocol import Adapter, Values, with_source
 from pykamal.secrets.adapters.tool import Answer, OncePerRun, Tool, value_of
+from pykamal.secrets.credentials import hidden
 
 _OP: Final = Tool("op", "1Password CLI", "https://developer.1password.com/docs/cli/get-started")
 _SCHEME: Final = "op://"
@@ -21,6 +22,7 @@ Session: TypeAlias = Mapping[str, Sensitive]
 
 class OnePassword:
     needs_account: ClassVar[bool] = True
+    credential_variables: ClassVar[Sequence[str]] = ("OP_SERVICE_ACCOUNT_TOKEN", "OP_CONNECT_TOKEN", "OP_SESSION_*")
 
     def __init__(self) -> None:
         self._sessions: OncePerRun[Session] = OncePerRun()
@@ -57,7 +59,7 @@ def _login(account: str) -> Session:
     found = _EXPORT.search(printed)
     if found is None and printed:
         raise KamalError(message, details=("op signin did not print `export OP_SESSION_...=...`",), hint=hint)
-    return {found[1]: Sensitive(found[2])} if found else {}
+    return {found[1]: hidden(found[2])} if found else {}
 
 
 def _grouped(secrets: Sequence[str]) -> dict[tuple[str, str], list[str]]:

@@ -46,6 +46,19 @@ class Diagnosable(Protocol):
         ...
 
 
+class Credentialed(Protocol):
+    """An adapter whose manager logs in with variables of the environment, besides those of its settings.
+
+    All output hides their values, as it does what passes through `pykamal.secrets.credentials.hidden`: a token that a
+    login gives, for instance.
+    """
+
+    @property
+    def credential_variables(self) -> Sequence[str]:
+        """The names of these variables. One may end in `*`, for all that begin so."""
+        ...
+
+
 class Configurable(Protocol):
     """An adapter that has settings of its own, besides the account and `--from`.
 

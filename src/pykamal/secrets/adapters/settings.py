@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pykamal.secrets.credentials import hidden
+
 PROVIDERS: Final = "x-pykamal/secrets/providers"
 
 
@@ -47,8 +49,13 @@ class Settings:
         self._declared = declared or {}
 
     def get(self, key: str) -> str | None:
-        """Return the value; None where it is not set, and where it is empty."""
-        setting = self._known[key]
+        """Return the value; None where it is not set, and where it is empty. All output hides a secret one."""
+        value = self._value(self._known[key])
+        if value is not None and self._known[key].secret:
+            hidden(value)
+        return value
+
+    def _value(self, setting: Setting) -> str | None:
         declared = self._declared.get(setting.declared_key)
         if declared and setting.secret:
             return self.environment.get(declared) or None

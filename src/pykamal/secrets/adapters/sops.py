@@ -30,6 +30,13 @@ _NO_KEY: Final = 128
 
 class Sops:
     needs_account: ClassVar[bool] = False
+    credential_variables: ClassVar[Sequence[str]] = (
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AZURE_CLIENT_SECRET",
+        "VAULT_TOKEN",
+        "BAO_TOKEN",
+    )
     settings: ClassVar[Sequence[Setting]] = SETTINGS
 
     def __init__(self, settings: Settings | None = None) -> None:

@@ -11,6 +11,7 @@ from pykamal.core.answers import json_object
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.http import Client
+from pykamal.secrets.credentials import hidden
 
 _URL: Final = "ACTIONS_ID_TOKEN_REQUEST_URL"
 _TOKEN: Final = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105 - the name of a variable
@@ -35,7 +36,7 @@ def github_id_token(environment: Mapping[str, str], audience: str) -> Sensitive:
         answer = client.request(
             "GET",
             f"{url.path}?{query}audience={quote(audience, safe='')}",
-            headers={"Authorization": f"Bearer {environment[_TOKEN]}", "Accept": "application/json"},
+            headers={"Authorization": f"Bearer {hidden(environment[_TOKEN]).reveal()}", "Accept": "application/json"},
         )
     if answer.status != 200:
         raise KamalError(
@@ -45,4 +46,4 @@ def github_id_token(environment: Mapping[str, str], audience: str) -> Sensitive:
     value = json_object(answer.body.decode("utf-8", "replace")).get("value")
     if not isinstance(value, str) or not value:
         raise KamalError("GitHub's answer has no ID token in it", hint=f"look what {_URL} is set to")
-    return Sensitive(value)
+    return hidden(value)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pykamal.core.sensitive import Sensitive
+from pykamal.secrets.credentials import hidden
 
 _HELPER: Final = re.compile(r"^\s*\"?token_helper\"?\s*[=:]\s*\"([^\"\n]+)\"", re.MULTILINE)
 _CONFIGURATIONS: Final = ("BAO_CONFIG_PATH", "VAULT_CONFIG_PATH")
@@ -32,7 +33,7 @@ def kept_token(address: str, environment: Mapping[str, str]) -> KeptToken | None
         token = _from_helper(helper[1], configuration, address)
         return KeptToken(token, f"the token helper {helper[1]}") if token else None
     kept = _text(Path.home() / ".vault-token").strip()
-    return KeptToken(Sensitive(kept), "~/.vault-token") if kept else None
+    return KeptToken(hidden(kept), "~/.vault-token") if kept else None
 
 
 def _from_helper(program: str, configuration: Path, address: str) -> Sensitive:
@@ -41,7 +42,7 @@ def _from_helper(program: str, configuration: Path, address: str) -> Sensitive:
     helper = Tool(program, f"The token helper {program} of Vault", f"{configuration} names it")
     answer = helper.run("get", environment={"VAULT_ADDR": address})
     answer.expect(f"The token helper {program} of Vault failed", hint=f"run `{program} get` to see what it says")
-    return answer.text()
+    return hidden(answer.text().reveal())
 
 
 def _text(file: Path) -> str:

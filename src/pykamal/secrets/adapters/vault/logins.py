@@ -15,6 +15,7 @@ from pykamal.secrets.adapters.vault.answer_parts import data, errors, not_unders
 from pykamal.secrets.adapters.vault.github import asks_for_permission, github_id_token, offers_id_token
 from pykamal.secrets.adapters.vault.kept_token import kept_token
 from pykamal.secrets.adapters.vault.server import Server, Token, issued
+from pykamal.secrets.credentials import hidden
 
 SERVICE_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
@@ -78,7 +79,7 @@ def _unwrapped(server: Server, wrapped: str) -> str:
     secret = data(answer).get("secret_id")
     if not isinstance(secret, str):
         raise not_understood()
-    return secret
+    return hidden(secret).reveal()
 
 
 def _jwt(server: Server) -> Login | None:
@@ -112,6 +113,7 @@ def _kubernetes(server: Server) -> Login | None:
             f"The service account's token cannot be read from {named}: {problem}",
             hint=f"correct {settings.where('auth/kubernetes/token_file')}",
         ) from None
+    hidden(token)
     return Login(
         "Kubernetes",
         settings.get("auth/kubernetes/mount") or "kubernetes",

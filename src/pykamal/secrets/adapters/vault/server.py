@@ -17,6 +17,7 @@ from pykamal.secrets.adapters.http import Answer, Client
 from pykamal.secrets.adapters.settings import Settings
 from pykamal.secrets.adapters.vault.answer_parts import data, document, errors, is_sealed
 from pykamal.secrets.adapters.vault.settings import DEFAULT_ADDRESS
+from pykamal.secrets.credentials import hidden
 
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 _NO_PERMISSION: Final = ("* permission denied", "preflight capability check")
@@ -189,7 +190,7 @@ def issued(answer: Answer, source: str) -> Token | None:
     value, seconds, uses = auth.get("client_token"), auth.get("lease_duration"), auth.get("num_uses")
     if not isinstance(value, str) or not value:
         return None
-    return Token(Sensitive(value), source, _count(seconds), _count(uses))
+    return Token(hidden(value), source, _count(seconds), _count(uses))
 
 
 def _count(found: Any) -> int:
