@@ -44,7 +44,7 @@ def dispatch(words: Sequence[str]) -> int:
                 invocation = connected(parse(row, rest))
                 if invocation.misread:
                     print_error(f"warning: {invocation.advice}")
-                return _run(row, invocation)
+                return _until_terminated(row, invocation)
     except UsageError as error:
         print_error("\n".join(filter(None, [error.message, error.hint])))
         return error.exit_code
@@ -61,6 +61,16 @@ def dispatch(words: Sequence[str]) -> int:
             return OUTPUT_CLOSED
         return report(error, invocation)
     return 0
+
+
+def _until_terminated(row: CommandRow, invocation: Invocation) -> int:
+    from pykamal.core.termination import Terminated, terminated_by_signals  # which help does not need
+
+    try:
+        with terminated_by_signals():
+            return _run(row, invocation)
+    except Terminated as signalled:
+        return signalled.exit_code
 
 
 def _run(row: CommandRow, invocation: Invocation) -> int:

@@ -23,6 +23,7 @@ from pykamal.secrets.adapters import MODULES, adapter, adapter_calls
 from pykamal.secrets.adapters.protocol import Adapter, Diagnosable
 from pykamal.secrets.adapters.settings import PROVIDERS
 from pykamal.secrets.adapters.tool import Tool
+from pykamal.secrets.interruptible import interruptible
 from pykamal.secrets.providers import provider_adapter
 
 _FETCH: Final = re.compile(r"\bkamal\s+secrets\s+fetch\b([^|;&)]*)")
@@ -115,8 +116,12 @@ def examine(uses: Sequence[Use]) -> list[Examination]:
     shortest = {module: name for name, module in sorted(MODULES.items(), key=lambda each: -len(each[0]))}
     others = sorted(name for module, name in shortest.items() if module not in named)
     asked: list[Use | str] = [*first.values(), *others]
-    with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        return list(pool.map(_examined, asked))
+
+    def ask() -> list[Examination]:
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            return list(pool.map(_examined, asked))
+
+    return interruptible(ask)
 
 
 def _examined(asked: Use | str) -> Examination:

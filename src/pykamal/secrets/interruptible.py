@@ -1,4 +1,4 @@
-"""Work that waits for secret managers, and that Ctrl-C does not wait for."""
+"""Work that waits for secret managers, and that no signal waits for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Result = TypeVar("Result")
 def interruptible(work: Callable[[], Result]) -> Result:
     """Do the work in another thread, and return its result or raise its error.
 
-    Ctrl-C is heeded at once: the programs that the work has started are ended, and the thread is left behind.
+    Ctrl-C and other signals are heeded at once: the programs that the work has started are ended, and the thread is
+    left behind.
     """
     from concurrent.futures import Future
 
@@ -23,10 +24,11 @@ def interruptible(work: Callable[[], Result]) -> Result:
     threading.Thread(target=_settle, args=(done, work), name="secrets", daemon=True).start()
     try:
         return done.result()
-    except KeyboardInterrupt:
-        from pykamal.transport.program import end_programs
+    except BaseException as error:
+        if not isinstance(error, Exception):
+            from pykamal.transport.program import end_programs
 
-        end_programs()
+            end_programs()
         raise
 
 

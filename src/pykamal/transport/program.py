@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from pykamal.core.sensitive import Sensitive, encoded, reveal
@@ -90,8 +91,25 @@ def end_programs() -> None:
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals, *, group: bool) -> None:
+    """Signal a program and what it has started: its group where it has one of its own, else what is known of it."""
+    below = [] if group else _descendants(process.pid)  # which nobody finds any more once it has ended
     with suppress(ProcessLookupError):
         (os.killpg if group else os.kill)(process.pid, number)
+    for each in below:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(each, number)
+
+
+def _descendants(ancestor: int) -> list[int]:
+    """Return the processes below one. Without /proc there are none: it is known on Linux alone."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(entry.parent.name)] = int(entry.read_text(errors="replace").rpartition(")")[2].split()[1])
+    found = [ancestor]
+    for each in found:
+        found += [process for process, parent in parents.items() if parent == each]
+    return found[1:]
 
 
 def _has_terminal() -> bool:

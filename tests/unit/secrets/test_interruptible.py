@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +39,14 @@ SLOW = "#!/bin/sh\necho $$ > started.new\nmv started.new started\nsleep 60\n"
 @pytest.mark.parametrize("declared", [True, False], ids=["declared", "secrets file"])
 @pytest.mark.parametrize(
     ("command", "number"),
-    [("secrets check", signal.SIGINT), ("secrets print", signal.SIGINT), ("app boot", signal.SIGTERM)],
+    [
+        ("secrets check", signal.SIGINT),
+        ("secrets check", signal.SIGTERM),
+        ("secrets print", signal.SIGINT),
+        ("secrets print", signal.SIGTERM),
+        ("secrets print", signal.SIGHUP),
+        ("app boot", signal.SIGTERM),
+    ],
 )
 def test_nothing_is_left_behind(command: str, number: signal.Signals, declared: bool, tmp_path: Path) -> None:
     """The program of the manager and what it has started are gone within a few seconds, as is kamal."""
@@ -60,11 +71,49 @@ def test_nothing_is_left_behind(command: str, number: signal.Signals, declared: 
         slow = int((tmp_path / "started").read_text())
         assert alive(slow)
         kamal.send_signal(number)
-        kamal.wait(5)
+        kamal.wait(15)
         wait_until(lambda: not alive(slow))
     finally:
         kamal.kill()
         kamal.wait()
+
+
+FAMILY = "#!/bin/sh\nsleep 60 &\necho $$ $! > started.new\nmv started.new started\nwait\n"
+
+
+@pytest.mark.parametrize("words", [["print"], ["fetch", "--adapter", "exec", "--from", "./slow", "A"], ["doctor"]])
+def test_nothing_is_left_behind_a_terminal(words: list[str], tmp_path: Path) -> None:
+    """A program that may ask at the terminal is in our own group: what it has started ends by its descent."""
+    for folder in ("config", ".kamal", "bin"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "config" / "deploy.yml").write_text(CONFIG)
+    (tmp_path / ".kamal" / "secrets").write_text("A=$(./slow)\n")
+    for name in ("slow", "bin/op"):
+        (tmp_path / name).write_text(FAMILY)
+        (tmp_path / name).chmod(0o755)
+    controller, terminal = pty.openpty()
+    kamal = subprocess.Popen(
+        [sys.executable, "-m", "pykamal", "secrets", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"},
+        stdin=terminal,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no threads here
+    )
+    try:
+        wait_until((tmp_path / "started").exists)
+        family = [int(word) for word in (tmp_path / "started").read_text().split()]
+        assert all(map(alive, family))
+        kamal.terminate()
+        assert kamal.wait(30) == 128 + signal.SIGTERM
+        wait_until(lambda: not any(map(alive, family)))
+    finally:
+        kamal.kill()
+        kamal.wait()
+        os.close(controller)
+        os.close(terminal)
 
 
 def wait_until(true: Callable[[], bool]) -> None:

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from pykamal.core.errors import KamalError, UnexpectedAnswer
 from pykamal.core.sensitive import Sensitive
-from pykamal.secrets.adapters.protocol import Adapter, Diagnosable, Values
+from pykamal.secrets.adapters.protocol import Adapter, Credentialed, Diagnosable, Values
 from pykamal.secrets.credentials import hide_variables
 
 Result = TypeVar("Result")
@@ -19,7 +19,7 @@ def fetch(adapter: Adapter, named: str, secrets: Sequence[str], *, account: str 
     """Fetch with an adapter, which `named` tells in errors: `the adapter vault of the provider main`."""
 
     def call() -> Values:
-        hide_variables(getattr(adapter, "credential_variables", ()))
+        _hide_credentials(adapter)
         return adapter.fetch(secrets, account=account, source=source)
 
     values: object = guarded(named, call)
@@ -35,7 +35,7 @@ def status(adapter: Diagnosable, named: str, *, account: str | None) -> str | No
     """Ask an adapter as whom the manager knows us."""
 
     def call() -> str | None:
-        hide_variables(getattr(adapter, "credential_variables", ()))
+        _hide_credentials(adapter)
         return adapter.status(account=account)
 
     return guarded(named, call)
@@ -56,6 +56,11 @@ def guarded(named: str, call: Callable[[], Result]) -> Result:
         )
     failure.__cause__ = failure.__context__ = None
     raise failure
+
+
+def _hide_credentials(adapter: object) -> None:
+    if isinstance(adapter, Credentialed):
+        hide_variables(adapter.credential_variables)
 
 
 def _misbehaves(named: str, problem: str) -> KamalError:

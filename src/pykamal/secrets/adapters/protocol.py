@@ -46,6 +46,7 @@ class Diagnosable(Protocol):
         ...
 
 
+@runtime_checkable
 class Credentialed(Protocol):
     """An adapter whose manager logs in with variables of the environment, besides those of its settings.
 
