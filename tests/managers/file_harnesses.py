@@ -296,7 +296,7 @@ class KeyringHarness(LocalHarness):
         "not UTF-8": "the library takes text",
         "wrong password": "the password unlocks the keyring outside of the adapter",
         "half an answer": "the library gives whole values",
-        "no answer": "the library has no time limit",
+        "no answer": "test_keyring.py has a keyring that does not answer",
         "one megabyte": "GNOME Keyring takes half a minute to store it; test_keyring.py has 60,000 characters",
         "two hundred at once": "GNOME Keyring takes as long to store them; test_keyring.py has them in a file",
     }

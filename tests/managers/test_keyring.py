@@ -46,6 +46,52 @@ def test_a_keyring_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             adapter("keyring").fetch([name], account=None, source=None)
 
 
+HANGING = """\
+import os, time
+from pathlib import Path
+from keyring.backend import KeyringBackend
+
+class Keyring(KeyringBackend):
+    priority = 1
+
+    def set_password(self, service, username, password):
+        raise AssertionError
+
+    def get_password(self, service, username):
+        Path(os.environ["STARTED"]).write_text(str(os.getpid()))
+        time.sleep(600)
+"""
+
+
+def test_a_keyring_that_waits_for_a_person(tmp_path: Path) -> None:
+    """A prompt that nobody answers ends with the time limit, and so does the process that waits for it."""
+    (tmp_path / "hanging_keyring.py").write_text(HANGING)
+    started = tmp_path / "started"
+    session = Session(
+        {
+            "HOME": str(tmp_path),
+            "PYTHONPATH": str(tmp_path),
+            "PYTHON_KEYRING_BACKEND": "hanging_keyring.Keyring",
+            "KAMAL_SECRETS_SECONDS": "5",
+            "STARTED": str(started),
+        }
+    )
+    done = session.fetch("a")
+    assert done.returncode == 1
+    assert b"The keyring did not answer within 5 seconds" in done.stdout + done.stderr
+    assert started.exists(), "the keyring was asked"
+    assert not Path(f"/proc/{started.read_text()}").exists()
+
+
+def test_modules_of_the_working_directory_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repository cannot bring a keyring of its own."""
+    (tmp_path / "keyring.py").write_text("from pathlib import Path\nPath('planted').touch()\n")
+    monkeypatch.chdir(tmp_path)
+    done = Session({"HOME": str(tmp_path), "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}).fetch("a")
+    assert done.returncode == 1
+    assert not (tmp_path / "planted").exists()
+
+
 def test_no_keyring(tmp_path: Path) -> None:
     """A machine without a session has none."""
     done = Session({"HOME": str(tmp_path), "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}).fetch("a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import logging
 from types import ModuleType
 
@@ -14,7 +15,7 @@ def import_extra(module: str, *, extra: str) -> ModuleType:
 
     Raises `DependencyError` when it is not installed, or when it is and cannot be imported.
     """
-    hint = f"pip install 'pykamal[{extra}]' where kamal is installed"
+    hint = _install(extra)
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -26,10 +27,20 @@ def import_extra(module: str, *, extra: str) -> ModuleType:
         raise _broken(module, error, hint) from error
 
 
+def require_extra(module: str, *, extra: str) -> None:
+    """Raise `DependencyError` when a library is not installed. It is not imported."""
+    if importlib.util.find_spec(module) is None:
+        raise DependencyError(f"The Python package {module} is not installed", hint=_install(extra))
+
+
 def silence(*loggers: str) -> None:
     """Keep what libraries log off standard error, where Python writes it without a handler."""
     for name in loggers:
         logging.getLogger(name).addHandler(logging.NullHandler())
+
+
+def _install(extra: str) -> str:
+    return f"pip install 'pykamal[{extra}]' where kamal is installed"
 
 
 def _broken(module: str, error: Exception, hint: str) -> DependencyError:

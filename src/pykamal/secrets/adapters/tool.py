@@ -137,14 +137,19 @@ class Tool:
         """Run the program to its end. Raises `ToolMissing`, or `KamalError` when it takes too long.
 
         On a terminal its standard error is ours, since it may be a question; with `quiet`, or elsewhere, it is kept as
-        evidence. With `login` it has as long as a person needs, and no other login asks meanwhile.
+        evidence. With `quiet` it has no standard input, so that it cannot ask. With `login` it has as long as a person
+        needs, and no other login asks meanwhile.
         """
-        limit = _seconds() * (LOGIN_FACTOR if login else 1)
+        limit = time_limit() * (LOGIN_FACTOR if login else 1)
         keep = quiet or not os.isatty(2)
         try:
             with _LOGIN if login else nullcontext():
                 ended = run_program(
-                    [self.program, *arguments], environment=environment, stdin=stdin, seconds=limit, keep_errors=keep
+                    [self.program, *arguments],
+                    environment=environment,
+                    stdin=Sensitive("") if quiet and stdin is None else stdin,
+                    seconds=limit,
+                    keep_errors=keep,
                 )
         except _NOT_FOUND as error:
             raise self._missing(f"{self.program}: {error.strerror}") from error
@@ -198,7 +203,8 @@ def listed(names: list[str]) -> str:
     return json.dumps(names, ensure_ascii=False)
 
 
-def _seconds() -> float:
+def time_limit() -> float:
+    """Return how many seconds one call of a manager on this machine may take. Raises `KamalError` for no number."""
     text = os.environ.get(SECONDS_VARIABLE) or str(SECONDS)
     try:
         seconds = float(text)
