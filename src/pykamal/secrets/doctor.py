@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,9 +26,12 @@ from pykamal.secrets.adapters.settings import PROVIDERS
 from pykamal.secrets.adapters.tool import Tool
 from pykamal.secrets.interruptible import interruptible
 from pykamal.secrets.providers import provider_adapter
+from pykamal.transport.program import end_programs
 
 _FETCH: Final = re.compile(r"\bkamal\s+secrets\s+fetch\b([^|;&)]*)")
 _AT_A_TIME: Final = 8
+SECONDS: Final = 45.0
+"""How long the examination of one adapter may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +123,26 @@ def examine(uses: Sequence[Use]) -> list[Examination]:
 
     def ask() -> list[Examination]:
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            return list(pool.map(_examined, asked))
+            return list(pool.map(_examined_in_time, asked))
 
-    return interruptible(ask)
+    try:
+        return interruptible(ask)
+    finally:
+        end_programs()  # those of adapters that were left behind
+
+
+def _examined_in_time(asked: Use | str) -> Examination:
+    """Examine an adapter; one that takes too long is left behind, and what it has started is ended."""
+    from concurrent.futures import Future
+
+    done: Future[Examination] = Future()
+    threading.Thread(target=lambda: done.set_result(_examined(asked)), name="doctor", daemon=True).start()
+    try:
+        return done.result(SECONDS)
+    except TimeoutError:
+        problem = KamalError(f"It did not answer within {SECONDS:g} seconds", hint="see whether it can be reached")
+    name = (asked.provider or asked.adapter) if isinstance(asked, Use) else asked
+    return Examination(name, asked if isinstance(asked, Use) else None, problem=problem)
 
 
 def _examined(asked: Use | str) -> Examination:
@@ -130,10 +151,10 @@ def _examined(asked: Use | str) -> Examination:
     name = (use and use.provider) or kind
     try:
         found = use.made() if use is not None else adapter(kind)
-        if isinstance(found, Diagnosable):
+        tools = _tools(found)
+        if isinstance(found, Diagnosable) and (use is not None or tools):  # a login elsewhere is for those in use
             account = use.account if use is not None else None
             return Examination(name, use, identity=adapter_calls.status(found, f"the adapter {kind}", account=account))
-        tools = _tools(found)
         for tool in tools:
             tool.require()
     except KamalError as error:

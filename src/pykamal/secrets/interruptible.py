@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 Result = TypeVar("Result")
+
+_LOOK_SECONDS: Final = 0.2
 
 
 def interruptible(work: Callable[[], Result]) -> Result:
@@ -23,7 +26,12 @@ def interruptible(work: Callable[[], Result]) -> Result:
     done: Future[Result] = Future()
     threading.Thread(target=_settle, args=(done, work), name="secrets", daemon=True).start()
     try:
-        return done.result()
+        while True:
+            # A signal may reach another thread: its handler then runs when this one wakes up.
+            with suppress(TimeoutError):
+                return done.result(_LOOK_SECONDS)
+            if done.done():
+                return done.result()
     except BaseException as error:
         if not isinstance(error, Exception):
             from pykamal.transport.program import end_programs

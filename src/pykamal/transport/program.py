@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +20,9 @@ _END_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.02
 _RUNNING: Final[dict[subprocess.Popen[bytes], bool]] = {}
 """The programs that run now; True for the leader of a session of its own."""
+
+_STARTING: Final = threading.Lock()
+"""Held until a program that was started is among those that run: what ends them would overlook it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +57,17 @@ def run_program(
     """
     # Without a terminal nothing can be asked; then all that the program started can be ended as one session.
     own_session = not _has_terminal()
-    process = subprocess.Popen(
-        [encoded(word) for word in arguments],
-        env={**os.environ, **{name: reveal(value) for name, value in (environment or {}).items()}},
-        stdin=subprocess.PIPE if stdin is not None else None,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE if keep_errors else None,
-        start_new_session=own_session,
-        pass_fds=pass_descriptors,
-    )
-    _RUNNING[process] = own_session
+    with _STARTING:
+        process = subprocess.Popen(
+            [encoded(word) for word in arguments],
+            env={**os.environ, **{name: reveal(value) for name, value in (environment or {}).items()}},
+            stdin=subprocess.PIPE if stdin is not None else None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if keep_errors else None,
+            start_new_session=own_session,
+            pass_fds=pass_descriptors,
+        )
+        _RUNNING[process] = own_session
     try:
         output, errors = process.communicate(encoded(reveal(stdin)) if stdin is not None else None, timeout=seconds)
     except BaseException as error:
@@ -79,6 +84,8 @@ def run_program(
 def end_programs() -> None:
     """End the programs that other threads have started, when this process ends without waiting for the threads."""
     signalled: set[int] = set()
+    if _STARTING.acquire(timeout=_END_SECONDS):
+        _STARTING.release()
     deadline = time.monotonic() + _END_SECONDS
     while _RUNNING and time.monotonic() < deadline:
         for process, group in list(_RUNNING.items()):

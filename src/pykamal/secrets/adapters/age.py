@@ -6,6 +6,7 @@ The program `age` decrypts them. Where it is not installed, the library pyrage d
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Sequence
 from types import ModuleType
 from typing import ClassVar, Final
@@ -31,6 +32,9 @@ SETTINGS: Final = (
 _BINARY: Final = b"age-encryption.org/v1\n"
 _ARMOR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
 _PASSPHRASE: Final = b"-> scrypt "
+_PUBLIC_KEY: Final = re.compile(r"^# public key: (age1\w+)$", re.MULTILINE)
+"""The line that age-keygen writes above an identity."""
+
 _SSH_KEY: Final = "-----BEGIN OPENSSH PRIVATE KEY-----"
 _SSH_UNENCRYPTED: Final = b"openssh-key-v1\0\0\0\0\4none"
 
@@ -55,8 +59,8 @@ class Age:
             _AGE.require()
         except ToolMissing:
             _library()
-        self._identity()
-        return None
+        found = _PUBLIC_KEY.search(self._identity().reveal())
+        return found[1] if found is not None else None
 
     def _document(self, file: str) -> Document:
         content = self._decrypted(file)

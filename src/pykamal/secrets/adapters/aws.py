@@ -59,6 +59,9 @@ class AwsSecretsManager:
             values.update(_entries(name, texts[name.manager_name]))
         return values
 
+    def status(self, *, account: str | None) -> str | None:
+        return self._logins.get(account, lambda: Aws(SERVICE, self._settings, account)).identity()
+
 
 def _version(name: str) -> dict[str, str]:
     """Return the parameters of GetSecretValue for a name."""

@@ -101,8 +101,15 @@ class Aws:
         """Return the error for an answer that is not as AWS documents it."""
         return not_understood(self._about(operation, resource))
 
+    def identity(self) -> str | None:
+        """Ask AWS as whom it knows the credentials."""
+        about = replace(self._asked, service="AWS", action="sts:GetCallerIdentity")
+        answer = translated(about, lambda: self._session.create_client("sts").get_caller_identity())
+        arn = answer.get("Arn") if isinstance(answer, dict) else None
+        return arn if isinstance(arn, str) else None
+
     def _connected(self, settings: Settings, profile: str | None) -> Any:
-        session = _session(settings, profile)
+        session = self._session = _session(settings, profile)
         self._asked = replace(self._asked, region=session.get_config_variable("region"))
         self._log_in(session, settings)
         return session.create_client(self._service.name, endpoint_url=settings.get("endpoint"))

@@ -48,6 +48,9 @@ class AwsParameterStore:
         texts = _read(aws, list(dict.fromkeys(name.manager_name for name in names)))
         return {name.given: key_of(name, texts[name.manager_name]) for name in names}
 
+    def status(self, *, account: str | None) -> str | None:
+        return self._logins.get(account, lambda: Aws(SERVICE, self._settings, account)).identity()
+
 
 def _below(aws: Aws, path: str) -> Values:
     """Read all parameters below a path, in the order of their names."""

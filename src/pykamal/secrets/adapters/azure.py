@@ -19,6 +19,7 @@ from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.azure_login import LOGIN_SETTINGS, log_in
 from pykamal.secrets.adapters.http import Answer, Client, requests_at_a_time
+from pykamal.secrets.adapters.id_tokens import unverified_claims
 from pykamal.secrets.adapters.protocol import Adapter, Values, refuse_account, with_source
 from pykamal.secrets.adapters.server_json import document, not_understood
 from pykamal.secrets.adapters.settings import Setting, Settings
@@ -78,16 +79,22 @@ class AzureKeyVault:
             values = pool.map(lambda secret: vaults[secret.host].read(secret), names.values())
             return dict(zip(names, values, strict=True))
 
+    def status(self, *, account: str | None) -> str | None:
+        refuse_account("azure", account, hint="it logs in as AZURE_CLIENT_ID, or as az does")
+        vault = self._settings.get("vault") or ""
+        domain = vault.partition(".")[2] if vault.partition(".")[2] in _CLOUDS else next(iter(_CLOUDS))
+        claims = unverified_claims(self._token(domain))
+        names = (claims.get(name) for name in ("upn", "unique_name", "appid", "oid"))
+        return next((name for name in names if isinstance(name, str)), self._settings.get("auth/client_id"))
+
+    def _token(self, domain: str) -> Sensitive:
+        settings = self._settings
+        authority = settings.get("auth/authority") or f"https://{_CLOUDS[domain]}"
+        return self._tokens.get(domain, lambda: log_in(settings, resource=f"https://{domain}", authority=authority))
+
     def _vault(self, secret: _Secret) -> _Vault:
         settings = self._settings
-        token = self._tokens.get(
-            secret.domain,
-            lambda: log_in(
-                settings,
-                resource=f"https://{secret.domain}",
-                authority=settings.get("auth/authority") or f"https://{_CLOUDS[secret.domain]}",
-            ),
-        )
+        token = self._token(secret.domain)
         client = Client(
             f"https://{secret.host}",
             manager=_SERVER,

@@ -40,12 +40,12 @@ class BitwardenSecretsManager:
 
     def status(self, *, account: str | None) -> str | None:  # noqa: ARG002 - the token is the account
         _BWS.require()
-        _require_token()
+        _require_token(quiet=True)
         return None
 
 
-def _require_token() -> None:
-    _BWS.run("project", "list").expect(
+def _require_token(*, quiet: bool = False) -> None:
+    _BWS.run("project", "list", quiet=quiet).expect(
         "Could not authenticate to Bitwarden Secrets Manager. Did you set a valid access token?",
         hint="set BWS_ACCESS_TOKEN to the access token of a machine account",
     )

@@ -76,6 +76,9 @@ class GoogleSecretManagerApi:
             values = pool.map(lambda version: _read(client, login, version, place), names.values())
             return dict(zip(names, values, strict=True))
 
+    def status(self, *, account: str | None) -> str | None:
+        return self._logins.get(account, lambda: log_in(self._settings, account=account)).identity
+
 
 def _parts(name: str) -> list[str]:
     """Take a name apart. A resource name, as gcloud shows it, is understood too."""

@@ -30,11 +30,12 @@ _USERS_FILE: Final = "application_default_credentials.json"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A token, the project of the credentials, and the one that a user's requests count for."""
+    """A token, the project of the credentials, the one that a user's requests count for, and whose login it is."""
 
     token: Sensitive
     project: str | None
     quota_project: str | None
+    identity: str | None = None
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -66,7 +67,8 @@ def log_in(settings: Settings, *, account: str | None) -> Login:
             found = impersonated.Credentials(found, target_principal=account, target_scopes=list(_SCOPES))
         hidden(getattr(found, "refresh_token", None) or "")  # of a user's file
         found.refresh(request)
-        return Login(hidden(found.token), project, getattr(found, "quota_project_id", None))
+        quota_project = getattr(found, "quota_project_id", None)
+        return Login(hidden(found.token), project, quota_project, _identity(found))
     except errors.DefaultCredentialsError:
         failure = _no_login(settings, file)
     except errors.GoogleAuthError as error:
@@ -76,6 +78,12 @@ def log_in(settings: Settings, *, account: str | None) -> Login:
         hint = f"look at {settings.where('auth/credentials_file')}"
         failure = KamalError(f"The file of Google's credentials cannot be used: {reason}", hint=hint)
     raise failure  # here, where the library's error is no part of it: its text may have what a server repeated
+
+
+def _identity(credentials: Any) -> str | None:
+    """Return the service account, or the user, as far as the file of credentials names one."""
+    names = (getattr(credentials, name, None) for name in ("service_account_email", "account"))
+    return next((name for name in names if isinstance(name, str) and name), None)
 
 
 def _credentials_file(settings: Settings) -> Path | None:

@@ -79,18 +79,31 @@ class Infisical:
         refuse_account("infisical", account, hint="it logs in as a machine identity, by the environment")
         names = {name: self._place(name) for name in with_source(secrets, source)}
         folders = list(dict.fromkeys(folder for folder, _ in names.values()))
+        client = self._client()
+        with closing(client), ThreadPoolExecutor(requests_at_a_time()) as pool:
+            token = self._tokens.get(client.address, lambda: _log_in(client, self._settings))
+            held = dict(zip(folders, pool.map(lambda each: _read(client, token, each), folders), strict=True))
+        return {name: _value(held[folder], folder, key) for name, (folder, key) in names.items()}
+
+    def status(self, *, account: str | None) -> str | None:
+        refuse_account("infisical", account)
+        get = self._settings.get
+        with closing(client := self._client()):
+            self._tokens.get(client.address, lambda: _log_in(client, self._settings))
+        if get("auth/token"):
+            return None  # only a fetch tells whether the server takes it
+        identity = get("auth/universal/client_id") or get("auth/identity_id")
+        return f"the machine identity of {identity}"
+
+    def _client(self) -> Client:
         settings = self._settings
-        client = Client(
+        return Client(
             (settings.get("address") or "https://app.infisical.com").rstrip("/").removesuffix("/api"),
             manager=_SERVER,
             environment=settings.environment,
             ca=settings.get("ca"),
             ca_variable=settings.where("ca"),
         )
-        with closing(client), ThreadPoolExecutor(requests_at_a_time()) as pool:
-            token = self._tokens.get(client.address, lambda: _log_in(client, settings))
-            held = dict(zip(folders, pool.map(lambda each: _read(client, token, each), folders), strict=True))
-        return {name: _value(held[folder], folder, key) for name, (folder, key) in names.items()}
 
     def _place(self, name: str) -> tuple[_Folder, str]:
         """Return the folder of a secret, and its name there."""

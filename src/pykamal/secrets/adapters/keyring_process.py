@@ -58,17 +58,17 @@ def _name() -> str:
     found = keyring.get_keyring()
     if type(found).__module__ == "keyring.backends.fail":
         raise errors.NoKeyringError
-    if type(found).__module__ == "keyring.backends.SecretService" and _secret_service_is_locked():
+    if type(found).__module__ == "keyring.backends.SecretService" and _is_locked(found):
         raise errors.KeyringLocked
     return str(found.name)
 
 
-def _secret_service_is_locked() -> bool:
+def _is_locked(secret_service: object) -> bool:
+    """Tell that the Secret Service is locked, without asking anybody to unlock it."""
     with suppress(Exception):  # then it is not known
-        import secretstorage
-
-        with closing(secretstorage.dbus_init()) as bus:
-            return bool(secretstorage.get_any_collection(bus).is_locked())
+        library = sys.modules[type(secret_service).__module__].secretstorage  # which keyring brings for it
+        with closing(library.dbus_init()) as bus:
+            return bool(library.get_any_collection(bus).is_locked())
     return False
 
 

@@ -52,12 +52,12 @@ class Passbolt:
 
     def status(self, *, account: str | None) -> str | None:  # noqa: ARG002 - passbolt has one account
         _PASSBOLT.require()
-        _login()
+        _login(quiet=True)
         return None
 
 
-def _login() -> bool:
-    _PASSBOLT.run("verify").expect(
+def _login(*, quiet: bool = False) -> bool:
+    _PASSBOLT.run("verify", quiet=quiet).expect(
         "Failed to login to Passbolt", hint="set it up with `passbolt configure`, and see what `passbolt verify` says"
     )
     return True

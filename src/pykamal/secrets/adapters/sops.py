@@ -50,6 +50,16 @@ class Sops:
         refuse_account("sops", account)
         return self._files.values(secrets, source)
 
+    def status(self, *, account: str | None) -> str | None:
+        refuse_account("sops", account)
+        _SOPS.find()
+        if self._settings.get("age_key"):
+            return f"an age identity in {self._settings.where('age_key')}"
+        if key_file := self._settings.get("age_key_file"):
+            documents.read(str(documents.expanded(key_file)))
+            return f"the age identities in {key_file}"
+        return None  # its other keys, of PGP or of a cloud, are known to the program alone
+
     def _whole(self, file: str) -> bytes:
         return self._decrypted(file)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import nullcontext
@@ -110,6 +111,11 @@ class Tool:
     title: str
     home: str
     version: tuple[str, ...] = ("--version",)
+
+    def find(self) -> None:
+        """Look for the program without starting it. Raises `ToolMissing` when it is not on the PATH."""
+        if shutil.which(self.program) is None:
+            raise self._missing(f"{self.program}: not found on the PATH")
 
     def require(self) -> None:
         """Ask the program for its version. Raises `ToolMissing` when it gives none."""

@@ -20,7 +20,7 @@ from pykamal.secrets.adapters.lent_values import LeasedValues
 from pykamal.secrets.adapters.protocol import Adapter, Values, refuse_account, with_source
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.adapters.vault.engines import Found, Mount, find_mounts, read
-from pykamal.secrets.adapters.vault.logins import log_in
+from pykamal.secrets.adapters.vault.logins import log_in, of_wrapped_secret_id
 from pykamal.secrets.adapters.vault.server import Server, Token
 from pykamal.secrets.adapters.vault.settings import SETTINGS, refuse_unchecked_tls
 
@@ -51,6 +51,17 @@ class Vault:
             found = self._read(login, server, list(dict.fromkeys(path for path, _ in names.values())), pool)
         values = {name: _field(found[path], path, field) for name, (path, field) in names.items()}
         return LeasedValues(values, [each.lease for each in found.values() if each.lease is not None])
+
+    def status(self, *, account: str | None) -> str | None:
+        refuse_account("vault", account)
+        refuse_unchecked_tls(self._settings.environment)
+        wrapped = self._settings.get("auth/approle/wrapped_secret_id")
+        with self._lock, closing(Server(self._settings)) as server:
+            if wrapped and not self._settings.get("auth/token"):
+                return of_wrapped_secret_id(server, wrapped)  # a login would use it up
+            login = tuple(self._settings.get(each.key) for each in SETTINGS)
+            server.token = self._token(login, server)
+            return server.identity()
 
     def _token(self, login: Hashable, server: Server) -> Token:
         token = self._tokens.get(login)

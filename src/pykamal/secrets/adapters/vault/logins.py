@@ -70,16 +70,29 @@ def _approle_with(settings: Settings, role: str, secret: str) -> Login:
 def _unwrapped(server: Server, wrapped: str) -> str:
     answer = server.ask("POST", "sys/wrapping/unwrap", token=Sensitive(wrapped))
     if answer.status in {400, 403}:
-        where = server.settings.where("auth/approle/wrapped_secret_id")
-        raise KamalError(
-            f"The wrapping token in {where} is not valid: it was used, or it expired",
-            hint="if this is its first use, somebody else unwrapped it: revoke the secret id, then wrap a new one",
-        )
+        raise _used_up(server)
     server.check(answer, "sys/wrapping/unwrap", "sys/wrapping/unwrap")
     secret = data(answer).get("secret_id")
     if not isinstance(secret, str):
         raise not_understood()
     return hidden(secret).reveal()
+
+
+def of_wrapped_secret_id(server: Server, wrapped: str) -> str:
+    """Tell whether a wrapping token can still be used, without using it."""
+    answer = server.ask("POST", "sys/wrapping/lookup", {"token": wrapped})
+    if answer.status in {400, 403}:
+        raise _used_up(server)
+    server.check(answer, "sys/wrapping/lookup", "sys/wrapping/lookup")
+    return "an AppRole, by a wrapped secret id that was not used yet"
+
+
+def _used_up(server: Server) -> KamalError:
+    where = server.settings.where("auth/approle/wrapped_secret_id")
+    return KamalError(
+        f"The wrapping token in {where} is not valid: it was used, or it expired",
+        hint="if this is its first use, somebody else unwrapped it: revoke the secret id, then wrap a new one",
+    )
 
 
 def _jwt(server: Server) -> Login | None:

@@ -98,6 +98,17 @@ class Server:
         ttl = data(self.ask("GET", "auth/token/lookup-self")).get("ttl")
         return ttl if isinstance(ttl, int) and ttl > 0 else None
 
+    def identity(self) -> str | None:
+        """Ask as whom the server knows the token; None where it may not tell. Raises `KamalError` for another token."""
+        place = "auth/token/lookup-self"
+        answer = self.ask("GET", place)
+        if answer.status == 403 and _lacks_permission(errors(answer)):
+            return None  # the token is without the policy `default`
+        self.check(answer, place, place)
+        found = data(answer)
+        policies = ", ".join(map(str, sequence(found.get("policies"))))
+        return f"{found.get('display_name') or 'a token'} ({policies or 'no policies'})"
+
     def _headers(self, token: Sensitive | None) -> dict[str, str]:
         namespace = self.settings.get("namespace")
         return {
@@ -148,8 +159,7 @@ class Server:
 
     def _forbidden(self, reported: str, place: str) -> KamalError:
         looked_up = self.ask("GET", "auth/token/lookup-self")
-        permission = any(words in reported for words in _NO_PERMISSION) and _NO_TOKEN not in reported
-        if permission or looked_up.status == 200:
+        if _lacks_permission(reported) or looked_up.status == 200:
             named = sequence(data(looked_up).get("policies")) if looked_up.status == 200 else []
             policies = ", ".join(map(str, named)) or "unknown"
             return KamalError(
@@ -158,6 +168,11 @@ class Server:
             )
         assert self.token is not None, "nothing is read before the login"
         return _not_valid(self.token, accepted=self._accepted, where=self.settings.where)
+
+
+def _lacks_permission(reported: str) -> bool:
+    """Tell that the server knows the token and does not permit, by the words of a refusal."""
+    return any(words in reported for words in _NO_PERMISSION) and _NO_TOKEN not in reported
 
 
 def _not_valid(token: Token, *, accepted: bool, where: Callable[[str], str]) -> KamalError:
