@@ -15,7 +15,7 @@ from pykamal.core.diagnostics import Diagnostic, Location, Rule
 from pykamal.core.errors import ConfigurationError, KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.core.spelling import nearest
-from pykamal.secrets.adapters import adapter
+from pykamal.secrets.adapters import MODULES, adapter
 from pykamal.secrets.adapters.adapter_calls import guarded
 from pykamal.secrets.adapters.protocol import Adapter, Configurable
 from pykamal.secrets.adapters.settings import PROVIDERS, Setting, Settings
@@ -23,13 +23,14 @@ from pykamal.secrets.adapters.settings import PROVIDERS, Setting, Settings
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def check_providers(config: Config) -> None:
+def check_providers(config: Config, *, imports_others: bool = True) -> None:
     """Raise one `ConfigurationError` with everything that is wrong with the providers and their settings.
 
+    Without `imports_others` the adapter of another package is an error, for files of others (`--safe`): it would run.
     No diagnostic quotes a line: one of them may hold a secret where the name of a variable was meant.
     """
     written = entries(child(config.document, *PROVIDERS.split("/")))
-    found = [each for name, node in written for each in _problems(name, node)]
+    found = [each for name, node in written for each in _problems(name, node, imports_others=imports_others)]
     if found:
         raise ConfigurationError(found[0].message, diagnostics=found)
 
@@ -66,8 +67,13 @@ def _settings_of(found: Adapter, named: str) -> Sequence[Setting]:
     return guarded(named, lambda: tuple(getattr(found, "settings", ())))
 
 
-def _problems(name: str, node: Node) -> Iterator[Diagnostic]:
+def _problems(name: str, node: Node, *, imports_others: bool) -> Iterator[Diagnostic]:
     written = child(node, "adapter")
+    if not imports_others and (text(written) or "").lower() not in MODULES:
+        message = f"{text(written)} is no adapter of pykamal itself, and those of others are not imported here"
+        remedy = "Where the file is trusted, leave out --safe."
+        yield _problem(UNKNOWN_ADAPTER, f"{name}/adapter", message, written or node, remedy)
+        return
     try:
         found = adapter(text(written) or "")
     except KamalError as error:

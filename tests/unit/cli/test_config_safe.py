@@ -56,6 +56,37 @@ def test_a_command_is_not_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert ran(), "the check finds it"
 
 
+PROVIDER = "x-pykamal: {secrets: {providers: {desk: {adapter: planted}}, from: {A: desk:A, B: desk:B}}}\n"
+
+
+def test_an_adapter_of_another_package_is_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """deploy.yml names it, and would run it so; what was not examined has not passed: exit code 1."""
+    installed = tmp_path / "installed"
+    metadata = installed / "planted_adapter-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: planted-adapter\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[pykamal.secrets]\nplanted = planted_adapter:planted\n")
+    (installed / "planted_adapter.py").write_text(
+        "import pathlib\npathlib.Path('ran').touch()\n\n"
+        "class planted:\n    needs_account = False\n    fetch = staticmethod(lambda: {})\n"
+    )
+    monkeypatch.syspath_prepend(str(installed))
+    Path(".kamal/secrets").unlink()
+    write(CONFIG + PROVIDER)
+    for line in ("config validate --safe", "config validate --safe --output json", "config --safe"):
+        dispatch(line.split())
+        assert not ran(), line
+    capsys.readouterr()
+    assert dispatch(["config", "validate", "--safe"]) == 1
+    said = capsys.readouterr().out
+    assert "planted is no adapter of pykamal itself, and those of others are not imported here" in said
+    assert "Where the file is trusted, leave out --safe." in said
+    dispatch(["config", "validate"])
+    assert ran(), "the check finds it"
+
+
 @pytest.mark.parametrize("line", ["config", "config --resolved", "config --explain image", "config validate"])
 def test_the_environment_is_hidden(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A template sees the variables that were given, and no others."""

@@ -117,7 +117,7 @@ def _validate(invocation: Invocation) -> int:
         with explaining_safety(invocation, system):
             config = load_config(path, destination=options["destination"], system=system or LocalSystem())
         secrets = _secrets(config, system)
-        check_providers(config)
+        check_providers(config, imports_others=system is None)
         if _may_read(secrets, system):
             secrets.refuse_duplicates()
         warnings += [each.quoting(config.lines) for each in _warnings(config, secrets, system)]
