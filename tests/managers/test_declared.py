@@ -19,7 +19,7 @@ import yaml
 from pykamal.config.load import load
 from pykamal.core.errors import ConfigurationError, KamalError
 from pykamal.operations.local.local_system import LocalSystem
-from pykamal.secrets.adapters.http import ManagerUnreachable
+from pykamal.secrets.adapters.http_tls import ManagerUnreachable
 from pykamal.secrets.declared import Declared
 from pykamal.secrets.store import Secrets
 from tests.managers.openbao import OpenBao, free_port

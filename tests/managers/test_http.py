@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from pykamal.core.errors import KamalError
-from pykamal.secrets.adapters.http import Client, Limits, ManagerUnreachable, requests_at_a_time, retry_after
+from pykamal.secrets.adapters.http import Client, Limits, requests_at_a_time, retry_after
 from pykamal.secrets.adapters.http_addresses import proxy_for
+from pykamal.secrets.adapters.http_tls import ManagerUnreachable
 from tests.managers.openbao import OpenBao, free_port
 from tests.managers.scripted_http import Answer, ScriptedServer, drip, reply, stay_silent
 
@@ -42,6 +43,7 @@ def client(
     total: float = 60,
     ca: str | None = None,
     sleep: Callable[[float], None] | None = None,
+    server_name: str | None = None,
 ) -> Client:
     CLIENTS.append(
         Client(
@@ -50,6 +52,7 @@ def client(
             environment=environment or {},
             ca=ca,
             ca_variable="VAULT_CACERT",
+            server_name=server_name,
             limits=Limits(connect=2, total=total),
             sleep=sleep or ([] if pauses is None else pauses).append,
         )
@@ -139,6 +142,40 @@ def test_dates_of_retry_after() -> None:
     assert retry_after(formatdate(now - 5, usegmt=True), now) == 0
     assert retry_after("soon", now) is None
     assert retry_after(None, now) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "no_proxy", "direct"),
+    [
+        ("10.1.2.3", "10.0.0.0/8", True),
+        ("10.1.2.3", "localhost, 10.1.2.3/32", True),
+        ("11.1.2.3", "10.0.0.0/8", False),
+        ("10.1.2.3", "10.1.2.3:8200", True),
+        ("[fd00::7]", "fd00::/8", True),
+        ("[fd00::7]", "[fd00::7]", True),
+        ("[fe00::7]", "fd00::/8", False),
+        ("10.1.2.3", "10.0.0.0/nothing", False),
+    ],
+)
+def test_networks_without_a_proxy(host: str, no_proxy: str, direct: bool) -> None:
+    """Entries of `no_proxy` may be networks of IPv4 and IPv6, and addresses."""
+    environment = {"https_proxy": "http://proxy:1", "no_proxy": no_proxy}
+    assert (proxy_for(urlsplit(f"https://{host}:8200"), environment) is None) == direct
+
+
+@pytest.mark.parametrize("address", ["http://vault.internal:8200", "http://10.1.2.3", "http://localhost.evil.example"])
+def test_plain_http_leaves_this_machine_only_where_that_is_said(address: str) -> None:
+    """Whoever is between would read the token and the secrets; the host has to be named."""
+    with pytest.raises(KamalError, match="over plain http") as caught:
+        client(address)
+    assert "KAMAL_SECRETS_PLAIN_HTTP=" in (caught.value.hint or "")
+    client(address, environment={"KAMAL_SECRETS_PLAIN_HTTP": f"other, {urlsplit(address).hostname}"})
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "[::1]", "vault.localhost"])
+def test_plain_http_within_this_machine(host: str) -> None:
+    """A server for development, and an agent beside kamal."""
+    client(f"http://{host}:8200")
 
 
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{" + CANARY.encode()
@@ -254,6 +291,47 @@ def test_a_private_ca(openbao_tls: OpenBao) -> None:
     assert from_environment.request("GET", "/v1/sys/health").status == 200
 
 
+def test_a_folder_of_authorities(openbao_tls: OpenBao, tmp_path: Path) -> None:
+    """Every file in it counts, as Vault reads VAULT_CAPATH; a folder without one is told, and trusts nobody."""
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    with pytest.raises(ManagerUnreachable, match="there is no file in it"):
+        client(openbao_tls.address, ca=str(folder)).request("GET", "/v1/sys/health")
+    assert openbao_tls.ca is not None
+    (folder / "company.crt").write_bytes(openbao_tls.ca.read_bytes())
+    assert client(openbao_tls.address, ca=str(folder)).request("GET", "/v1/sys/health").status == 200
+
+
+def test_a_certificate_with_another_name(openbao_tls: OpenBao) -> None:
+    """The server's certificate is not for this address: it has to have the name that is given, and no other."""
+    listener = socket.create_server(("127.0.0.2", 0))
+    threading.Thread(target=relay, args=(listener, openbao_tls.port), daemon=True).start()
+    address = f"https://127.0.0.2:{listener.getsockname()[1]}"
+    try:
+        for name in (None, "vault.evil.example"):
+            with pytest.raises(ManagerUnreachable, match="certificate is not trusted"):
+                client(address, ca=str(openbao_tls.ca), server_name=name).request("GET", "/v1/sys/health")
+        named = client(address, ca=str(openbao_tls.ca), server_name="localhost")
+        assert named.request("GET", "/v1/sys/health").status == 200
+    finally:
+        listener.close()
+
+
+def relay(listener: socket.socket, port: int) -> None:
+    while True:
+        try:
+            client_side, _ = listener.accept()
+        except OSError:
+            return
+        threading.Thread(target=converse, args=(client_side, port), daemon=True).start()
+
+
+def converse(client_side: socket.socket, port: int) -> None:
+    with client_side, socket.create_connection(("127.0.0.1", port)) as server_side:
+        threading.Thread(target=pump, args=(server_side, client_side), daemon=True).start()
+        pump(client_side, server_side)
+
+
 def test_a_ca_file_that_is_none(tmp_path: Path) -> None:
     """Missing and broken files are told with the variable that names them."""
     (tmp_path / "broken.pem").write_text("nothing")
@@ -267,6 +345,7 @@ def test_plain_requests_through_a_proxy() -> None:
     """The proxy gets the whole address and its own login, decoded."""
     with ScriptedServer(reply(200, "by proxy")) as proxy:
         environment = {"http_proxy": f"http://me:p%40ss@127.0.0.1:{proxy.port}"}
+        environment["KAMAL_SECRETS_PLAIN_HTTP"] = "vault.internal"
         through = client("http://vault.internal:8200", environment=environment)
         assert through.request("GET", "/v1/x").body == b"by proxy"
     lines = proxy.requests[0].split("\r\n")
@@ -311,6 +390,7 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
         ({"https_proxy": "http://proxy:1", "no_proxy": "vault.internal"}, None),
         ({"https_proxy": "http://proxy:1", "NO_PROXY": "a, .internal"}, None),
         ({"https_proxy": "http://proxy:1", "NO_PROXY": "*"}, None),
+        ({"https_proxy": "http://proxy:1", "NO_PROXY": "10.0.0.0/8"}, "http://proxy:1"),
         ({"https_proxy": "http://proxy:1", "no_proxy": "vault.internal:8200"}, None),
         ({"https_proxy": "http://proxy:1", "no_proxy": "vault.internal:443,ault.internal"}, "http://proxy:1"),
     ],

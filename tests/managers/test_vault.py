@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -147,6 +148,21 @@ def test_tls_of_a_private_ca(openbao_tls: OpenBao, at: At) -> None:
     openbao_tls.call("POST", "secret/data/x", {"data": {"a": "1"}})
     at(openbao_tls.address, openbao_tls.token, CACERT=str(openbao_tls.ca))
     assert fetch("secret/x/a") == {"secret/x/a": "1"}
+
+
+def test_the_other_settings_of_tls(openbao_tls: OpenBao, at: At, tmp_path: Path) -> None:
+    """VAULT_CAPATH is a folder of authorities, VAULT_TLS_SERVER_NAME the name of the certificate."""
+    openbao_tls.call("POST", "secret/data/x", {"data": {"a": "1"}})
+    assert openbao_tls.ca is not None
+    at(openbao_tls.address, openbao_tls.token, CAPATH=str(openbao_tls.ca.parent), TLS_SERVER_NAME="localhost")
+    assert fetch("secret/x/a") == {"secret/x/a": "1"}
+    at(openbao_tls.address, openbao_tls.token, CAPATH=str(openbao_tls.ca.parent), TLS_SERVER_NAME="other.example")
+    with pytest.raises(KamalError, match="certificate is not trusted"):
+        fetch("secret/x/a")
+    at(openbao_tls.address, openbao_tls.token, CAPATH=str(tmp_path / "missing"))
+    with pytest.raises(KamalError, match="cannot be read") as caught:
+        fetch("secret/x/a")
+    assert "VAULT_CAPATH" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("answer", [reply(200, '{"data": {"' + CANARY), reply(200, "[]"), reply(200, "<html>")])

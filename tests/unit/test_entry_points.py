@@ -36,6 +36,7 @@ CONNECTIONS: Final = {
     "events/otel_shipping.py": "OTLP over HTTP to the collector of deploy.yml",
     "secrets/adapters/extras.py": "libraries of secret managers, which have connections of their own",
     "secrets/adapters/http.py": "HTTP to the secret manager that `secrets fetch` names",
+    "secrets/adapters/http_tls.py": "the same over TLS",
 }
 PROGRAMS_OF_THEIR_OWN: Final = ("proxy", "sandbox")
 """Packages that no session reaches through: one runs in a container, the other makes the servers."""

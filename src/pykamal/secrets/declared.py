@@ -207,7 +207,7 @@ class _Call:
 
 def _of_names(resolution: Resolution) -> bool:
     """True where names may be what a call failed for: not where a program or the server is missing."""
-    from pykamal.secrets.adapters.http import ManagerUnreachable
+    from pykamal.secrets.adapters.http_tls import ManagerUnreachable
 
     return not any(isinstance(error, DependencyError | ManagerUnreachable) for error in resolution.errors.values())
 

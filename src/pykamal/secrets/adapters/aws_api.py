@@ -15,6 +15,7 @@ from pykamal.core.errors import KamalError, UnexpectedAnswer
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.aws_errors import Asked, not_understood, source_of, translated
 from pykamal.secrets.adapters.extras import import_extra
+from pykamal.secrets.adapters.http_addresses import server_address
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.adapters.tool import value_of
 from pykamal.secrets.credentials import hidden
@@ -112,7 +113,10 @@ class Aws:
         session = self._session = _session(settings, profile)
         self._asked = replace(self._asked, region=session.get_config_variable("region"))
         self._log_in(session, settings)
-        return session.create_client(self._service.name, endpoint_url=settings.get("endpoint"))
+        endpoint = settings.get("endpoint")
+        if endpoint:
+            server_address(endpoint, "AWS", settings.environment)
+        return session.create_client(self._service.name, endpoint_url=endpoint)
 
     def _log_in(self, session: Any, settings: Settings) -> None:
         credentials = session.get_credentials()

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from pykamal.core.errors import DependencyError, KamalError, UnexpectedAnswer
 from pykamal.core.excerpt import excerpt
-from pykamal.secrets.adapters.http import ManagerUnreachable
+from pykamal.secrets.adapters.http_tls import ManagerUnreachable
 
 Result = TypeVar("Result")
 

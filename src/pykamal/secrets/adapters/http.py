@@ -21,6 +21,7 @@ from typing import Final
 
 from pykamal.core.errors import KamalError
 from pykamal.secrets.adapters.http_addresses import login_headers, proxy_for, server_address
+from pykamal.secrets.adapters.http_tls import Authorities, Certificate, ManagerUnreachable, TlsConnection, tls_context
 
 TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 _WANTS_CERTIFICATE: Final = re.compile(r"CERTIFICATE_REQUIRED|ALERT_BAD_CERTIFICATE|ALERT_UNKNOWN_CA|HANDSHAKE_FAILURE")
@@ -35,10 +36,6 @@ _SHARE_OF_FILES: Final = 4
 """One in so many of the files that this process may open can be a connection to one manager."""
 
 _CHUNK: Final = 1 << 16
-
-
-class ManagerUnreachable(KamalError):
-    """The manager could not be asked: no connection, no trusted certificate, no whole answer, no answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,8 @@ class _Request:
 class Client:
     """Requests to one server from any number of threads, over connections that are kept.
 
-    `manager` names it in errors. `ca` is a file of the authorities to trust instead of the system's. `certificate` and
+    `manager` names it in errors. `ca` is a file, or a folder of files, of the authorities to trust instead of the
+    system's; `server_name` is what its certificate has to name instead of the host in the address. `certificate` and
     `key` are files of a certificate of ours, for servers that want one; without `key`, both are in the first. The
     settings that hold them, for hints, are `ca_variable` and `certificate_variable`. `final` tells that an answer stays
     as it is although its status is transient, such as a sealed server's.
@@ -95,16 +93,18 @@ class Client:
         certificate: str | None = None,
         key: str | None = None,
         certificate_variable: str = "",
+        server_name: str | None = None,
         limits: Limits = Limits(),
         final: Callable[[Answer], bool] = lambda _: False,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.address = address.rstrip("/")
         self._manager = manager
-        self._url = server_address(address, manager)
+        self._url = server_address(address, manager, environment)
         self._proxy = proxy_for(self._url, environment)
-        self._ca, self._ca_variable = ca or environment.get("SSL_CERT_FILE") or None, ca_variable
-        self._certificate, self._key, self._certificate_variable = certificate, key, certificate_variable
+        self._authorities = Authorities(ca or environment.get("SSL_CERT_FILE") or None, ca_variable)
+        self._certificate = Certificate(certificate, key, certificate_variable)
+        self._server_name = server_name
         self._limits = limits
         self._final = final
         self._sleep = sleep
@@ -217,7 +217,7 @@ class Client:
         host, port = target.hostname or "", target.port or (443 if target.scheme == "https" else 80)
         if not secure:
             return http.client.HTTPConnection(host, port, timeout=limit), False
-        connection = http.client.HTTPSConnection(host, port, timeout=limit, context=self._context())
+        connection = TlsConnection(host, port, limit, self._context(), self._server_name)
         if self._proxy is not None:
             connection.set_tunnel(self._url.hostname or "", self._url.port or 443, login_headers(self._proxy))
         return connection, False
@@ -225,26 +225,8 @@ class Client:
     def _context(self) -> ssl.SSLContext:
         with self._lock:
             if self._tls is None:
-                try:
-                    self._tls = ssl.create_default_context(cafile=self._ca)
-                except OSError as error:
-                    raise ManagerUnreachable(
-                        f"{self._manager}: the certificates in {self._ca} cannot be read: {error.strerror or error}",
-                        hint=f"correct {self._ca_variable}: a file of certificates in PEM format",
-                    ) from None
-                if self._certificate:
-                    self._load_certificate(self._tls, self._certificate)
+                self._tls = tls_context(self._manager, self._authorities, self._certificate)
             return self._tls
-
-    def _load_certificate(self, tls: ssl.SSLContext, certificate: str) -> None:
-        try:
-            tls.load_cert_chain(certificate, self._key, password="")  # so that nothing asks for one
-        except OSError as error:
-            raise ManagerUnreachable(
-                f"{self._manager}: the certificate in {certificate} cannot be used with its key: "
-                f"{getattr(error, 'reason', None) or error.strerror or error}",
-                hint=f"correct {self._certificate_variable}: a certificate and its key, in PEM, without a passphrase",
-            ) from None
 
     def _target(self, path: str) -> str:
         through_proxy = self._proxy is not None and self._url.scheme == "http"
@@ -261,11 +243,11 @@ class Client:
         hint = "look whether the address is right and the server is up" + (", and the proxy" if way else "")
         if isinstance(error, ssl.SSLCertVerificationError):
             reason = f"its certificate is not trusted: {error.verify_message}"
-            hint = f"name the file of its certificate authority in {self._ca_variable}"
+            hint = f"name the file of its certificate authority in {self._authorities.variable}"
         elif isinstance(error, ssl.SSLError) and _WANTS_CERTIFICATE.search(error.reason or ""):
             reason = "it accepts no client without a certificate that it trusts"
-            if self._certificate_variable:
-                hint = f"name the files of yours in {self._certificate_variable}, and its key"
+            if self._certificate.variable:
+                hint = f"name the files of yours in {self._certificate.variable}, and its key"
         elif isinstance(error, _TooLarge):
             reason = f"its answer is larger than {_MAX_BODY >> 20} MiB"
         elif lost.answered:

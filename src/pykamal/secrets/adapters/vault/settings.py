@@ -19,6 +19,8 @@ SETTINGS: Final = (
     _setting("address", "the server", "ADDR"),
     _setting("namespace", "the namespace of the login and of all paths", "NAMESPACE"),
     _setting("ca", "a file of the certificate authorities to trust", "CACERT"),
+    _setting("ca_path", "a folder of such files, where there is no such file", "CAPATH"),
+    _setting("tls_server_name", "the name that the server's certificate has, if not the address's", "TLS_SERVER_NAME"),
     _setting("client_certificate", "the file of a certificate of ours, where the server wants one", "CLIENT_CERT"),
     _setting("client_key", "the file of its key", "CLIENT_KEY"),
     _setting("auth/token", "the token", "TOKEN", secret=True),
