@@ -6,7 +6,7 @@ PYTEST := $(PYTHON) -m pytest
 say = @awk -F ':.*\#\# ' -v time="$$(date +%T)" '$$1 == "$@" {printf "\n== %s: %s (%s)\n", $$1, $$2, time}' $(MAKEFILE_LIST)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test unit hostile conformance managers soak e2e parity faults bench bare-test lint format docs lock clean
+.PHONY: help setup demo demo-down test components unit hostile conformance managers soak e2e parity faults bench bare-test lint format docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ demo-down: setup ## Remove everything the demo made
 	$(say)
 	@$(PYTHON) scripts/demo.py down
 
-test: setup lint unit hostile conformance managers e2e ## Everything that must pass before a change lands
+test: setup lint components e2e ## Everything that must pass before a change lands
 
 lint: setup ## Style, formatting, types, dead code
 	$(say)
@@ -31,6 +31,11 @@ lint: setup ## Style, formatting, types, dead code
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(PYTHON) -m tests.dead_code
+
+components: setup ## unit, hostile, conformance and managers in one run, which is faster than one after the other
+	$(say)
+	$(PYTEST) -n 4 --dist loadgroup -m "unit or hostile or conformance or managers" \
+	  tests/unit tests/hostile tests/conformance tests/soak tests/managers
 
 unit: setup ## Fast tests of the pure packages
 	$(say)
@@ -54,7 +59,7 @@ soak: setup ## A hundred deploys, pauses, rollouts and a restart under constant 
 
 e2e: setup ## Sandbox servers: deploys under load, failures, takeover from Ruby Kamal, parity samples
 	$(say)
-	$(PYTEST) -n 2 --dist loadfile -m "e2e or (parity and not long)" tests/e2e tests/parity
+	$(PYTEST) -n 2 --dist loadfile -m "e2e or (parity and not long)" tests/parity tests/e2e
 
 parity: setup ## The long comparison with Ruby Kamal
 	$(say)

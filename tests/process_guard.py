@@ -44,7 +44,7 @@ class ProcessGuard:
 
     def _phase(self, item: pytest.Item) -> Generator[None]:
         self._seen.clear()
-        self._watching = item.get_closest_marker("process") is None
+        self._watching = item.get_closest_marker("unit") is not None and item.get_closest_marker("process") is None
         try:
             yield
         finally:

@@ -111,6 +111,7 @@ def test_an_accessory_boots_with_its_files_directories_and_secrets(application: 
                 "image": f"{application.sandbox.manifest.registry_server}/sandbox/python:3.11",
                 "host": host.address,
                 "cmd": "python3 -c 'import time; time.sleep(9999)'",
+                "options": {"init": True},
                 "env": {"clear": {"MODE": "fast"}, "secret": ["WORKER_TOKEN"]},
                 "files": ["settings.conf:/etc/settings.conf"],
                 "directories": ["data:/data"],

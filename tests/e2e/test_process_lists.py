@@ -49,6 +49,7 @@ def careful(application: Application) -> Application:
                 "image": f"{server}/sandbox/python:3.11",
                 "host": application.hosts[0].address,
                 "cmd": "sleep 9999",
+                "options": {"init": True},
                 "env": {"secret": ["TOKEN"]},
             }
         },

@@ -52,7 +52,8 @@ def test_removing_one_destination(destinations: Application) -> None:
     """The question names what goes, from where; an accessory that another destination uses stays, and kept data too."""
     host = destinations.hosts[0]
     image = f"{destinations.sandbox.manifest.registry_server}/sandbox/python:3.11"
-    accessory = {"image": image, "host": host.address, "cmd": "sleep 9999", "directories": ["data:/data"]}
+    ends_at_once = {"cmd": "sleep 9999", "options": {"init": True}}
+    accessory = {"image": image, "host": host.address, **ends_at_once, "directories": ["data:/data"]}
     destinations.configure(accessories={"db": accessory})
     destinations.commit("with an accessory")
     for name in ("production", "staging"):

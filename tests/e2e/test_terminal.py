@@ -41,6 +41,7 @@ def running(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Appli
                 "image": f"{sandbox.manifest.registry_server}/sandbox/python:3.11",
                 "host": second,
                 "cmd": "sleep 9999",
+                "options": {"init": True},
                 "env": {"secret": ["TOKEN"]},
             }
         },

@@ -177,7 +177,7 @@ def test_upgrade_from_kamal_1(application: Application) -> None:
     _hooks(application)
     labels = ("--label", "service=blog", "--label", "role=web", "--label", "destination")
     for name, flags in (("traefik", ()), ("blog-web-1", labels)):
-        host.docker("run", "--detach", "--name", name, *flags, "sandbox/python:3.11", "sleep", "9999")
+        host.docker("run", "--detach", "--init", "--name", name, *flags, "sandbox/python:3.11", "sleep", "9999")
     output = application.kamal("upgrade", "-y", "--rolling").stdout
     host.docker("rm", "--force", "traefik", "blog-web-1")
     assert f"Traefik goes away on {host.address}, and with it what it serves of blog" in output

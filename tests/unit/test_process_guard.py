@@ -16,12 +16,15 @@ CONFTEST = """
 from tests.process_guard import require_process_marker
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "process: starts a program or sleeps")
+    for line in ("unit: the guard watches these", "process: starts a program or sleeps"):
+        config.addinivalue_line("markers", line)
     require_process_marker(config)
 """
 TESTS = """
 import asyncio, os, subprocess, time
 import pytest
+
+pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def program():
