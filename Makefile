@@ -17,11 +17,11 @@ setup: ## Install what is missing: packages, virtual environments (scripts/setup
 
 demo: setup ## Deploy the example to two throwaway servers, update it under load, roll it back
 	$(say)
-	@$(PYTHON) scripts/demo.py up
+	@$(PYTHON) -m scripts.demo up
 
 demo-down: setup ## Remove everything the demo made
 	$(say)
-	@$(PYTHON) scripts/demo.py down
+	@$(PYTHON) -m scripts.demo down
 
 test: setup lint components e2e ## Everything that must pass before a change lands
 
@@ -88,8 +88,8 @@ format: setup ## Rewrite the code in the project's style
 
 docs: setup ## Write the generated parts of the documentation anew
 	$(say)
-	$(PYTHON) -m pykamal.cli.docs_markdown docs/cli.md
-	$(PYTHON) -m pykamal.config.reference docs/configuration.md
+	$(PYTHON) -m scripts.docs.cli docs/cli.md
+	$(PYTHON) -m scripts.docs.configuration docs/configuration.md
 	$(PYTHON) -m pykamal.core.catalogue.reference docs/diagnostics.md
 
 lock: setup ## Pin the dependencies anew

@@ -13,8 +13,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.load_generator import Load, Summary
+
 from pykamal.core.errors import KamalError
-from pykamal.sandbox.load_generator import Load, Summary
 from pykamal.sandbox.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pykamal.sandbox.load_generator import Load
 from tests.e2e.application import Application
+from tests.load_generator import Load
 
 pytestmark = pytest.mark.e2e
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from pykamal.sandbox.host import Host
-from pykamal.sandbox.load_generator import Load, Summary
 from pykamal.sandbox.paths import cache
 from tests.e2e.application import Application, wait_until
+from tests.load_generator import Load, Summary
 
 pytestmark = pytest.mark.e2e
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pykamal.sandbox.load_generator import Load, Summary
+from tests.load_generator import Load, Summary
 
 pytestmark = pytest.mark.e2e
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from pykamal.sandbox.host import Host
-from pykamal.sandbox.load_generator import Load
 from tests.e2e.application import Application
+from tests.load_generator import Load
 
 pytestmark = pytest.mark.e2e
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from pykamal.sandbox.load_generator import Load
 from tests.e2e.application import Application, wait_until
+from tests.load_generator import Load
 
 pytestmark = pytest.mark.faults
 

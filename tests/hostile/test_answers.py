@@ -430,9 +430,9 @@ def test_no_document_breaks_a_secret_adapter(name: str, monkeypatch: pytest.Monk
 CHECKED: Final = {
     "cli/help.py": "the width of the terminal, errors caught",
     "cli/argument_parser.py": "an option, checked by a pattern",
-    "cli/own_arguments.py": "numbers of our own process, as the kernel writes them",
+    "cli/handlers/exec.py": "numbers of our own process, as the kernel writes them",
     "cli/framework_detection.py": "files of a project, fuzzed above",
-    "cli/completion/deadline.py": "a variable of the environment, checked by a pattern",
+    "cli/entry.py": "a variable of the environment, checked by a pattern",
     "core/answers.py": "the place for it",
     "core/host_strings.py": "a port, checked by a pattern",
     "operations/execution/evidence.py": "a port, checked by a pattern, fuzzed above",

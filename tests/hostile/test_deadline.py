@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pykamal.cli.completion.deadline import DEADLINE_SECONDS
+from pykamal.cli.entry import DEADLINE_SECONDS
 from tests.hostile.repository import HARMLESS
 from tests.hostile.shells import KAMAL, SHELLS, Terminal, environment
 

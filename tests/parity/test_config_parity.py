@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripts.docs.templates import value_tables
 
 from pykamal.cli.dispatch import dispatch
 from pykamal.commands.flags import log_flags
@@ -25,7 +26,6 @@ from pykamal.config.show import config_document
 from pykamal.config.yaml_reader import read_yaml
 from pykamal.core.errors import ConfigurationError
 from pykamal.erb.methods import ANY_METHODS
-from pykamal.erb.reference import value_tables
 from pykamal.erb.rendered import Rendered
 from pykamal.operations.local.local_system import LocalSystem
 from tests.config_catalogue import ACCEPTED, REFUSED, changed

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from pykamal.sandbox.load_generator import Load, Summary
 from tests.conformance.proxy_process import IS_OURS, Proxy, find_child, is_running, wait_until
 from tests.conformance.scripted_target import Target
+from tests.load_generator import Load, Summary
 from tests.soak.bystanders import Bystander, KeptConnection, RolloutVisitor, SlowUpload, WebSocket, wait_for_steps
 from tests.soak.static_targets import StaticTargets
 

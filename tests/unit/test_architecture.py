@@ -203,7 +203,6 @@ SHARED_NAMES = {
     "__init__": "Python's own",
     "__main__": "Python's own",
     "errors": "each package's own exceptions",
-    "reference": "each package's own document, made by `python -m PACKAGE.reference`",
     "system": "the machine as a protocol: what templates need of it, and what the configuration needs besides",
     **dict.fromkeys(
         ("accessory", "builder", "registry", "proxy", "proxy_extension", "secrets_extension", "service"), MIRROR

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
+from pykamal.cli.command_lookup import called_with, usage
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.option_tokens import Token, tokens
 from pykamal.cli.options import Kind, Option
 from pykamal.cli.prefix_match import suggestion
 from pykamal.cli.table.row import CommandRow
-from pykamal.cli.usage_errors import called_with, usage
 from pykamal.core.errors import UsageError
 
 _SEVERAL = (Kind.PAIRS, Kind.WORDS, Kind.REPEATED)

@@ -11,7 +11,6 @@ from pykamal.cli.options import GLOBAL, flag
 from pykamal.cli.prefix_match import begins_one, resolve
 from pykamal.cli.table import GROUPS, command_row, names_of_ours, paths_named, top_names, within
 from pykamal.cli.table.row import CommandRow
-from pykamal.cli.usage_errors import called_with
 from pykamal.core.errors import ConfigurationError, UsageError
 
 HELP_AS_FIRST_WORD = frozenset({"-h", "--help", "-?", "-D"})
@@ -164,3 +163,14 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
         [word for position, word in enumerate(words) if position in plain],
         [word for position, word in enumerate(words) if position not in plain],
     )
+
+
+def called_with(row: CommandRow, arguments: Sequence[str], hint: str | None = None) -> UsageError:
+    """Ruby Kamal's words, and how to call the command unless there is a better hint."""
+    listed = ", ".join(f'"{argument}"' for argument in arguments)
+    with_what = f"arguments [{listed}]" if arguments else "no arguments"
+    return UsageError(f'ERROR: "kamal {row.path}" was called with {with_what}', hint=hint or usage(row))
+
+
+def usage(row: CommandRow) -> str:
+    return f'Usage: "kamal {row.usage}"'

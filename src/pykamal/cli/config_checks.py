@@ -11,10 +11,10 @@ from typing import Final
 from pykamal.cli.entry import COMPLETE
 from pykamal.cli.table import top_names
 from pykamal.config.document import MapNode, Node, ScalarNode
-from pykamal.config.limits import MAXIMUM_FILE_BYTES
 from pykamal.config.models import Config
 from pykamal.config.node_reading import child, text
 from pykamal.config.secret_names import SecretUse, secret_uses
+from pykamal.config.yaml_reader import MAXIMUM_FILE_BYTES
 from pykamal.core.catalogue.files import MISSING_SECRET, MISSING_SSH_CONFIG
 from pykamal.core.catalogue.settings import HIDDEN_ALIAS, PLACEHOLDER_VALUE
 from pykamal.core.diagnostics import Diagnostic, Location

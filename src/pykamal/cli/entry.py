@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 COMPLETE = "__complete"
 """The word with which shells ask for completions (cli/completion)."""
+
+DEADLINE_SECONDS = 0.25
+"""Behind TAB, 0.3 seconds with the start of the interpreter; `KAMAL_COMPLETION_SECONDS` is for slow machines."""
+
 _STOPPED = 128
 """Exit codes above it tell the signal that stopped a run. Standard error is written line by line."""
 _VERSION = f"{KAMAL_VERSION} (pykamal {__version__})"
@@ -34,8 +38,6 @@ def main() -> None:
         os.write(sys.stdout.fileno(), f"{_VERSION}\n".encode())
         return
     if arguments[:1] == [COMPLETE]:
-        from pykamal.cli.completion.deadline import start_deadline
-
         start_deadline()
         from pykamal.cli.completion.answer import complete
 
@@ -70,3 +72,18 @@ def _open_closed_streams() -> None:
     sys.stdin = sys.stdin or os.fdopen(os.open(os.devnull, os.O_RDONLY))
     sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+
+
+def start_deadline() -> None:
+    """End this process at the deadline, whatever it is doing then. What it has written by then is the answer."""
+    import signal
+
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a handler of ours would wait for the end of a long search
+    signal.setitimer(signal.ITIMER_REAL, _seconds())
+
+
+def _seconds() -> float:
+    try:
+        return min(max(float(os.environ["KAMAL_COMPLETION_SECONDS"]), 0.001), 999)
+    except (KeyError, ValueError):
+        return DEADLINE_SECONDS

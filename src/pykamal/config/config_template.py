@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pykamal import KAMAL_VERSION
-from pykamal.config.architecture import docker_architecture
 from pykamal.config.document import ListNode, MapNode, Node, OtherKey, ScalarNode, ruby_text
-from pykamal.config.system import System
+from pykamal.config.system import System, docker_architecture
 from pykamal.core.catalogue.files import (
     COMMAND_REFUSED,
     TEMPLATE_ERROR,

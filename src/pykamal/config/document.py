@@ -141,3 +141,16 @@ def ruby_text(value: Value) -> str:
 def local_time(value: datetime.datetime) -> datetime.datetime:
     """A time without a zone is UTC, and is shown in the zone of this machine."""
     return value if value.tzinfo is not None else value.replace(tzinfo=datetime.UTC).astimezone()
+
+
+def merged(base: MapNode, over: MapNode) -> MapNode:
+    """Mappings merge key by key; anything else replaces. Keys of the base keep their place, new ones follow."""
+    entries = dict(base.entries)
+    for key, entry in over.entries.items():
+        present = entries.get(key)
+        if present is not None and isinstance(present.node, MapNode) and isinstance(entry.node, MapNode):
+            entries[key] = Entry(present.key_position, merged(present.node, entry.node))
+        else:
+            entries[key] = entry
+    size = 1 + sum(1 + entry.node.size for entry in entries.values())
+    return MapNode(entries, base.position, size)

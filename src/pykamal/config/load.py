@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pykamal.config.document import Document, MapNode, Node
-from pykamal.config.limits import MAXIMUM_FILE_BYTES, MAXIMUM_NODES
-from pykamal.config.merge import merged
+from pykamal.config.document import Document, MapNode, Node, merged
 from pykamal.config.system import System
+from pykamal.config.yaml_reader import MAXIMUM_FILE_BYTES, MAXIMUM_NODES
 from pykamal.core.catalogue.files import (
     FILE_NOT_FOUND,
     FILE_TOO_LARGE,

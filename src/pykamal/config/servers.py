@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pykamal.config.document import ListNode, MapNode, Node, ScalarNode
-from pykamal.config.merge import merged
+from pykamal.config.document import ListNode, MapNode, Node, ScalarNode, merged
 from pykamal.config.models.role import RoleHost
 from pykamal.config.node_reading import blank, boolean, child, host_names, text, texts, truthy
 

@@ -17,3 +17,11 @@ class System(TemplateSystem, Protocol):
 
     def run_shell(self, line: str, environment: Mapping[str, str]) -> str:
         """Standard output of `/bin/sh -c LINE`; the exit status is ignored. Raises CommandRefused."""
+
+
+def docker_architecture(system: System) -> str:
+    """The local docker's architecture in buildx's words (spec/config.md 1.3). Raises CommandRefused."""
+    reported = system.run_shell("docker info --format '{{.Architecture}}'", system.environment).strip()
+    if "aarch64" in reported:
+        return "arm64"
+    return "amd64" if "x86_64" in reported else reported

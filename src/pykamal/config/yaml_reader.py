@@ -22,7 +22,6 @@ from yaml.reader import Reader
 from yaml.scanner import Scanner
 
 from pykamal.config.document import Entry, Key, ListNode, MapNode, Node, OtherKey, ScalarNode, Value, ruby_text
-from pykamal.config.limits import MAXIMUM_DEPTH, MAXIMUM_NODES
 from pykamal.config.scalars import typed
 from pykamal.core.catalogue.files import (
     FILE_TOO_LARGE,
@@ -39,6 +38,15 @@ from pykamal.core.errors import ConfigurationError, configuration_error
 from pykamal.core.ruby import Symbol
 from pykamal.core.source import Position
 from pykamal.erb.rendered import Rendered
+
+MAXIMUM_FILE_BYTES: Final = 1024 * 1024
+"""Of a file, and of the text that its template renders to."""
+
+MAXIMUM_DEPTH: Final = 60
+"""Mappings and lists inside each other."""
+
+MAXIMUM_NODES: Final = 50_000
+"""Keys, values and containers, aliases expanded."""
 
 _YAML_TAG: Final = "tag:yaml.org,2002:"
 _OBJECT_TAGS: Final = ("!ruby/", f"{_YAML_TAG}ruby/", f"{_YAML_TAG}python/", "!python/")

@@ -32,7 +32,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pykamal.core.excerpt import excerpt
+from pykamal.core.source import excerpt
 
 if TYPE_CHECKING:  # help and completion import this module and report nothing
     from pykamal.core.diagnostics import Diagnostic, Location, Rule

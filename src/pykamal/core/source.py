@@ -10,6 +10,9 @@ from typing import Final
 _WIDEST_QUOTE: Final = 160
 _MAY_HOLD_A_SECRET: Final = re.compile(r"password|key_data|secret|token", re.IGNORECASE)
 
+EVIDENCE_CHARACTERS: Final = 1 << 20
+"""The most characters of a program's output that an error shows."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
@@ -33,3 +36,16 @@ def quoted(lines: Sequence[str], position: Position) -> str | None:
     if _MAY_HOLD_A_SECRET.search(line, max(0, start - _WIDEST_QUOTE), start + _WIDEST_QUOTE):
         return None
     return f"{shown}\n{' ' * (position.column - 1 - start)}^"
+
+
+def excerpt(text: str, limit: int = EVIDENCE_CHARACTERS) -> str:
+    """Return a text of at most `limit` characters unchanged; of a longer one a little of the beginning and the end."""
+    if len(text) <= limit:
+        return text
+    first, last = text[: limit // 4], text[limit // 4 - limit :]
+    return f"{first}{left_out_line(f'{len(text) - limit:,} characters')}{last}"
+
+
+def left_out_line(how_much: str) -> str:
+    """The line that replaces omitted output."""
+    return f"\n… {how_much} left out …\n"

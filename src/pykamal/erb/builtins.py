@@ -15,8 +15,7 @@ from pykamal.erb.errors import RubyError, RubyUnknown, Unsupported
 from pykamal.erb.exceptions import CLASSES, is_exception
 from pykamal.erb.file_functions import Files
 from pykamal.erb.hashes import MAP_METHODS
-from pykamal.erb.inner import InnerTemplate
-from pykamal.erb.kernel import KERNEL, exception
+from pykamal.erb.kernel import KERNEL, InnerTemplate, exception
 from pykamal.erb.matcher import Matching, Regexp
 from pykamal.erb.scope import Main, Scope
 from pykamal.erb.streams import Stream

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pykamal.core.ruby import Symbol
 from pykamal.erb import libraries
@@ -16,7 +17,7 @@ from pykamal.erb.procs import NamedMethod
 from pykamal.erb.scope import Scope
 from pykamal.erb.shell_lines import not_started
 from pykamal.erb.streams import lines, shown
-from pykamal.erb.values import Block, ClassValue, ExceptionValue, Range, in_message, shell_escaped, text
+from pykamal.erb.values import Block, ClassValue, ExceptionValue, Method, Range, in_message, shell_escaped, text
 
 if TYPE_CHECKING:
     from pykamal.erb.interpreter import Interpreter
@@ -191,3 +192,27 @@ KERNEL: Final[dict[str, Callable[..., Any]]] = {
     "__FILE__": lambda _: "(erb)",
     "__method__": _current_method,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class InnerTemplate:
+    CLASS: ClassVar[str] = "ERB"
+
+    source: str
+    trim_mode: str
+    render: Callable[[str, str, Scope | None], str]
+
+
+def _result(template: InnerTemplate, binding: Any = None) -> str:
+    if binding is not None and not isinstance(binding, Binding):
+        raise Unsupported("result with anything but binding")
+    return template.render(template.source, template.trim_mode, None if binding is None else binding.scope)
+
+
+def _result_with(template: InnerTemplate, variables: Any) -> str:
+    return template.render(
+        template.source, template.trim_mode, Scope({text(name): value for name, value in variables.items()})
+    )
+
+
+INNER_METHODS: Final[dict[str, Method]] = {"result": _result, "result_with_hash": _result_with}

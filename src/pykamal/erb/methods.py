@@ -15,7 +15,7 @@ from pykamal.erb.errors import Unsupported
 from pykamal.erb.exceptions import is_kind
 from pykamal.erb.hashes import MAP_METHODS
 from pykamal.erb.indexing import group
-from pykamal.erb.inner import INNER_METHODS, InnerTemplate
+from pykamal.erb.kernel import INNER_METHODS, InnerTemplate
 from pykamal.erb.matcher import Match, Regexp
 from pykamal.erb.numbers import NUMBER_METHODS, each_number
 from pykamal.erb.procs import NamedMethod, Proc

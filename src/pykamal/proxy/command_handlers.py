@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pykamal.proxy.certificates import load_certificate
@@ -12,7 +12,6 @@ from pykamal.proxy.dataplane import Load
 from pykamal.proxy.durations import format_duration
 from pykamal.proxy.errors import ProxyError
 from pykamal.proxy.json_log import log
-from pykamal.proxy.listing import table
 from pykamal.proxy.pages import load_pages
 from pykamal.proxy.protection import load_users, protection_from_flags
 from pykamal.proxy.service_options import ServiceOptions, options_from_flags
@@ -27,6 +26,9 @@ _CONFIRMATION_S = 2.0
 """Workers carry out the end of a drain within a twentieth of a second; one that hangs must not hold a command."""
 
 Values = dict[str, Any]
+
+_COLUMNS = ("Service", "Host", "Path", "Target", "State", "TLS")
+_HEADER, _FIRST, _OTHER, _RESET = "\x1b[3;94m", "\x1b[1;34m", "\x1b[m", "\x1b[0m"
 
 
 async def perform(registry: ServiceTable, command: str, service: str, values: Values, given: list[str]) -> str:
@@ -227,3 +229,30 @@ async def _until_confirmed(registry: ServiceTable, targets: list[Target], load: 
             return
         await asyncio.sleep(_CONFIRMATION_POLL_S)
         load = await registry.data_plane.load(targets)
+
+
+def table(services: Iterable[tuple[Service, bool]]) -> str:
+    """One line per service and its effective TLS flag, sorted by name, under the column titles."""
+    rows = [_row(service, tls) for service, tls in sorted(services, key=lambda entry: entry[0].name)]
+    widths = [max(len(row[column]) for row in [_COLUMNS, *rows]) for column in range(len(_COLUMNS))]
+    lines = ["".join(_cell(text, width, _HEADER) for text, width in zip(_COLUMNS, widths, strict=True))]
+    for row in rows:
+        styles = [_FIRST] + [_OTHER] * (len(row) - 1)
+        cells = zip(row, widths, styles, strict=True)
+        lines.append("".join(_cell(text, width, style) for text, width, style in cells))
+    return "\n".join(lines) + "\n"
+
+
+def _row(service: Service, tls: bool) -> tuple[str, ...]:
+    return (
+        service.name,
+        ",".join(service.options.hosts) or "*",
+        ",".join(service.options.path_prefixes),
+        ",".join(service.active.names),
+        service.pause.state,
+        "yes" if tls else "no",
+    )
+
+
+def _cell(text: str, width: int, style: str) -> str:
+    return f"{style}{text}{_RESET}{' ' * (width - len(text) + 2)}"

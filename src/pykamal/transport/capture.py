@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from typing import IO, Final
 
-from pykamal.core.excerpt import left_out_line
+from pykamal.core.source import left_out_line
 
 KEPT_BYTES: Final = 16 << 20
 """How much of one stream of one command is kept. No answer that is read by this program is nearly as long."""

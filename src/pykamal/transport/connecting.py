@@ -20,9 +20,8 @@ from pykamal.transport.asyncssh_log import LibraryLog
 from pykamal.transport.client_config import HostSettings, config_files, settings_for
 from pykamal.transport.dialing import Dialer, label_of
 from pykamal.transport.host_keys import HostKeyCheck, known_hosts_files
-from pykamal.transport.identities import Identities, Keyring, agent_socket
+from pykamal.transport.identities import Identities, Keyring, Prompts, agent_socket
 from pykamal.transport.login import METHODS, Client
-from pykamal.transport.prompts import Prompts
 from pykamal.transport.proxy_command import ProxyCommand
 from pykamal.transport.ssh_connection import SshSession
 

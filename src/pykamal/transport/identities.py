@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import getpass
 import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import asyncssh
 
+from pykamal.core.printable import printable
 from pykamal.core.sensitive import Sensitive, encoded, reveal
 from pykamal.transport.known_hosts import fingerprint
-from pykamal.transport.prompts import Prompts
 
 DEFAULT_KEYS: Final = ("~/.ssh/id_ed25519", "~/.ssh/id_rsa", "~/.ssh/id_ecdsa")
 
@@ -168,3 +172,26 @@ def agent_socket(configured: str | None) -> str | None:
     if configured and configured != "SSH_AUTH_SOCK":
         return str(Path(configured).expanduser())
     return os.environ.get("SSH_AUTH_SOCK") or None
+
+
+class Prompts:
+    """Questions for secrets. Each question is asked once a run; without a terminal the answer is None at once."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, Sensitive | None] = {}
+        self._turn = asyncio.Lock()
+
+    async def secret(self, question: str) -> Sensitive | None:
+        """The answer, which is not shown while it is typed; None without a terminal, for no answer, and at its end."""
+        async with self._turn:
+            if question not in self._answers:
+                self._answers[question] = await self._ask(question)
+            return self._answers[question]
+
+    async def _ask(self, question: str) -> Sensitive | None:
+        if not sys.stdin.isatty():
+            return None
+        typed = ""
+        with suppress(EOFError):
+            typed = await asyncio.get_running_loop().run_in_executor(None, getpass.getpass, printable(question))
+        return Sensitive(typed) if typed else None

@@ -108,8 +108,8 @@ def test_a_passphrase_is_asked_for_at_the_terminal(
         questions.append(question)
         return "secret phrase" if len(questions) == 1 else ""
 
-    monkeypatch.setattr("pykamal.transport.prompts.sys.stdin", _Terminal())
-    monkeypatch.setattr("pykamal.transport.prompts.getpass.getpass", typed)
+    monkeypatch.setattr("pykamal.transport.identities.sys.stdin", _Terminal())
+    monkeypatch.setattr("pykamal.transport.identities.getpass.getpass", typed)
     ssh = settings(server, keys=(str(locked),))
     assert len(answers(ssh, trusting(known_hosts), ["127.0.0.1", "localhost"])) == 2
     assert questions == [f"Enter passphrase for key '{locked}': "]
@@ -132,8 +132,8 @@ def test_a_password_is_asked_for_at_the_terminal(
         questions.append(question)
         return typed.pop(0) if typed else ""
 
-    monkeypatch.setattr("pykamal.transport.prompts.sys.stdin", _Terminal())
-    monkeypatch.setattr("pykamal.transport.prompts.getpass.getpass", ask)
+    monkeypatch.setattr("pykamal.transport.identities.sys.stdin", _Terminal())
+    monkeypatch.setattr("pykamal.transport.identities.getpass.getpass", ask)
     ssh = settings(own, user="somebody", keys=(str(tmp_path / "stranger"),))
     new_key(tmp_path / "stranger")
     try:

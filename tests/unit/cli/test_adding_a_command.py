@@ -9,13 +9,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from scripts.docs.cli import with_reference
 
 from pykamal.cli import table
 from pykamal.cli.aliases import expand
 from pykamal.cli.command_lookup import Run, route
 from pykamal.cli.completion.candidates import candidates
 from pykamal.cli.dispatch import dispatch
-from pykamal.cli.docs_markdown import with_reference
 from pykamal.cli.help import topic_text, tree_text
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.options import CONFIRMED, PLAN, number

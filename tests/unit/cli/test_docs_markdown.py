@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from scripts.docs.cli import with_reference
 
-from pykamal.cli.docs_markdown import with_reference
 from pykamal.cli.table import COMMANDS
 
 pytestmark = pytest.mark.unit
@@ -15,7 +15,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
 
 
 def test_reference_is_current() -> None:
-    """`python -m pykamal.cli.docs_markdown docs/cli.md` would change nothing."""
+    """`python -m scripts.docs.cli docs/cli.md` would change nothing."""
     text = DOCUMENT.read_text(encoding="utf-8")
     assert with_reference(text) == text
 

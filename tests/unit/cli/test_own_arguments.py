@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.unit, pytest.mark.process]
 
 PROGRAM = """
 from pathlib import Path
-from pykamal.cli.own_arguments import hide_values
+from pykamal.cli.handlers.exec import hide_values
 hide_values({"TOKEN": "hush 'grün'", "A": "1", "EMPTY": ""})
 print(Path("/proc/self/cmdline").read_bytes().split(b"\\0")[3:-1])
 """

@@ -12,7 +12,7 @@ from pykamal.cli.run_logs import recorded
 from pykamal.cli.table import COMMANDS, command_row
 from pykamal.cli.table.row import Effect
 from pykamal.config.models import Config
-from pykamal.config.models.output import Output
+from pykamal.config.models.service import Output
 from pykamal.core.errors import BootError
 from pykamal.events import Event, Result
 from tests.unit.samples import config, role

@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from scripts.docs.configuration import with_reference
 
 from pykamal.cli.annotated_config import reference_text
 from pykamal.cli.completion.candidates import candidates
@@ -19,7 +20,6 @@ from pykamal.config.explanation import explain
 from pykamal.config.models.boot import Boot
 from pykamal.config.models.service import Config
 from pykamal.config.node_reading import child, chosen
-from pykamal.config.reference import with_reference
 from pykamal.config.schema import bundle, editor_schema, own_sections, section
 from pykamal.config.validation import structure
 from pykamal.core.catalogue.settings import INVALID_VALUE, WRONG_TYPE

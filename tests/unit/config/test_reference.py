@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from scripts.docs.configuration import with_reference
 
-from pykamal.config.reference import with_reference
 from pykamal.config.schema import bundle
 
 pytestmark = pytest.mark.unit
@@ -15,7 +15,7 @@ _DOCUMENT = Path(__file__).parents[3] / "docs" / "configuration.md"
 
 
 def test_reference_is_current() -> None:
-    """`python -m pykamal.config.reference docs/configuration.md` would change nothing."""
+    """`python -m scripts.docs.configuration docs/configuration.md` would change nothing."""
     text = _DOCUMENT.read_text(encoding="utf-8")
     assert with_reference(text) == text
 

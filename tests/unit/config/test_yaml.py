@@ -10,8 +10,8 @@ import pytest
 
 from pykamal.config import load_document
 from pykamal.config.document import Document, plain_value
-from pykamal.config.limits import MAXIMUM_DEPTH, MAXIMUM_FILE_BYTES, MAXIMUM_NODES
 from pykamal.config.scalars import typed
+from pykamal.config.yaml_reader import MAXIMUM_DEPTH, MAXIMUM_FILE_BYTES, MAXIMUM_NODES
 from pykamal.core.errors import ConfigurationError
 from pykamal.core.ruby import Symbol
 from tests.config_world import World

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pykamal.core.excerpt import excerpt
 from pykamal.core.printable import PrintableStream, is_printable, json_text, printable
+from pykamal.core.source import excerpt
 
 pytestmark = pytest.mark.unit
 

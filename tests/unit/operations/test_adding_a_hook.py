@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from scripts.docs.cli import with_reference
 
 from pykamal.cli.dispatch import dispatch
-from pykamal.cli.docs_markdown import with_reference
 from pykamal.commands import hooks as rows
 from pykamal.commands.hooks import COMMON_VARIABLES, HOOKS, Hook
 from pykamal.core.errors import HookFailed

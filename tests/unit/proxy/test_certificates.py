@@ -20,11 +20,9 @@ from pykamal.proxy.acme.acme_client import retry_after_s
 from pykamal.proxy.acme.approval import with_host
 from pykamal.proxy.acme.backoff import Backoff
 from pykamal.proxy.acme.certificate_spec import PRODUCTION_DIRECTORY, Authority, CertificateSpec, is_issuable
-from pykamal.proxy.acme.certificate_store import ACCOUNT, CertificateStore, IssuedCertificate
-from pykamal.proxy.acme.manager import CertificateManager
-from pykamal.proxy.acme.order_hints import remedy
+from pykamal.proxy.acme.certificate_store import ACCOUNT, CertificateStore, IssuedCertificate, validity
+from pykamal.proxy.acme.manager import CertificateManager, remedy
 from pykamal.proxy.acme.socket_server import open_socket
-from pykamal.proxy.acme.validity import validity
 from pykamal.proxy.contract import CONTROL_SOCKET
 from pykamal.proxy.dataplane import DataPlane
 from pykamal.proxy.service_options import STAGING_DIRECTORY, ServiceOptions, TargetOptions

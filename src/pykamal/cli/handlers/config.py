@@ -10,6 +10,7 @@ from typing import Final
 
 import yaml
 
+from pykamal.cli.command_lookup import called_with
 from pykamal.cli.config_checks import hidden_aliases, missing_ssh_files, placeholders, undefined_secrets
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import load
@@ -18,7 +19,6 @@ from pykamal.cli.options import OUTPUT
 from pykamal.cli.safe_mode import explaining_safety, safe_system
 from pykamal.cli.safe_mode import warnings as safety_warnings
 from pykamal.cli.table import command_row
-from pykamal.cli.usage_errors import called_with
 from pykamal.commands.flags import log_flags
 from pykamal.commands.words import render
 from pykamal.config import load as load_config

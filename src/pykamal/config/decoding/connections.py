@@ -11,7 +11,7 @@ from pykamal.config.decoding.secrets_extension import secrets_extension
 from pykamal.config.document import Node
 from pykamal.config.models.boot import Boot, Sshkit
 from pykamal.config.models.extension import Extension, HostKeyPolicy
-from pykamal.config.models.output import Output
+from pykamal.config.models.service import Output
 from pykamal.config.models.ssh import Ssh
 from pykamal.config.node_reading import boolean, child, integer, text, texts
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from pykamal.config.decoding.common_values import env, logging, options, scalars, tag_envs
 from pykamal.config.decoding.proxy import proxy
-from pykamal.config.document import MapNode, Node
-from pykamal.config.merge import merged
+from pykamal.config.document import MapNode, Node, merged
 from pykamal.config.models.role import AssetPath, Role
 from pykamal.config.node_reading import blank, child, integer, text
 from pykamal.config.servers import RoleNode, by_name, primary_role_name, role_nodes, role_proxy

@@ -12,13 +12,20 @@ from pykamal.config.models.boot import Boot, Sshkit
 from pykamal.config.models.builder import Builder
 from pykamal.config.models.extension import Extension
 from pykamal.config.models.logging import Logging
-from pykamal.config.models.output import Output
 from pykamal.config.models.plain_values import Scalar
 from pykamal.config.models.proxy import ProxyRun
 from pykamal.config.models.registry import Registry
 from pykamal.config.models.role import Role
 from pykamal.config.models.ssh import Ssh
 from pykamal.core.diagnostics import Diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """`file_path` is a folder of log files, `otel_endpoint` the address of a collector without `/v1/logs`."""
+
+    file_path: str | None = None
+    otel_endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

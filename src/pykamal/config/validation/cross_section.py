@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from pykamal import KAMAL_VERSION
-from pykamal.config.architecture import docker_architecture
 from pykamal.config.document import MapNode, Node, ScalarNode
 from pykamal.config.node_reading import blank, boolean, child, chosen, entries, integer, string, text, texts, truthy
 from pykamal.config.servers import (
@@ -18,7 +17,7 @@ from pykamal.config.servers import (
     role_nodes,
     role_proxy,
 )
-from pykamal.config.system import System
+from pykamal.config.system import System, docker_architecture
 from pykamal.config.validation.per_section import is_local_registry, is_uri
 from pykamal.config.validation.ruby_precedence import CROSS_STAGE, OWN_STAGE
 from pykamal.config.validation.violation import Violation, described

@@ -22,7 +22,7 @@ from pykamal.operations.execution import evidence, fanout
 from pykamal.operations.execution.failure_hints import explain, failed_step
 from pykamal.operations.execution.fanout import gather_hosts
 from pykamal.operations.execution.hints import hint_of
-from pykamal.operations.execution.hook_failure import hook_failure
+from pykamal.operations.execution.hooks import hook_failure
 from pykamal.operations.execution.notices import notices
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task, batches
 from pykamal.operations.local.local_context import now

@@ -17,7 +17,6 @@ from pykamal.operations.execution import hooks, preflight
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
 from pykamal.operations.images import builders, clone, pull, registry
 from pykamal.operations.images.port_forwarding import forwarded
-from pykamal.operations.local.local_docker import require_docker
 
 
 async def deliver(
@@ -51,7 +50,7 @@ async def push(context: Context, *, output: str = "registry", no_cache: bool = F
     """Build from a clean clone of the commit (or from the context that deploy.yml names) and push."""
     await context.fleet.before_connecting()
     _require_dockerfile_unless_hooked(context)
-    await require_docker(context)
+    await builders.require_docker(context)
     arch = await builders.local_architecture(context)
     await context.execute(Plan("build push", _first_phases(context, arch)))
     await context.executor.beside(partial(_require_dockerfile_by_now, context))

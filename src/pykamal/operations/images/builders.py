@@ -9,7 +9,7 @@ from pykamal.commands.builder import Kind
 from pykamal.commands.command import query
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_app
-from pykamal.core.errors import BuildError
+from pykamal.core.errors import BuildError, DependencyError
 from pykamal.events import Level, Result
 from pykamal.operations.context import Context
 from pykamal.operations.execution.hints import hint_of
@@ -111,3 +111,17 @@ def _tell_kind(context: Context, arch: str | None) -> Kind:
     kind = builder.kind(context.config, arch)
     context.bus.log(f"Using builder: {kind.value}", Level.DEBUG)
     return kind
+
+
+async def require_docker(context: Context) -> None:
+    """Raises `DependencyError` when Docker or its buildx plugin is missing here."""
+    result = await context.local.run(builder.check_docker(), name="check Docker", check=False)
+    if result.ok:
+        return
+    missing = "not found" in result.stderr and "buildx" not in result.stderr
+    what = "Docker is" if missing else "Docker buildx plugin is"
+    raise DependencyError(
+        f"{what} not installed locally",
+        details=result.stderr.splitlines(),
+        hint="install Docker with its buildx plugin on this machine, or deploy a pushed image with --skip-push",
+    )

@@ -9,13 +9,12 @@ from pykamal.events import Bus, Tone
 from pykamal.operations.context import Context
 from pykamal.operations.execution.plan import Phase, Plan
 from pykamal.operations.images import build, builders
-from pykamal.operations.local.local_docker import require_docker
 from pykamal.transport.local import LocalSession
 
 
 async def dev(context: Context, *, output: str = "docker", no_cache: bool = False) -> None:
     """Build with `-dirty` tags, without login, hooks, clone or a new builder; what is not committed is warned of."""
-    await require_docker(context)
+    await builders.require_docker(context)
     build.require_dockerfile(context)
     if context.local_context.git_root is not None:
         await _warn_of_files(context)

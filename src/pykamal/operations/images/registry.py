@@ -12,7 +12,7 @@ from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.operations.context import Context
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
-from pykamal.operations.local.local_docker import require_docker
+from pykamal.operations.images.builders import require_docker
 
 # -- steps for other flows
 

@@ -20,7 +20,6 @@ from pykamal.proxy.acme.certificate_spec import Authority, CertificateSpec, may_
 from pykamal.proxy.acme.certificate_store import IssuedCertificate
 from pykamal.proxy.acme.issuance import OrderFailed
 from pykamal.proxy.acme.issuer import Issuer
-from pykamal.proxy.acme.order_hints import remedy
 from pykamal.proxy.certificates import origin
 from pykamal.proxy.contract import SECOND
 from pykamal.proxy.durations import format_duration
@@ -38,6 +37,26 @@ LONGEST_REFUSAL_S = 2.0
 SHORTEST_NAP_S, NAP_FOR_EACH_S, LONGEST_NAP_S = 0.2, 0.001, 3600.0
 APPROVALS_AT_ONCE, RENEWALS_AT_ONCE, QUEUE_LENGTH = 16, 16, 200
 KEY_TYPES = ("ecdsa", "rsa")
+
+_REACH_US = (
+    "point the DNS records (A and AAAA) of {host} at this server alone and let port 80 through: "
+    "the authority fetches http://{host}/.well-known/acme-challenge/..."
+)
+_HINTS = {
+    "unreachable": (
+        "see that this server can reach {directory}; an authority with a certificate of its own needs "
+        "KAMAL_PROXY_ACME_CA_FILE"
+    ),
+    **dict.fromkeys(("validation", "unauthorized", "connection", "dns", "incorrectResponse", "tls"), _REACH_US),
+    "caa": "add the authority to the CAA records of {host}",
+    "rejectedIdentifier": "use another name or another authority: this one does not issue for {host}",
+    "rateLimited": "the authority's limit is reached and passes by itself; --tls-staging is for trying things out",
+    "account": "the file {path}/acme_account+key is no key: remove it, and a new account is made",
+    "missing": "install Python's acme library (Debian: python3-acme)",
+    **dict.fromkeys(
+        ("timeout", "unavailable"), "nothing to do if it goes away by itself; else check whether {directory} works"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,3 +237,9 @@ class CertificateManager:
         window_s = min(RENEWAL_WINDOW_S, (not_after - not_before) * RENEWAL_SHARE)
         fraction = int.from_bytes(hashlib.sha256(wanted.host.encode()).digest()[:4]) / 2**32
         return not_after - window_s * (1 + JITTER_SHARE * fraction)
+
+
+def remedy(kind: str, wanted: CertificateSpec) -> str:
+    """One sentence for an issuance.OrderFailed of this kind."""
+    words = _HINTS.get(kind, "see the error")
+    return words.format(host=wanted.host, directory=wanted.directory_url, path=wanted.store.path)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from pykamal.core.errors import DependencyError, KamalError, UnexpectedAnswer
-from pykamal.core.excerpt import excerpt
+from pykamal.core.source import excerpt
 from pykamal.secrets.adapters.http_tls import ManagerUnreachable
 
 Result = TypeVar("Result")

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeGuard, TypeVar
 
 from pykamal.core.errors import KamalError, ToolMissing, UnexpectedAnswer
-from pykamal.core.excerpt import excerpt
 from pykamal.core.sensitive import Sensitive
+from pykamal.core.source import excerpt
 from pykamal.transport.program import Ended, run_program
 
 SECONDS: Final = 120.0

@@ -1,6 +1,6 @@
 """The reference of every key as Markdown, made from the schema.
 
-`python -m pykamal.config.reference docs/configuration.md` writes it between the two marks of that file.
+`python -m scripts.docs.configuration docs/configuration.md` writes it between the two marks of that file.
 """
 
 from __future__ import annotations
@@ -68,8 +68,9 @@ def with_reference(text: str) -> str:
 
 def templates() -> str:
     """The Ruby that templates may use."""
+    from scripts.docs.templates import markdown
+
     from pykamal.config.config_template import extensions
-    from pykamal.erb.reference import markdown
 
     nowhere: Any = None  # a machine is not asked for the names of what may be asked of it
     return markdown(nowhere, extensions(nowhere))

@@ -4,7 +4,7 @@
         ...                          # deploy
     assert load.summary.failed == 0
 
-or `python -m pykamal.sandbox.load_generator --rate 100 --seconds 10 URL...`, which prints the summary as JSON.
+or `python -m tests.load_generator --rate 100 --seconds 10 URL...`, which prints the summary as JSON.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pykamal.core.errors import SandboxError
-from pykamal.sandbox import load_worker
+from tests import load_worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class Load:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pykamal.sandbox.load_generator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.load_generator", description=__doc__)
     parser.add_argument("urls", nargs="+")
     parser.add_argument("--rate", type=float, default=100.0)
     parser.add_argument("--seconds", type=float, default=10.0)

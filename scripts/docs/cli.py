@@ -1,6 +1,6 @@
 """Writes the reference of every command and event as Markdown, from the tables that also parse and write them.
 
-`python -m pykamal.cli.docs_markdown docs/cli.md` writes both between the marks of that file.
+`python -m scripts.docs.cli docs/cli.md` writes both between the marks of that file.
 """
 
 from __future__ import annotations

@@ -191,7 +191,7 @@ async def run(settings: dict[str, Any]) -> None:
     targets = [Target(url, settings, started) for url in settings["urls"]]
     tasks: set[asyncio.Task[None]] = set()
     interval = 1 / settings["rate"]
-    random_source = random.Random(settings["seed"])  # noqa: S311 (the mix, not a secret)
+    random_source = random.Random(settings["seed"])
     # Every target has its own beat, spread evenly over one interval.
     due = [started + interval * index / len(targets) for index in range(len(targets))]
     end = started + settings["seconds"] if settings["seconds"] else float("inf")
