@@ -111,7 +111,7 @@ class DataPlane:
         await self._insist("/certificate", request, patience_s=0)
 
     async def publish_challenge(self, token: str, host: str, text: str) -> None:
-        """Has `text` answered to whoever fetches this HTTP-01 challenge.
+        """Publish `text` as the answer to this HTTP-01 challenge.
 
         Waits while nginx restarts; raises ProxyError when it stays away.
         """

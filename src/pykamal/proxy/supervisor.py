@@ -384,7 +384,7 @@ def _end(child: subprocess.Popen[bytes], how: signal.Signals) -> None:
 
 
 def _reap(own: set[int]) -> None:
-    """Collects orphans, which process 1 inherits; `own` children are left to whoever waits for them."""
+    """Collects orphans, which process 1 inherits; `own` children are left to the code that waits for them."""
     while True:
         try:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)

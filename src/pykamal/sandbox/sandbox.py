@@ -322,7 +322,7 @@ def _lock(path: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX)
             if _is_open_as(file, path):
                 break
-            file.close()  # whoever held it before took it away: it is no lock any more
+            file.close()  # its last holder removed the file: it is no lock any more
     except PermissionError as error:
         raise SandboxError(f"{error.filename} is not writable", hint="Run it with sudo.") from error
     with file:

@@ -162,7 +162,7 @@ class Connector:
         limit = asyncio.timeout(LOGIN_SECONDS)
 
         async def ask(question: str) -> str | None:
-            limit.reschedule(None)  # whoever types a password has the time that sshd gives
+            limit.reschedule(None)  # for a password that is typed, sshd sets the time limit
             answer = await self._prompts.secret(question)
             limit.reschedule(asyncio.get_running_loop().time() + LOGIN_SECONDS)
             return answer.reveal() if answer else None

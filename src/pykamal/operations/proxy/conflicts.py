@@ -94,7 +94,7 @@ def _service(name: str, settings: Proxy) -> ProxyService:
 
 
 def _named(facts: HostFacts, wanted: Sequence[_WantedService]) -> Iterator[Diagnostic]:
-    """Services that somebody else has the name of, and would lose their traffic by."""
+    """Services whose name in the proxy another service has: it would lose its traffic."""
     there = {service.name: service for service in facts.proxy_facts.services}
     for each in wanted:
         other = there.get(each.service.name)

@@ -30,7 +30,7 @@ _ASKED_BEFORE = "the authority asked for this time before this start"
 
 @dataclass(frozen=True, slots=True)
 class _Pause:
-    """Without a service it holds for whoever wants the certificate."""
+    """Without a service it holds for every service that wants the certificate."""
 
     service: Service | None
     length_s: float
