@@ -445,10 +445,12 @@ CHECKED: Final = {
     "secrets/adapters/aws_secrets_manager.py": "a secret that may be JSON, errors caught, fuzzed above",
     "secrets/adapters/documents.py": "documents of files and programs, errors caught, fuzzed above",
     "secrets/adapters/http.py": "pauses and sizes, checked",
+    "secrets/adapters/keyring_process.py": "a question of our own process, as it wrote it",
     "secrets/adapters/server_json.py": "a server's JSON, errors caught, fuzzed above",
     "secrets/adapters/tool.py": "a program's JSON, errors caught, fuzzed above",
     "secrets/helpers.py": "an adapter's JSON, errors caught, fuzzed above",
     "transport/script_output.py": "markers, checked",
+    "transport/program.py": "numbers of processes, as the kernel writes them",
 }
 """The modules that turn text into numbers or documents by themselves, and why that is safe."""
 
