@@ -34,6 +34,7 @@ OWN_KEYS: Final = """x-pykamal:
   secrets:
     providers: {vault: {adapter: vault, auth: {token_from: CI_TOKEN}}, op: {adapter: 1password, account: acme, from: Shop}}
     from: {DATABASE_URL: "vault:kv/shop#database_url", SMTP_PASSWORD: op:smtp/password}
+    delivery: tmpfs
   proxy:
     engine: pykamal
     run: {client_header_timeout: 10, client_body_timeout: 20, proxy_protocol_from: [10.0.0.1, "2001:db8::/32"]}

@@ -126,6 +126,7 @@ SHELL_TEXTS = {
     "commands/health.py": "a step in a loop of shell",
     "commands/processes.py": "a user's line, which may begin with a dash",
     "commands/proxy.py": "a step in a case of shell",
+    "commands/secret_delivery.py": "steps in a condition of shell",
     "commands/stopping.py": "a step in an assignment of shell",
     "commands/ssh_client.py": "the last argument of ssh, and a ProxyCommand",
     "operations/hosts/wanted_proxy.py": "the words of `docker run`, to compare with a container",

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator
 from typing import Final
 
-from pykamal.commands import stopping
+from pykamal.commands import secret_delivery, stopping
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.flags import (
     Interactive,
@@ -31,7 +31,7 @@ PRIVATE_FILE_MODE: Final = "600"
 def run(config: Config, accessory: Accessory, host: str) -> Command:
     """Start the container; prints its id. Log settings are the root's (spec/config.md 13)."""
     published = accessory.published
-    return command(
+    line = command(
         *("docker", "run", "--name", accessory.service, "--detach", "--restart", accessory.restart),
         *("--network", accessory.network),
         *log_flags(config.logging),
@@ -44,6 +44,7 @@ def run(config: Config, accessory: Accessory, host: str) -> Command:
         accessory.image,
         *([Raw(accessory.cmd)] if accessory.cmd else []),
     )
+    return secret_delivery.opened(config, config.accessory_env_file(accessory), line)
 
 
 def start(accessory: Accessory) -> Command:
@@ -71,7 +72,10 @@ def logs(accessory: Accessory, selection: LogSelection = ALL_LINES, *, follow: b
 def exec_new(
     config: Config, accessory: Accessory, cmd: str, *, suffix: str, interactive: Interactive | None = None
 ) -> Command:
-    """Run `cmd`, a command line as the user wrote it, in a container of its own. `suffix` is 6 hex digits."""
+    """Run `cmd`, a command line as the user wrote it, in a container of its own. `suffix` is 6 hex digits.
+
+    It is for `secret_delivery.opened` or `opened_by_login`.
+    """
     return command(
         *("docker", "run", *terminal_flags(interactive), "--rm", "--name", _exec_name(accessory, suffix)),
         *("--network", accessory.network),
@@ -140,9 +144,15 @@ def file_permissions(accessory: Accessory, file: File, *, holds_secrets: bool = 
 
 
 def environment_files(config: Config) -> Command:
-    """Print the paths of the files that hold secrets of accessories, at every destination of the service."""
-    pattern = joined(f".kamal/apps/{config.service}", Syntax("*/env/accessories/*.env"))
-    return query("ls", pattern).redirected("2> /dev/null").failing_allowed().quietly()
+    """Print the paths of the files that hold secrets of accessories, at every destination of the service.
+
+    Of a destination whose secrets were in memory and are gone, print the path of the link to them.
+    """
+    service = f".kamal/apps/{config.service}"
+    patterns = (joined(service, Syntax(f"*/env/accessories/*{suffix}")) for suffix in (".env", ".env.age"))
+    gone = Syntax('do [ -L "$link" ] && [ ! -e "$link" ] && echo "$link"; done')
+    links = query("for", "link", "in", joined(service, Syntax("*/env;")), gone)
+    return query("ls", *patterns).redirected("2> /dev/null").then(links).failing_allowed().quietly()
 
 
 def remove_directory(accessory: Accessory) -> Command:
@@ -157,7 +167,8 @@ def _exec_name(accessory: Accessory, suffix: str) -> str:
 
 
 def _environment(config: Config, accessory: Accessory) -> list[Word]:
-    return [*key_values("--env", accessory.env.clear), "--env-file", config.accessory_env_file(accessory)]
+    path = config.accessory_env_file(accessory)
+    return [*key_values("--env", accessory.env.clear), *secret_delivery.env_flags(config, path)]
 
 
 def _volumes(accessory: Accessory) -> list[Word]:

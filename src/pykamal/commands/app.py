@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from pykamal.commands import docker, evidence, exec_env, stopping
+from pykamal.commands import docker, evidence, exec_env, secret_delivery, stopping
 from pykamal.commands.command import Command, command, query
 from pykamal.commands.flags import (
     Interactive,
@@ -36,7 +36,7 @@ def run(config: Config, role: Role, host: str, version: str, *, hostname_suffix:
     """Start a new container; prints its id. `hostname_suffix` is 12 hex digits that make host names unique."""
     name = role.container_name(version)
     hostname = host[:51].removesuffix(".")  # Docker's limit is 64
-    return command(
+    line = command(
         *("docker", "run", "--detach", "--restart", role.restart, "--name", name, "--network", "kamal"),
         *("--hostname", f"{hostname}-{hostname_suffix}"),
         *key_values("--env", _own_environment(role, host, version)),
@@ -49,6 +49,7 @@ def run(config: Config, role: Role, host: str, version: str, *, hostname_suffix:
         config.absolute_image(version),
         *([Raw(role.cmd)] if role.cmd else []),
     )
+    return secret_delivery.opened(config, config.role_env_file(role), line)
 
 
 def start(role: Role, version: str) -> Command:
@@ -140,7 +141,8 @@ def exec_new(
 ) -> Command:
     """Run `cmd`, a command line as the user wrote it, in a container of its own. `suffix` is 6 hex digits.
 
-    Where `env` has values, it is for `exec_env.from_stdin` or, if it is interactive, for `exec_env.from_file`.
+    Where `env` has values, it is for `exec_env.from_stdin` or, if it is interactive, for `exec_env.from_file`; then for
+    `secret_delivery.opened` or `opened_by_login`.
     """
     env = env or {}
     return command(
@@ -224,7 +226,7 @@ def _own_environment(role: Role, host: str, version: str) -> dict[str, str]:
 def _environment(config: Config, role: Role, host: str, *, without: Collection[str] = ()) -> list[Word]:
     """Return the flags of deploy.yml's variables but those in `without`: Docker prefers arguments to every env file."""
     clear = {name: value for name, value in role.env_on(host).clear.items() if name not in without}
-    return [*key_values("--env", clear), "--env-file", config.role_env_file(role)]
+    return [*key_values("--env", clear), *secret_delivery.env_flags(config, config.role_env_file(role))]
 
 
 def _asset_volume(config: Config, role: Role, version: str) -> list[Word]:

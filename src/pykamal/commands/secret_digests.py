@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from pykamal.commands import secret_delivery
 from pykamal.commands.command import Command, Effect, Simple
 from pykamal.commands.words import Syntax, Word, render
 from pykamal.core.sensitive import Sensitive, encoded
@@ -48,6 +49,7 @@ def digests(keys: Keys, env_file: str, containers: Iterable[Word], names: Iterab
     """
     wanted = render(f" {' '.join(names)} ", shown=False)
     flags = " ".join(render(word, shown=False) for word in containers)
+    reading = secret_delivery.decrypted(env_file) if env_file.endswith(".age") else 'cat "$file"'
     inner, outer = (render(key, shown=False) for key in (keys.inner, keys.outer))
     text = f"""digests() {{
   while IFS= read -r line || [ -n "$line" ]; do
@@ -60,7 +62,10 @@ def digests(keys: Keys, env_file: str, containers: Iterable[Word], names: Iterab
   done
 }}
 file={render(env_file, shown=False)}
-if [ -e "$file" ]; then digests {FILE} '' '' < "$file" || exit 1; fi
+if [ -e "$file" ]; then
+  lines=$({reading}) || exit 1
+  printf '%s\\n' "$lines" | digests {FILE} '' '' || exit 1
+fi
 containers=$(docker ps --all {flags} --format '{{{{.Names}}}} {{{{.State}}}}') || exit 1
 echo "$containers" | while read -r container state; do
   [ -n "$container" ] || continue

@@ -65,13 +65,16 @@ def test_another_destination_beside_an_accessory(
         ("staging", ".kamal/apps/app/env/accessories/db.env", True),
         ("staging", ".kamal/apps/app-staging/env/accessories/db.env", False),
         ("staging", ".kamal/apps/app-production/env/accessories/cache.env", False),
+        ("staging", ".kamal/apps/app-production/env/accessories/db.env.age", True),
+        ("staging", ".kamal/apps/app-production/env", True),
+        ("staging", ".kamal/apps/app-staging/env", False),
     ],
 )
 def test_an_accessory_that_another_destination_has_booted(destination: str, file: str, shared: bool) -> None:
-    """It has left the file with its secrets, also on a host where only the accessory is."""
+    """It has left the file with its secrets, also on a host where only the accessory is, or a link to where it was."""
     run = context(configured(destination=destination))
     assert users_on(run, HostFacts(DB_HOST, ()), [file]) == ({"db": [file]} if shared else {})
-    assert (
-        commands.environment_files(run.config).display_text()
-        == "ls .kamal/apps/app*/env/accessories/*.env 2> /dev/null"
+    assert commands.environment_files(run.config).display_text() == (
+        "ls .kamal/apps/app*/env/accessories/*.env .kamal/apps/app*/env/accessories/*.env.age 2> /dev/null"
+        ' ; for link in .kamal/apps/app*/env; do [ -L "$link" ] && [ ! -e "$link" ] && echo "$link"; done'
     )

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pykamal.config.document import MapNode, Node
-from pykamal.config.models.secrets_extension import DeclaredSecret, SecretProvider, SecretsExtension
+from pykamal.config.models.secrets_extension import (
+    DeclaredSecret,
+    SecretDelivery,
+    SecretProvider,
+    SecretsExtension,
+)
 from pykamal.config.node_reading import child, entries, text
 
 COMMON_SETTINGS = ("adapter", "account", "from")
@@ -16,6 +21,7 @@ def secrets_extension(node: Node | None) -> SecretsExtension:
     return SecretsExtension(
         providers={name: _provider(settings) for name, settings in entries(child(node, "providers"))},
         declared={name: declared_secret(text(written) or "") for name, written in entries(child(node, "from"))},
+        delivery=SecretDelivery(text(child(node, "delivery")) or SecretDelivery.FILE.value),
     )
 
 

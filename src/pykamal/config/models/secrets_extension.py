@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
+
+
+class SecretDelivery(Enum):
+    """A way of keeping the env files of containers on a host."""
+
+    FILE = "file"
+    """As Ruby Kamal keeps them."""
+    TMPFS = "tmpfs"
+    """In memory, where a reboot of the host empties it."""
+    ENCRYPTED = "encrypted"
+    """On disk, encrypted with age to a key of the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +46,4 @@ class SecretsExtension:
 
     providers: Mapping[str, SecretProvider] = field(default_factory=dict)
     declared: Mapping[str, DeclaredSecret] = field(default_factory=dict)
+    delivery: SecretDelivery = SecretDelivery.FILE

@@ -16,6 +16,7 @@ from pykamal.config.models.plain_values import Scalar
 from pykamal.config.models.proxy import ProxyRun
 from pykamal.config.models.registry import Registry
 from pykamal.config.models.role import Role
+from pykamal.config.models.secrets_extension import SecretDelivery
 from pykamal.config.models.ssh import Ssh
 from pykamal.core.diagnostics import Diagnostic
 
@@ -105,10 +106,18 @@ class Config:
         return f".kamal/{self.service_with_destination}-audit.log"
 
     def role_env_file(self, role: Role) -> str:
-        return f"{self.app_directory}/env/roles/{role.name}.env"
+        return f"{self.env_directory}/roles/{role.name}{self._env_suffix}"
 
     def accessory_env_file(self, accessory: Accessory) -> str:
-        return f"{self.app_directory}/env/accessories/{accessory.name}.env"
+        return f"{self.env_directory}/accessories/{accessory.name}{self._env_suffix}"
+
+    @property
+    def env_directory(self) -> str:
+        return f"{self.app_directory}/env"
+
+    @property
+    def _env_suffix(self) -> str:
+        return ".env.age" if self.extension.secrets.delivery is SecretDelivery.ENCRYPTED else ".env"
 
     # -- roles and hosts (spec/config.md 18.9)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pykamal.commands import accessory as commands
+from pykamal.commands import secret_delivery
 from pykamal.commands.command import Command
 from pykamal.commands.processes import by_login_shell
 from pykamal.commands.script import Step, script
@@ -35,7 +36,10 @@ async def exec_(context: Context, *, name: str, command: str, reuse: bool = Fals
             if reuse
             else commands.exec_new(context.config, accessory, command, suffix=suffix)
         )
-        executing = Step("", by_login_shell(line), of_accessory(Action.EXECUTE, accessory))
+        run = by_login_shell(line)
+        if not reuse:
+            run = secret_delivery.opened(context.config, context.config.accessory_env_file(accessory), run)
+        executing = Step("", run, of_accessory(Action.EXECUTE, accessory))
         return *(() if reuse else _preparation(context, accessory)), note, executing
 
     def removals_on(_: str) -> Sequence[Command]:
@@ -57,7 +61,8 @@ async def interactive(context: Context, *, name: str, command: str, reuse: bool 
     if reuse:
         return host, commands.exec_existing(accessory, command, interactive=terminal)
     await run_on(context, host, script(_preparation(context, accessory)))
-    return host, commands.exec_new(context.config, accessory, command, suffix=name_suffix(), interactive=terminal)
+    line = commands.exec_new(context.config, accessory, command, suffix=name_suffix(), interactive=terminal)
+    return host, secret_delivery.opened_by_login(context.config, context.config.accessory_env_file(accessory), line)
 
 
 def chosen_host(context: Context, accessory: Accessory) -> str:

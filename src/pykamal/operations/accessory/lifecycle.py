@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pykamal.commands import accessory as commands
-from pykamal.commands import docker, health, host_files, proxy
+from pykamal.commands import docker, health, host_files, proxy, secret_delivery
 from pykamal.commands.script import Script, Step, script
 from pykamal.commands.subject import Action, of_accessory
 from pykamal.config.models import Accessory, File
@@ -265,6 +265,7 @@ async def remove(context: Context, *, name: str, keep_data: bool = False) -> Non
                 *remove_container_steps(context, accessory),
                 *remove_image_steps(context, accessory),
                 *(() if keep_data else remove_directory_steps(accessory)),
+                Step("remove environment", secret_delivery.remove(context.config.accessory_env_file(accessory))),
             )
             await on_hosts(context, accessory, f"remove {accessory.name}", steps)
 

@@ -44,8 +44,9 @@ def users_on(context: Context, facts: HostFacts, files: Sequence[str]) -> dict[s
 
 
 def _booted_by(context: Context, accessory: Accessory, files: Sequence[str]) -> Iterator[str]:
-    own = context.config.accessory_env_file(accessory)
-    yield from (file for file in files if file.endswith(f"/{accessory.name}.env") and file != own)
+    """Files of other destinations. Which accessories one has whose secrets in memory are gone is not known."""
+    own, suffixes = f"{context.config.env_directory}/", (f"/{accessory.name}.env", f"/{accessory.name}.env.age", "/env")
+    yield from (file for file in files if file.endswith(suffixes) and not f"{file}/".startswith(own))
 
 
 def _beside(context: Context, accessory: Accessory, facts: HostFacts) -> Iterator[str]:

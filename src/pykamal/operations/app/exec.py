@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from pykamal.commands import app as commands
-from pykamal.commands import exec_env, run_directory
+from pykamal.commands import exec_env, secret_delivery
 from pykamal.commands.command import Command
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_role
@@ -71,7 +72,10 @@ async def _exec_new(context: Context, command: str, *, env: Mapping[str, str], d
         steps = list(registry.login_steps(context)) if roles else []
         for role in roles:
             line = commands.exec_new(context.config, role, host, wanted, command, suffix=suffix, env=env, detach=detach)
-            steps += [*role_env_steps(context, role, host), audit.step(context, message), _executing(line, env, role)]
+            executing = _executing(line, env, role)
+            reading = secret_delivery.opened(context.config, context.config.role_env_file(role), executing.command)
+            note = audit.step(context, message)
+            steps += [*role_env_steps(context, role, host), note, replace(executing, command=reading)]
         return steps
 
     def removals_on(host: str) -> Iterable[Command]:
@@ -100,9 +104,10 @@ async def interactive(
         line = commands.exec_new(
             context.config, role, host, wanted, command, suffix=suffix, env=env, interactive=terminal
         )
+        line = secret_delivery.opened_by_login(context.config, context.config.role_env_file(role), line)
     if exec_env.has_values(env):
         path = f"{context.config.app_directory}/env/exec-{suffix}"
-        steps += _env_file_steps(path, env)
+        steps += _env_file_steps(context, path, env)
         line = exec_env.from_file(path, line)
     if steps:
         await run_on(context, host, script(steps))
@@ -115,9 +120,9 @@ def _executing(line: Command, env: Mapping[str, str], role: Role) -> Step:
     return Step("", exec_env.from_stdin(env, line), of_role(Action.EXECUTE, role))
 
 
-def _env_file_steps(path: str, env: Mapping[str, str]) -> tuple[Step, ...]:
+def _env_file_steps(context: Context, path: str, env: Mapping[str, str]) -> tuple[Step, ...]:
     return (
-        Step("make environment directory", run_directory.make_private(path.rpartition("/")[0])),
+        Step("make environment directory", secret_delivery.prepare(context.config, path.rpartition("/")[0])),
         Step("remove environment later", exec_env.remove_later(path, seconds=UNREAD_SECONDS)),
         Step("write environment", exec_env.write(path, env)),
     )

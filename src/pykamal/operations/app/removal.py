@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pykamal.commands import app as commands
-from pykamal.commands import proxy, prune, server
+from pykamal.commands import proxy, prune, secret_delivery, server
 from pykamal.commands.script import Step, script
 from pykamal.commands.subject import Action, of_app
 from pykamal.config.models import Role
@@ -67,6 +67,7 @@ def _file_steps(context: Context) -> tuple[Step, ...]:
     config = context.config
     return (
         audit.step(context, f"Removed {config.app_directory}"),
+        Step("remove secrets in memory", secret_delivery.remove_memory(config)),
         Step("remove app directory", server.remove_app_directory(config), of_app(Action.REMOVE)),
         Step("remove proxy files", proxy.remove_app_directory(config), of_app(Action.REMOVE)),
     )

@@ -348,6 +348,14 @@ _LOOK_RULES: Final = (
 
 _HOST_RULES: Final = (
     Rule(
+        r"age is not installed",
+        "install age {place} (apt-get install age), or set x-pykamal/secrets/delivery to file or tmpfs",
+    ),
+    Rule(
+        r"no tmpfs for secrets",
+        "mount a tmpfs at /dev/shm {place} that every user may write to, or set x-pykamal/secrets/delivery to file",
+    ),
+    Rule(
         r"cannot connect to the docker daemon|error during connect",
         "the Docker engine is not running {place}: start it (systemctl start docker)",
     ),

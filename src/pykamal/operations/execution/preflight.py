@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pykamal.commands import readiness
+from pykamal.commands import readiness, secret_delivery
 from pykamal.commands.script import Step, script
 from pykamal.config.models import Accessory
 from pykamal.config.secret_names import accessory_secret_names, app_secret_names
@@ -43,6 +43,7 @@ def host_check(context: Context, *, boots_proxy: bool) -> Phase:
             host,
             "check host",
             script(
+                secret_delivery.age_steps(config),
                 Step("check disks", readiness.disks()),
                 Step("check engine and ports", readiness.engine_and_ports(config, host))
                 if host in proxied

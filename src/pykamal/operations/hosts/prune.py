@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pykamal.commands import prune as commands
+from pykamal.commands import secret_delivery
 from pykamal.commands.script import Step, script
 from pykamal.core.errors import KamalError
 from pykamal.operations.context import Context
@@ -27,14 +28,20 @@ def image_steps(context: Context) -> tuple[Step, ...]:
     )
 
 
+def env_file_step(context: Context, host: str) -> Step:
+    """Remove env files of what is neither on a host any more nor to come there."""
+    return Step("prune env files", secret_delivery.prune(context.config, host))
+
+
 def tasks(context: Context) -> tuple[Task, ...]:
-    """Containers, then images, on every selected host."""
-    steps = script(container_steps(context), image_steps(context))
-    return tuple(Task(host, "prune", steps) for host in context.selection.hosts)
+    """Containers, images, then env files, on every selected host."""
+    steps = (*container_steps(context), *image_steps(context))
+    return tuple(Task(host, "prune", script(steps, env_file_step(context, host))) for host in context.selection.hosts)
 
 
 async def prune_all(context: Context) -> None:
-    await _with_lock(context, "prune", (*container_steps(context), *image_steps(context)))
+    async with lock.held(context):
+        await context.execute(Plan("prune", (Phase("prune", tasks(context)),)))
 
 
 async def prune_containers(context: Context, *, retain: int | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pykamal.commands import env_file, host_files, run_directory
+from pykamal.commands import env_file, secret_delivery
 from pykamal.commands.script import Step
 from pykamal.config.models import Accessory, Env, Role
 from pykamal.core.sensitive import Sensitive
@@ -30,6 +30,7 @@ def _steps(context: Context, path: str, env: Env, role: Role | None = None) -> t
     lent = context.secrets.leases if env.secret_references else ()
     return (
         *(audit.step(context, str(lease), role) for lease in lent),
-        Step("make environment directory", run_directory.make_private(path.rpartition("/")[0])),
-        Step("write environment", host_files.write(path, text, "0600")),
+        *secret_delivery.age_steps(context.config),
+        Step("make environment directory", secret_delivery.prepare(context.config, path.rpartition("/")[0])),
+        Step("write environment", secret_delivery.write(context.config, path, text)),
     )
