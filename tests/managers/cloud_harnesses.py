@@ -25,7 +25,18 @@ NO_FIELDS = "a name is a secret, which has no fields"
 TEXT_ONLY = "the API has values as JSON texts, and no other way to store one"
 WRONG = "refused-0d4c1b7e9a"
 NAMES = (*azure_cloud.NAMES, *google_cloud.NAMES, *infisical_server.NAMES)
-OWN_VARIABLES = ("AZURE_", "IDENTITY_", "MSI_", "GOOGLE_", "CLOUDSDK_", "GCE_", "INFISICAL_")
+OWN_VARIABLES = (
+    "AZURE_",
+    "IDENTITY_",
+    "MSI_",
+    "GOOGLE_",
+    "CLOUDSDK_",
+    "GCE_",
+    "GCP_",
+    "INFISICAL_",
+    "ACTIONS_",
+    "GITHUB_",
+)
 
 
 class CloudHarness(Harness):

@@ -11,9 +11,11 @@ from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.extras import import_extra, silence
 from pykamal.secrets.adapters.http import authorities
+from pykamal.secrets.adapters.id_tokens import id_token
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.credentials import hidden
 
+_AUDIENCE: Final = "api://AzureADTokenExchange"
 LOGIN_SETTINGS: Final = (
     Setting("auth/tenant_id", "the tenant of Microsoft Entra", ("AZURE_TENANT_ID",)),
     Setting("auth/client_id", "the application, or the managed identity that a user assigned", ("AZURE_CLIENT_ID",)),
@@ -33,6 +35,10 @@ LOGIN_SETTINGS: Final = (
         "auth/federated_token_file",
         "a file with a token of Kubernetes or of CI, which the application trusts",
         ("AZURE_FEDERATED_TOKEN_FILE",),
+    ),
+    Setting("auth/id_token", "an ID token of CI; GitHub is asked for one without it", ("AZURE_ID_TOKEN",), secret=True),
+    Setting(
+        "auth/audience", f"for whom GitHub makes the ID token; `{_AUDIENCE}` without it", ("AZURE_ID_TOKEN_AUDIENCE",)
     ),
     Setting(
         "auth/authority", "the server of Microsoft Entra, if not that of the vault's cloud", ("AZURE_AUTHORITY_HOST",)
@@ -99,7 +105,8 @@ def _credential(identity: ModuleType, settings: Settings, authority: str) -> Any
     }
     secret, certificate = get("auth/client_secret"), get("auth/certificate/path")
     federated = get("auth/federated_token_file")
-    if not (secret or certificate or federated):
+    id_token_of_ci = None if secret or certificate or federated else _id_token_of_ci(settings)
+    if not (secret or certificate or federated or id_token_of_ci):
         return identity.DefaultAzureCredential(
             managed_identity_client_id=get("auth/client_id"),
             exclude_environment_credential=True,
@@ -120,7 +127,17 @@ def _credential(identity: ModuleType, settings: Settings, authority: str) -> Any
     if certificate:
         password = get("auth/certificate/password")
         return identity.CertificateCredential(tenant, client, certificate, password=password, **options)
+    if id_token_of_ci:
+        return identity.ClientAssertionCredential(tenant, client, id_token_of_ci.reveal, **options)
     return identity.WorkloadIdentityCredential(tenant_id=tenant, client_id=client, token_file_path=federated, **options)
+
+
+def _id_token_of_ci(settings: Settings) -> Sensitive | None:
+    """Return the ID token of a job. GitHub is asked where an application of a tenant is named to log in with it."""
+    named = settings.get("auth/tenant_id") and settings.get("auth/client_id")
+    if not named and not settings.get("auth/id_token"):
+        return None
+    return id_token(settings, "auth/id_token", audience=settings.get("auth/audience") or _AUDIENCE)
 
 
 def _refused(text: str, settings: Settings) -> KamalError:
@@ -142,5 +159,6 @@ def _refused(text: str, settings: Settings) -> KamalError:
         "Not logged in to Azure",
         details=(f"tried: {tried}",) if tried else (),
         hint="run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of AZURE_CLIENT_SECRET, "
-        "AZURE_CLIENT_CERTIFICATE_PATH and AZURE_FEDERATED_TOKEN_FILE; a machine of Azure needs a managed identity",
+        "AZURE_CLIENT_CERTIFICATE_PATH, AZURE_FEDERATED_TOKEN_FILE and AZURE_ID_TOKEN (in GitHub a job with "
+        "`permissions: {id-token: write}` needs none of these); a machine of Azure needs a managed identity",
     )

@@ -13,6 +13,7 @@ from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.extras import import_extra, silence
 from pykamal.secrets.adapters.http import authorities
+from pykamal.secrets.adapters.id_tokens import how_to_get_one, id_token
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.credentials import hidden
 
@@ -22,6 +23,14 @@ LOGIN_SETTINGS: Final = (
         "a file of credentials: of a service account, of a workload identity, or of a user",
         ("GOOGLE_APPLICATION_CREDENTIALS",),
     ),
+    Setting(
+        "auth/workload_identity_provider",
+        "the provider of a pool that takes ID tokens of CI, as in projects/N/locations/global/workloadIdentityPools/P/"
+        "providers/P",
+        ("GCP_WORKLOAD_IDENTITY_PROVIDER",),
+    ),
+    Setting("auth/id_token", "an ID token of CI; GitHub is asked for one without it", ("GCP_ID_TOKEN",), secret=True),
+    Setting("auth/audience", "for whom GitHub makes the ID token; the provider without it", ("GCP_ID_TOKEN_AUDIENCE",)),
     Setting("auth/impersonate", "a service account to act as", ("CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT",)),
 )
 _SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform",)
@@ -53,12 +62,15 @@ def log_in(settings: Settings, *, account: str | None) -> Login:
     errors = import_extra("google.auth.exceptions", extra="gcp")
     silence("google")
     file = _credentials_file(settings)
+    provider = None if settings.get("auth/credentials_file") else settings.get("auth/workload_identity_provider")
     request = _request(settings)
     account = account or settings.get("auth/impersonate")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a user's login is none of a service, which is known here
-            if file is None:
+            if provider:
+                found, project = _of_ci(settings, provider), None
+            elif file is None:
                 found, project = auth.default(scopes=_SCOPES, request=request)
             else:
                 found, project = auth.load_credentials_from_file(str(file), scopes=_SCOPES, request=request)
@@ -78,6 +90,36 @@ def log_in(settings: Settings, *, account: str | None) -> Login:
         hint = f"look at {settings.where('auth/credentials_file')}"
         failure = KamalError(f"The file of Google's credentials cannot be used: {reason}", hint=hint)
     raise failure  # here, where the library's error is no part of it: its text may have what a server repeated
+
+
+class _Supplier:
+    """An ID token, in the form in which the library asks for one."""
+
+    def __init__(self, token: Sensitive) -> None:
+        self._token = token
+
+    def get_subject_token(self, _context: object, _request: object) -> str:
+        return self._token.reveal()
+
+
+def _of_ci(settings: Settings, provider: str) -> Any:
+    """Return credentials that change the ID token of a job for a token of Google Cloud."""
+    place = f"//iam.googleapis.com/{provider.removeprefix('//iam.googleapis.com/')}"
+    audience = settings.get("auth/audience") or f"https:{place}"
+    token = id_token(settings, "auth/id_token", audience=audience)
+    if token is None:
+        raise KamalError(
+            f"The workload identity provider {provider} of Google Cloud needs an ID token, and there is none",
+            hint=how_to_get_one(settings, "auth/id_token"),
+        )
+    pool = import_extra("google.auth.identity_pool", extra="gcp")
+    return pool.Credentials(
+        place,
+        "urn:ietf:params:oauth:token-type:jwt",
+        "https://sts.googleapis.com/v1/token",
+        subject_token_supplier=_Supplier(token),
+        scopes=_SCOPES,
+    )
 
 
 def _identity(credentials: Any) -> str | None:

@@ -20,6 +20,7 @@ from pykamal.core.answers import mapping
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.http import Answer, Client, requests_at_a_time
+from pykamal.secrets.adapters.id_tokens import asks_for_permission, how_to_get_one, id_token
 from pykamal.secrets.adapters.protocol import Adapter, Values, refuse_account, with_source
 from pykamal.secrets.adapters.server_json import document, not_understood
 from pykamal.secrets.adapters.settings import Setting, Settings
@@ -45,7 +46,17 @@ SETTINGS: Final = (
         "auth/universal/client_secret", "its client secret", ("INFISICAL_UNIVERSAL_AUTH_CLIENT_SECRET",), secret=True
     ),
     Setting("auth/identity_id", "the machine identity of OIDC and Kubernetes Auth", ("INFISICAL_MACHINE_IDENTITY_ID",)),
-    Setting("auth/oidc/jwt", "the token of CI that OIDC Auth takes", ("INFISICAL_JWT",), secret=True),
+    Setting(
+        "auth/oidc/jwt",
+        "the token of CI that OIDC Auth takes; GitHub is asked for one without it",
+        ("INFISICAL_JWT",),
+        secret=True,
+    ),
+    Setting(
+        "auth/oidc/audience",
+        "for whom GitHub makes that token; the repository's owner without it",
+        ("INFISICAL_JWT_AUDIENCE",),
+    ),
     Setting(
         "auth/kubernetes/token_file",
         "the file of the service account's token for Kubernetes Auth",
@@ -132,18 +143,26 @@ def _log_in(client: Client, settings: Settings) -> Sensitive:
     secret = get("auth/universal/client_secret")
     if client_id and secret:
         return _token(client, "universal-auth", {"clientId": client_id, "clientSecret": secret})
-    jwt, method = get("auth/oidc/jwt"), "oidc-auth"
-    if identity and not jwt:
-        method = "kubernetes-auth"
-        with suppress(OSError, UnicodeDecodeError):
-            jwt = hidden(Path(get("auth/kubernetes/token_file") or _KUBERNETES_TOKEN).read_text().strip()).reveal()
-    if identity and jwt:
-        return _token(client, method, {"identityId": identity, "jwt": jwt})
+    if identity and (jwt := id_token(settings, "auth/oidc/jwt", audience=get("auth/oidc/audience"))):
+        return _token(client, "oidc-auth", {"identityId": identity, "jwt": jwt.reveal()})
+    if identity and (jwt := _service_account(get("auth/kubernetes/token_file") or _KUBERNETES_TOKEN)):
+        return _token(client, "kubernetes-auth", {"identityId": identity, "jwt": jwt.reveal()})
+    if identity and asks_for_permission(settings.environment):
+        raise KamalError(
+            f"Not logged in to Infisical at {client.address}", hint=how_to_get_one(settings, "auth/oidc/jwt")
+        )
     raise KamalError(
         f"Not logged in to Infisical at {client.address}",
         hint="set INFISICAL_UNIVERSAL_AUTH_CLIENT_ID and INFISICAL_UNIVERSAL_AUTH_CLIENT_SECRET, or "
         "INFISICAL_MACHINE_IDENTITY_ID and INFISICAL_JWT (the token of CI), or INFISICAL_TOKEN",
     )
+
+
+def _service_account(file: str) -> Sensitive | None:
+    """Return the token of a pod; None where this is none."""
+    with suppress(OSError, UnicodeDecodeError):
+        return hidden(Path(file).read_text().strip())
+    return None
 
 
 def _token(client: Client, method: str, credentials: Mapping[str, str]) -> Sensitive:

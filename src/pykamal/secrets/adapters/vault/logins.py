@@ -10,9 +10,9 @@ from typing import Final
 
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
+from pykamal.secrets.adapters.id_tokens import how_to_get_one, id_token
 from pykamal.secrets.adapters.settings import Settings
 from pykamal.secrets.adapters.vault.answer_parts import data, errors, not_understood
-from pykamal.secrets.adapters.vault.github import asks_for_permission, github_id_token, offers_id_token
 from pykamal.secrets.adapters.vault.kept_token import kept_token
 from pykamal.secrets.adapters.vault.server import Server, Token, issued
 from pykamal.secrets.credentials import hidden
@@ -97,16 +97,14 @@ def _used_up(server: Server) -> KamalError:
 
 def _jwt(server: Server) -> Login | None:
     settings = server.settings
-    role, token = settings.get("auth/jwt/role"), settings.get("auth/jwt/token")
-    if not token and role and offers_id_token(settings.environment):
-        audience = settings.get("auth/jwt/audience") or server.address
-        token = github_id_token(settings.environment, audience).reveal()
-    if not token:
+    role, audience = settings.get("auth/jwt/role"), settings.get("auth/jwt/audience") or server.address
+    token = id_token(settings, "auth/jwt/token", audience=audience) if role or settings.get("auth/jwt/token") else None
+    if token is None:
         return None
     return Login(
         "JWT",
         settings.get("auth/jwt/mount") or "jwt",
-        {"jwt": token, **({"role": role} if role else {})},
+        {"jwt": token.reveal(), **({"role": role} if role else {})},
         ("auth/jwt/role", "auth/jwt/mount"),
     )
 
@@ -185,10 +183,7 @@ def _reason(login: Login, reported: str) -> str:
 def _how_to(settings: Settings) -> str:
     by_hand = "set VAULT_TOKEN, or run `vault login`"
     if settings.get("auth/jwt/role"):
-        if asks_for_permission(settings.environment):
-            return "GitHub gives this job no ID token: give it `permissions: {id-token: write}`"
-        where = settings.where("auth/jwt/token")
-        return f"no CI system offers an ID token here: with GitLab's `id_tokens`, set {where}; elsewhere {by_hand}"
+        return f"{how_to_get_one(settings, 'auth/jwt/token')}; elsewhere {by_hand}"
     if settings.get("auth/kubernetes/role"):
         where = settings.where("auth/kubernetes/token_file")
         return f"this is no pod with a service account: set {where}; elsewhere {by_hand}"
