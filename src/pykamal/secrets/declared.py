@@ -17,9 +17,10 @@ from pykamal.core.errors import ConfigurationError, DependencyError, KamalError,
 from pykamal.core.sensitive import Sensitive
 from pykamal.core.source import Position
 from pykamal.secrets.adapters.lent_values import Lease, LeasedValues
-from pykamal.secrets.adapters.protocol import Adapter, Values
+from pykamal.secrets.adapters.protocol import Adapter, RenamedValues, Values
 from pykamal.secrets.adapters.settings import PROVIDERS
 from pykamal.secrets.interruptible import interruptible
+from pykamal.secrets.value_names import exact_names, longer_names
 
 FROM: Final = "x-pykamal/secrets/from"
 
@@ -166,20 +167,24 @@ class _Call:
             return whole
         values: dict[str, Sensitive] = {}
         errors: dict[str, KamalError] = {}
+        leases: list[Lease] = []
         for name, reference in self.names.items():
             alone = replace(self, names={name: reference}).together()
             values.update(alone.values)
+            leases += alone.leases
             for error in alone.errors.values():
                 if error.message in {other.message for other in errors.values()}:
-                    return whole
+                    return replace(whole, leases=(*whole.leases, *leases))
             errors.update(alone.errors)
-        return Resolution(values, errors)
+        return Resolution(values, errors, tuple(leases))
 
     def _value(self, name: str, reference: str, answer: Values) -> Sensitive:
-        key = _key(reference, answer)
-        if key is None:
+        if isinstance(answer, RenamedValues) and reference in answer.by_reference:
+            value = answer.by_reference[reference]
+        elif (key := _key(reference, answer)) is not None:
+            value = answer[key]
+        else:
             raise self._no_single_value(name, reference, answer)
-        value = answer[key]
         if value is None:
             message = f"{reference} has no value in {self.provider}"
             raise self._error(UNRESOLVED_SECRET, name, message, "give it a value there")
@@ -214,9 +219,6 @@ def _of_names(resolution: Resolution) -> bool:
 
 def _key(reference: str, answer: Values) -> str | None:
     """Return the key of the answer that a reference means: itself, or the only one that ends in it."""
-    spellings = (reference, reference.replace("#", "/"))
-    for spelling in spellings:
-        if spelling in answer:
-            return spelling
-    ending = [key for key in answer if key.endswith(tuple(f"/{spelling}" for spelling in spellings))]
-    return ending[0] if len(ending) == 1 else None
+    exact = exact_names(reference, answer)
+    longer = longer_names(reference, answer)
+    return exact[0] if exact else longer[0] if len(longer) == 1 else None

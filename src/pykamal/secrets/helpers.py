@@ -10,6 +10,7 @@ from pykamal.core.errors import KamalError, UsageError
 from pykamal.secrets.adapters import adapter, adapter_calls
 from pykamal.secrets.adapters.lent_values import Lease, LeasedValues
 from pykamal.secrets.interruptible import interruptible
+from pykamal.secrets.value_names import exact_names, longer_names
 
 
 def fetch(
@@ -41,6 +42,8 @@ def fetch(
 def extract(name: str, document: str) -> str:
     """Return the value of a key of `fetch`'s JSON: the exact key, else the first that ends in `/NAME` or `#NAME`.
 
+    `ITEM/KEY` and `ITEM#KEY` mean the same, as in deploy.yml.
+
     Raises `KamalError` for a key that is not there and for a document that is no JSON.
     """
     try:
@@ -49,9 +52,7 @@ def extract(name: str, document: str) -> str:
         raise KamalError(
             f"Cannot extract {name}: what was handed over is not JSON", hint="hand over what `secrets fetch` printed"
         ) from error
-    keys = (
-        [name, *(key for key in values if key.endswith((f"/{name}", f"#{name}")))] if isinstance(values, dict) else []
-    )
+    keys = [*exact_names(name, values), *longer_names(name, values)] if isinstance(values, dict) else []
     for key in keys:
         if values.get(key) is not None:
             return str(values[key])

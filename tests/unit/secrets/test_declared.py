@@ -16,7 +16,8 @@ from pykamal.config.models import Config
 from pykamal.core.errors import ConfigurationError, DependencyError, KamalError, SecretNotFound
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters import MODULES
-from pykamal.secrets.adapters.protocol import Values
+from pykamal.secrets.adapters.lent_values import Lease, LeasedValues
+from pykamal.secrets.adapters.protocol import RenamedValues, Values
 from pykamal.secrets.adapters.settings import Setting, Settings
 from pykamal.secrets.declared import Declared
 from pykamal.secrets.providers import check_providers
@@ -310,3 +311,46 @@ def test_places_are_explained_and_completed() -> None:
     assert completed == ["x-pykamal/secrets/providers", "x-pykamal/secrets/from", "x-pykamal/secrets/delivery"]
     completed = [each.value for each in candidates(["config", "--explain", "x-pykamal/secrets/providers/d/a"])]
     assert completed == [f"x-pykamal/secrets/providers/d/{key}" for key in ("adapter", "account")]
+
+
+def test_leases_of_names_that_are_asked_for_one_by_one(drawer: Drawer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`secrets check` tells what was lent although another name of the provider fails."""
+    lease = Lease("the drawer", "b", "lease-1", 60)
+    answer = drawer.fetch
+
+    def lending(secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:
+        values = answer(secrets, account=account, source=source)
+        return LeasedValues(values, [lease] if "b" in secrets else [])
+
+    monkeypatch.setattr(drawer, "fetch", lending)
+    secrets = store("{A: 'd:b', B: 'd:missing', C: 'd:a#x'}")
+    attempt = secrets.attempt()
+    assert set(attempt.failures) == {"B"}
+    assert secrets.leases == (lease,)
+
+
+def test_values_that_the_manager_calls_otherwise(drawer: Drawer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """deploy.yml names ids where the answer has the names of the secrets, two of which may be the same."""
+
+    def fetch(secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:
+        return RenamedValues({"TOKEN": Sensitive("2")}, {name: Sensitive(name[-1]) for name in secrets})
+
+    monkeypatch.setattr(drawer, "fetch", fetch)
+    secrets = store("{A: 'd:id-1', B: 'd:id-2'}")
+    assert revealed(secrets.all()) == {"A": "1", "B": "2"}
+
+
+@pytest.mark.process
+def test_ids_of_bitwarden_secrets_manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`bws` is asked by id and answers with the key of the secret; both projects may have the same key."""
+    monkeypatch.chdir(tmp_path)
+    bws = tmp_path / "bin" / "bws"
+    bws.parent.mkdir()
+    bws.write_text(
+        '#!/bin/sh\ncase "$1 $2" in\n'
+        '\'secret get\') printf \'{"id":"%s","key":"TOKEN","value":"value of %s"}\' "$3" "$3" ;;\nesac\n'
+    )
+    bws.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bws.parent}:/usr/bin:/bin")
+    secrets = store("{A: 'b:id-1', B: 'b:id-2'}", providers="{b: {adapter: bitwarden-sm}}")
+    assert revealed(secrets.all()) == {"A": "value of id-1", "B": "value of id-2"}

@@ -186,6 +186,13 @@ def test_extract(name: str, document: str, expected: str) -> None:
     assert helpers.extract(name, document) == expected
 
 
+@pytest.mark.parametrize("name", ["shop/db#KEY", "shop/db/KEY", "db#KEY", "db/KEY", "KEY"])
+@pytest.mark.parametrize("fetched", ["shop/db#KEY", "shop/db/KEY"])
+def test_a_key_of_an_item_has_two_spellings(name: str, fetched: str) -> None:
+    """`extract` takes `ITEM#KEY` and `ITEM/KEY` alike, as deploy.yml does, whatever an adapter calls it."""
+    assert helpers.extract(name, f'{{"other/KEYS":"0","{fetched}":"1"}}') == "1"
+
+
 @pytest.mark.parametrize("document", ['{"AB":"1"}', "[1]", '"A"'])
 def test_extract_of_a_missing_name(document: str) -> None:
     """The literal text of Ruby Kamal (cli.md 16.2)."""

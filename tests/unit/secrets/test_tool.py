@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -163,3 +164,17 @@ def test_values_and_lists_of_names() -> None:
         None,
     ]
     assert listed(["a", 'b"c']) == '["a", "b\\"c"]'
+
+
+def test_one_key_does_not_wait_for_another() -> None:
+    """A login that takes long holds up those that need it, and no other account."""
+    once: OncePerRun[int] = OncePerRun()
+    both = threading.Barrier(2)
+
+    def find_out() -> int:
+        return both.wait(30)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda key: once.get(key, find_out), ["a", "b", "a", "b"]))
+    assert sorted(found[:2]) == [0, 1]
+    assert found[:2] == found[2:]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
-from pykamal.secrets.adapters.protocol import Adapter, Values, with_source
+from pykamal.secrets.adapters.protocol import Adapter, RenamedValues, Values, with_source
 from pykamal.secrets.adapters.tool import Answer, Tool, value_of
 
 _BWS: Final = Tool(
@@ -32,11 +32,14 @@ class BitwardenSecretsManager:
         if len(names) == 1 and (names[0] == _ALL or names[0].endswith(f"/{_ALL}")):
             return _list(names[0].removesuffix(_ALL).removesuffix("/"))
         values: dict[str, Sensitive | None] = {}
+        by_id: dict[str, Sensitive | None] = {}
         for name in names:
             message = f"Could not read {name} from Bitwarden Secrets Manager"
             answer = _BWS.run("secret", "get", name).expect(message, hint="see what there is: bws secret list")
-            values.update(_entry(answer.object(message), answer, message))
-        return values
+            entry = _entry(answer.object(message), answer, message)
+            values.update(entry)
+            by_id[name] = next(iter(entry.values()))
+        return RenamedValues(values, by_id)
 
     def status(self, *, account: str | None) -> str | None:  # noqa: ARG002 - the token is the account
         _BWS.require()

@@ -13,6 +13,17 @@ Values: TypeAlias = Mapping[str, Sensitive | None]
 """Values by full name, in the order of `kamal secrets fetch`; None for what the manager has without a value."""
 
 
+class RenamedValues(dict[str, Sensitive | None]):
+    """Values that the manager calls otherwise than they were asked for, such as by ids.
+
+    `by_reference` has them by what `fetch` was asked for: deploy.yml names them so.
+    """
+
+    def __init__(self, values: Values, by_reference: Values) -> None:
+        super().__init__(values)
+        self.by_reference = dict(by_reference)
+
+
 class Adapter(Protocol):
     """An adapter for one secret manager."""
 

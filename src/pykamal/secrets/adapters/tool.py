@@ -180,10 +180,14 @@ class OncePerRun(Generic[Result]):
 
     def __init__(self) -> None:
         self._results: dict[Hashable, Result] = {}
+        self._locks: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, find_out: Callable[[], Result]) -> Result:
+        """Return the result for a key, found out by one thread. Other keys do not wait for it."""
         with self._lock:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
             if key not in self._results:
                 self._results[key] = find_out()
             return self._results[key]
