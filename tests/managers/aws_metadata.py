@@ -7,10 +7,11 @@ session token first), and the portal of IAM Identity Center (SSO).
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, Self
+from typing import Any, Final
+
+from tests.managers.served import Served
 
 ROLE: Final = "shop-machine"
 SESSION: Final = "session-of-the-metadata-service"
@@ -19,7 +20,7 @@ SSO: Final = "token-of-the-sso-login"
 _EXPIRY: Final = "2099-01-01T00:00:00Z"
 
 
-class MetadataServices:
+class MetadataServices(Served):
     """The three services at one port, which all hand out `credentials`, as STS gave them. `half` answers break off."""
 
     def __init__(self, credentials: Mapping[str, Any]) -> None:
@@ -37,14 +38,6 @@ class MetadataServices:
         }
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.address = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def answer(self, path: str, headers: Mapping[str, str]) -> tuple[int, str]:
         for (known, header, proof), body in self._answers.items():

@@ -13,18 +13,19 @@ import json
 import os
 import ssl
 import subprocess
-import threading
 import time
 import uuid
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 from cryptography.hazmat.primitives import padding, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from tests.managers.served import Served
 
 EMAIL: Final = "ci@example.test"
 PASSWORD: Final = "correct horse hush"
@@ -33,7 +34,7 @@ _NOW: Final = "2026-11-29T00:00:00.000Z"
 _USER: Final = "11111111-1111-1111-1111-111111111111"
 
 
-class BitwardenServer:
+class BitwardenServer(Served):
     """The server on loopback, with the certificate in `ca`. `hold` says what the vault of the user has."""
 
     def __init__(self, folder: Path) -> None:
@@ -55,20 +56,12 @@ class BitwardenServer:
         class Handler(_Handler):
             owner = server
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.ca, key)
-        self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
-        self.address = f"https://localhost:{self._http.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.address = f"https://localhost:{self._server.server_address[1]}"
 
     def hold(self, name: str, password: str | None = None, fields: Mapping[str, str] = {}) -> None:
         """Put an item into the vault."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
-import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -18,11 +17,12 @@ from pykamal.secrets.adapters.protocol import Adapter
 from pykamal.secrets.adapters.tool import SECONDS_VARIABLE
 from pykamal.secrets.conformance import Fault, Harness
 from tests.managers.faulty_relay import BROKEN, FaultyRelay
+from tests.managers.served import Served
 
 BINARIES: Final = Path(__file__).parents[2] / ".cache/managers/bin"
 
 
-class DopplerServer:
+class DopplerServer(Served):
     """The two requests of Doppler's API that the program makes, for one token and one config."""
 
     def __init__(self, token: str) -> None:
@@ -33,17 +33,9 @@ class DopplerServer:
         class Handler(_Handler):
             owner = server
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self.port = int(self._http.server_address[1])
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = int(self._server.server_address[1])
 
 
 class _Handler(BaseHTTPRequestHandler):

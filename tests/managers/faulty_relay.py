@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final, Self
+from typing import Final
 
 from pykamal.secrets.conformance import Fault
+from tests.managers.served import Served
 
 BROKEN: Final = frozenset({Fault.SERVER_GONE, Fault.HALF_AN_ANSWER, Fault.NO_ANSWER, Fault.RATE_LIMIT})
 """The faults that the relay can cause."""
@@ -17,7 +18,7 @@ BROKEN: Final = frozenset({Fault.SERVER_GONE, Fault.HALF_AN_ANSWER, Fault.NO_ANS
 _SECONDS_OF_SILENCE: Final = 20
 
 
-class FaultyRelay:
+class FaultyRelay(Served):
     """A server on loopback that hands requests on to another. Answers with one of `values` suffer from `fault`."""
 
     def __init__(self, port: int) -> None:
@@ -34,14 +35,6 @@ class FaultyRelay:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def expect(self, values: Iterable[str]) -> None:
         """Take these for the values, of which JSON shows the first characters as they are."""

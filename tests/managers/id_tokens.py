@@ -6,11 +6,10 @@ The two services are stand-ins: they speak what GitHub and Kubernetes document, 
 from __future__ import annotations
 
 import json
-import threading
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from cryptography.exceptions import InvalidSignature
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.managers.certificates import Pair
+from tests.managers.served import Served
 
 
 class Issuer:
@@ -57,7 +57,7 @@ def service_account(issuer: Issuer, namespace: str, name: str, **claims: object)
     return issuer.token(**{"sub": subject, "kubernetes.io": account, **claims})
 
 
-class JsonService:
+class JsonService(Served):
     """An HTTP server whose `answer` gets each request and returns a status and a document; with a pair, over TLS."""
 
     def __init__(self, pair: Pair | None = None) -> None:
@@ -89,14 +89,6 @@ class JsonService:
 
     def answer(self, path: str, authorization: str, body: bytes) -> tuple[int, object]:
         raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class GitHub(JsonService):

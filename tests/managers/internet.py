@@ -11,14 +11,13 @@ import os
 import socketserver
 import ssl
 import subprocess
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -27,6 +26,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+from tests.managers.served import Served
 
 VENDORS = Path(__file__).parents[2] / ".cache/managers/bin/python"
 """The interpreter that has the vendors' own clients."""
@@ -70,7 +71,7 @@ class Reply:
 Service = Callable[[Asked], Reply]
 
 
-class Internet:
+class Internet(Served):
     """The proxy, and the servers behind it by pattern of their names. It is 127.0.0.1 itself for direct requests."""
 
     def __init__(self, folder: Path, *names: str) -> None:
@@ -79,14 +80,6 @@ class Internet:
         self.asked: list[Asked] = []
         self._server = _Server(self, _certificate(folder, self._authority, names))
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     @property
     def environment(self) -> dict[str, str]:

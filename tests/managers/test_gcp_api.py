@@ -15,6 +15,7 @@ import pytest
 from pykamal.core.errors import KamalError
 from pykamal.secrets.adapters.gcp_api import GoogleSecretManagerApi, crc32c
 from pykamal.secrets.adapters.settings import Settings
+from tests.managers.fetching import failure_of, fetch_with
 from tests.managers.google_cloud import OTHER_ACCOUNT, REGION, GoogleCloud, forbidden, throttled
 from tests.managers.internet import Internet, Reply, vendors_client
 
@@ -51,19 +52,11 @@ def log_in(google: GoogleCloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 def fetch(*names: str, source: str | None = None, account: str | None = None) -> dict[str, str | None]:
-    found = GoogleSecretManagerApi().fetch(names, account=account, source=source)
-    return {name: value.reveal() if value is not None else None for name, value in found.items()}
+    return fetch_with(GoogleSecretManagerApi(), *names, account=account, source=source)
 
 
 def failure(*names: str, account: str | None = None) -> KamalError:
-    """The error of a fetch, which has nothing of a value or of a login's secret."""
-    with pytest.raises(KamalError) as caught:
-        fetch(*names, account=account)
-    error = caught.value
-    assert error.hint
-    assert CANARY not in f"{error.message} {error.hint} {error.details}"
-    assert error.__cause__ is None
-    return error
+    return failure_of(GoogleSecretManagerApi(), *names, canary=CANARY, account=account)
 
 
 VENDORS_CLIENT = """\

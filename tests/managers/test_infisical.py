@@ -11,6 +11,7 @@ import pytest
 from pykamal.core.errors import KamalError
 from pykamal.secrets.adapters.infisical import Infisical
 from pykamal.secrets.adapters.settings import Settings
+from tests.managers.fetching import failure_of, fetch_with
 from tests.managers.infisical_server import IDENTITY, PROJECT, SLUG, InfisicalServer, refusal
 from tests.managers.internet import Internet, Reply, vendors_client
 
@@ -42,19 +43,11 @@ def log_in(server: InfisicalServer, monkeypatch: pytest.MonkeyPatch) -> Callable
 
 
 def fetch(*names: str, source: str | None = None) -> dict[str, str | None]:
-    found = Infisical().fetch(names, account=None, source=source)
-    return {name: value.reveal() if value is not None else None for name, value in found.items()}
+    return fetch_with(Infisical(), *names, source=source)
 
 
 def failure(*names: str, source: str | None = None) -> KamalError:
-    """The error of a fetch, which has nothing of a value or of a login's secret."""
-    with pytest.raises(KamalError) as caught:
-        fetch(*names, source=source)
-    error = caught.value
-    assert error.hint
-    assert CANARY not in f"{error.message} {error.hint} {error.details}"
-    assert error.__cause__ is None
-    return error
+    return failure_of(Infisical(), *names, canary=CANARY, source=source)
 
 
 VENDORS_CLIENT = """\

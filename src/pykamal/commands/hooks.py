@@ -45,7 +45,7 @@ _GROUP: Final = {"KAMAL_HOSTS": "the servers of the group, separated by commas"}
 PRE_CONNECT: Final = Hook(
     "pre-connect",
     "Runs once, before anything is built or any server is connected to. A non-zero exit status stops the command. "
-    "A place to open a VPN or to wake DNS caches.",
+    "A place to open a VPN to the servers or to wake DNS caches; secret managers are asked before.",
     """\
 for host in $(echo "$KAMAL_HOSTS" | tr "," " "); do
   getent hosts "${host##*@}" > /dev/null || { echo "$host has no address" >&2; exit 1; }

@@ -16,8 +16,8 @@ from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
 from pykamal.secrets.adapters.aws_api import (
     AT_A_TIME,
-    SETTINGS,
     Aws,
+    AwsAdapter,
     Name,
     Service,
     chunks,
@@ -27,8 +27,7 @@ from pykamal.secrets.adapters.aws_api import (
 )
 from pykamal.secrets.adapters.aws_errors import Refused, together
 from pykamal.secrets.adapters.protocol import Adapter, Values, with_source
-from pykamal.secrets.adapters.settings import Setting, Settings
-from pykamal.secrets.adapters.tool import OncePerRun, are_objects, value_of
+from pykamal.secrets.adapters.tool import are_objects, value_of
 
 SERVICE: Final = Service("secretsmanager", "AWS Secrets Manager")
 _BATCH: Final = 20
@@ -37,30 +36,18 @@ _ARN_PARTS: Final = 7
 _ID_LENGTH: Final = 32
 
 
-class AwsSecretsManager:
-    needs_account: ClassVar[bool] = False
-    credential_variables: ClassVar[Sequence[str]] = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-    settings: ClassVar[Sequence[Setting]] = SETTINGS
-
-    def __init__(self, settings: Settings | None = None) -> None:
-        self._settings = settings or Settings(SETTINGS)
-        self._logins: OncePerRun[Aws] = OncePerRun()
-
-    def configured(self, settings: Settings) -> AwsSecretsManager:
-        return AwsSecretsManager(settings)
+class AwsSecretsManager(AwsAdapter):
+    service: ClassVar[Service] = SERVICE
 
     def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:
         names = parsed(with_source(secrets, source))
         versions = {name.manager_name: _version(name.manager_name) for name in names}
-        aws = self._logins.get(account, lambda: Aws(SERVICE, self._settings, account))
+        aws = self.logged_in(account)
         texts = _read(aws, versions)
         values: dict[str, Sensitive | None] = {}
         for name in names:
             values.update(_entries(name, texts[name.manager_name]))
         return values
-
-    def status(self, *, account: str | None) -> str | None:
-        return self._logins.get(account, lambda: Aws(SERVICE, self._settings, account)).identity()
 
 
 def _version(name: str) -> dict[str, str]:

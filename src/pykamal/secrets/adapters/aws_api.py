@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from pykamal.core.errors import KamalError, UnexpectedAnswer
 from pykamal.core.sensitive import Sensitive
@@ -17,7 +17,7 @@ from pykamal.secrets.adapters.aws_errors import Asked, not_understood, source_of
 from pykamal.secrets.adapters.extras import import_extra
 from pykamal.secrets.adapters.http_addresses import server_address
 from pykamal.secrets.adapters.settings import Setting, Settings
-from pykamal.secrets.adapters.tool import value_of
+from pykamal.secrets.adapters.tool import OncePerRun, value_of
 from pykamal.secrets.credentials import hidden
 
 Part = TypeVar("Part")
@@ -130,6 +130,28 @@ class Aws:
         if role := settings.get("role"):
             of_role = replace(of_login, action="sts:AssumeRole", resource=role)
             translated(of_role, lambda: _assume(session, role, settings))
+
+
+class AwsAdapter:
+    """The parts that the adapters of services of AWS share: settings, logins that are made once, the status."""
+
+    needs_account: ClassVar[bool] = False
+    credential_variables: ClassVar[Sequence[str]] = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    settings: ClassVar[Sequence[Setting]] = SETTINGS
+    service: ClassVar[Service]
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or Settings(SETTINGS)
+        self._logins: OncePerRun[Aws] = OncePerRun()
+
+    def configured(self, settings: Settings) -> Self:
+        return type(self)(settings)
+
+    def status(self, *, account: str | None) -> str | None:
+        return self.logged_in(account).identity()
+
+    def logged_in(self, account: str | None) -> Aws:
+        return self._logins.get(account, lambda: Aws(self.service, self._settings, account))
 
 
 def _session(settings: Settings, profile: str | None) -> Any:

@@ -13,11 +13,10 @@ from typing import Any, ClassVar, Final
 
 from pykamal.core.errors import KamalError
 from pykamal.core.sensitive import Sensitive
-from pykamal.secrets.adapters.aws_api import AT_A_TIME, SETTINGS, Aws, Service, chunks, key_of, parsed
+from pykamal.secrets.adapters.aws_api import AT_A_TIME, Aws, AwsAdapter, Service, chunks, key_of, parsed
 from pykamal.secrets.adapters.aws_errors import Refused
 from pykamal.secrets.adapters.protocol import Adapter, Values, with_source
-from pykamal.secrets.adapters.settings import Setting, Settings
-from pykamal.secrets.adapters.tool import OncePerRun, are_objects
+from pykamal.secrets.adapters.tool import are_objects
 
 SERVICE: Final = Service("ssm", "AWS Parameter Store")
 _AT_ONCE: Final = 10
@@ -25,31 +24,19 @@ _AT_ONCE: Final = 10
 _ARN_PARTS: Final = 6
 
 
-class AwsParameterStore:
-    needs_account: ClassVar[bool] = False
-    credential_variables: ClassVar[Sequence[str]] = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-    settings: ClassVar[Sequence[Setting]] = SETTINGS
-
-    def __init__(self, settings: Settings | None = None) -> None:
-        self._settings = settings or Settings(SETTINGS)
-        self._logins: OncePerRun[Aws] = OncePerRun()
-
-    def configured(self, settings: Settings) -> AwsParameterStore:
-        return AwsParameterStore(settings)
+class AwsParameterStore(AwsAdapter):
+    service: ClassVar[Service] = SERVICE
 
     def fetch(self, secrets: Sequence[str], *, account: str | None, source: str | None) -> Values:
         path = source.rstrip("/") if source else None
         names = parsed(with_source(secrets, path))
         if not names and not path:
             raise KamalError("Nothing to fetch is named", hint="name parameters, or a path by --from /shop/production")
-        aws = self._logins.get(account, lambda: Aws(SERVICE, self._settings, account))
+        aws = self.logged_in(account)
         if not names:
             return _below(aws, path or "/")
         texts = _read(aws, list(dict.fromkeys(name.manager_name for name in names)))
         return {name.given: key_of(name, texts[name.manager_name]) for name in names}
-
-    def status(self, *, account: str | None) -> str | None:
-        return self._logins.get(account, lambda: Aws(SERVICE, self._settings, account)).identity()
 
 
 def _below(aws: Aws, path: str) -> Values:
