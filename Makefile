@@ -59,7 +59,7 @@ soak: setup ## A hundred deploys, pauses, rollouts and a restart under constant 
 
 e2e: setup ## Sandbox servers: deploys under load, failures, takeover from Ruby Kamal, parity samples
 	$(say)
-	$(PYTEST) -n 2 --dist loadfile -m "e2e or (parity and not long)" tests/parity tests/e2e
+	$(PYTEST) -n 2 --dist loadfile -m "e2e or (parity and not long)" tests/e2e tests/parity
 
 parity: setup ## The long comparison with Ruby Kamal
 	$(say)

@@ -21,6 +21,7 @@ from pykamal.sandbox.paths import home
 from pykamal.sandbox.sandbox import Sandbox
 from tests.e2e.application import Application
 from tests.first_failure import show_failures_at_once
+from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401
 
 # Started in the background or by `nohup`, a run ignores these signals and so would the programs it interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

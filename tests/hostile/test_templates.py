@@ -16,7 +16,7 @@ import pytest
 
 from tests.hostile.template_attacks import ATTACKS
 
-pytestmark = [pytest.mark.hostile, pytest.mark.xdist_group("templates")]
+pytestmark = pytest.mark.hostile
 
 _ROOT = Path(__file__).parents[2]
 _PROVEN = [name for name, attack in ATTACKS.items() if attack.unplug is not None]

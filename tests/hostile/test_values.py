@@ -33,7 +33,7 @@ from tests.hostile.payloads import PAYLOADS, payload
 from tests.hostile.recording_shell import HOME, SHELLS, Call, Outcome, run_lines
 from tests.hostile.schema_places import Tree, places, with_text
 
-pytestmark = [pytest.mark.hostile, pytest.mark.xdist_group("values")]
+pytestmark = pytest.mark.hostile
 
 HARMLESS: Final = "harmless0"
 
