@@ -38,6 +38,16 @@ def pytest_configure(config: pytest.Config) -> None:
     show_failures_at_once(config)
 
 
+@pytest.fixture(autouse=True)
+def _environment_restored() -> Iterator[None]:
+    """Commands that run inside of a test's process may set variables for hooks: the next test does not see them."""
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """Two hosts, a registry and a build engine."""
