@@ -25,7 +25,6 @@ from urllib3 import HTTPResponse
 
 import pykamal
 from pykamal.cli import framework_detection
-from pykamal.cli.completion import known_versions
 from pykamal.cli.dispatch import dispatch
 from pykamal.cli.handlers.secrets_on_hosts import DIFFERENT
 from pykamal.cli.report import BUG
@@ -41,6 +40,7 @@ from pykamal.operations.execution import port_holders, post_mortem
 from pykamal.operations.execution.evidence import Evidence
 from pykamal.operations.execution.failure_hints import error_of
 from pykamal.operations.hosts import proxy_facts
+from pykamal.operations.local import deployed_versions
 from pykamal.operations.local.local_system import LocalSystem
 from pykamal.operations.proxy import lifecycle
 from pykamal.operations.proxy.container_options import differing
@@ -264,7 +264,7 @@ def remembered_versions(text: str) -> object:
     file = Path("cache/pykamal/versions/app")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(encoded(text))
-    return known_versions.remembered("app", None)
+    return deployed_versions.remembered("app", None)
 
 
 def evidence(text: str) -> object:

@@ -25,6 +25,7 @@ LAYERS = (
     {"selection"},
     {"context"},
     {"local"},
+    {"secret_scan"},
     {"execution"},
     {"hosts"},
     {"images"},

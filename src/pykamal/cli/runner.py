@@ -110,7 +110,7 @@ async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: 
     if recording is not None:
         show(invocation.bus, recording.plan(invocation.command))
     if invocation.effect is Effect.DEPLOYS:
-        from pykamal.cli.completion.known_versions import remember
+        from pykamal.operations.local.deployed_versions import remember
 
         remember(context.config.service, context.config.destination, context.version)
 

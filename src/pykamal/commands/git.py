@@ -68,6 +68,41 @@ def user_email() -> Command:
     return _read("config", "user.email")
 
 
+# -- what a search reads: without replacements, which would hide what is really there
+
+
+def tracked_files(git_root: str) -> Command:
+    """Print mode, blob, stage and path of each tracked file, each ended by NUL."""
+    return _read("-C", git_root, "ls-files", "-z", "--stage")
+
+
+def commit_of(reference: str) -> Command:
+    """Print the full hash of the commit that a name stands for. Fails without such a commit."""
+    return _read(
+        "--no-replace-objects", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}"
+    )
+
+
+def is_shallow() -> Command:
+    """Print `true` for a clone without the beginning of its history."""
+    return _read("rev-parse", "--is-shallow-repository")
+
+
+def objects_since(since: str | None) -> Command:
+    """List commits, trees and blobs of HEAD's history that are not of `since`'s, each with its first path."""
+    return _read("--no-replace-objects", "rev-list", "--objects", "HEAD", *([] if since is None else [f"^{since}"]))
+
+
+def contents() -> Command:
+    """Print each object that is named on standard input: a line with hash, type and size, and the bytes."""
+    return _read("--no-replace-objects", "cat-file", "--batch")
+
+
+def introducing(blob: str) -> Command:
+    """Print the full hash of the latest commit that added or removed a blob."""
+    return _read("--no-replace-objects", "log", "--max-count=1", "--format=%H", f"--find-object={blob}", "HEAD")
+
+
 # -- the clone
 
 

@@ -7,17 +7,19 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryFile
+from typing import IO, Final
 
 from pykamal.core.sensitive import Sensitive, encoded, reveal
 from pykamal.transport.process import KILL_SECONDS
 
 _END_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.02
+_MOST_COMPLAINTS: Final = 2000
 _RUNNING: Final[dict[subprocess.Popen[bytes], bool]] = {}
 """The programs that run now; True for the leader of a session of its own."""
 
@@ -79,6 +81,61 @@ def run_program(
         del _RUNNING[process]
     status = process.returncode
     return Ended(status if status >= 0 else 128 - status, output, errors or b"")
+
+
+@contextmanager
+def reading(
+    arguments: Sequence[str], *, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+) -> Iterator[Reading]:
+    """Run a program whose output is read as it comes. It is ended where the reading stops before its end.
+
+    Raises `OSError` when it cannot be started.
+    """
+    with TemporaryFile() as given, TemporaryFile() as errors:
+        given.write(stdin)
+        given.seek(0)
+        process = subprocess.Popen(
+            [encoded(word) for word in arguments],
+            env={**os.environ, **(environment or {})},
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+        assert process.stdout is not None, "it is a pipe"
+        _RUNNING[process] = True
+        try:
+            yield Reading(process, process.stdout, errors)
+        finally:
+            if process.poll() is None:
+                _end(process, group=True)
+            process.stdout.close()
+            del _RUNNING[process]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A program that runs, and its output."""
+
+    _process: subprocess.Popen[bytes]
+    _output: IO[bytes]
+    _errors: IO[bytes]
+
+    def read(self, size: int) -> bytes:
+        """Return up to so many bytes; none at the end of the output."""
+        return self._output.read(size)
+
+    def line(self, limit: int) -> bytes:
+        """Return a line, or the first `limit` bytes of it."""
+        return self._output.readline(limit)
+
+    def failure(self) -> str | None:
+        """Wait for the end of the program, whose output has ended. Return its last complaint, None for success."""
+        if self._process.wait() == 0:
+            return None
+        self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _MOST_COMPLAINTS))
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else f"exit status {self._process.returncode}"
 
 
 def end_programs() -> None:

@@ -13,8 +13,8 @@ from pykamal.cli.completion import config_names as project_module
 from pykamal.cli.completion.answer import answer
 from pykamal.cli.completion.bash_line import bash_line
 from pykamal.cli.completion.candidates import candidates
-from pykamal.cli.completion.known_versions import remember, remembered
 from pykamal.cli.table import COMMANDS, GROUPS
+from pykamal.operations.local.deployed_versions import remember, remembered
 
 pytestmark = pytest.mark.unit
 

@@ -108,6 +108,12 @@ CALLS = [
     git.untracked_files(),
     git.user_name(),
     git.user_email(),
+    git.tracked_files("/src/shop"),
+    git.commit_of("main"),
+    git.is_shallow(),
+    git.objects_since("abc"),
+    git.contents(),
+    git.introducing("abc"),
     git.clone("/src/shop", "/tmp/c"),
     *git.reset("/src/shop", "/tmp/c/shop/", "abc").values(),
 ]

@@ -91,7 +91,8 @@ class Project:
 
     def versions(self) -> Iterator[Described]:
         """Versions deployed from this machine, the latest first, then the latest commits."""
-        from pykamal.cli.completion.known_versions import commits, remembered
+        from pykamal.cli.completion.known_versions import commits
+        from pykamal.operations.local.deployed_versions import remembered
 
         for version in remembered(service, self.destination) if (service := self._service()) else ():
             yield version, "deployed from here"

@@ -1,46 +1,20 @@
-"""Versions of the application that are known without asking a server."""
+"""Commits of the work tree, which may be versions of the application."""
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from pykamal.commands import git
-from pykamal.core.errors import UnsafeDirectory
-from pykamal.core.private_directories import check_private, make_private, user_cache
 
-_KEPT: Final = 20
-
-
-def remember(service: str, destination: str | None, version: str) -> None:
-    """Note a version that was just deployed from here. What cannot be written is not remembered."""
-    versions = [version, *(known for known in remembered(service, destination) if known != version)]
-    with suppress(OSError, UnsafeDirectory):
-        file = _file(service, destination)
-        make_private(file.parent)
-        new = file.with_name(f"{file.name}.{os.getpid()}")
-        new.write_text("".join(f"{each}\n" for each in versions[:_KEPT]))
-        new.replace(file)
-
-
-def remembered(service: str, destination: str | None) -> list[str]:
-    """The latest first."""
-    try:
-        file = _file(service, destination)
-        check_private(file.parent)
-        return file.read_text(errors="replace").split()
-    except (OSError, UnsafeDirectory):
-        return []
+_SHOWN: Final = 20
 
 
 def commits() -> Iterator[tuple[str, str]]:
     """The latest commits of the work tree: hash, age and subject. Nothing outside of one."""
-    arguments = git.latest_commits(_KEPT).arguments()
+    arguments = git.latest_commits(_SHOWN).arguments()
     assert arguments is not None, "one program"
     left = signal.getitimer(signal.ITIMER_REAL)[0]
     try:
@@ -57,8 +31,3 @@ def commits() -> Iterator[tuple[str, str]]:
     for line in asked.stdout.decode(errors="replace").splitlines():
         version, _, about = line.partition("\t")
         yield version, about
-
-
-def _file(service: str, destination: str | None) -> Path:
-    name = "-".join(filter(None, [service, destination]))
-    return user_cache("versions", name.replace("/", "_"))

@@ -200,6 +200,18 @@ SECRETS = (
         ours=True,
         uses_secrets=True,
     ),
+    CommandRow(
+        "secrets scan",
+        "Search files and the history for leaked secrets",
+        "cli.handlers.secrets_scan:scan",
+        Effect.LOOKS,
+        options=(
+            text("since", "COMMIT", "Search the history behind this commit (default: the last deploy from here)"),
+            flag("strict", "Count warnings as errors"),
+            REPORT,
+        ),
+        ours=True,
+    ),
     CommandRow("secrets print", "Print every secret, unmasked", "cli.handlers.secrets:print_all", Effect.LOOKS),
 )
 

@@ -13,12 +13,13 @@ from pykamal.core.diagnostics import Rule
 
 def subjects() -> dict[str, tuple[Rule, ...]]:
     """The rules by subject, in the order in which they are written."""
-    from pykamal.core.catalogue import failures, files, hosts, secrets, settings
+    from pykamal.core.catalogue import failures, files, hosts, leaks, secrets, settings
 
     return {
         "Reading the configuration": _rules(files),
         "Settings": _rules(settings),
         "Secrets": _rules(secrets),
+        "Leaked secrets": _rules(leaks),
         "Hosts": _rules(hosts),
         "Commands that fail": _rules(failures),
     }
