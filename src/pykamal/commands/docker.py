@@ -25,6 +25,16 @@ def tag(image: str, new: str) -> Command:
     return command("docker", "tag", image, new)
 
 
+def image_identifier(image: str) -> Command:
+    """Print the digest of an image. Fails where the engine does not have it."""
+    return query("docker", "image", "inspect", "--format", "{{.Id}}", "--", image)
+
+
+def save_image(image: str) -> Command:
+    """Print an image as a tar archive."""
+    return query("docker", "image", "save", "--", image)
+
+
 def inspect_label(config: Config, image: str) -> Command:
     """Fail unless the image says that it belongs to the service (spec/cli.md 15.4)."""
     label = query("docker", "inspect", "-f", "{{ .Config.Labels.service }}", image)

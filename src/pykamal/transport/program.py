@@ -84,9 +84,7 @@ def run_program(
 
 
 @contextmanager
-def reading(
-    arguments: Sequence[str], *, stdin: bytes = b"", environment: Mapping[str, str] | None = None
-) -> Iterator[Reading]:
+def reading(arguments: Sequence[str], *, stdin: bytes = b"") -> Iterator[Reading]:
     """Run a program whose output is read as it comes. It is ended where the reading stops before its end.
 
     Raises `OSError` when it cannot be started.
@@ -94,16 +92,16 @@ def reading(
     with TemporaryFile() as given, TemporaryFile() as errors:
         given.write(stdin)
         given.seek(0)
-        process = subprocess.Popen(
-            [encoded(word) for word in arguments],
-            env={**os.environ, **(environment or {})},
-            stdin=given,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
-        )
+        with _STARTING:
+            process = subprocess.Popen(
+                [encoded(word) for word in arguments],
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+            )
+            _RUNNING[process] = True
         assert process.stdout is not None, "it is a pipe"
-        _RUNNING[process] = True
         try:
             yield Reading(process, process.stdout, errors)
         finally:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import io
 import json
 import os
 import subprocess
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -261,7 +264,7 @@ def test_names_of_files_forge_no_lines(project: Path, scan: Scan) -> None:
         assert out.count("\n") > 2
         if form == "sarif":
             (run,) = json.loads(out)["runs"]
-            assert {each["ruleId"] for each in run["results"]} == {"leaked-secret", "not-searched-for"}
+            assert {each["ruleId"] for each in run["results"]} == {"leaked-secret", "not-searched-for", "not-examined"}
             assert run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
 
 
@@ -300,3 +303,60 @@ def test_a_shallow_clone_has_not_passed(project: Path, scan: Scan, monkeypatch: 
     assert code == 4
     assert "the clone is shallow" in err
     assert scan("--since", "HEAD")[0] == 0
+
+
+@pytest.fixture
+def engine(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], int]:
+    """A stand-in for the program `docker` that has one image, for archives that no engine writes."""
+    saved = tmp_path / "image.tar"
+    program = tmp_path / "bin" / "docker"
+    write(program, f'#!/bin/sh\ncase "$*" in "image save"*) cat {saved};; *) echo sha256:1;; esac\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    return saved.write_bytes
+
+
+def tar(**entries: bytes) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as file:
+        for name, content in entries.items():
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            file.addfile(about, io.BytesIO(content))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_leak_in_a_layer(pack: Callable[[bytes], bytes], engine: Callable[[bytes], int], scan: Scan) -> None:
+    """In an engine that keeps layers compressed, and in one that does not."""
+    engine(tar(layer=pack(tar(clean=b"x", leaking=f"\nP={SECRET}".encode()))))
+    code, _, err = scan("--image", "me/app:1")
+    assert code == 1
+    assert "image:leaking: the value of DATABASE_PASSWORD stands here, as it is, in layer layer" in err
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"no archive at all" * 100,
+        tar(layer=gzip.compress(tar(a=b"x" * 9999))[:-20]),
+        tar(layer=tar(a=b"x" * 9999)[:5000]),
+        tar(layer=b"\x28\xb5\x2f\xfd" + b"x" * 600),
+    ],
+    ids=["no archive", "cut gzip", "cut layer", "zstandard"],
+)
+def test_an_image_that_cannot_be_read_has_not_passed(broken: bytes, engine: Callable[[bytes], int], scan: Scan) -> None:
+    """Exit code 4."""
+    engine(broken)
+    code, _, err = scan("--image", "me/app:1")
+    assert code == 4
+    assert "me/app:1: image: not searched: " in err
+
+
+def test_an_image_that_is_named_has_to_be_there(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one, it is told and counts for nothing."""
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    code, _, err = scan()
+    assert code == 0
+    assert "is not on this machine, so no image is searched" in err
+    assert scan("--image", "me/other:1")[0] == 4

@@ -8,13 +8,16 @@ from typing import Final
 from pykamal.cli.invocation import Invocation
 from pykamal.cli.loading import load
 from pykamal.cli.machine_reports import print_report, silent
+from pykamal.config.models import Config
 from pykamal.core.diagnostic_report import text_lines
 from pykamal.core.diagnostics import Severity
-from pykamal.core.errors import ConfigurationError
+from pykamal.core.errors import ConfigurationError, KamalError
 from pykamal.core.printable import print_error, print_line
 from pykamal.events import Bus
 from pykamal.operations.local.deployed_versions import remembered
-from pykamal.operations.secret_scan.leak_report import LeakReport
+from pykamal.operations.local.local_context import version_here
+from pykamal.operations.secret_scan.image_search import is_here, search_image
+from pykamal.operations.secret_scan.leak_report import LeakReport, Place
 from pykamal.operations.secret_scan.project_search import new_report, search_project
 from pykamal.secrets.interruptible import interruptible
 
@@ -55,8 +58,28 @@ def _searched(invocation: Invocation) -> LeakReport:
     report = new_report(loaded.config, loaded.secrets)
     deployed = remembered(loaded.config.service, loaded.config.destination)
     config_file, since = Path(options["config_file"]), options["since"]
-    interruptible(lambda: search_project(loaded.config, config_file, report, since=since, deployed=deployed))
+
+    def search() -> None:
+        search_project(loaded.config, config_file, report, since=since, deployed=deployed)
+        _search_image(invocation, loaded.config, report)
+
+    interruptible(search)
     return report
+
+
+def _search_image(invocation: Invocation, config: Config, report: LeakReport) -> None:
+    """Search the image of `--image`, else that of the version if it is on this machine."""
+    given, version = invocation.options["image"], invocation.options["version"]
+    try:
+        image = given or config.absolute_image(version or version_here(config))
+    except KamalError:  # there is no version, since there is no commit
+        image = config.latest_image
+    if is_here(image):
+        search_image(image, report)
+    elif given:
+        report.not_examined(Place("image", image=given), "it is not on this machine")
+    else:
+        report.no_image(image)
 
 
 def _show(report: LeakReport, bus: Bus) -> None:

@@ -202,10 +202,11 @@ SECRETS = (
     ),
     CommandRow(
         "secrets scan",
-        "Search files and the history for leaked secrets",
+        "Search files, the history and the image for leaked secrets",
         "cli.handlers.secrets_scan:scan",
         Effect.LOOKS,
         options=(
+            text("image", "IMAGE", "Search this image of this machine (default: that of the version, if it is there)"),
             text("since", "COMMIT", "Search the history behind this commit (default: the last deploy from here)"),
             flag("strict", "Count warnings as errors"),
             REPORT,

@@ -8,10 +8,10 @@ from pykamal.core.diagnostics import Rule, Severity
 
 LEAKED_SECRET: Final = Rule(
     "leaked-secret",
-    "The value of a secret stands in a file or in the history",
+    "The value of a secret stands in a file, in the history or in an image",
     "`kamal secrets scan` searches for the values of all secrets, as they are and in base64, URLs, JSON, quotes and "
     "hexadecimal digits. The value itself is never shown.",
-    "Give the secret a new value, since whoever has the repository has this one. Then take it out: name "
+    "Give the secret a new value, since whoever has the repository or the image has this one. Then take it out: name "
     "the secret in deploy.yml, and use `RUN --mount=type=secret` in a Dockerfile. What is harmless is waived with "
     "`# kamal: allow-secret REASON` in its line, or in .kamal/scan-ignore.",
     "config/settings.yml:3:11: the value of DATABASE_URL stands here, in base64",
@@ -19,7 +19,7 @@ LEAKED_SECRET: Final = Rule(
 
 LEAKED_KEY: Final = Rule(
     "leaked-key",
-    "A well-known kind of key stands in a file or in the history",
+    "A well-known kind of key stands in a file, in the history or in an image",
     "Private keys and the tokens of many services are recognised by their format, whether they are secrets of "
     "deploy.yml or not.",
     "Revoke the key where it was issued, and make a new one that stays out of the repository and the image. What is "
@@ -30,7 +30,7 @@ LEAKED_KEY: Final = Rule(
 
 POSSIBLE_TOKEN: Final = Rule(
     "possible-token",
-    "Something that may be a token stands in a file or in the history",
+    "Something that may be a token stands in a file, in the history or in an image",
     "The format has harmless uses too: many JSON web tokens have expired, or stand in examples.",
     "See what it is. What is harmless is waived with `# kamal: allow-secret REASON` in its line, or in "
     ".kamal/scan-ignore.",

@@ -73,6 +73,11 @@ class LeakReport:
         evidence = () if commit is None else (f"the commit {commit[:12]} has added or removed this version",)
         self.diagnostics[first:] = [replace(each, evidence=evidence) for each in self.diagnostics[first:]]
 
+    def no_image(self, image: str) -> None:
+        """Note that there is no image to search, which is as it should be before a build."""
+        message = f"{image} is not on this machine, so no image is searched"
+        self.diagnostics.append(replace(NOT_EXAMINED.diagnostic(message), severity=Severity.NOTE))
+
     def values(self, searched: SearchedValues) -> None:
         """Note which values are not searched for."""
         for name, reason in searched.left_out.items():
@@ -87,7 +92,9 @@ class LeakReport:
     def unexamined(self) -> tuple[Diagnostic, ...]:
         """The places that were not searched, as far as nobody has accepted that."""
         return tuple(
-            each for each in self.diagnostics if each.identifier == NOT_EXAMINED.identifier and each.waiver is None
+            each
+            for each in self.diagnostics
+            if each.identifier == NOT_EXAMINED.identifier and each.severity is Severity.WARNING and each.waiver is None
         )
 
     def sorted(self) -> Sequence[Diagnostic]:
