@@ -32,6 +32,7 @@ def changed(change: str) -> str:
 OWN_KEYS: Final = """x-pykamal:
   ssh: {host_key_policy: pinned, known_hosts: .kamal/known_hosts}
   secrets:
+    guard: false
     providers: {vault: {adapter: vault, auth: {token_from: CI_TOKEN}}, op: {adapter: 1password, account: acme, from: Shop}}
     from: {DATABASE_URL: "vault:kv/shop#database_url", SMTP_PASSWORD: op:smtp/password}
     delivery: tmpfs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from pykamal.cli.exec_ssh import become_ssh, follow_by_ssh
 from pykamal.cli.invocation import Invocation
@@ -97,7 +98,7 @@ async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: 
         loaded.secrets,
         operation=invocation.command,
         executor=recording or ActingExecutor(),
-        connects=connects,
+        connects=connects and not _searches_first(invocation, loaded.config),
         reads_secrets=reads_secrets and names_secrets(loaded.config),
         ask=asker(invocation),
     )
@@ -113,6 +114,14 @@ async def _run(invocation: Invocation, loaded: Loaded, flow: Flow, *, connects: 
         from pykamal.operations.local.deployed_versions import remember
 
         remember(context.config.service, context.config.destination, context.version)
+
+
+_SEARCHES_FIRST: Final = ("setup", "deploy", "redeploy", "build deliver")
+
+
+def _searches_first(invocation: Invocation, config: Config) -> bool:
+    """Return True where a search for leaked secrets may refuse the command, before any host is connected to."""
+    return config.extension.secrets.guard and invocation.command in _SEARCHES_FIRST
 
 
 def _tell_of_stopping(invocation: Invocation) -> None:

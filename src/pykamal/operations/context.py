@@ -89,6 +89,7 @@ class Context:
     `operation` is what the user asked for (`deploy`, `app boot`). `lock_held` tells whether this run, or a parent that
     started it (`KAMAL_LOCK=true`), holds the deploy lock. `ask` puts a question to the user; it is None where nobody
     can answer. `only_hosts` and `only_roles` are what a flow has narrowed the selection down to.
+    `leaks_refused` tells that files and the history were searched for leaked secrets, where that is to be done.
     """
 
     config: Config
@@ -103,6 +104,7 @@ class Context:
     lock_held: bool = False
     version_override: str | None = None
     ask: Callable[[str], Awaitable[bool]] | None = None
+    leaks_refused: bool = False
     only_hosts: tuple[str, ...] | None = None
     only_roles: tuple[str, ...] | None = None
 

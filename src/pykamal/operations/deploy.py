@@ -19,7 +19,7 @@ from pykamal.operations.execution.plan import Phase, Plan, Task
 from pykamal.operations.hosts import lock, prune, server
 from pykamal.operations.hosts.facts import HostFacts
 from pykamal.operations.hosts.reading import deploy_lock, read_facts
-from pykamal.operations.images import build
+from pykamal.operations.images import build, secret_guard
 from pykamal.operations.proxy.boot_plan import boot_tasks
 from pykamal.operations.proxy.conflicts import refuse_conflicts
 from pykamal.operations.proxy.proxy_image import ensure_proxy_image
@@ -30,6 +30,7 @@ from pykamal.operations.proxy.version import refuse_outdated, upgrade_outdated_p
 async def setup(context: Context, *, skip_push: bool = False, no_cache: bool = False) -> None:
     """Install Docker where it is missing, then deploy with all accessories, the whole run under the lock."""
     preflight.require_secrets(context, builds=not skip_push, accessories=context.config.accessories)
+    await secret_guard.refuse_leaks_of_project(context)
     async with context.executor.around(announced(context), None), lock.held(context):
         context.bus.say("Ensure Docker is installed...")
         await server.install_docker(context)

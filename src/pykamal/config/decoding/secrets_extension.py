@@ -11,7 +11,7 @@ from pykamal.config.models.secrets_extension import (
     SecretProvider,
     SecretsExtension,
 )
-from pykamal.config.node_reading import child, entries, text
+from pykamal.config.node_reading import boolean, child, entries, text
 
 COMMON_SETTINGS = ("adapter", "account", "from")
 """The keys that every provider has. All others are settings of its adapter."""
@@ -22,6 +22,7 @@ def secrets_extension(node: Node | None) -> SecretsExtension:
         providers={name: _provider(settings) for name, settings in entries(child(node, "providers"))},
         declared={name: declared_secret(text(written) or "") for name, written in entries(child(node, "from"))},
         delivery=SecretDelivery(text(child(node, "delivery")) or SecretDelivery.FILE.value),
+        guard=bool(boolean(child(node, "guard"))),
     )
 
 

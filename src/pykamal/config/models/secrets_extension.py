@@ -42,8 +42,12 @@ class DeclaredSecret:
 
 @dataclass(frozen=True, slots=True)
 class SecretsExtension:
-    """`providers` and `declared` are by name. Validation sees to it that each provider of a secret is there."""
+    """`providers` and `declared` are by name. Validation sees to it that each provider of a secret is there.
+
+    With `guard`, a deploy searches for leaked secrets first.
+    """
 
     providers: Mapping[str, SecretProvider] = field(default_factory=dict)
     declared: Mapping[str, DeclaredSecret] = field(default_factory=dict)
     delivery: SecretDelivery = SecretDelivery.FILE
+    guard: bool = False

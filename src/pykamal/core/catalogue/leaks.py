@@ -42,7 +42,7 @@ NOT_EXAMINED: Final = Rule(
     "not-examined",
     "Something could not be searched for secrets",
     "It is too large, cannot be read, or is not there. What was not searched has not passed: the exit code of "
-    "`kamal secrets scan` is then 4.",
+    "`kamal secrets scan` is then 4, and `x-pykamal/secrets/guard` refuses to deploy.",
     "Remove the reason, or accept it with a line of .kamal/scan-ignore: `PLACE not-examined REASON`.",
     "dump.sql: not searched: it has more than 1024 MB",
     Severity.WARNING,

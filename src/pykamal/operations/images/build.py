@@ -15,7 +15,7 @@ from pykamal.core.errors import BuildError
 from pykamal.operations.context import Context
 from pykamal.operations.execution import hooks, preflight
 from pykamal.operations.execution.plan import LOCAL, Phase, Plan, Task
-from pykamal.operations.images import builders, clone, pull, registry
+from pykamal.operations.images import builders, clone, pull, registry, secret_guard
 from pykamal.operations.images.port_forwarding import forwarded
 
 
@@ -32,8 +32,10 @@ async def deliver(
     A host that is not ready ends the build at once. `boots_proxy` tells that the caller will start the proxy, and
     `meanwhile` is what it checks of the hosts that are ready while the image is built.
     """
+    await secret_guard.refuse_leaks_of_project(context)
     checks = preflight.host_check(context, boots_proxy=boots_proxy)
     if skip_push:
+        await _refuse_leaks_of_pushed(context)
         await pull.pull_after(context, (checks,))
         return
 
@@ -42,12 +44,17 @@ async def deliver(
         if meanwhile is not None:
             await meanwhile(context)
 
-    await context.executor.run_all(check(), push(context, no_cache=no_cache))
+    if secret_guard.is_on(context):  # no host is touched before the image is known to be clean
+        await push(context, no_cache=no_cache)
+        await check()
+    else:
+        await context.executor.run_all(check(), push(context, no_cache=no_cache))
     await pull.pull_after(context, ())
 
 
 async def push(context: Context, *, output: str = "registry", no_cache: bool = False) -> None:
     """Build from a clean clone of the commit (or from the context that deploy.yml names) and push."""
+    await secret_guard.refuse_leaks_of_project(context)
     await context.fleet.before_connecting()
     _require_dockerfile_unless_hooked(context)
     await builders.require_docker(context)
@@ -59,6 +66,16 @@ async def push(context: Context, *, output: str = "registry", no_cache: bool = F
         await builders.ensure(context, arch)
         task = build_task(context, arch, output=output, no_cache=no_cache)
         await context.execute(Plan("build push", (Phase("build", (task,)),)))
+    if output == "registry":
+        await _refuse_leaks_of_pushed(context)
+
+
+async def _refuse_leaks_of_pushed(context: Context) -> None:
+    """Search the image as the registry has it. A remote builder does not leave it here, nor this machine logged in."""
+    if secret_guard.is_on(context):
+        await builders.require_docker(context)
+        await context.execute(Plan("build pull", _registry(context)))
+        await secret_guard.refuse_leaks_of_image(context)
 
 
 def require_dockerfile(context: Context) -> None:
