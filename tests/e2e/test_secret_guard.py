@@ -68,9 +68,9 @@ def test_a_clean_application_is_deployed(guarded: Application) -> None:
     """The plan names both searches; the run makes them, and deploys."""
     plan = guarded.kamal("setup", "--plan").stdout
     assert all(phase in plan for phase in PHASES)
-    guarded.commit("clean")
+    version = guarded.commit("clean")
     told = guarded.kamal("setup").stdout
     assert "Search files and the history for leaked secrets..." in told
     assert "Search the image for leaked secrets..." in told
-    assert [guarded.version_served(host) for host in guarded.hosts] == ["clean", "clean"]
+    assert [guarded.version_served(host) for host in guarded.hosts] == [version, version]
     assert not untouched(guarded), "a deploy would be noticed"

@@ -11,7 +11,7 @@ import pkgutil
 import posixpath
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -41,6 +41,7 @@ from pykamal.commands import (
     registry,
     rotation,
     run_directory,
+    secret_delivery,
     secret_digests,
     server,
     ssh_client,
@@ -52,6 +53,7 @@ from pykamal.commands.flags import label_filters
 from pykamal.commands.logs import LogSelection
 from pykamal.config.models import Accessory, Config, Extension, Registry, Role, Ssh
 from pykamal.config.models.proxy import ProxyRun
+from pykamal.config.models.secrets_extension import SecretDelivery
 from pykamal.core.sensitive import Sensitive
 
 SUFFIX = "0123456789ab"
@@ -95,6 +97,7 @@ def lines(config: Config, arguments: Arguments) -> Iterator[Made]:
     for host in config.all_hosts:
         yield from _of_host(config, host, arguments)
     yield from _of_service(config, arguments)
+    yield from _of_secret_delivery(config, arguments)
     yield from _of_builder(config, arguments)
     yield from _of_ssh(config)
     yield from _of_this_machine(arguments)
@@ -235,6 +238,8 @@ def _of_service(config: Config, given: Arguments) -> Iterator[Made]:
     yield partial(audit.tail, config)
     yield partial(docker.inspect_label, config, image)
     yield partial(docker.pull, image)
+    yield partial(docker.image_identifier, image)
+    yield partial(docker.save_image, image)
     yield partial(docker.tag, image, config.latest_image)
     yield partial(host_files.remove, given.file_path, recursive=True)
     yield partial(host_files.write, given.file_path, given.secret, "0600")
@@ -253,6 +258,23 @@ def _of_service(config: Config, given: Arguments) -> Iterator[Made]:
     yield partial(registry.logout, server_name)
     yield partial(server.remove_app_directory, config)
     yield partial(_behind_docker, hooks.run, f"{config.hooks_path}/pre-deploy")
+
+
+def _of_secret_delivery(config: Config, given: Arguments) -> Iterator[Made]:
+    for delivery in (SecretDelivery.TMPFS, SecretDelivery.ENCRYPTED):
+        secrets = replace(config.extension.secrets, delivery=delivery)
+        kept = replace(config, extension=replace(config.extension, secrets=secrets))
+        for role in kept.roles:
+            path = kept.role_env_file(role)
+            run = command("docker", "run", *secret_delivery.env_flags(kept, path))
+            yield partial(secret_delivery.prepare, kept, posixpath.dirname(path))
+            yield partial(secret_delivery.write, kept, path, Sensitive(given.secret))
+            yield partial(secret_delivery.opened, kept, path, run)
+            yield partial(secret_delivery.opened_by_login, kept, path, run)
+            yield partial(secret_delivery.remove, path)
+        yield partial(secret_delivery.remove_memory, kept)
+        for host in kept.all_hosts:
+            yield partial(secret_delivery.prune, kept, host)
 
 
 def _credentials(settings: Registry, given: Arguments) -> tuple[str, str]:
@@ -291,6 +313,10 @@ def _of_this_machine(given: Arguments) -> Iterator[Made]:
     yield partial(git.clone, given.git_root, "/clone")
     yield partial(git.revision, given.git_root)
     yield partial(git.uncommitted, given.git_root)
+    yield partial(git.tracked_files, given.git_root)
+    yield partial(git.commit_of, given.revision)
+    yield partial(git.objects_since, given.revision)
+    yield partial(git.introducing, given.revision)
     yield partial(_behind_docker, hooks.run, given.file_path)
     settings = ProxyRun(bind_ips=("::1",), log_max_size=given.env_value)
     yield partial(proxy_boot_config.store, settings, [f"memory={given.env_value}"])
@@ -309,7 +335,7 @@ _CONSTANT: Final = {
     "docker": "mirrors",
     "evidence": "port_holders",
     "facts": "containers proxy_container proxy_services",
-    "git": "root user_name user_email modified_files untracked_files latest_commits",
+    "git": "contents is_shallow root user_name user_email modified_files untracked_files latest_commits",
     "processes": "shell end_group",
     "proxy": "container_start container_stop details list_services make_apps_directory remove_container "
     "remove_directory remove_image remove_traefik version",

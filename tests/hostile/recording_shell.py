@@ -15,15 +15,15 @@ from typing import Final
 SHELLS: Final = ("dash", "bash")
 
 PROGRAMS: Final = (
-    *("apk", "apt-get", "awk", "base64", "bundle", "cat", "chmod", "chown", "cp", "curl", "date", "df", "dnf"),
-    *("docker", "find", "git", "grep", "gzip", "head", "id", "ls", "mkdir", "mv", "pack", "rc-update", "rm"),
-    *("service", "ss", "ssh", "ssh-add", "ssh-agent", "stat", "stty", "sudo", "systemctl", "tail", "tar"),
-    *("tr", "usermod", "wc", "wget"),
+    *("age", "age-keygen", "apk", "apt-get", "awk", "base64", "bundle", "cat", "chmod", "chown", "cp", "curl"),
+    *("date", "df", "dnf", "docker", "find", "git", "grep", "gzip", "head", "id", "ln", "ls", "mkdir", "mktemp"),
+    *("mv", "pack", "rc-update", "readlink", "rm", "service", "ss", "ssh", "ssh-add", "ssh-agent", "stat", "stty"),
+    *("sudo", "systemctl", "tail", "tar", "tr", "usermod", "wc", "wget"),
 )
 """Everything that a line may start. `xargs`, `env` and `sh` are real: they start what they are given."""
 
-ANSWER: Final = "healthy"
-"""Printed by every program, so that what reads from it goes on."""
+ANSWERS: Final = defaultdict(lambda: "healthy", stat="tmpfs", mktemp="/dev/null")
+"""Printed by each program, so that what reads from it goes on."""
 
 HOME: Final = "/home/of/nobody"
 
@@ -80,7 +80,7 @@ def _install(programs: Path, interpreter: str) -> None:
         (programs / name).symlink_to(real)
     for name in PROGRAMS:
         path = programs / name
-        path.write_text(f'#!{interpreter}\n{_NOTE}\n_note {name} "$@"\necho {ANSWER}\n')
+        path.write_text(f'#!{interpreter}\n{_NOTE}\n_note {name} "$@"\necho {ANSWERS[name]}\n')
         path.chmod(0o755)
 
 
@@ -92,7 +92,8 @@ _NOTE: Final = r"""_note() {
 
 
 def _script(lines: Sequence[str]) -> str:
-    functions = [f'{name}() {{ _note {name} "$@"; command echo {ANSWER}; }}' for name in PROGRAMS if name.isalpha()]
+    plain = filter(str.isalpha, PROGRAMS)
+    functions = [f'{name}() {{ _note {name} "$@"; command echo {ANSWERS[name]}; }}' for name in plain]
     functions.append("sleep() { return 1; }")  # nothing is waited for
     builtins = [f'{name}() {{ _note {name} "$@"; command {name} "$@"; }}' for name in ("echo", "printf")]
     runs = [f"LINE_NUMBER={number}\n( eval {shlex.quote(line)} ) < /dev/null" for number, line in enumerate(lines)]

@@ -140,6 +140,7 @@ STREAMS = {
     "cli/handlers/sandbox.py": "flushes",
     "cli/handlers/secrets.py": "looks whether there is a terminal",
     "core/printable.py": "is the filter",
+    "secrets/adapters/keyring_process.py": "answers the process that started it, by a pipe",
 }
 """The modules that name a standard stream, and why. Everything else prints by `core/printable.py` or by events."""
 

@@ -200,7 +200,7 @@ unused() {{
 }}
 unused roles {render(f" {roles} ", shown=False)} of_role &&
   unused accessories {render(f" {accessories} ", shown=False)} of_accessory || exit 1
-[ ! -d "$env" ] || find "$env/" -type f -name '*.new-*' -mmin +10 -exec rm -f {{}} +"""
+find "$env/" -type f -name '*.new-*' -mmin +10 -exec rm -f {{}} + 2> /dev/null || :"""
     return _shell(text, f"# remove env files of {config.service_with_destination} that no container uses").in_subshell()
 
 

@@ -263,6 +263,7 @@ TYPED = [
 @settings(
     max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+@pytest.mark.process
 @given(words=st.lists(st.one_of(st.sampled_from(TYPED), st.text(max_size=4)), min_size=1, max_size=5))
 def test_any_words_can_be_completed(words: list[str]) -> None:
     """Completion never fails, and every candidate begins with the typed word."""

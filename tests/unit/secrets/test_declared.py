@@ -308,7 +308,7 @@ def test_places_are_explained_and_completed() -> None:
     assert (adapter.known, adapter.value) == (True, "drawer")
     assert "--adapter" in (adapter.description or "")
     completed = [each.value for each in candidates(["config", "--explain", "x-pykamal/secrets/"])]
-    assert completed == ["x-pykamal/secrets/providers", "x-pykamal/secrets/from", "x-pykamal/secrets/delivery"]
+    assert completed == [f"x-pykamal/secrets/{key}" for key in ("providers", "from", "delivery", "guard")]
     completed = [each.value for each in candidates(["config", "--explain", "x-pykamal/secrets/providers/d/a"])]
     assert completed == [f"x-pykamal/secrets/providers/d/{key}" for key in ("adapter", "account")]
 
