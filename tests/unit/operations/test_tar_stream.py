@@ -17,9 +17,9 @@ pytestmark = pytest.mark.unit
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1, max_size=300)
 
 
-def archive(entries: list[tuple[str, bytes]], form: int) -> bytes:
+def archive(entries: list[tuple[str, bytes]], form: int, headers: dict[str, str] | None = None) -> bytes:
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=form, encoding="utf-8") as file:
+    with tarfile.open(fileobj=stream, mode="w", format=form, encoding="utf-8", pax_headers=headers) as file:
         for name, content in entries:
             about = tarfile.TarInfo(name)
             about.size = len(content)
@@ -54,9 +54,12 @@ def test_entries_are_those_of_the_writer(entries: list[tuple[str, bytes]], form:
         b"x" * 2000,
         archive([("a", b"x" * 2000)], tarfile.GNU_FORMAT)[:1500],
         archive([("é" * 200, b"")], tarfile.PAX_FORMAT).replace(b" path=", b"9path="),
+        archive([], tarfile.PAX_FORMAT, {"sizX": "9" * 5000})
+        .replace(b" sizX=", b" size=")
+        .replace(b"\0 g\0", b"\0 x\0"),
         archive([("a" * 300, b"")], tarfile.GNU_FORMAT).replace(b"00000000455", b"77777777777"),
     ],
-    ids=["no archive", "broken off", "broken header", "name of 8 GB"],
+    ids=["no archive", "broken off", "broken header", "number of 5,000 digits", "name of 8 GB"],
 )
 def test_a_broken_archive_is_told(data: bytes) -> None:
     """An archive that cannot be read to its end has not been searched."""

@@ -13,6 +13,7 @@ MAGIC: Final = slice(257, 262)
 """The place of `ustar` in a header."""
 
 _MOST_NAME_BYTES: Final = 1024 * 1024
+_MOST_DIGITS: Final = 20
 _SKIPPED: Final = 1024 * 1024
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL = b"L", b"K", b"x", b"g"
 _LINKS: Final = (b"1", b"2")
@@ -63,7 +64,7 @@ def members(read: Read) -> Iterator[Member]:
             if kind == _PAX:
                 fields = _pax(content)
                 name, link = fields.get(b"path", name), fields.get(b"linkpath", link)
-                size = int(fields[b"size"]) if fields.get(b"size", b"").isdigit() else size
+                size = _decimal(fields[b"size"]) if b"size" in fields else size
             elif kind == _LONG_NAME:
                 name = content.rstrip(b"\0")
             else:
@@ -102,14 +103,21 @@ def _number(field: bytes) -> int:
         raise TarBroken("it is no tar archive") from None
 
 
+def _decimal(text: bytes) -> int:
+    if not text.isdigit() or len(text) > _MOST_DIGITS:
+        raise TarBroken("a header in it is broken")
+    return int(text)
+
+
 def _pax(content: bytes) -> dict[bytes, bytes]:
     """The fields of a header: `LENGTH KEY=VALUE` and a line break each."""
     fields = {}
     while content:
-        length, _, rest = content.partition(b" ")
-        if not length.isdigit() or not len(length) + 1 < int(length) <= len(content):
+        digits, _, rest = content.partition(b" ")
+        length = _decimal(digits)
+        if not len(digits) + 1 < length <= len(content):
             raise TarBroken("a header in it is broken")
-        key, _, value = rest[: int(length) - len(length) - 2].partition(b"=")
+        key, _, value = rest[: length - len(digits) - 2].partition(b"=")
         fields[key] = value
-        content = content[int(length) :]
+        content = content[length:]
     return fields
